@@ -1,0 +1,58 @@
+"""Dynamic stimuli for vision science: spatiotemporal style transfer and what it needs.
+
+Names are loaded when first used, so that ``import stst`` and the command line's help
+do not wait for torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stst.api import Result, Synthesis, synthesize
+    from stst.errors import StstError
+    from stst.recipe import Recipe
+    from stst.streams.stream import Stream, list_streams, load_stream
+    from stst.video.frames import Clip
+    from stst.video.read import read_video
+    from stst.video.write import write_video
+
+__version__ = "0.1.0"
+__all__ = [
+    "Clip",
+    "Recipe",
+    "Result",
+    "Stream",
+    "StstError",
+    "Synthesis",
+    "list_streams",
+    "load_stream",
+    "read_video",
+    "synthesize",
+    "write_video",
+]
+
+_HOME = {
+    "Clip": "stst.video.frames",
+    "Recipe": "stst.recipe",
+    "Result": "stst.api",
+    "Stream": "stst.streams.stream",
+    "StstError": "stst.errors",
+    "Synthesis": "stst.api",
+    "list_streams": "stst.streams.stream",
+    "load_stream": "stst.streams.stream",
+    "read_video": "stst.video.read",
+    "synthesize": "stst.api",
+    "write_video": "stst.video.write",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'stst' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

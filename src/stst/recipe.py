@@ -1,0 +1,238 @@
+"""What is done to make a metamer, as frozen and validated data. No torch here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
+
+from stst.errors import RecipeError, guess
+
+Number = TypeVar("Number", int, float)
+PRESETS = files("stst") / "presets"
+LOSSES = ("space_content", "space_texture", "time_content", "time_texture")
+
+
+def _listed(value: object) -> object:
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+# One value for all frames, or one for each frame in turn, of which the last goes on.
+Schedule = Annotated[tuple[float, ...], BeforeValidator(_listed), Field(min_length=1)]
+Counts = Annotated[
+    tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_listed), Field(min_length=1)
+]
+Names = tuple[str, ...]
+
+
+def at(schedule: tuple[Number, ...], index: int) -> Number:
+    """Value of a schedule for frame `index`; its last value goes on for ever.
+
+    Examples
+    --------
+    >>> [at((80, 28), i) for i in range(4)]
+    [80, 28, 28, 28]
+    """
+    return schedule[min(index, len(schedule) - 1)]
+
+
+class Part(BaseModel):
+    """Frozen settings that refuse what they do not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Octave(Part):
+    """One resolution of the coarse-to-fine schedule."""
+
+    scale: float = Field(1.0, gt=0, le=1)
+    steps: Counts = (60,)
+    rate: float = Field(0.02, gt=0)
+
+
+class Weights(Part):
+    """How much each loss counts; 0 leaves it out. May change from frame to frame."""
+
+    space_content: Schedule = (0.0,)
+    space_texture: Schedule = (1.0,)
+    time_content: Schedule = (0.0,)
+    time_texture: Schedule = (1.0,)
+    total_variation: Schedule = (1.0,)
+
+    def at(self, index: int) -> dict[str, float]:
+        """Weights for frame `index`, by the name of the loss; those of 0 left out."""
+        values = {name: at(getattr(self, name), index) for name in type(self).model_fields}
+        return {name: value for name, value in values.items() if value}
+
+    @field_validator("*")
+    @classmethod
+    def _not_negative(cls, schedule: tuple[float, ...]) -> tuple[float, ...]:
+        if min(schedule) < 0:
+            raise ValueError("a weight cannot be negative")
+        return schedule
+
+
+class Layers(Part):
+    """Layers that each loss matches; None is the stream's own choice (the paper's)."""
+
+    space_content: Names | None = None
+    space_texture: Names | None = None
+    time_content: Names | None = None
+    time_texture: Names | None = None
+
+
+class Optimiser(Part):
+    """The update rule. ``normalised`` is the authors': gradient / its deviation."""
+
+    method: Literal["normalised", "adam", "lbfgs"] = "adam"
+    decay: Literal["constant", "cosine"] = "cosine"
+    betas: tuple[float, float] = (0.9, 0.99)
+
+
+class Start(Part):
+    """Where a frame starts from, before its first step.
+
+    The first frames are noise: ``uniform`` in [0, 1] (the authors') or ``matched`` to
+    the target frame's mean and deviation in each channel. A later frame starts from
+    ``blend`` x the finished frame + (1 - ``blend``) x noise.
+    """
+
+    noise: Literal["uniform", "matched"] = "matched"
+    blend: float = Field(1.0, ge=0, le=1)
+
+
+class Colour(Part):
+    """Colour transfer to the spatial target frame (Pitie et al. 2007)."""
+
+    after: Literal["never", "frame", "octave"] = "never"
+    regrain: bool = True
+
+
+class Recipe(Part):
+    """All that decides how a metamer is made, apart from targets, streams and seed.
+
+    Parameters
+    ----------
+    octaves : tuple of Octave
+        Coarse to fine.
+    weights, layers, optimiser, start, colour
+        See their classes.
+    scaling : {"relative", "raw"}
+        ``relative`` divides each layer's error by the mean square of its target (the
+        temporal Gram's by the variance of its entries), so that layers weigh alike;
+        ``raw`` is the authors'.
+    equalise : float or None
+        At the start of each octave bring each weighted loss to weight x this value
+        (authors: 1e4). None leaves the weights as they are.
+    variation : {"excess", "absolute"}
+        Total variation above the target's own, or all of it (the authors').
+    resize : {"source", "successive"}
+        Octaves resized from the source, or one from the other (the authors', which
+        blurs the target of the full-size octave; docs/fidelity.md).
+    antialias : bool
+        Area-weighted downsizing. The authors' resizing aliases.
+    pad : int
+        Frames made before the first kept one, then dropped.
+    pad_order : {"mirror", "authors"}
+        ``mirror`` is t_n ... t_1, t_0; the authors' is t_1 ... t_n, t_0.
+
+    Examples
+    --------
+    >>> Recipe.preset("greco2024").octaves[0].steps
+    (2000,)
+    """
+
+    octaves: tuple[Octave, ...] = Field(min_length=1)
+    weights: Weights = Weights()
+    layers: Layers = Layers()
+    optimiser: Optimiser = Optimiser()
+    start: Start = Start()
+    colour: Colour = Colour()
+    scaling: Literal["relative", "raw"] = "relative"
+    equalise: float | None = Field(None, gt=0)
+    variation: Literal["excess", "absolute"] = "excess"
+    resize: Literal["source", "successive"] = "source"
+    antialias: bool = True
+    pad: int = Field(2, ge=0)
+    pad_order: Literal["mirror", "authors"] = "mirror"
+
+    @classmethod
+    def preset(cls, name: str) -> Self:
+        """A named recipe: one of `list_presets`."""
+        known = list_presets()
+        if name not in known:
+            raise RecipeError(
+                f"there is no preset {name!r}.{guess(name, known)} Presets: {', '.join(known)}."
+            )
+        return cls.parse(yaml.safe_load((PRESETS / f"{name}.yaml").read_text("utf-8")))
+
+    @classmethod
+    def parse(cls, data: object) -> Self:
+        """Validate plain data, such as a YAML file holds; RecipeError names the setting."""
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise RecipeError(explain(error)) from None
+
+    def with_settings(self, settings: Mapping[str, object]) -> Recipe:
+        """Change settings by dotted name: ``{"octaves.0.steps": 10, "pad": 1}``."""
+        data = self.model_dump(mode="json")
+        for name, value in settings.items():
+            _place(data, name, value)
+        return Recipe.parse(data)
+
+    def to_yaml(self) -> str:
+        """Text that `parse` (after ``yaml.safe_load``) turns into this recipe again."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that change whenever any setting does."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def list_presets() -> list[str]:
+    """Names of the recipes that come with the package."""
+    names = (file.name for file in PRESETS.iterdir())
+    return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
+
+
+def explain(error: ValidationError) -> str:
+    """Put the first fault of a validation into one line: where, what is wrong, what came."""
+    fault = error.errors()[0]
+    where = ".".join(str(part) for part in fault["loc"])
+    return f"{where}: {fault['msg'].lower()}, got {fault['input']!r}."
+
+
+def _place(data: Any, dotted: str, value: object) -> None:  # noqa: ANN401
+    """Set one setting in nested plain data; refuses a name that is not there."""
+    *path, last = dotted.split(".")
+    for part in path:
+        data = data[_key(data, part, dotted)]
+    data[_key(data, last, dotted)] = value
+
+
+def _key(data: Any, part: str, dotted: str) -> Any:  # noqa: ANN401
+    known = range(len(data)) if isinstance(data, list) else data
+    known = list(known) if isinstance(data, dict | list) else []
+    for key in known:
+        if str(key) == part:
+            return key
+    names = [str(key) for key in known]
+    raise RecipeError(
+        f"a recipe has no setting {dotted!r}.{guess(part, names)} "
+        f"In place of {part!r} there could be: {', '.join(names) or 'nothing'}."
+    )
