@@ -1,0 +1,90 @@
+"""Pure functions of the temporal stream; each has a slow or outside twin in tests."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+CONTRAST_EPS = 1e-12
+
+
+@lru_cache(maxsize=256)
+def _mirrored(length: int, pad: int) -> tuple[int, ...]:
+    """Indices of a line of `length` samples repeated in the mirror, edges included."""
+    period = 2 * length
+    folded = (i % period for i in range(-pad, length + pad))
+    return tuple(min(i, period - 1 - i) for i in folded)
+
+
+def symmetric_pad(x: Tensor, pad: int) -> Tensor:
+    """Pad the last two axes in the mirror, the edge sample repeated.
+
+    TensorFlow's and numpy's ``symmetric``; torch's ``reflect`` does not repeat the
+    edge and ``replicate`` repeats nothing else.
+
+    Parameters
+    ----------
+    x : Tensor
+        (..., H, W).
+    pad : int
+        Samples added on each side; may exceed the sides themselves.
+
+    Returns
+    -------
+    Tensor
+        (..., H + 2 pad, W + 2 pad).
+
+    Examples
+    --------
+    >>> symmetric_pad(torch.tensor([[[1.0, 2.0, 3.0]]]), 1)[0, 0]
+    tensor([1., 1., 2., 3., 3.])
+    """
+    height, width = x.shape[-2:]
+    if pad <= min(height, width):  # flips: no scattered additions in the backward pass
+        x = torch.cat((x[..., :pad, :].flip(-2), x, x[..., height - pad :, :].flip(-2)), -2)
+        return torch.cat((x[..., :pad].flip(-1), x, x[..., width - pad :].flip(-1)), -1)
+    rows = torch.tensor(_mirrored(height, pad), device=x.device)
+    columns = torch.tensor(_mirrored(width, pad), device=x.device)
+    return x.index_select(-2, rows).index_select(-1, columns)
+
+
+def contrast_norm(x: Tensor) -> Tensor:
+    """Zero mean and unit variance over all but the first axis: (B, ...) -> (B, ...).
+
+    Over a frame pair jointly, so that a change of luminance between them remains
+    (Tesfaldet et al. 2018; the authors' code, eps 1e-12 on the variance).
+    """
+    axes = tuple(range(1, x.ndim))
+    centred = x - x.mean(axes, keepdim=True)
+    variance = centred.square().mean(axes, keepdim=True)
+    return centred / (variance + CONTRAST_EPS).sqrt()
+
+
+@lru_cache(maxsize=8)
+def gaussian(size: int, sigma: float) -> Tensor:
+    """Weights of a square Gaussian window that sum to one: (size, size)."""
+    half = (size - 1) / 2
+    line = torch.tensor(
+        [math.exp(-((i - half) ** 2) / (2 * sigma**2)) for i in range(size)]
+    )
+    window = torch.outer(line, line)
+    return window / window.sum()
+
+
+def blur_down(x: Tensor, size: int = 5, sigma: float = 2.0) -> Tensor:
+    """One level of the pyramid: Gaussian blur, every second sample.
+
+    (B, C, H, W) -> (B, C, ceil(H / 2), ceil(W / 2)).
+    """
+    channels = x.shape[1]
+    window = gaussian(size, sigma).to(x).expand(channels, 1, size, size)
+    return F.conv2d(symmetric_pad(x, size // 2), window, stride=2, groups=channels)
+
+
+def l1_normalise(x: Tensor, eps: float = 1e-12) -> Tensor:
+    """Divide by the sum of magnitudes over channels: (B, C, H, W) -> (B, C, H, W)."""
+    return x / (x.abs().sum(1, keepdim=True) + eps)

@@ -1,0 +1,94 @@
+"""The temporal stream: MSOE, marginalised spatiotemporal oriented energy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stst.streams.ops import blur_down, contrast_norm, l1_normalise, symmetric_pad
+from stst.streams.pyramid_gram import pyramid_gram
+from stst.streams.spatial import check_layers
+from stst.streams.weights import Provenance
+
+LEVELS = 5
+
+
+class Msoe(nn.Module):
+    """Multiscale motion energy of a frame pair, with a head that reads optical flow.
+
+    Tesfaldet et al. 2018; the paper's temporal stream (figure 1). Layers:
+
+    ``energy``
+        (B, 320, H, W): five levels, 64 channels each, brought to frame size. Content
+        and texture layer of the paper.
+    ``energy1`` ... ``energy5``
+        (B, 64, h, w): one level at its own size, fine to coarse.
+    ``flow``
+        (B, 2, H, W): displacement in px per frame, (right, UP); negate the second
+        channel for image coordinates.
+    """
+
+    frames_needed = 2
+    min_side = 33  # the coarsest level then still has 3 positions on a side
+    layers = ("energy", *(f"energy{i}" for i in range(1, LEVELS + 1)), "flow")
+    texture_layers = ("energy",)
+    content_layers = ("energy",)
+    provenance: Provenance | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(2, 32, 11)
+        self.conv2 = nn.Conv2d(32, 64, 1)
+        self.conv3 = nn.Conv2d(64 * LEVELS, 64, 3)
+        self.conv4 = nn.Conv2d(64, 2, 1)
+
+    def forward(self, clip: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """Activations of the last two frames: (B, T, 3, H, W) -> {layer: activation}."""
+        wanted = check_layers(layers, self.layers)
+        levels = self.energies(clip)
+        found = {f"energy{i}": level for i, level in enumerate(levels, 1)}
+        if wanted & {"energy", "flow"}:
+            size = clip.shape[-2:]
+            found["energy"] = torch.cat([_to_size(level, size) for level in levels], 1)
+        if "flow" in wanted:
+            found["flow"] = self.flow_head(found["energy"])
+        return {name: found[name] for name in layers}
+
+    def grams(self, clip: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """Gram matrices (B, C, C), exactly those of `forward`'s activations.
+
+        That of ``energy`` is formed on the coarse grids, without the frame-sized maps.
+        """
+        others = [name for name in layers if name != "energy"]
+        found = {name: pyramid_gram([a]) for name, a in self(clip, others).items()}
+        if "energy" in layers:
+            found["energy"] = pyramid_gram(self.energies(clip))
+        return {name: found[name] for name in layers}
+
+    def energies(self, clip: Tensor) -> list[Tensor]:
+        """The five levels at their own sizes: (B, T, 3, H, W) -> [(B, 64, h, w)]."""
+        pair = contrast_norm(clip[:, -2:].sum(2))  # (B, 2, H, W), grey = R + G + B
+        levels = [self._energy(pair)]
+        for _ in range(LEVELS - 1):
+            pair = blur_down(pair)
+            levels.append(self._energy(pair))
+        return levels
+
+    def _energy(self, pair: Tensor) -> Tensor:
+        energy = self.conv1(symmetric_pad(pair, 5)).square()
+        # Pooling over positions alone; torch's 2-D pooling, whose backward pass is
+        # deterministic on CUDA where the 3-D one is not.
+        return l1_normalise(self.conv2(F.max_pool2d(energy, 5, 1, 2)))
+
+    def flow_head(self, energy: Tensor) -> Tensor:
+        """(B, 320, H, W) -> (B, 2, H, W), px per frame, (right, up)."""
+        return self.conv4(F.relu(self.conv3(symmetric_pad(energy, 1))))
+
+
+def _to_size(x: Tensor, size: torch.Size) -> Tensor:
+    if x.shape[-2:] == size:
+        return x
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
