@@ -1,0 +1,166 @@
+"""All frames of a clip in order: padding, starts, and the state between two frames."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from stst.errors import FramesError, RecipeError
+from stst.recipe import Recipe, at
+from stst.synthesis.transition import (
+    Side,
+    Step,
+    appearance,
+    build_objective,
+    coloured,
+    refine,
+)
+
+Noise = Callable[[int], Tensor]  # transition -> (B, 3, H, W) in [0, 1]
+
+
+@dataclass(frozen=True)
+class ClipState:
+    """All that is needed to go on after a finished frame."""
+
+    transition: int  # the next one
+    history: Tensor  # (B, T - 1, 3, H, W), the last finished frames
+
+
+@dataclass(frozen=True)
+class FrameDone:
+    """A finished frame of each metamer.
+
+    ``index`` counts kept frames from 0; it is negative for a pad frame. ``residuals``
+    holds the relative error of each layer against the full-size natural target.
+    """
+
+    index: int
+    frame: Tensor  # (B, 3, H, W)
+    residuals: dict[str, Tensor]  # loss/layer -> (B,)
+    state: ClipState
+
+
+def noise(seed: int, index: int, shape: Sequence[int]) -> Tensor:
+    """Uniform noise in [0, 1] for frame `index`, whatever was made before it.
+
+    A function of its arguments alone, so that a resumed run needs no generator state.
+
+    Examples
+    --------
+    >>> bool((noise(0, 3, (3, 8, 8)) == noise(0, 3, (3, 8, 8))).all())
+    True
+    """
+    key = hashlib.sha256(f"{seed}/{index}".encode()).digest()[:7]
+    rng = torch.Generator().manual_seed(int.from_bytes(key, "big"))
+    return torch.rand(tuple(shape), generator=rng, dtype=torch.float32)
+
+
+def padded_order(frames: int, recipe: Recipe) -> list[int]:
+    """Index of the natural frame behind each made one, pad frames first.
+
+    Examples
+    --------
+    >>> recipe = Recipe(octaves=[{}], pad=2)
+    >>> padded_order(4, recipe)
+    [2, 1, 0, 1, 2, 3]
+    """
+    if frames <= recipe.pad:
+        raise FramesError(
+            f"{frames} frames are too few for pad={recipe.pad}: the clip needs at least "
+            f"{recipe.pad + 1}. Take more frames or set pad={max(frames - 1, 1)}."
+        )
+    pad = list(range(1, recipe.pad + 1))
+    return (pad if recipe.pad_order == "authors" else pad[::-1]) + list(range(frames))
+
+
+def count_steps(recipe: Recipe, transitions: Sequence[int]) -> int:
+    """Optimiser steps of these transitions, all octaves."""
+    return sum(at(octave.steps, t) for octave in recipe.octaves for t in transitions)
+
+
+def walk(
+    targets: Mapping[str, Tensor],
+    sides: tuple[Side, ...],
+    recipe: Recipe,
+    fresh: Noise,
+    *,
+    span: int = 2,
+    start: Tensor | None = None,
+    state: ClipState | None = None,
+) -> Iterator[Step | FrameDone]:
+    """Make all frames, in order.
+
+    Parameters
+    ----------
+    targets : mapping of str to Tensor
+        Natural frames (T, 3, H, W) of each loss.
+    sides : tuple of Side
+        Streams and what is wanted of them.
+    recipe : Recipe
+        What to do.
+    fresh : callable
+        Noise (B, 3, H, W) in [0, 1] for a transition.
+    span : int
+        Frames that the streams look at together.
+    start : Tensor, optional
+        (T, 3, H, W): frames to start from, in place of noise and of the previous frame.
+    state : ClipState, optional
+        Where to go on.
+
+    Yields
+    ------
+    Step, FrameDone
+        Steps of a frame, then the frame.
+    """
+    if recipe.pad < span - 1:
+        raise RecipeError(
+            f"pad={recipe.pad} is too little: the first {span - 1} frame(s) made are noise "
+            f"and must be dropped. Set pad={span - 1} or more."
+        )
+    order = padded_order(len(next(iter(targets.values()))), recipe)
+    natural = {loss: frames[order][None] for loss, frames in targets.items()}
+    given = None if start is None else start[order]
+
+    def begin(transition: int, previous: Tensor | None = None) -> Tensor:
+        """The start of one frame, (B, 3, H, W)."""
+        random = fresh(transition)
+        if given is not None:
+            return given[transition].expand_as(random)
+        if recipe.start.noise == "matched":
+            window = {loss: x[:, : transition + 1] for loss, x in natural.items()}
+            random = matched(random, appearance(window))
+        if previous is None:
+            return random
+        return recipe.start.blend * previous + (1 - recipe.start.blend) * random
+
+    if state is None:
+        first = [begin(t)[:, None] for t in range(span - 1)]
+        state = ClipState(span - 1, torch.cat(first, 1))
+    while state.transition < len(order):
+        t = state.transition
+        previous = state.history[:, -1] if t >= span else None
+        window = torch.cat((state.history, begin(t, previous)[:, None]), 1)
+        windows = {loss: x[:, t - span + 1 : t + 1] for loss, x in natural.items()}
+        frame = yield from refine(window, windows, sides, recipe, t - span + 1)
+        if recipe.colour.after == "frame":
+            frame = coloured(frame, windows, recipe)
+        window = torch.cat((state.history, frame[:, None]), 1)
+        residuals = build_objective(windows, sides, recipe, t - span + 1).residuals(window)
+        state = ClipState(t + 1, window[:, 1:])
+        yield FrameDone(t - recipe.pad, frame, residuals, state)
+
+
+def matched(random: Tensor, natural: Tensor) -> Tensor:
+    """Noise with the natural frame's mean and deviation in each channel, in [0, 1].
+
+    (B, 3, H, W) uniform, (1, 3, H, W) -> (B, 3, H, W).
+    """
+    mean = natural.mean((-2, -1), keepdim=True)
+    deviation = natural.std((-2, -1), keepdim=True, correction=0)
+    # A uniform variable in [0, 1] has deviation 1 / sqrt(12).
+    return (mean + (random - 0.5) * 12**0.5 * deviation).clamp(0, 1)

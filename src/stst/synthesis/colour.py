@@ -1,0 +1,145 @@
+"""Colour transfer: give a frame the colours of another, keep its own grain.
+
+Iterative distribution transfer and regraining after Pitie, Kokaram & Dahyot (2007),
+"Automated colour grading using colour distribution transfer", Computer Vision and Image
+Understanding 107. The authors apply both to each finished frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Array = npt.NDArray[np.float64]
+
+BINS = 300
+# Iterations of the grain solver at each size, full size first.
+REGRAIN_ITERATIONS = (4, 16, 32, 64, 64, 64)
+MIN_SIDE = 20  # of the next smaller size; below it the solver stops halving
+
+# The rotations that Pitie et al. found to spread well over directions of colour space.
+ROTATIONS = np.array(
+    [
+        [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+        [[0.333333, 0.666667, 0.666667], [0.666667, 0.333333, -0.666667], [-0.666667, 0.666667, -0.333333]],
+        [[0.577350, 0.211297, 0.788682], [-0.577350, 0.788668, 0.211352], [0.577350, 0.577370, -0.577330]],
+        [[0.577350, 0.408273, 0.707092], [-0.577350, -0.408224, 0.707121], [0.577350, -0.816497, 0.000029]],
+        [[0.332572, 0.910758, 0.244778], [-0.910887, 0.242977, 0.333536], [-0.244295, 0.333890, -0.910405]],
+        [[0.243799, 0.910726, 0.333376], [0.910699, -0.333174, 0.244177], [-0.333450, -0.244075, 0.910625]],
+    ]
+)  # fmt: skip
+
+
+def colour_transfer(frame: Tensor, reference: Tensor, *, regrain: bool = True) -> Tensor:
+    """Give `frame` the colour distribution of `reference`.
+
+    Parameters
+    ----------
+    frame : Tensor
+        (3, H, W) in [0, 1].
+    reference : Tensor
+        (3, H, W), of any size.
+    regrain : bool
+        Restore the gradients of `frame`, which the transfer alone stretches.
+
+    Returns
+    -------
+    Tensor
+        (3, H, W) in [0, 1], of the type and device of `frame`.
+    """
+    source = frame.detach().double().cpu()
+    colours = reference.detach().double().cpu().flatten(1).numpy()
+    moved = pdf_transfer(source.flatten(1).numpy(), colours)
+    result = torch.from_numpy(moved).view_as(source)
+    if regrain:
+        result = restore_grain(source, result)
+    return result.clamp(0, 1).to(frame)
+
+
+def pdf_transfer(source: Array, reference: Array) -> Array:
+    """Match the distribution along each rotated axis in turn: (3, N), (3, M) -> (3, N)."""
+    moved = source
+    for rotation in ROTATIONS:
+        along, wanted = rotation @ moved, rotation @ reference
+        shift = np.stack([_match(a, b) - a for a, b in zip(along, wanted, strict=True)])
+        moved = moved + rotation.T @ shift
+    return moved
+
+
+def _match(values: Array, wanted: Array) -> Array:
+    """Map values so that their histogram is that of `wanted`: (N,), (M,) -> (N,)."""
+    low = min(values.min(), wanted.min()) - 1e-6
+    high = max(values.max(), wanted.max()) + 1e-6
+    edges = np.linspace(low, high, BINS + 1)
+    have, want = (_cumulative(v, edges) for v in (values, wanted))
+    mapped = np.interp(have, want, edges[:-1])
+    mapped[have <= want[0]] = low
+    mapped[have >= want[-1]] = high
+    return np.interp(values, edges[:-1], mapped)
+
+
+def _cumulative(values: Array, edges: Array) -> Array:
+    counts = np.cumsum(np.histogram(values, edges)[0])
+    share: Array = counts / counts[-1]
+    return share
+
+
+def restore_grain(source: Tensor, moved: Tensor) -> Tensor:
+    """Colours of `moved` with the gradients of `source`, coarse to fine: (3, H, W)."""
+    sizes = list(_halvings(source.shape[-2], source.shape[-1]))
+    result = source
+    for level in reversed(range(len(sizes))):
+        at_size = [_resized(x, sizes[level]) for x in (result, source, moved)]
+        result = _solve_grain(*at_size, REGRAIN_ITERATIONS[level], level)
+    return result
+
+
+def _halvings(height: int, width: int) -> Iterator[tuple[int, int]]:
+    for _ in REGRAIN_ITERATIONS:
+        yield height, width
+        height, width = (height + 1) // 2, (width + 1) // 2
+        if min(height, width) <= MIN_SIDE:
+            return
+
+
+def _solve_grain(
+    result: Tensor, source: Tensor, moved: Tensor, iterations: int, level: int
+) -> Tensor:
+    """Damped Jacobi steps of: psi (result - moved) = div phi grad (result - source).
+
+    psi holds the transferred colour where the source has structure, phi the source's
+    gradients where it is smooth (Pitie et al. 2007, section 6).
+    """
+    steepness = _steepness(source)
+    psi = (256 * steepness / 5).clamp(max=1)
+    phi = 30 * 2.0**-level / (1 + 10 * steepness)
+    weights = [(neighbour + phi) / 2 for neighbour in _neighbours(phi)]
+    fixed = psi * moved + sum(
+        w * (source - s) for w, s in zip(weights, _neighbours(source), strict=True)
+    )
+    total = psi + sum(weights)
+    for _ in range(iterations):
+        pull = sum(w * r for w, r in zip(weights, _neighbours(result), strict=True))
+        result = 0.8 * (fixed + pull) / total + 0.2 * result
+    return result
+
+
+def _neighbours(x: Tensor) -> tuple[Tensor, ...]:
+    """The samples below, right, above, left; at an edge the sample itself."""
+    edged = F.pad(x[None], (1, 1, 1, 1), mode="replicate")[0]
+    return edged[:, 2:, 1:-1], edged[:, 1:-1, 2:], edged[:, :-2, 1:-1], edged[:, 1:-1, :-2]
+
+
+def _steepness(source: Tensor) -> Tensor:
+    """Length of the gradient over both axes and all channels: (3, H, W) -> (1, H, W)."""
+    below, right, above, left = _neighbours(source)
+    return ((below - above).square() + (right - left).square()).sum(0, keepdim=True).sqrt()
+
+
+def _resized(x: Tensor, size: tuple[int, int]) -> Tensor:
+    return x if x.shape[-2:] == size else F.interpolate(x[None], size, mode="bilinear")[0]

@@ -1,0 +1,162 @@
+"""One frame through all octaves, coarse to fine."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stst.errors import Diverged
+from stst.losses.functional import total_variation
+from stst.losses.objective import Losses, Match, Objective, StreamCall, Variation, Wanted
+from stst.recipe import LOSSES, Octave, Recipe, at
+from stst.synthesis.colour import colour_transfer
+from stst.synthesis.optimisers import descend, rates_of
+
+Windows = Mapping[str, Tensor]  # natural window (1, T, 3, H, W) of each loss
+
+
+@dataclass(frozen=True)
+class Side:
+    """One stream and the losses that are taken from it."""
+
+    stream: StreamCall
+    wanted: tuple[Wanted, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: the losses before it (B,), unweighted, and their weighted ``total``."""
+
+    transition: int
+    octave: int
+    step: int
+    losses: Losses
+
+
+def refine(
+    window: Tensor, targets: Windows, sides: tuple[Side, ...], recipe: Recipe, index: int
+) -> Generator[Step, None, Tensor]:
+    """Optimise the last frame of a window; the others are its fixed past.
+
+    Parameters
+    ----------
+    window : Tensor
+        (B, T, 3, H, W): finished frames, then the start of the current one.
+    targets : mapping of str to Tensor
+        The natural window (1, T, 3, H, W) that each loss is to match.
+    sides : tuple of Side
+        Streams and what is wanted of them.
+    recipe : Recipe
+        Octaves, weights and the rest.
+    index : int
+        Of the transition, for settings that change from frame to frame.
+
+    Returns
+    -------
+    Tensor
+        The refined frame, (B, 3, H, W).
+
+    Raises
+    ------
+    Diverged
+        If a loss becomes infinite or not a number.
+    """
+    full = (window.shape[-2], window.shape[-1])
+    source, past = targets, window[:, :-1]
+    for number, octave in enumerate(recipe.octaves):
+        if recipe.resize == "successive":
+            source, past = targets, window[:, :-1]
+        size = octave_size(full, octave.scale)
+        targets = {loss: resized(x, size, recipe.antialias) for loss, x in source.items()}
+        history = resized(past, size, recipe.antialias)
+        current = resized(window[:, -1:], size, recipe.antialias)
+        window = torch.cat((history, current), 1)
+        objective = build_objective(targets, sides, recipe, index)
+        frame = yield from _climb(window, objective, recipe, octave, (index, number))
+        if recipe.colour.after == "octave" and octave is not recipe.octaves[-1]:
+            frame = coloured(frame, targets, recipe)
+        window = torch.cat((history, frame[:, None]), 1)
+    return resized(frame[:, None], full, recipe.antialias)[:, 0]
+
+
+def _climb(
+    window: Tensor, objective: Objective, recipe: Recipe, octave: Octave, place: tuple[int, int]
+) -> Generator[Step, None, Tensor]:
+    """All steps of one octave: (B, T, 3, h, w) -> refined last frame (B, 3, h, w)."""
+    history, frame = window[:, :-1], window[:, -1]
+    if recipe.equalise is not None:
+        objective = objective.equalised(window, recipe.equalise)
+
+    def evaluate(x: Tensor) -> tuple[Losses, Tensor]:
+        x = x.detach().requires_grad_()
+        with torch.enable_grad():
+            losses = objective(torch.cat((history, x[:, None]), 1))
+            total = objective.total(losses)
+            (slope,) = torch.autograd.grad(total.sum(), x)
+        return {k: v.detach() for k, v in losses.items()} | {"total": total.detach()}, slope
+
+    rates = rates_of(at(octave.steps, place[0]), octave.rate, recipe.optimiser.decay)
+    steps = []
+    for frame, losses in descend(frame, evaluate, rates, recipe.optimiser):
+        steps.append(Step(*place, len(steps), losses))
+        yield steps[-1]
+    refuse_divergence(steps)
+    return frame
+
+
+def refuse_divergence(steps: list[Step]) -> None:
+    """Raise at the first loss that is not finite; once an octave, to spare the device."""
+    for step in steps:
+        for name, value in step.losses.items():
+            if not bool(torch.isfinite(value).all()):
+                raise Diverged(
+                    f"{name} became {value.tolist()} in transition {step.transition}, octave "
+                    f"{step.octave}, step {step.step}. Lower that octave's rate, or look for "
+                    "a stream that gives infinite activations."
+                )
+
+
+def build_objective(
+    targets: Windows, sides: tuple[Side, ...], recipe: Recipe, index: int
+) -> Objective:
+    """Fix the targets of one transition at one size."""
+    weights = recipe.weights.at(index)
+    parts: list[Match | Variation] = []
+    for side in sides:
+        chosen = {one: targets[one.loss] for one in side.wanted if one.loss in weights}
+        if chosen:
+            parts.append(Match(side.stream, chosen))
+    if "total_variation" in weights:
+        frame = appearance(targets)
+        excess = recipe.variation == "excess"
+        parts.append(Variation(total_variation(frame) if excess else None))
+    return Objective(parts, weights)
+
+
+def appearance(targets: Windows) -> Tensor:
+    """The natural frame (1, 3, H, W) that decides colours: the spatial target's, if any."""
+    return next(targets[loss][:, -1] for loss in LOSSES if loss in targets)
+
+
+def coloured(frames: Tensor, targets: Windows, recipe: Recipe) -> Tensor:
+    """Colour transfer of each metamer's frame (B, 3, H, W) to the natural one."""
+    natural = appearance(targets)[0]
+    moved = [colour_transfer(f, natural, regrain=recipe.colour.regrain) for f in frames]
+    return torch.stack(moved)
+
+
+def octave_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """Height and width of an octave in px, rounded down (authors' code)."""
+    return int(size[0] * scale), int(size[1] * scale)
+
+
+def resized(frames: Tensor, size: tuple[int, int], antialias: bool) -> Tensor:
+    """Bilinear, (B, T, 3, H, W) to another H and W."""
+    if frames.shape[-2:] == size or frames.shape[1] == 0:
+        return frames.new_empty(*frames.shape[:-2], *size) if frames.shape[1] == 0 else frames
+    flat = F.interpolate(frames.flatten(0, 1), size, mode="bilinear", antialias=antialias)
+    return flat.unflatten(0, frames.shape[:2])
