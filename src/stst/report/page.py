@@ -1,0 +1,59 @@
+"""Pictures and lines of text set on a white page, as arrays of pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+GAP = 8  # px between pictures; even, so that previews with 4:2:0 chroma can hold two clips
+
+Pixels = npt.NDArray[np.uint8]  # (H, W, 3)
+
+
+def beside(pictures: Sequence[Pixels]) -> Pixels:
+    """Join pictures from left to right, aligned at the top."""
+    height = max(picture.shape[0] for picture in pictures)
+    return np.concatenate([_grown(p, height, p.shape[1] + GAP) for p in pictures], 1)
+
+
+def below(pictures: Sequence[Pixels]) -> Pixels:
+    """Join pictures from top to bottom, aligned on the left."""
+    width = max(picture.shape[1] for picture in pictures)
+    return np.concatenate([_grown(p, p.shape[0] + GAP, width) for p in pictures], 0)
+
+
+def line(texts: Sequence[str], step: int, ink: ImageFont.FreeTypeFont) -> Pixels:
+    """Write texts in one line, each `step` px after the one before."""
+    width = step * (len(texts) - 1) + int(ink.getlength(texts[-1])) + 1
+    written = Image.new("RGB", (width, int(ink.size * 1.3)), "white")
+    for index, text in enumerate(texts):
+        ImageDraw.Draw(written).text((index * step, 0), text, "black", ink)
+    return np.asarray(written)
+
+
+def font(size: int) -> ImageFont.FreeTypeFont:
+    """Load DejaVu Sans, which comes with matplotlib and knows arrows and Greek."""
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
+
+
+def page(labels: Sequence[Pixels], rows: Sequence[Pixels], *, margin: int) -> Pixels:
+    """Set rows below each other, each with its label on the left of its middle."""
+    left = max(label.shape[1] for label in labels)
+    lines = []
+    for label, row in zip(labels, rows, strict=True):
+        drop = max(0, row.shape[0] - label.shape[0]) // 2
+        label = np.pad(label, ((drop, 0), (0, 0), (0, 0)), constant_values=255)
+        lines.append(beside([_grown(label, label.shape[0], left + margin - GAP), row]))
+    return np.pad(below(lines), ((margin,) * 2, (margin,) * 2, (0, 0)), constant_values=255)
+
+
+def _grown(picture: Pixels, height: int, width: int) -> Pixels:
+    """Add white below and on the right."""
+    more = ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0))
+    return np.pad(picture, more, constant_values=255)

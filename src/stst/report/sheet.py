@@ -1,0 +1,132 @@
+"""Natural and metamer in one picture or one clip, pixel for pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PIL import Image
+
+from stst.errors import FramesError
+from stst.report.page import GAP, Pixels, below, beside, font, line, page
+from stst.video.frames import Clip, to_uint8
+
+_SMALL, _LARGE = 160, 360  # px: frames below half are enlarged, frames above reduced
+
+
+def side_by_side(natural: Clip, metamer: Clip) -> Clip:
+    """Show two clips beside each other, with a gap of mid grey.
+
+    Parameters
+    ----------
+    natural, metamer : Clip
+        Of the same length, size and frame rate.
+
+    Returns
+    -------
+    Clip
+        (T, 3, H, 2 W + 8), natural on the left.
+
+    Raises
+    ------
+    FramesError
+        If the clips differ in length, size or frame rate.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> clip = Clip(torch.rand(2, 3, 32, 40), Fraction(25))
+    >>> side_by_side(clip, clip).size
+    (32, 88)
+    """
+    _same_shape(natural, metamer)
+    left, right = natural.frames, metamer.frames
+    gap = torch.full((*left.shape[:3], GAP), 0.5)
+    return Clip(torch.cat([left, gap, right], -1), natural.frame_rate)
+
+
+def contact_sheet(
+    natural: Clip, metamer: Clip, *, columns: int = 8, caption: str = ""
+) -> Image.Image:
+    """Draw frames of natural over metamer, and an x-t slice of each below.
+
+    No pixel is interpolated: frames stand as they are; small ones (and the slices) are
+    enlarged by repeating pixels, wide ones reduced by averaging square blocks of them.
+
+    Parameters
+    ----------
+    natural, metamer : Clip
+        Of the same length, size and frame rate.
+    columns : int
+        How many frames to show, evenly spread; a shorter clip shows all it has.
+    caption : str
+        One line above the frames.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB, on white. The slices are of the middle row of pixels; time runs down.
+
+    Raises
+    ------
+    FramesError
+        If the clips differ in length, size or frame rate, or `columns` is below 1.
+    """
+    _same_shape(natural, metamer)
+    if columns < 1:
+        raise FramesError(f"a contact sheet needs at least 1 column, got {columns}.")
+    films = {"natural": to_uint8(natural.frames), "metamer": to_uint8(metamer.frames)}
+    shown = np.linspace(0, len(natural) - 1, min(columns, len(natural))).round().astype(int)
+    cells = {name: [_fit(film[i]) for i in shown] for name, film in films.items()}
+    step = cells["natural"][0].shape[1] + GAP
+    ink = font(min(30, max(14, step * len(shown) // 70)))
+    room, middle = max(_SMALL, step * len(shown) // 2 - GAP), natural.size[0] // 2
+    slices = [
+        below(
+            [
+                line([f"{name}: x-t slice, row {middle}"], 0, ink),
+                _enlarge(film[:, middle], room),
+            ]
+        )
+        for name, film in films.items()
+    ]
+    rows = {
+        "": line([caption], 0, ink),
+        "frame": line([str(index) for index in shown], step, ink),
+        "natural": beside(cells["natural"]),
+        "metamer": beside(cells["metamer"]),
+        "time \N{DOWNWARDS ARROW}": beside(slices),
+    }
+    labels = [line([label], 0, ink) for label in rows]
+    return Image.fromarray(page(labels, list(rows.values()), margin=int(ink.size)))
+
+
+def _same_shape(natural: Clip, metamer: Clip) -> None:
+    ours, theirs = (
+        f"{len(clip)} frames of {clip.size[0]} x {clip.size[1]} px at {clip.frame_rate}/s"
+        for clip in (natural, metamer)
+    )
+    if ours != theirs:
+        raise FramesError(
+            f"natural and metamer must match to be shown together: natural has {ours}, "
+            f"metamer has {theirs}. Cut or resize one of them."
+        )
+
+
+def _fit(frame: Pixels) -> Pixels:
+    """Bring a frame, (H, W, 3), to a legible size by whole factors."""
+    longer = max(frame.shape[:2])
+    if longer > _LARGE:
+        return np.asarray(Image.fromarray(frame).reduce(-(-longer // _LARGE)))
+    return _repeat(frame, max(1, _SMALL // longer), max(1, _SMALL // longer))
+
+
+def _enlarge(pixels: Pixels, room: int) -> Pixels:
+    """Bring an x-t slice, (T, W, 3), to at most `room` px across."""
+    time, width = pixels.shape[:2]
+    if width > room:
+        pixels = np.asarray(Image.fromarray(pixels).reduce((-(-width // room), 1)))
+    return _repeat(pixels, min(24, max(1, 192 // time)), max(1, room // width))
+
+
+def _repeat(pixels: Pixels, down: int, across: int) -> Pixels:
+    return pixels.repeat(down, axis=0).repeat(across, axis=1)
