@@ -58,7 +58,10 @@ class Synthesis(Iterator[Step | FrameDone]):
     """
 
     def __init__(
-        self, events: Iterator[Step | FrameDone], length: int, rate: Any  # noqa: ANN401
+        self,
+        events: Iterator[Step | FrameDone],
+        length: int,
+        rate: Any,  # noqa: ANN401
     ) -> None:
         self._events, self._length, self._rate = events, length, rate
         self._steps: list[Step] = []
@@ -95,9 +98,9 @@ class Synthesis(Iterator[Step | FrameDone]):
 def _curves(rows: Sequence[Mapping[str, Tensor]]) -> Curves:
     """Gather values (B,) by name over time: {name: (B, rows)}; absent ones are NaN."""
     names = dict.fromkeys(name for row in rows for name in row)
-    gap = torch.full_like(next(iter(rows[0].values())), torch.nan) if rows else None
+    absent = torch.full_like(next(iter(rows[0].values())), torch.nan)
     return {
-        name: torch.stack([row.get(name, gap) for row in rows], 1).cpu().numpy()
+        name: torch.stack([row.get(name, absent) for row in rows], 1).cpu().numpy()
         for name in names
     }
 
@@ -240,9 +243,7 @@ def _frames_needed(stream: StreamCall) -> int:
     return int(getattr(stream, "frames_needed", 2))
 
 
-def _check_sides(
-    natural: Clip, sides: Sequence[Side], recipe: Recipe, targets: Targets
-) -> None:
+def _check_sides(natural: Clip, sides: Sequence[Side], recipe: Recipe, targets: Targets) -> None:
     """Refuse frames that are too small for a stream at the coarsest octave."""
     coarsest = min(octave.scale for octave in recipe.octaves)
     need = max(int(getattr(side.stream, "min_side", 1)) for side in sides)
@@ -251,7 +252,7 @@ def _check_sides(
         raise FramesError(
             f"{width}x{height} px is too small: at the recipe's coarsest octave "
             f"({coarsest:.3g}) the streams need {need} px on the short side, that is "
-            f"{int(-(-need // coarsest))} px at full size. Take a larger clip, or drop that octave."
+            f"{int(-(-need // coarsest))} px in full. Take a larger clip, or drop the octave."
         )
 
 

@@ -5,6 +5,7 @@ Every gap keeps the batch apart: one value for each metamer, (B,).
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -15,7 +16,6 @@ def gram(activation: Tensor) -> Tensor:
 
     Examples
     --------
-    >>> import torch
     >>> gram(torch.ones(1, 2, 4, 4))[0]
     tensor([[1., 1.],
             [1., 1.]])
@@ -36,8 +36,10 @@ def mean_square_gap(found: Tensor, target: Tensor) -> Tensor:
 
 def relative_error(found: Tensor, target: Tensor) -> Tensor:
     """Residual ||found - target|| / ||target||, Frobenius norms: -> (B,)."""
-    gap = (found - target).flatten(1).norm(dim=1)
-    return gap / target.flatten(1).norm(dim=1).clamp_min(1e-30)
+    gap = torch.linalg.vector_norm((found - target).flatten(1), dim=1)
+    size: Tensor = torch.linalg.vector_norm(target.flatten(1), dim=1)
+    error: Tensor = gap / size.clamp_min(1e-30)
+    return error
 
 
 def total_variation(frame: Tensor) -> Tensor:
@@ -45,7 +47,6 @@ def total_variation(frame: Tensor) -> Tensor:
 
     Examples
     --------
-    >>> import torch
     >>> total_variation(torch.ones(1, 3, 8, 8))
     tensor([0.])
     """

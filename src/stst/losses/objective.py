@@ -42,9 +42,7 @@ class Wanted:
         return torch.where(power > 0, power, 1)
 
 
-def represent(
-    stream: StreamCall, window: Tensor, wanted: Sequence[Wanted]
-) -> dict[str, Layers]:
+def represent(stream: StreamCall, window: Tensor, wanted: Sequence[Wanted]) -> dict[str, Layers]:
     """Gram matrices or activations for each loss, in one pass through the stream.
 
     (B, T, 3, H, W) -> {loss: {layer: (B, C, C) or (B, C, h, w)}}.

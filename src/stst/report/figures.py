@@ -80,9 +80,7 @@ def _draw_losses(
     boundaries: Sequence[int],
 ) -> None:
     axes.set(xlabel="optimiser step", ylabel="loss")
-    axes.vlines(
-        boundaries, 0, 1, "0.9", linewidth=0.8, transform=axes.get_xaxis_transform()
-    )
+    axes.vlines(boundaries, 0, 1, "0.9", linewidth=0.8, transform=axes.get_xaxis_transform())
     for name, values in losses.items():
         breaks = [step for step in boundaries if 0 < step < len(values)]
         steps = np.insert(np.arange(len(values)), breaks, breaks)

@@ -65,9 +65,7 @@ def _straighten(u: Array, v: Array, phase: float) -> tuple[Array, Array]:
     return u, v - 0.13 * rear * np.sin(phase + 2.2 * u)
 
 
-def _body(
-    u: Array, v: Array, half: Array, grain: Array, soft: float
-) -> tuple[Array, Array]:
+def _body(u: Array, v: Array, half: Array, grain: Array, soft: float) -> tuple[Array, Array]:
     """Colour and cover of the body, whose outline is `half` away from its axis."""
     across = (v / np.maximum(half, 1e-3)).clip(-1, 1)  # -1 at the belly, 1 at the back
     scales = np.sin(60 * (u + 0.5 * v)) * np.sin(60 * (u - 0.5 * v))
@@ -106,9 +104,7 @@ def _fan(
     return _fin(rays, inside), _cover(np.minimum(sides, inside), soft)
 
 
-def _ridge(
-    u: Array, height: Array, ends: tuple[float, float], soft: float
-) -> tuple[Array, Array]:
+def _ridge(u: Array, height: Array, ends: tuple[float, float], soft: float) -> tuple[Array, Array]:
     """Raise a fin along the body; `height` is measured from the outline outwards."""
     rake = u + 0.5 * height  # the rays lean backwards
     along = ((rake - ends[0]) / (ends[1] - ends[0])).clip(0, 1)

@@ -70,9 +70,7 @@ def _rocks(picture: Array, top: float, haze: float, rng: np.random.Generator) ->
 
 def _sand(picture: Array, rng: np.random.Generator) -> None:
     shape = height, width = picture.shape[:2]
-    near = (np.linspace(0, 1, height, dtype=np.float32)[:, None] - _HORIZON) / (
-        1 - _HORIZON
-    )
+    near = (np.linspace(0, 1, height, dtype=np.float32)[:, None] - _HORIZON) / (1 - _HORIZON)
     near = np.broadcast_to(near.clip(0, 1), shape)  # 0 at the horizon
     warp = pink_noise(shape, rng, slope=1.8, stretch=3)
     ripples = near * np.sin(26 * np.log(near + 0.25) + 2.5 * warp)
@@ -95,12 +93,8 @@ def _coral(picture: Array, foot: float, rng: np.random.Generator) -> None:
     height, width = picture.shape[:2]
     radius = rng.uniform(0.3, 0.75) * (foot - 0.35) * height
     centre, bottom = rng.uniform(0, width), foot * height
-    rows = slice(
-        max(0, int(bottom - 1.5 * radius)), min(height, int(bottom + 0.04 * height))
-    )
-    columns = slice(
-        max(0, int(centre - 1.6 * radius)), min(width, int(centre + 1.6 * radius))
-    )
+    rows = slice(max(0, int(bottom - 1.5 * radius)), min(height, int(bottom + 0.04 * height)))
+    columns = slice(max(0, int(centre - 1.6 * radius)), min(width, int(centre + 1.6 * radius)))
     place = picture[rows, columns]
     y, x = np.mgrid[: place.shape[0], : place.shape[1]].astype(np.float32)
     across = (x + columns.start - centre) / radius

@@ -59,9 +59,7 @@ def read_weights(path: Path, stream: str, shapes: Shapes) -> dict[str, Tensor]:
     """
     opened = OPENERS.get(path.suffix.lower())
     if opened is None:
-        raise WeightsError(
-            f"{path.name} is no weights file; those end in {', '.join(OPENERS)}."
-        )
+        raise WeightsError(f"{path.name} is no weights file; those end in {', '.join(OPENERS)}.")
     if not path.is_file():
         raise WeightsError(f"there is no weights file {path}.")
     if path.stat().st_size > readers.MAX_BYTES:

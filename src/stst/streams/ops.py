@@ -68,9 +68,7 @@ def contrast_norm(x: Tensor) -> Tensor:
 def gaussian(size: int, sigma: float) -> Tensor:
     """Weights of a square Gaussian window that sum to one: (size, size)."""
     half = (size - 1) / 2
-    line = torch.tensor(
-        [math.exp(-((i - half) ** 2) / (2 * sigma**2)) for i in range(size)]
-    )
+    line = torch.tensor([math.exp(-((i - half) ** 2) / (2 * sigma**2)) for i in range(size)])
     window = torch.outer(line, line)
     return window / window.sum()
 

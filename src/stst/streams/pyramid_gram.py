@@ -38,8 +38,7 @@ def pyramid_gram(levels: Sequence[Tensor]) -> Tensor:
     lower = [[_block(a, b, full) for b in maps[: i + 1]] for i, a in enumerate(maps)]
     count = range(len(maps))
     rows = [
-        torch.cat([lower[i][j] if j <= i else lower[j][i].mT for j in count], -1)
-        for i in count
+        torch.cat([lower[i][j] if j <= i else lower[j][i].mT for j in count], -1) for i in count
     ]
     return torch.cat(rows, -2) / (full[0] * full[1])
 
@@ -56,12 +55,11 @@ def _carried(fine: Tensor, size: Size, full: Size) -> Tensor:
     """U_coarse' U_fine of each channel: (B, k, l, D) -> (B, *size, D)."""
     height, width = fine.shape[1:3]
     if (height, width) == full:
-        found: Tensor = _Adjoint.apply(fine.permute(0, 3, 1, 2), size)
-        return found.permute(0, 2, 3, 1)
+        carried: Tensor = _Adjoint.apply(fine.permute(0, 3, 1, 2), size)  # type: ignore[no-untyped-call]
+        return carried.permute(0, 2, 3, 1)
     rows = _crossing(full[0], size[0], height).to(fine)
     columns = _crossing(full[1], size[1], width).to(fine)
-    fine = (rows @ fine.flatten(2)).unflatten(2, (width, -1))
-    return columns @ fine
+    return columns @ (rows @ fine.flatten(2)).reshape(len(fine), size[0], width, -1)
 
 
 class _Adjoint(torch.autograd.Function):
@@ -71,7 +69,8 @@ class _Adjoint(torch.autograd.Function):
     def forward(context: Any, x: Tensor, size: Size) -> Tensor:  # noqa: ANN401
         context.full = x.shape[-2:]
         shape = [*x.shape[:2], *size]
-        return torch.ops.aten.upsample_bilinear2d_backward(x, x.shape[-2:], shape, False)
+        adjoint: Tensor = torch.ops.aten.upsample_bilinear2d_backward(x, x.shape[-2:], shape, False)
+        return adjoint
 
     @staticmethod
     def backward(context: Any, slope: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401

@@ -101,9 +101,7 @@ def _npy(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Entry:
             raise WeightsError(f"{member.filename}: not an array as numpy saves floats.")
         shape, _, dtype = npy.read_array_header_1_0(stream)
         if member.file_size != stream.tell() + math.prod(shape) * dtype.itemsize:
-            raise WeightsError(
-                f"{member.filename}: its size is not that of {dtype} {shape}."
-            )
+            raise WeightsError(f"{member.filename}: its size is not that of {dtype} {shape}.")
 
     def read() -> NDArray[Any]:
         with archive.open(member) as stream:

@@ -122,5 +122,12 @@ def check_layers(wanted: Sequence[str], known: Sequence[str]) -> frozenset[str]:
 
 
 def frozen(module: nn.Module) -> nn.Module:
-    """Fix the weights: evaluation mode, no gradients to parameters."""
-    return module.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    """Fix the weights: evaluation mode, no gradients to parameters.
+
+    In channels-last memory, which the convolutions and poolings of the CPU prefer.
+    """
+    module.eval().requires_grad_(False)
+    for weight in module.parameters():
+        if weight.ndim == 4:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+    return module

@@ -160,9 +160,7 @@ def load_stream(name: str, *, weights: Path | None = None) -> Trunk | Msoe:
     with torch.inference_mode(False):
         module = _hollow(name)
         convolutions = module.convolutions if isinstance(module, Trunk) else module
-        shapes = {
-            key: tuple(value.shape) for key, value in convolutions.state_dict().items()
-        }
+        shapes = {key: tuple(value.shape) for key, value in convolutions.state_dict().items()}
         convolutions.load_state_dict(read_weights(file, name, shapes), assign=True)
         module.provenance = provenance(name, file, own=weights is not None)
         frozen(module)

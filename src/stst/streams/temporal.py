@@ -85,7 +85,8 @@ class Msoe(nn.Module):
 
     def flow_head(self, energy: Tensor) -> Tensor:
         """(B, 320, H, W) -> (B, 2, H, W), px per frame, (right, up)."""
-        return self.conv4(F.relu(self.conv3(symmetric_pad(energy, 1))))
+        flow: Tensor = self.conv4(F.relu(self.conv3(symmetric_pad(energy, 1))))
+        return flow
 
 
 def _to_size(x: Tensor, size: torch.Size) -> Tensor:

@@ -47,8 +47,7 @@ def entry(name: str) -> WeightsFile:
     """Look a stream's weights up; `StreamError` with a guess for an unknown name."""
     if name not in CATALOGUE:
         raise StreamError(
-            f"there is no stream {name!r}.{guess(name, CATALOGUE)} "
-            f"Streams: {', '.join(CATALOGUE)}."
+            f"there is no stream {name!r}.{guess(name, CATALOGUE)} Streams: {', '.join(CATALOGUE)}."
         )
     return CATALOGUE[name]
 
@@ -139,9 +138,7 @@ def provenance(name: str, file: Path, *, own: bool) -> Provenance:
     if own and not (wanted.md5 and digest(file, "md5") == wanted.md5):
         note = f"own file used as {name}, of unknown training"
     shipped: Literal["embedded", "fetched"] = "embedded" if wanted.embedded else "fetched"
-    return Provenance(
-        name, file.name, digest(file, "sha256"), "file" if own else shipped, note
-    )
+    return Provenance(name, file.name, digest(file, "sha256"), "file" if own else shipped, note)
 
 
 def digest(file: Path, algorithm: str) -> str:
@@ -154,9 +151,7 @@ def _absent(name: str) -> str:
     """Compose what to do when weights are not there: the ways out, one a line."""
     wanted = entry(name)
     if wanted.embedded:
-        return (
-            f"{wanted.file} should have come with the package; install stst-vision again."
-        )
+        return f"{wanted.file} should have come with the package; install stst-vision again."
     ways = [
         f"--weights FILE, if you have it (in Python: load_stream({name!r}, weights=FILE))",
         "--spatial compact, the embedded stand-in, which is not VGG-19",

@@ -22,17 +22,16 @@ BINS = 300
 REGRAIN_ITERATIONS = (4, 16, 32, 64, 64, 64)
 MIN_SIDE = 20  # of the next smaller size; below it the solver stops halving
 
-# The rotations that Pitie et al. found to spread well over directions of colour space.
-ROTATIONS = np.array(
-    [
-        [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
-        [[0.333333, 0.666667, 0.666667], [0.666667, 0.333333, -0.666667], [-0.666667, 0.666667, -0.333333]],
-        [[0.577350, 0.211297, 0.788682], [-0.577350, 0.788668, 0.211352], [0.577350, 0.577370, -0.577330]],
-        [[0.577350, 0.408273, 0.707092], [-0.577350, -0.408224, 0.707121], [0.577350, -0.816497, 0.000029]],
-        [[0.332572, 0.910758, 0.244778], [-0.910887, 0.242977, 0.333536], [-0.244295, 0.333890, -0.910405]],
-        [[0.243799, 0.910726, 0.333376], [0.910699, -0.333174, 0.244177], [-0.333450, -0.244075, 0.910625]],
-    ]
-)  # fmt: skip
+# The rotations that Pitie et al. found to spread well over directions of colour space,
+# each row by row.
+ROTATIONS = np.array([
+    (1, 0, 0, 0, 1, 0, 0, 0, 1),
+    (0.333333, 0.666667, 0.666667, 0.666667, 0.333333, -0.666667, -0.666667, 0.666667, -0.333333),
+    (0.577350, 0.211297, 0.788682, -0.577350, 0.788668, 0.211352, 0.577350, 0.577370, -0.577330),
+    (0.577350, 0.408273, 0.707092, -0.577350, -0.408224, 0.707121, 0.577350, -0.816497, 0.000029),
+    (0.332572, 0.910758, 0.244778, -0.910887, 0.242977, 0.333536, -0.244295, 0.333890, -0.910405),
+    (0.243799, 0.910726, 0.333376, 0.910699, -0.333174, 0.244177, -0.333450, -0.244075, 0.910625),
+]).reshape(6, 3, 3)  # fmt: skip
 
 
 def colour_transfer(frame: Tensor, reference: Tensor, *, regrain: bool = True) -> Tensor:
@@ -94,8 +93,8 @@ def restore_grain(source: Tensor, moved: Tensor) -> Tensor:
     sizes = list(_halvings(source.shape[-2], source.shape[-1]))
     result = source
     for level in reversed(range(len(sizes))):
-        at_size = [_resized(x, sizes[level]) for x in (result, source, moved)]
-        result = _solve_grain(*at_size, REGRAIN_ITERATIONS[level], level)
+        a, b, c = (_resized(x, sizes[level]) for x in (result, source, moved))
+        result = _solve_grain(a, b, c, REGRAIN_ITERATIONS[level], level)
     return result
 
 

@@ -77,6 +77,6 @@ def lbfgs(x: Tensor, evaluate: Evaluate, rates: Sequence[float]) -> Steps:
             seen.append(losses)
             return losses["total"].sum()
 
-        engine.step(closure)
+        engine.step(closure)  # type: ignore[no-untyped-call]
         x.clamp_(0, 1)
         yield x.clone(), seen[0]

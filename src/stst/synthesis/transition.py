@@ -84,10 +84,14 @@ def refine(
 
 
 def _climb(
-    window: Tensor, objective: Objective, recipe: Recipe, octave: Octave, place: tuple[int, int]
+    window: Tensor,
+    objective: Objective,
+    recipe: Recipe,
+    octave: Octave,
+    place: tuple[int, int],
 ) -> Generator[Step, None, Tensor]:
     """All steps of one octave: (B, T, 3, h, w) -> refined last frame (B, 3, h, w)."""
-    history, frame = window[:, :-1], window[:, -1]
+    history, start = window[:, :-1], window[:, -1]
     if recipe.equalise is not None:
         objective = objective.equalised(window, recipe.equalise)
 
@@ -100,8 +104,8 @@ def _climb(
         return {k: v.detach() for k, v in losses.items()} | {"total": total.detach()}, slope
 
     rates = rates_of(at(octave.steps, place[0]), octave.rate, recipe.optimiser.decay)
-    steps = []
-    for frame, losses in descend(frame, evaluate, rates, recipe.optimiser):
+    frame, steps = start, list[Step]()
+    for frame, losses in descend(start, evaluate, rates, recipe.optimiser):  # noqa: B007
         steps.append(Step(*place, len(steps), losses))
         yield steps[-1]
     refuse_divergence(steps)
@@ -156,7 +160,7 @@ def octave_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
 
 def resized(frames: Tensor, size: tuple[int, int], antialias: bool) -> Tensor:
     """Bilinear, (B, T, 3, H, W) to another H and W."""
-    if frames.shape[-2:] == size or frames.shape[1] == 0:
-        return frames.new_empty(*frames.shape[:-2], *size) if frames.shape[1] == 0 else frames
+    if frames.shape[-2:] == size:
+        return frames
     flat = F.interpolate(frames.flatten(0, 1), size, mode="bilinear", antialias=antialias)
-    return flat.unflatten(0, frames.shape[:2])
+    return flat.reshape(*frames.shape[:3], *size)

@@ -1,0 +1,40 @@
+"""The command `stst`: arguments in, exit codes out. All the rest is elsewhere."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from stst.cli import demo, doctor, synthesize, texts, weights
+from stst.errors import Diverged, StstError
+
+app = typer.Typer(
+    name="stst",
+    help="Dynamic stimuli for vision science: metamers of natural videos.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("synthesize")(synthesize.synthesize)
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+app.command("methods")(texts.methods)
+app.command("cite")(texts.cite)
+app.add_typer(weights.app, name="weights")
+
+# 2 is the shell's code for wrong use; 3 is ours for a synthesis that went wrong.
+USER_ERROR, DIVERGED, INTERRUPTED = 2, 3, 130
+
+
+def main() -> None:
+    """Run the command line; a mistake of the user gives one line, never a traceback."""
+    try:
+        app(standalone_mode=True)
+    except StstError as error:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"stst: {error}", markup=False)
+        sys.exit(DIVERGED if isinstance(error, Diverged) else USER_ERROR)
+    except KeyboardInterrupt:
+        print("stst: stopped; nothing was written", file=sys.stderr)
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,50 @@
+"""Options of `stst synthesize` -> a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stst.errors import RecipeError
+from stst.recipe import Recipe
+from stst.run.job import Job, read_job
+
+
+def build_job(
+    options: Mapping[str, Any],
+    *,
+    file: Path | None,
+    preset: str | None,
+    settings: Sequence[str],
+) -> Job:
+    """Put together a recipe file (if any) and what was said on the command line.
+
+    Options are named as in the file, ``source.width``; those that are None were not
+    given, and the file's value, or else the default, holds.
+    """
+    data = read_job(file) if file else {}
+    for name, value in options.items():
+        if value is not None:
+            section, _, key = name.rpartition(".")
+            (data.setdefault(section, {}) if section else data)[key] = value
+    if "path" not in data.get("source", {}):
+        raise RecipeError("which video? Give its path: stst synthesize IN.mp4 --out DIR.")
+    if preset is not None or "recipe" not in data:
+        data["recipe"] = Recipe.preset(preset or "default").model_dump(mode="json")
+    job = Job.parse(data)
+    changed = job.recipe.with_settings(dict(map(_setting, settings)))
+    return job.model_copy(update={"recipe": changed})
+
+
+def _setting(text: str) -> tuple[str, object]:
+    """``octaves.0.steps=10`` -> its name and its value, read as YAML."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise RecipeError(f"--set takes key=value, such as pad=1; got {text!r}.")
+    try:
+        return name.strip(), yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise RecipeError(f"--set {name}: {value!r} is not a value that can be read.") from None

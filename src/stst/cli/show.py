@@ -1,0 +1,87 @@
+"""What the command line prints: the plan, the progress, the time left."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from stst.api import Synthesis
+from stst.estimate import Estimate
+from stst.run.job import Job
+from stst.synthesis.transition import Step
+from stst.video.frames import Clip
+
+console = Console(soft_wrap=True, highlight=False)
+
+
+def say(text: str) -> None:
+    """Print a line for the user."""
+    console.print(text, markup=False)
+
+
+def announce(natural: Clip, job: Job, expected: Estimate, notes: list[str]) -> None:
+    """State what is about to be done, what it will take, and which stand-ins are used."""
+    height, width = natural.size
+    say(
+        f"{len(natural)} frames of {width}x{height} px at {float(natural.frame_rate):g} frames/s "
+        f"(and {job.recipe.pad} pad frames); {len(job.seeds)} metamer(s); "
+        f"{job.streams.spatial} + {job.streams.temporal} on {job.device}"
+    )
+    say(f"Expected: {duration(expected.seconds)}, {size(expected.memory)} of memory.")
+    for note in notes:
+        say(f"Note: {note}")
+
+
+def follow(run: Synthesis, frames: int, expected: Estimate) -> None:
+    """Run to the end behind a bar that moves with the expected time of each step."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("starting", total=expected.seconds)
+        pad = expected.frames + 1 - frames
+        for event in run:
+            if isinstance(event, Step):
+                kept = event.transition + 1 - pad
+                name = f"frame {kept + 1}/{frames}" if kept >= 0 else f"pad frame {kept + pad}"
+                bar.update(task, description=f"{name}, octave {event.octave + 1}")
+                bar.advance(task, expected.per_step[event.octave])
+            else:
+                bar.advance(task, expected.per_frame)
+
+
+def duration(seconds: float) -> str:
+    """Put a time into the unit that suits it.
+
+    Examples
+    --------
+    >>> [duration(s) for s in (42, 300, 7300, 400000)]
+    ['42 s', '5 min', '2.0 h', '4.6 days']
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172800 else f"{seconds / 86400:.1f} days"
+
+
+def size(count: float) -> str:
+    """Put bytes into MB or GB.
+
+    Examples
+    --------
+    >>> size(3.2e8), size(2.1e9)
+    ('320 MB', '2.1 GB')
+    """
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -1,0 +1,66 @@
+"""`stst synthesize`: a video file in, a folder with its metamer out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stst.cli.options import build_job
+from stst.cli.work import carry_out
+
+
+def synthesize(
+    video: Annotated[
+        Path | None, typer.Argument(help="Video, GIF, folder of images or .npy array.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("stst-out"),
+    recipe: Annotated[
+        Path | None, typer.Option(help="A recipe.yaml, as a run leaves it, to repeat.")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="default, draft or greco2024.")] = None,
+    spatial: Annotated[
+        str | None, typer.Option(help="Spatial stream: vgg19, vgg16, compact, ...")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights file of your own for the spatial stream.")
+    ] = None,
+    temporal_weights: Annotated[
+        Path | None, typer.Option(help="Weights file of your own for MSOE.")
+    ] = None,
+    width: Annotated[int | None, typer.Option(help="Reduce to this width, px.")] = None,
+    frames: Annotated[int | None, typer.Option(help="How many frames to take.")] = None,
+    start: Annotated[int | None, typer.Option(help="First frame to take, from 0.")] = None,
+    every: Annotated[int | None, typer.Option(help="Take every n-th frame.")] = None,
+    fps: Annotated[str | None, typer.Option(help="Frame rate, for sources that have none.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the starting noise.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Make this many metamers, from --seed on.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, ...")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a setting of the recipe: octaves.0.steps=10."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Write into a folder that is not empty.")] = False,
+) -> None:
+    """Make the dynamic metamer of a natural video."""
+    chosen = None
+    if seed is not None or seeds is not None:
+        chosen = [(seed or 0) + i for i in range(seeds or 1)]
+    options = {
+        "source.path": video and str(video.absolute()),
+        "source.width": width,
+        "source.frames": frames,
+        "source.start": start,
+        "source.every": every,
+        "source.fps": fps,
+        "streams.spatial": spatial,
+        "streams.spatial_weights": weights and str(weights.absolute()),
+        "streams.temporal_weights": temporal_weights and str(temporal_weights.absolute()),
+        "seeds": chosen,
+        "device": device,
+    }
+    job = build_job(options, file=recipe, preset=preset, settings=settings or [])
+    carry_out(job, out, overwrite=overwrite)

@@ -1,0 +1,46 @@
+"""`stst weights`: list, fetch, verify, path."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+from rich.table import Table
+
+from stst.cli.show import console, say
+from stst.streams import weights as door
+from stst.streams.stream import list_streams
+
+app = typer.Typer(help="The trained weights of the streams.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="A stream, such as vgg19.")]
+
+
+@app.command("list")
+def list_() -> None:
+    """List streams, and whether their weights are here."""
+    table = Table("stream", "role", "weights", "note", box=None, header_style="bold")
+    for info in list_streams():
+        table.add_row(info.name, info.role, info.weights, info.note)
+    console.print(table)
+
+
+@app.command()
+def fetch(name: Name) -> None:
+    """Download weights into the cache folder, checked by their digest."""
+    with Progress(console=console) as bar:
+        task = bar.add_task(name, total=None)
+        file = door.fetch(name, lambda done, total: bar.update(task, completed=done, total=total))
+    say(f"{file}")
+
+
+@app.command()
+def verify(name: Name) -> None:
+    """Check that weights are here and are the published ones."""
+    say(f"{door.verify(name)}: right")
+
+
+@app.command()
+def path(name: Name) -> None:
+    """Print where weights lie, or would lie."""
+    say(f"{door.path(name)}")

@@ -1,0 +1,131 @@
+"""A job carried out: read, estimate, synthesise with progress, write the folder."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stst.api import Result, Synthesis
+from stst.api import synthesize as begin
+from stst.cli.folder import write_folder
+from stst.cli.show import announce, follow, say
+from stst.errors import RunError
+from stst.estimate import Estimate, estimate
+from stst.recipe import Recipe
+from stst.run.atomic import new_folder
+from stst.run.job import Job
+from stst.run.manifest import stand_ins
+from stst.streams.spatial import Trunk
+from stst.streams.stream import load_stream
+from stst.streams.temporal import Msoe
+from stst.video.frames import Clip
+from stst.video.read import FramesWarning, digest, read_video
+
+
+def carry_out(job: Job, out: Path, *, overwrite: bool = False) -> None:
+    """Do all of a job; nothing is written before its input is found good."""
+    _refuse_device(job.device)
+    natural, remarks = _read(job)
+    streams = _streams(job)
+    provenances = [stream.provenance for stream in streams]
+    job = job.checked(
+        {
+            "source": digest(job.source.path),
+            **{
+                role: p.sha256
+                for role, p in zip(("spatial", "temporal"), provenances, strict=True)
+                if p
+            },
+        }
+    )
+    start = partial(_begin, natural, streams, job)
+    frames = len(natural) + job.recipe.pad - 1
+    expected = estimate(start, job.recipe, frames)
+    new_folder(out, overwrite=overwrite)
+    notes = stand_ins([vars(p) for p in provenances if p])
+    announce(natural, job, expected, notes)
+    began = time.perf_counter()
+    result = _run(start(job.recipe), natural, expected)
+    seconds = time.perf_counter() - began
+    record = {
+        "warnings": [*remarks, *notes],
+        "streams": [vars(p) if p else None for p in provenances],
+        "seconds": round(seconds, 2),
+    }
+    _write(out, natural, result, job, record)
+
+
+def _begin(natural: Clip, streams: tuple[Trunk, Msoe], job: Job, recipe: Recipe) -> Synthesis:
+    spatial, temporal = streams
+    return begin(
+        natural,
+        spatial=spatial,
+        temporal=temporal,
+        recipe=recipe,
+        seed=job.seeds,
+        device=job.device,
+    )
+
+
+def _streams(job: Job) -> tuple[Trunk, Msoe]:
+    files = (job.streams.spatial_weights, job.streams.temporal_weights)
+    names = (job.streams.spatial, job.streams.temporal)
+    spatial, temporal = (
+        load_stream(name, weights=Path(file) if file else None)
+        for name, file in zip(names, files, strict=True)
+    )
+    if not isinstance(spatial, Trunk) or not isinstance(temporal, Msoe):
+        raise RunError(
+            f"{names[0]!r} and {names[1]!r} are not a spatial and a temporal stream. "
+            "See `stst weights list`."
+        )
+    return spatial, temporal
+
+
+def _read(job: Job) -> tuple[Clip, list[str]]:
+    """The natural clip, and what its reader remarked."""
+    source = job.source
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", FramesWarning)
+        clip = read_video(
+            source.path,
+            width=source.width,
+            start=source.start,
+            frames=source.frames,
+            every=source.every,
+            frame_rate=source.fps,
+        )
+    remarks = [str(w.message) for w in caught if issubclass(w.category, FramesWarning)]
+    for remark in remarks:
+        say(f"warning: {remark}")
+    return clip, remarks
+
+
+def _run(run: Synthesis, natural: Clip, expected: Estimate) -> Result:
+    follow(run, len(natural), expected)
+    return run.result()
+
+
+def _write(out: Path, natural: Clip, result: Result, job: Job, record: dict[str, Any]) -> None:
+    for i, seed in enumerate(job.seeds):
+        folder = out if len(job.seeds) == 1 else out / f"seed_{seed}"
+        new_folder(folder, overwrite=True)
+        write_folder(folder, natural, result, i, job, record)
+    say(
+        f"Written to {out}: open {out / 'contact_sheet.png'} and {out / 'side_by_side.mp4'}."
+        if len(job.seeds) == 1
+        else f"Written to {out}: one folder for each of {len(job.seeds)} seeds."
+    )
+
+
+def _refuse_device(device: str) -> None:
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise RunError(f"device {device!r} cannot be used: {reason} Try --device cpu.") from None

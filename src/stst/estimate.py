@@ -1,0 +1,83 @@
+"""Time and memory of a synthesis, measured on a few real steps before it starts."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from stst.api import Synthesis
+from stst.recipe import Recipe
+from stst.synthesis.clip import count_steps
+from stst.synthesis.transition import Step
+
+PROBE_STEPS = 3
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Expected cost.
+
+    Parameters
+    ----------
+    per_step : tuple of float
+        Seconds a step takes in each octave.
+    per_frame : float
+        Seconds a frame takes beside its steps (targets, colour transfer, residuals).
+    frames : int
+        Frames to make, pad frames included.
+    seconds : float
+        All of it.
+    memory : int
+        Bytes at the peak, of the process or of the device.
+    """
+
+    per_step: tuple[float, ...]
+    per_frame: float
+    frames: int
+    seconds: float
+    memory: int
+
+
+def estimate(begin: Callable[[Recipe], Synthesis], recipe: Recipe, frames: int) -> Estimate:
+    """Run a few steps of each octave and scale them up.
+
+    Parameters
+    ----------
+    begin : callable
+        Starts a synthesis on the real target with the recipe it is given.
+    recipe : Recipe
+        The one to be run.
+    frames : int
+        Frames to be made, pad frames included, the very first not.
+    """
+    settings = {f"octaves.{i}.steps": PROBE_STEPS for i in range(len(recipe.octaves))}
+    probe = begin(recipe.with_settings(settings))
+    gaps: dict[int, list[float]] = {i: [] for i in range(len(recipe.octaves))}
+    began = last = time.perf_counter()
+    for event in probe:
+        now = time.perf_counter()
+        if not isinstance(event, Step):
+            break
+        if event.step > 0:  # the first of an octave also fixes its targets
+            gaps[event.octave].append(now - last)
+        last = now
+    per_step = tuple(min(gap) for gap in gaps.values())
+    per_frame = max(time.perf_counter() - began - PROBE_STEPS * sum(per_step), 0.0)
+    steps = sum(
+        count_steps(recipe.model_copy(update={"octaves": (octave,)}), range(frames)) * cost
+        for octave, cost in zip(recipe.octaves, per_step, strict=True)
+    )
+    return Estimate(per_step, per_frame, frames, steps + frames * per_frame, peak_memory())
+
+
+def peak_memory() -> int:
+    """Greatest memory held so far, in bytes: on the GPU where one was used."""
+    if torch.cuda.is_available() and (held := torch.cuda.max_memory_allocated()):
+        return held
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

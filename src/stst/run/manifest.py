@@ -1,0 +1,94 @@
+"""What was done, in one JSON file: enough to repeat it and to write a Methods section."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from stst.errors import RunError
+from stst.recipe import Recipe
+
+SCHEMA = 1
+MATCHED = 0.25  # relative error above which a layer is reported as not matched
+PACKAGES = ("stst-vision", "torch", "numpy", "av", "opencv-python-headless")
+
+
+def environment(device: str) -> dict[str, Any]:
+    """Versions and machine: what bytes may depend on."""
+    place = torch.device(device)
+    name = torch.cuda.get_device_name(place) if place.type == "cuda" else platform.processor()
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": device,
+        "device_name": name or platform.machine(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "cpus": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "packages": {package: _version(package) for package in PACKAGES},
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def recipe_record(recipe: Recipe) -> dict[str, Any]:
+    """The recipe and its fingerprint."""
+    return {"fingerprint": recipe.fingerprint, **recipe.model_dump(mode="json")}
+
+
+def residual_record(
+    residuals: Mapping[str, npt.NDArray[np.float32]],
+) -> dict[str, dict[str, Any]]:
+    """Per layer: mean and maximum over kept frames, and each frame's. {layer: (T,)}."""
+    return {
+        layer: {
+            "mean": round(float(values.mean()), 5),
+            "max": round(float(values.max()), 5),
+            "frames": [round(float(value), 5) for value in values],
+        }
+        for layer, values in residuals.items()
+    }
+
+
+def verdicts(residuals: Mapping[str, npt.NDArray[np.float32]]) -> list[str]:
+    """Say which layers are not matched, in how many frames."""
+    return [
+        f"{layer}: relative error above {MATCHED:g} in {int((values > MATCHED).sum())} of "
+        f"{len(values)} frames (largest {values.max():.2f})"
+        for layer, values in residuals.items()
+        if (values > MATCHED).any()
+    ]
+
+
+def stand_ins(provenances: Sequence[Mapping[str, Any] | None]) -> list[str]:
+    """Say which weights are not those of the paper's networks."""
+    return [f"{p['name']}: {p['note']}" for p in provenances if p and p["origin"] == "embedded"]
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read manifest.json of a run's folder; RunError if there is none that is whole."""
+    path = folder / "manifest.json"
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"{path} cannot be read ({error}). Give the folder that `stst synthesize --out` "
+            "wrote (with several seeds, one of its seed_N folders)."
+        ) from error
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        raise RunError(f"{path} is not a manifest of this version (schema {SCHEMA}).")
+    return data

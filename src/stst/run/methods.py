@@ -1,0 +1,84 @@
+"""The Methods paragraph of a run, from its manifest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_RULES = {
+    "normalised": "gradient descent on the gradient divided by its standard deviation",
+    "adam": "Adam",
+    "lbfgs": "L-BFGS",
+}
+
+
+def methods(manifest: dict[str, Any]) -> str:
+    """Write the paragraph: what was shown to what, how it was optimised, how well it fits.
+
+    Parameters
+    ----------
+    manifest : dict
+        As `stst.run.manifest.read_manifest` gives it.
+    """
+    parts = (_stimulus, _streams, _optimisation, _outcome, _software)
+    return " ".join(part(manifest) for part in parts)
+
+
+def _stimulus(manifest: dict[str, Any]) -> str:
+    source = manifest["source"]
+    return (
+        f"A dynamic model metamer of {source['frames']} frames ({source['width']} x "
+        f"{source['height']} px, {source['frame_rate']} frames/s) of the natural clip "
+        f"{source['file']} was synthesised by spatiotemporal style transfer (Greco & Siegel, "
+        f"2024)."
+    )
+
+
+def _streams(manifest: dict[str, Any]) -> str:
+    weights = manifest["recipe"]["weights"]
+    losses = [name for name, value in weights.items() if any(value)]
+    layers = sorted(manifest["residuals"])
+    return (
+        f"Frames were optimised one after the other so that their activations match the natural "
+        f"clip's in the layers {', '.join(layers)} (losses: "
+        + ", ".join(f"{n.replace('_', ' ')}, weight {_short(weights[n])}" for n in losses)
+        + "). Weights: "
+        + "; ".join(_weights(s) for s in manifest["streams"] if s)
+        + "."
+    )
+
+
+def _weights(stream: dict[str, Any]) -> str:
+    return f"{stream['name']} ({stream['note']}; SHA-256 {stream['sha256'][:12]})"
+
+
+def _short(schedule: list[float]) -> str:
+    return "/".join(f"{value:g}" for value in schedule)
+
+
+def _optimisation(manifest: dict[str, Any]) -> str:
+    recipe = manifest["recipe"]
+    octaves = ", ".join(
+        f"{_short(o['steps'])} steps at scale {o['scale']:.3g} (rate {o['rate']:g})"
+        for o in recipe["octaves"]
+    )
+    return (
+        f"Optimisation: {_RULES[recipe['optimiser']['method']]}, coarse to fine, {octaves}; "
+        f"{recipe['pad']} pad frames were made first and dropped; seed {manifest['seed']}."
+    )
+
+
+def _outcome(manifest: dict[str, Any]) -> str:
+    worst = max(manifest["residuals"].items(), key=lambda item: item[1]["max"])
+    means = [layer["mean"] for layer in manifest["residuals"].values()]
+    return (
+        f"The relative error of the matched representations was {sum(means) / len(means):.3f} "
+        f"on average over layers and frames (largest: {worst[1]['max']:.3f}, {worst[0]})."
+    )
+
+
+def _software(manifest: dict[str, Any]) -> str:
+    packages = manifest["environment"]["packages"]
+    return (
+        f"Software: stst-vision {packages['stst-vision']}, PyTorch {packages['torch']}, "
+        f"{manifest['environment']['device']}; recipe {manifest['recipe']['fingerprint']}."
+    )

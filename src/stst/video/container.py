@@ -1,0 +1,178 @@
+"""Frames of one video file, by FFmpeg, and what the file says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import IO
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from stst.errors import FramesError
+from stst.video.colour import Pixels, to_rgb
+from stst.video.request import Limits
+
+# Containers that carry time stamps. No playlists (hls, concat, image2), which open other
+# files, and no raw streams (h264, m4v), which have no frame rate.
+CONTAINERS = "mp4,matroska,avi,gif,apng,ogg,mpegts,mpeg,flv,asf,yuv4mpegpipe,nut,ivf,mxf,dv"
+STILLS = "png_pipe,jpeg_pipe,tiff_pipe,bmp_pipe,webp_pipe,pgm_pipe,ppm_pipe"
+RATE_TAG = "FRAME_RATE"  # written by stst.video.write: Matroska rounds its own to 1 ns
+
+
+class Nameless:
+    """A file without a name, so that FFmpeg cannot take it for a URL or a pattern."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+
+
+class Source:
+    """Frames in order, and what is known of them: iterate once."""
+
+    declared: int | None = None  # the number of frames it says it has
+
+    def __iter__(self) -> Iterator[Pixels]:
+        """Give frames of (H, W, 3) float32 RGB in [0, 1], in the order of display."""
+        raise NotImplementedError
+
+    def frame_rate(self) -> Fraction | None:
+        """Give the one rate that fits the times of the frames read so far, else none."""
+        return None
+
+    def remarks(self) -> list[str]:
+        """Say what is wrong with the frames read so far, as clauses about the source."""
+        return []
+
+
+class Video(Source):
+    """One video file, decoded by FFmpeg."""
+
+    def __init__(self, path: Path, limits: Limits, formats: str = CONTAINERS) -> None:
+        self._limits = limits
+        self._times: list[Fraction | None] = []
+        self._damaged: list[int] = []
+        self._remarks: set[str] = set()
+        self._container = av.open(
+            Nameless(path.open("rb")),
+            "r",
+            options={"format_whitelist": formats, "protocol_whitelist": ""},
+            metadata_errors="replace",
+            io_open=_no_second_file,
+        )
+        self._stream = _first_film(self._container.streams.video)
+        context = self._stream.codec_context
+        if context is None:
+            raise FramesError("is encoded in a way that FFmpeg has no decoder for.")
+        check_size(context.width, context.height, limits)
+        self.declared = _declared(self._container, self._stream)
+        context.options = {"max_pixels": str(limits.side**2)}
+
+    def __iter__(self) -> Iterator[Pixels]:
+        try:
+            for packet in self._container.demux(self._stream):
+                yield from map(self._checked, self._decoded(packet))
+        except av.FFmpegError:  # cut off: what the decoder still holds is good
+            self._damaged.append(len(self._times))
+            yield from map(self._checked, self._decoded(None))
+
+    def _decoded(self, packet: Packet[VideoStream] | None) -> list[av.VideoFrame]:
+        try:
+            return self._stream.decode(packet)
+        except av.FFmpegError:
+            self._damaged.append(len(self._times))
+            return []
+
+    def _checked(self, frame: av.VideoFrame) -> Pixels:
+        check_size(frame.width, frame.height, self._limits)
+        if frame.is_corrupt:
+            self._damaged.append(len(self._times))
+        pts, base = frame.pts, frame.time_base
+        self._times.append(None if pts is None or base is None else pts * base)
+        rgb, transparent = to_rgb(frame)
+        if transparent:
+            self._remarks.add("has transparent pixels; they are shown over black")
+        if (self._stream.sample_aspect_ratio or 1) != 1:
+            self._remarks.add("has pixels that are not square; they are taken as square")
+        if frame.interlaced_frame:
+            self._remarks.add("is interlaced; each frame mixes two instants")
+        return rgb
+
+    def frame_rate(self) -> Fraction | None:
+        """Give the one rate that fits the times of the frames read, else none."""
+        return next((rate for rate in self._rates() if self._off(rate) is None), None)
+
+    def remarks(self) -> list[str]:
+        """Say what is wrong with the frames read, as clauses about the file."""
+        found = sorted(self._remarks)
+        if hurt := self._damaged:
+            found.append(f"is damaged ({len(hurt)} faults, the first at frame {hurt[0]})")
+        if self.frame_rate() is None:
+            for rate in self._rates()[:1]:
+                found.append(f"shows frame {self._off(rate)} off the times of {rate} a second")
+        return found
+
+    def _rates(self) -> list[Fraction]:
+        """Give the rates that the file states in several places, the best first."""
+        tag = self._container.metadata.get(RATE_TAG)
+        said = (self._stream.average_rate, self._stream.base_rate)
+        return [rate for rate in (_rate(tag), *map(_television, said)) if rate and rate > 0]
+
+    def _off(self, rate: Fraction) -> int | None:
+        """Find the first frame that is a tenth of a frame, and a tick, off its time."""
+        slack = max(self._stream.time_base or Fraction(0), 1 / (10 * rate))
+        first = self._times[0] if self._times else None
+        for index, time in enumerate(self._times):
+            if time is None or first is None or abs(time - first - index / rate) > slack:
+                return index
+        return None
+
+
+def _declared(container: InputContainer, stream: VideoStream) -> int | None:
+    rate = stream.average_rate
+    if stream.frames or not rate:
+        return stream.frames or None
+    if stream.duration and stream.time_base:
+        return round(stream.duration * stream.time_base * rate)
+    alone = len(container.streams) == 1  # else the duration may be that of the sound
+    length = container.duration if alone else None
+    return round(Fraction(length, av.time_base) * rate) if length else None
+
+
+def _television(rate: Fraction | None) -> Fraction | None:
+    """Undo the rounding of Matroska to 1 ns, which makes 19001/317 of 60000/1001."""
+    exact = Fraction(1000 * round((rate or 0) * 1001 / 1000), 1001)
+    return exact if rate and abs(exact / rate - 1) < 1e-6 else rate
+
+
+def _rate(tag: str | None) -> Fraction | None:
+    try:
+        return Fraction(tag) if tag else None
+    except (ValueError, ZeroDivisionError):  # somebody else's tag of this name
+        return None
+
+
+def _first_film(streams: tuple[VideoStream, ...]) -> VideoStream:
+    """Find the first video stream that is not a cover picture."""
+    still = Disposition.attached_pic | Disposition.timed_thumbnails
+    for stream in streams:
+        if not stream.disposition & still:
+            return stream
+    raise FramesError("holds no video stream (only sound, or a cover picture).")
+
+
+def check_size(width: int, height: int, limits: Limits) -> None:
+    """Refuse a frame without pixels, or with more than the limits allow."""
+    if not 0 < max(width, height) <= limits.side:
+        raise FramesError(
+            f"has frames of {width}x{height} px; 1 to {limits.side} px a side can be read. "
+            f"Make it smaller first, or raise Limits.side."
+        )
+
+
+def _no_second_file(url: str, flags: int, options: dict[str, str]) -> None:
+    raise FramesError(f"asks to open another file ({url}), which is refused.")

@@ -1,0 +1,118 @@
+"""The decoding process: ``python -m stst.video.decode``, one request as JSON on stdin.
+
+Frames go to a file as raw float32, (T, 3, H, W), one by one; what is known of them goes to
+stdout as JSON. A process of its own, because a damaged file can crash FFmpeg, take all
+memory or never end, and none of these can be caught. Imports no torch, to start fast.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import cv2
+import numpy as np
+from av.error import FFmpegError
+
+from stst.errors import FramesError
+from stst.video.colour import Pixels
+from stst.video.container import Source
+from stst.video.request import Limits, Request
+from stst.video.sources import open_source
+
+
+def decode(request: Request, out: BinaryIO) -> dict[str, object]:
+    """Write the frames asked for and return what is known of them."""
+    limits = request.limits
+    source = open_source(Path(request.path), limits)
+    _check_declared(source, request)
+    shape, count = None, 0
+    for pixels in _chosen(source, request):
+        pixels = downsize(pixels, request.width)
+        shape = shape or pixels.shape
+        if pixels.shape != shape:
+            raise FramesError(f"changes size at frame {count}: {shape} to {pixels.shape}.")
+        count += 1
+        if count > limits.frames or count * pixels.nbytes > limits.bytes:
+            raise _too_long(limits, f"more than {count - 1} frames were decoded")
+        out.write(np.ascontiguousarray(pixels.transpose(2, 0, 1)).data)
+    rate = source.frame_rate()
+    return {
+        "shape": (count, 3, *shape[:2]) if shape else (0, 3, 0, 0),
+        "declared": source.declared,
+        "rate": str(rate) if rate else None,
+        "remarks": source.remarks(),
+    }
+
+
+def _chosen(source: Source, request: Request) -> Iterator[Pixels]:
+    chosen = request.indices(sys.maxsize)
+    return islice(source, chosen.start, chosen.stop, chosen.step)
+
+
+def _check_declared(source: Source, request: Request) -> None:
+    count = len(request.indices(source.declared or 0))
+    if count > request.limits.frames:
+        raise _too_long(request.limits, f"it declares {count} frames to read")
+
+
+def _too_long(limits: Limits, found: str) -> FramesError:
+    return FramesError(
+        f"is too long: {found}, and the limits are {limits.frames} frames and "
+        f"{limits.bytes / 2**30:.3g} GiB. Read a part of it (frames=, every=, width=) or "
+        f"raise Limits."
+    )
+
+
+def downsize(pixels: Pixels, width: int | None) -> Pixels:
+    """Average over boxes, to `width` px and the nearest whole height."""
+    height, full = pixels.shape[:2]
+    if width is None or width == full:
+        return pixels
+    if not 1 <= width < full:
+        raise FramesError(
+            f"is {full} px wide and cannot be enlarged to {width} px (that adds no "
+            f"detail); choose a width from 1 to {full}."
+        )
+    size = (width, max(1, round(height * width / full)))
+    return np.clip(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), 0, 1)
+
+
+def _bound_memory(limit: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such bound
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def answer(request: Request, out: str) -> dict[str, object]:
+    """Decode into the file `out`; say {"shape": ...} or {"error": "a clause"}."""
+    try:
+        with open(out, "wb") as file:
+            return decode(request, file)
+    except FramesError as error:
+        cause = str(error)
+    except FFmpegError as error:
+        cause = f"is not a video that can be read ({error.strerror})."
+    except (MemoryError, cv2.error):
+        cause = "needs more memory than Limits.memory allows."
+    except OSError as error:
+        cause = f"could not be read ({error.strerror})."
+    return {"error": cause}
+
+
+def main() -> None:
+    """Answer the request on stdin, within its bound of memory."""
+    asked = json.load(sys.stdin)
+    limits = Limits(**asked["request"]["limits"])
+    _bound_memory(limits.memory)
+    json.dump(answer(Request(**asked["request"] | {"limits": limits}), asked["out"]), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Ask the decoding process for frames, and outlive its crashes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stst.errors import FramesError
+from stst.video.request import Request
+
+DECODER = (sys.executable, "-P", "-m", "stst.video.decode")  # -P: no code from the cwd
+PACKAGES = str(Path(__file__).parents[2])
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What the decoding process found.
+
+    Parameters
+    ----------
+    frames : array
+        (T, 3, H, W), float32.
+    declared : int or None
+        Frames that the source says it has.
+    rate : Fraction or None
+        The frame rate that fits the times of the frames.
+    remarks : tuple of str
+        What is wrong with the frames, as clauses about the file.
+    """
+
+    frames: npt.NDArray[np.float32]
+    declared: int | None
+    rate: Fraction | None
+    remarks: tuple[str, ...]
+
+
+def ask(request: Request) -> Answer:
+    """Decode in a process of its own.
+
+    Raises
+    ------
+    FramesError
+        If the process refuses the file, crashes or takes too long.
+    """
+    with tempfile.TemporaryDirectory(prefix="stst-") as folder:
+        out = Path(folder) / "frames"
+        said = _run(request, out)
+        frames = np.fromfile(out, dtype=np.float32).reshape(said["shape"])
+    rate = Fraction(said["rate"]) if said["rate"] else None
+    return Answer(frames, said["declared"], rate, tuple(said["remarks"]))
+
+
+def _run(request: Request, out: Path) -> dict[str, Any]:
+    path, limits = request.path, request.limits
+    paths = (PACKAGES, os.environ.get("PYTHONPATH"))
+    try:
+        done = subprocess.run(
+            DECODER,
+            input=json.dumps({"request": asdict(request), "out": str(out)}),
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=limits.seconds,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        )
+    except subprocess.TimeoutExpired:
+        raise FramesError(
+            f"{path} was not decoded within {limits.seconds:g} s. Read a part of it "
+            f"(frames=) or raise Limits.seconds."
+        ) from None
+    if done.returncode:
+        raise FramesError(
+            f"{path}: the decoder crashed ({_cause(done)}); the file is probably "
+            f"damaged. Encode it anew, for example with ffmpeg, and try again."
+        )
+    said: dict[str, Any] = json.loads(done.stdout)
+    if "error" in said:
+        raise FramesError(f"{path} {said['error']}")
+    return said
+
+
+def _cause(done: subprocess.CompletedProcess[str]) -> str:
+    if done.returncode < 0:
+        return f"signal {-done.returncode}"
+    return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]

@@ -1,0 +1,164 @@
+"""Files -> frames."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+
+from stst.errors import FramesError
+from stst.video.files import digest, find, stamp
+from stst.video.frames import Clip
+from stst.video.process import Answer, ask
+from stst.video.request import Limits, Request
+
+__all__ = ["FramesWarning", "Limits", "VideoInfo", "digest", "probe", "read_video"]
+
+
+class FramesWarning(UserWarning):
+    """Frames that were read although they are damaged, too few or converted."""
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video says of itself.
+
+    Parameters
+    ----------
+    width, height : int
+        Size in px, upright.
+    frames : int or None
+        Number of frames declared; a damaged file may have fewer.
+    frame_rate : Fraction or None
+        Frames per second declared; None for a folder or an array.
+    """
+
+    width: int
+    height: int
+    frames: int | None
+    frame_rate: Fraction | None
+
+
+def read_video(
+    path: str | Path,
+    *,
+    width: int | None = None,
+    start: int = 0,
+    frames: int | None = None,
+    every: int = 1,
+    frame_rate: Fraction | float | str | None = None,
+    limits: Limits = Limits(),  # noqa: B008  frozen
+) -> Clip:
+    """Read a video file, a GIF, a folder of images or a `.npy` array.
+
+    Colours are converted with the matrix and range the file is tagged with; untagged, with
+    BT.601 below 720 lines and BT.709 from there, limited range for YUV and full range for
+    grey. More than 8 bits are kept; gamma is not undone, primaries are not converted.
+    Transparent pixels are shown over black. Quarter turns and mirrors are applied.
+
+    Parameters
+    ----------
+    path : str or Path
+        A video in a container with time stamps (mp4, mov, webm, mkv, avi, gif, ...); a
+        folder of images, sorted naturally; or `.npy`, (T, H, W, 3) or (T, 3, H, W), uint8
+        or float in [0, 1]. Never a URL, a playlist or a pattern.
+    width : int, optional
+        Width in px to average down to, over exact boxes; the height follows, rounded.
+    start, frames, every : int
+        Take frames ``start, start + every, ...``, as many as `frames` (default: all). The
+        frame rate is divided by `every`.
+    frame_rate : Fraction, float or str, optional
+        Frames per second before `every`, for sources that have none: folders, arrays and
+        files with frames at uneven times. ``"30000/1001"`` is exact.
+    limits : Limits
+        Bounds on size, memory and time.
+
+    Returns
+    -------
+    Clip
+        At least 2 frames.
+
+    Raises
+    ------
+    FramesError
+        If the file is missing, no video, too large, of fewer frames than asked for or of
+        unknown rate; if its decoder crashes; if `frame_rate` contradicts the file.
+
+    Warns
+    -----
+    FramesWarning
+        If frames are damaged, missing, interlaced or transparent.
+    """
+    path = find(path)
+    given = None if frame_rate is None else _as_rate(frame_rate)
+    request = Request(
+        path=str(path), width=width, start=start, frames=frames, every=every, limits=limits
+    )
+    before = stamp(path)
+    answer = ask(request)
+    if stamp(path) != before:
+        raise FramesError(f"{path} changed while it was read. Read it again.")
+    rate = _agreed_rate(path, given, answer)
+    remarks = [*answer.remarks, *_missing(path, request, answer)]
+    for remark in remarks:
+        warnings.warn(f"{path} {remark}.", FramesWarning, stacklevel=2)
+    return Clip(torch.from_numpy(answer.frames), rate / every)
+
+
+def probe(path: str | Path, *, limits: Limits = Limits()) -> VideoInfo:  # noqa: B008
+    """State size, length and rate of a video; only its first frame is decoded.
+
+    Raises
+    ------
+    FramesError
+        As `read_video`.
+    """
+    path = find(path)
+    answer = ask(Request(path=str(path), frames=1, limits=limits))
+    if len(answer.frames) == 0:
+        raise FramesError(f"{path} holds no frame that can be decoded.")
+    height, width = answer.frames.shape[2:]
+    return VideoInfo(width, height, answer.declared, answer.rate)
+
+
+def _missing(path: Path, request: Request, answer: Answer) -> Iterable[str]:
+    """Refuse too few frames; remark on fewer than declared."""
+    got, need = len(answer.frames), request.frames or 2
+    if got < max(need, 2):
+        raise FramesError(
+            f"{path} gives {got} frames from start={request.start} by "
+            f"every={request.every}, and {max(need, 2)} are needed. Choose others, "
+            f"or a longer video."
+        )
+    missing = len(request.indices(answer.declared or 0)) - got
+    if missing > 0 and answer.rate:  # some containers declare a duration, not a number
+        yield f"gave {got} frames, {missing} fewer than it declares"
+
+
+def _as_rate(given: Fraction | float | str) -> Fraction:
+    try:
+        rate = Fraction(str(given))  # by way of text: 29.97 is 2997/100
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if rate <= 0:
+        raise FramesError(f"the frame rate must be positive, as 25 or 30000/1001; got {given!r}.")
+    return rate
+
+
+def _agreed_rate(path: Path, given: Fraction | None, answer: Answer) -> Fraction:
+    if answer.rate is None and given is None:
+        known = "; ".join(answer.remarks)
+        raise FramesError(
+            f"{path} has no constant frame rate{known and f' ({known})'}. Say how fast to "
+            f"take it: frame_rate=25 in Python, --fps 25 on the command line."
+        )
+    if None not in (answer.rate, given) and answer.rate != given:
+        raise FramesError(
+            f"{path} has {answer.rate} frames per second, and frame_rate={given} "
+            f"contradicts that. Leave it out."
+        )
+    return answer.rate or given  # type: ignore[return-value]

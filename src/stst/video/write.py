@@ -1,0 +1,129 @@
+"""Frames -> files: a lossless master and a browser preview, each read back and compared."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from av.error import FFmpegError
+
+from stst.errors import FramesError
+from stst.video.encode import Levels, encode_master, encode_preview
+from stst.video.files import digest
+from stst.video.frames import Clip, to_uint8
+from stst.video.read import read_video
+
+# 4:2:0 loses fine colour whatever the encoder does, so the preview is judged by its luma.
+LUMA = np.array([0.2126, 0.7152, 0.0722])  # BT.709
+PREVIEW_BOUND = 8.0
+ENCODERS = {".webm": encode_master, ".mp4": encode_preview}
+
+
+@dataclass(frozen=True)
+class Written:
+    """A video file that was written, read back and compared.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    sha256 : str
+        Digest of its bytes, hex.
+    lossless : bool
+        Whether the file holds exactly what `stst.video.frames.to_uint8` gives.
+    mean_difference, max_difference : float
+        Absolute difference of the file from the frames, in levels of 255.
+    clipped : float
+        Share of values at 0 or 1, where a synthesis may have been clipped.
+    """
+
+    path: Path
+    sha256: str
+    lossless: bool
+    mean_difference: float
+    max_difference: float
+    clipped: float
+
+
+def write_video(clip: Clip, path: str | Path) -> Written:
+    """Write a clip as `.webm` (lossless: the stimulus) or `.mp4` (a preview for browsers).
+
+    `.webm` is VP9 lossless RGB: what is read back equals ``to_uint8(clip.frames)``. `.mp4`
+    is H.264 4:2:0, which alters colours (luma by at most 8 levels of 255 on average, which
+    is checked); odd sides are padded by one px that repeats the edge.
+    The same clip gives the same bytes on the same machine. A file of that name is replaced,
+    at once and only by a whole one.
+
+    Raises
+    ------
+    FramesError
+        If the suffix is another one, the folder does not exist, the disk is full, or what
+        is read back has another number of frames, size, rate or content.
+    """
+    path = Path(path)
+    encode = ENCODERS.get(path.suffix.lower())
+    if encode is None:
+        raise FramesError(
+            f"{path}: videos are written as .webm (lossless) or .mp4 (preview), not "
+            f"{path.suffix or 'without a suffix'}."
+        )
+    if len(clip) < 2:
+        raise FramesError(f"{path}: a video needs at least 2 frames, got {len(clip)}.")
+    levels = to_uint8(clip.frames)
+    lossless = path.suffix.lower() == ".webm"
+    with _replacing(path) as part:
+        encode(levels, clip.frame_rate, part)
+        mean, most = _compare(levels, clip, part, path, lossless)
+        sha256 = digest(part)
+    ends = (clip.frames == 0) | (clip.frames == 1)
+    return Written(path, sha256, lossless, mean, most, float(ends.float().mean()))
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Give a name beside `path` that takes its place if all goes well, else vanishes."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except (FFmpegError, OSError) as error:
+        reason = error.strerror or error
+        raise FramesError(f"{path} could not be written: {reason}.") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _compare(
+    levels: Levels, clip: Clip, part: Path, path: Path, lossless: bool
+) -> tuple[float, float]:
+    """Read the file back; return mean and greatest difference in levels, if acceptable."""
+    back = read_video(part)
+    count, height, width = levels.shape[:3]
+    found = to_uint8(back.frames)[:, :height, :width]
+    if found.shape != levels.shape or back.frame_rate != clip.frame_rate:
+        raise FramesError(
+            f"{path} was not kept: wanted {count} frames of {width}x{height} px at "
+            f"{clip.frame_rate} a second, the file gives {len(back)} of "
+            f"{back.size[1]}x{back.size[0]} px at {back.frame_rate}."
+        )
+    gaps = [_gap(*pair) for pair in zip(found, levels, strict=True)]
+    mean, luma = (float(np.mean([gap[k] for gap in gaps])) for k in (0, 2))
+    most = max(gap[1] for gap in gaps)
+    if most > 0 if lossless else luma > PREVIEW_BOUND:
+        raise FramesError(
+            f"{path} was not kept: read back, it differs from the frames by {luma:.3g} "
+            f"levels of luma on average, {most:g} levels at most."
+        )
+    return mean, most
+
+
+def _gap(found: Levels, wanted: Levels) -> tuple[float, float, float]:
+    """Mean and greatest difference of one frame, and mean difference of its luma."""
+    gap = found.astype(np.int16) - wanted
+    return float(np.abs(gap).mean()), float(np.abs(gap).max()), float(np.abs(gap @ LUMA).mean())
