@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 
 import torch
@@ -65,10 +64,11 @@ def contrast_norm(x: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=8)
+@torch.inference_mode(False)  # a cached inference tensor would stop every later gradient
 def gaussian(size: int, sigma: float) -> Tensor:
     """Weights of a square Gaussian window that sum to one: (size, size)."""
     half = (size - 1) / 2
-    line = torch.tensor([math.exp(-((i - half) ** 2) / (2 * sigma**2)) for i in range(size)])
+    line = torch.arange(size, dtype=torch.float64).sub(half).square().div(-2 * sigma**2).exp()
     window = torch.outer(line, line)
     return window / window.sum()
 

@@ -78,13 +78,15 @@ class _Adjoint(torch.autograd.Function):
 
 
 @lru_cache(maxsize=256)
+@torch.inference_mode(False)
 def _crossing(full: int, coarse: int, fine: int) -> Tensor:
     """U_coarse' U_fine along one axis: (coarse, fine)."""
     return _upsampling(full, coarse).mT @ _upsampling(full, fine)
 
 
 @lru_cache(maxsize=256)
+@torch.inference_mode(False)  # as in ops.gaussian
 def _upsampling(full: int, side: int) -> Tensor:
     """Bilinear interpolation from `side` samples to `full`, as a matrix (full, side)."""
-    lines = torch.eye(side, dtype=torch.float32)[None]
+    lines = torch.eye(side, dtype=torch.float64)[None]
     return F.interpolate(lines, size=full, mode="linear", align_corners=False)[0].mT

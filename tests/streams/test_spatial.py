@@ -1,0 +1,121 @@
+"""Trunks: names, preprocessing, activations against a plain chain of layers."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from stst.errors import StreamError
+from stst.streams.spatial import (
+    CAFFE,
+    COMPACT,
+    TORCHVISION,
+    VGG16,
+    VGG19,
+    Trunk,
+    TrunkShape,
+    check_layers,
+    frozen,
+)
+
+SMALL = TrunkShape((2, 1, 2), (4, 5, 6))
+
+
+@pytest.fixture
+def trunk():
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        return frozen(Trunk(SMALL, CAFFE))
+
+
+def clip(*shape, seed=1):
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_vgg19_has_the_papers_layers():
+    trunk = Trunk(VGG19, CAFFE)
+    assert len(trunk.layers) == 16
+    assert trunk.texture_layers == tuple(f"block{i}_conv1" for i in range(1, 6))
+    assert trunk.content_layers == ("block5_conv2",)
+    assert trunk.convolutions["block4_conv1"].weight.shape == (512, 256, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "count", "content"),
+    [(VGG16, 13, ("block5_conv2",)), (COMPACT, 9, ("block5_conv1",))],
+)
+def test_other_trunks_have_their_layers(shape, count, content):
+    with torch.device("meta"):
+        trunk = Trunk(shape, CAFFE)
+    assert len(trunk.layers) == count
+    assert trunk.content_layers == content
+
+
+def test_caffe_preprocessing_is_bgr_in_255_less_the_means():
+    frames = clip(2, 3, 4, 5)
+    oracle = frames.numpy()[:, ::-1] * 255 - np.array([103.939, 116.779, 123.68]).reshape(3, 1, 1)
+    np.testing.assert_allclose(CAFFE(frames).numpy(), oracle, rtol=1e-5, atol=1e-4)
+
+
+def test_torchvision_preprocessing_is_standardised_rgb():
+    frames = clip(2, 3, 4, 5)
+    mean, std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+    oracle = (frames.numpy() - np.reshape(mean, (3, 1, 1))) / np.reshape(std, (3, 1, 1))
+    np.testing.assert_allclose(TORCHVISION(frames).numpy(), oracle, rtol=1e-5, atol=1e-6)
+
+
+def chain(trunk, frames, pools):
+    """All activations of SMALL, by a plain chain of layers."""
+    x, found = trunk.preprocessing(frames), {}
+    for name in trunk.layers:
+        if name in pools:
+            x = nn.MaxPool2d(2)(x)
+        x = nn.ReLU()(trunk.convolutions[name](x))
+        found[name] = x
+    return found
+
+
+def test_activations_are_those_of_a_plain_chain(trunk):
+    x = clip(2, 1, 3, 17, 12)
+    found = trunk(x, trunk.layers)
+    oracle = chain(trunk, x[:, 0], {"block2_conv1", "block3_conv1"})
+    assert list(found) == list(trunk.layers)
+    assert all(found[name].equal(oracle[name]) for name in trunk.layers)
+    planted = chain(trunk, x[:, 0], {"block2_conv1", "block3_conv2"})
+    assert found["block3_conv2"].shape == planted["block3_conv2"].shape
+    assert not found["block3_conv2"].equal(planted["block3_conv2"])
+
+
+def test_looks_at_the_last_frame_alone(trunk):
+    x = clip(1, 3, 3, 8, 8)
+    last = trunk(x[:, -1:], ["block3_conv2"])["block3_conv2"]
+    assert trunk(x, ["block3_conv2"])["block3_conv2"].equal(last)
+
+
+def test_computes_no_deeper_than_asked(trunk):
+    ran = []
+    for name, convolution in trunk.convolutions.items():
+        convolution.register_forward_hook(lambda *_, name=name: ran.append(name))
+    trunk(clip(1, 1, 3, 8, 8), ["block2_conv1"])
+    assert ran == ["block1_conv1", "block1_conv2", "block2_conv1"]
+
+
+def test_takes_frames_of_its_smallest_side(trunk):
+    side = trunk.min_side
+    assert trunk(clip(1, 1, 3, side, side), ["block3_conv2"])["block3_conv2"].shape[-2:] == (1, 1)
+    with pytest.raises(RuntimeError):
+        trunk(clip(1, 1, 3, side - 1, side), ["block3_conv2"])
+
+
+def test_an_unknown_layer_is_refused_with_a_guess(trunk):
+    with pytest.raises(StreamError, match=r"'block1_conv9'.*Did you mean 'block1_conv"):
+        trunk(clip(1, 1, 3, 8, 8), ["block1_conv9"])
+    assert check_layers(["a"], ["a", "b"]) == {"a"}
+
+
+def test_frozen_passes_gradients_to_frames_and_not_to_weights(trunk):
+    x = clip(1, 1, 3, 8, 8).requires_grad_()
+    trunk(x, ["block3_conv2"])["block3_conv2"].sum().backward()
+    assert x.grad.abs().sum() > 0
+    assert not trunk.training
+    assert all(p.grad is None and not p.requires_grad for p in trunk.parameters())

@@ -1,0 +1,70 @@
+"""Stills on their way from noise to a photograph's Gram matrices, as the student sees it.
+
+Photographs do not show a student what it misses; stills made from it do, for in them all
+that it cannot see has run free.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from photographs import Patches
+from stst.streams.spatial import Trunk
+
+COUNT = 2
+LIFE = 200  # steps from noise until a still is replaced
+
+Layers = dict[str, Tensor]
+
+
+class Stills:
+    """`COUNT` stills that move by one Adam step for each batch of the training."""
+
+    def __init__(self, patches: Patches) -> None:
+        self.patches = patches
+        self.targets = patches(COUNT)
+        self.pixels = torch.rand_like(self.targets).requires_grad_()
+        self.optimiser = torch.optim.Adam([self.pixels], lr=0.02, betas=(0.9, 0.99))
+
+    def step(self, index: int, student: Trunk) -> Tensor:
+        """Move all stills, begin one again where its life is over: (COUNT, 3, H, W)."""
+        if index % (LIFE // COUNT) == 0:
+            self._restart(index // (LIFE // COUNT) % COUNT)
+        student.requires_grad_(False)
+        with torch.no_grad():
+            wanted = grams(look(student, self.targets))
+        found = grams(look(student, self.pixels))
+        self.optimiser.zero_grad()
+        torch.stack([relative(found[n], wanted[n]).sum() for n in wanted]).sum().backward()
+        self.optimiser.step()
+        student.requires_grad_(True)
+        with torch.no_grad():
+            return self.pixels.clamp_(0, 1).clone()
+
+    @torch.no_grad()
+    def _restart(self, slot: int) -> None:
+        self.targets[slot] = target = self.patches(1)[0]
+        spread = target.std((1, 2), keepdim=True).clamp(min=0.05)
+        noise = target.mean((1, 2), keepdim=True) + spread * torch.randn_like(target)
+        self.pixels[slot] = noise.clamp(0, 1)
+        for moment in self.optimiser.state[self.pixels].values():
+            if moment.ndim:  # all but the count of steps
+                moment[slot] = 0
+
+
+def look(trunk: Trunk, patches: Tensor) -> Layers:
+    """Texture layers of patches (B, 3, H, W)."""
+    return trunk(patches[:, None], trunk.texture_layers)
+
+
+def grams(layers: Layers) -> Layers:
+    """(B, C, h, w) -> (B, C, C) for each layer: mean products over positions."""
+    flat = {name: a.flatten(2) for name, a in layers.items()}
+    return {name: f @ f.mT / f.shape[-1] for name, f in flat.items()}
+
+
+def relative(found: Tensor, wanted: Tensor) -> Tensor:
+    """Squared error of each item over the mean square of what was wanted: (B,)."""
+    gap, size = (found - wanted).square(), wanted.square()
+    return gap.flatten(1).mean(1) / size.flatten(1).mean(1).clamp(min=1e-9)

@@ -1,0 +1,101 @@
+"""End-point error of a temporal stream on held-out moving textures.
+
+Shifted noise is made here by a Fourier shift of a larger periodic field, on purpose not
+by the code that makes the training pairs; seeds are apart from any training seed's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from torch import Tensor
+
+from moving_textures import Layer, Motion, compose, spiral, translation
+from stst.streams.temporal import Msoe
+from textures import blob_mask, texture
+
+SEED = 0x5EED_0F_7E57
+SIZE = 128  # px, side of a frame
+MARGIN = 16  # px left out of the interior mean
+SPEEDS = (0, 0.5, 1, 2, 4, 6, 8)
+NOISES = {"white noise": 0.0, "1/f^0.5 noise": 0.5, "1/f noise": 1.0, "1/f^1.5 noise": 1.5}
+Pair = tuple[Tensor, Tensor]  # frames in [0, 1] (2, S, S), flow (2, S, S) in (right, UP)
+
+
+def shifted_noise(rng: Generator, slope: float, right: float, up: float) -> Pair:
+    """Periodic noise of amplitude 1 / f^slope, moved exactly by a phase ramp."""
+    side = 2 * SIZE
+    down, across = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None]
+    spectrum = np.fft.rfft2(rng.standard_normal((side, side)))
+    spectrum *= np.maximum(np.hypot(down, across), 1 / side) ** -slope
+    ramp = np.exp(-2j * np.pi * (across * right - down * up))
+    pair = [
+        np.fft.irfft2(s, (side, side))[:SIZE, :SIZE] for s in (spectrum, spectrum * ramp)
+    ]
+    frames = np.clip(0.5 + 0.2 * (pair - np.mean(pair)) / np.std(pair), 0, 1)
+    flow = torch.tensor([right, up]).float()[:, None, None].expand(2, SIZE, SIZE)
+    return torch.from_numpy(frames.astype(np.float32)), flow
+
+
+def layer(rng: Generator, kind: str, motion: Motion, mask: Tensor | None = None) -> Layer:
+    """A texture of a training kind, never seen in training, in motion."""
+    return Layer(texture(rng, kind), motion, np.eye(2), rng.uniform(-9, 9, 2), mask)
+
+
+def moved(rng: Generator, kind: str, motion: Motion) -> Pair:
+    return compose([layer(rng, kind, motion)], SIZE)
+
+
+def occluded(rng: Generator, front: Motion) -> Pair:
+    """Moving dead leaves in front of still ones."""
+    still = layer(rng, "leaves", translation(0, 0))
+    return compose([still, layer(rng, "leaves", front, blob_mask(rng))], SIZE)
+
+
+def directions(speed: float) -> Iterator[tuple[float, float]]:
+    """Eight displacements (right, up) of one length, 45 degrees apart."""
+    for angle in np.arange(8) * np.pi / 4:
+        yield speed * float(np.cos(angle)), speed * float(np.sin(angle))
+
+
+def cells() -> Iterator[tuple[str, str, list[Pair]]]:
+    """Rows (kind), columns (motion) and their eight pairs."""
+    for speed in SPEEDS:
+        name = f"{speed:g} px"
+        for kind, slope in NOISES.items():
+            rng = np.random.default_rng([SEED, int(2 * speed), int(2 * slope)])
+            yield kind, name, [shifted_noise(rng, slope, *d) for d in directions(speed)]
+        for kind in ("leaves", "plaid"):
+            rng = np.random.default_rng([SEED, int(2 * speed), len(kind)])
+            yield kind, name, [moved(rng, kind, translation(*d)) for d in directions(speed)]
+    rng = np.random.default_rng([SEED, 99])
+    for kind in ("noise", "leaves"):
+        for turn in (0.02, 0.05):
+            motions = [spiral(sign * turn, 0) for sign in (-1, 1)] * 4
+            yield f"{kind}, turning", f"{turn} rad", [moved(rng, kind, m) for m in motions]
+            motions = [spiral(0, sign * turn) for sign in (-1, 1)] * 4
+            yield f"{kind}, growing", f"{turn:.0%}", [moved(rng, kind, m) for m in motions]
+    for speed in (2, 4):
+        pairs = [occluded(rng, translation(*d)) for d in directions(speed)]
+        yield "occlusion", f"{speed} px", pairs
+
+
+def error_map(model: Msoe, pair: Pair) -> Tensor:
+    """Length of the flow's error at each pixel: (S, S)."""
+    frames, flow = pair
+    clip = frames[None, :, None].expand(1, 2, 3, SIZE, SIZE)
+    with torch.no_grad():
+        return (model(clip, ["flow"])["flow"][0] - flow).square().sum(0).sqrt()
+
+
+def evaluate(model: Msoe) -> Iterator[tuple[str, str, float, float, float]]:
+    """Kind, motion, and mean length of flow, of error, of error off the borders (px)."""
+    inside = slice(MARGIN, -MARGIN)
+    for kind, motion, pairs in cells():
+        errors = torch.stack([error_map(model, pair) for pair in pairs])
+        length = torch.stack([flow.square().sum(0).sqrt() for _, flow in pairs]).mean()
+        interior = errors[:, inside, inside].mean()
+        yield kind, motion, length.item(), errors.mean().item(), interior.item()

@@ -1,0 +1,94 @@
+"""Still textures to move: square canvases at twice the pixel density of the frames."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from scipy import ndimage
+from torch import Tensor
+
+CANVAS = 512  # samples on a side
+DENSITY = 2  # canvas samples per frame pixel
+KINDS = ("noise", "white", "leaves", "plaid")
+SHARES = (0.42, 0.15, 0.33, 0.10)
+
+
+def frequencies() -> np.ndarray:
+    """Radial frequency of each sample of `rfft2` of a canvas, cycles per frame pixel."""
+    down = np.fft.fftfreq(CANVAS, 1 / DENSITY)[:, None]
+    across = np.fft.rfftfreq(CANVAS, 1 / DENSITY)[None]
+    return np.hypot(down, across)
+
+
+def noise(rng: Generator, slope: float, cutoff: float = np.inf) -> np.ndarray:
+    """Gaussian noise of amplitude 1 / f^slope, zero mean, unit variance.
+
+    Within the square band that frames can carry, so that slope 0 is white on frames;
+    `cutoff` (cycles per pixel) adds a Gaussian low-pass.
+    """
+    f = frequencies()
+    down = np.abs(np.fft.fftfreq(CANVAS, 1 / DENSITY)[:, None])
+    across = np.fft.rfftfreq(CANVAS, 1 / DENSITY)[None]
+    gain = np.exp(-0.5 * (f / cutoff) ** 2) * (np.maximum(down, across) <= 0.5)
+    gain = gain * np.maximum(f, 1 / 64) ** -slope
+    gain[0, 0] = 0
+    field = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((CANVAS, CANVAS))) * gain)
+    return field / field.std()
+
+
+def leaves(rng: Generator) -> np.ndarray:
+    """Dead leaves: opaque discs of radius density r^-3, each lightly textured."""
+    canvas = 0.7 * noise(rng, 1.5)
+    smallest, largest = DENSITY * rng.uniform(1.5, 5), DENSITY * 48.0
+    u = rng.random(900)
+    radii = (smallest**-2 * (1 - u) + largest**-2 * u) ** -0.5
+    for radius, tone in zip(radii, rng.standard_normal(len(radii)), strict=True):
+        _paint_disc(canvas, rng.uniform(0, CANVAS, 2), radius, tone)
+    canvas = canvas + rng.uniform(0, 0.4) * noise(rng, rng.uniform(0.5, 1.5))
+    canvas = ndimage.gaussian_filter(canvas, DENSITY * rng.uniform(0.4, 1.0))
+    return canvas / canvas.std()
+
+
+def _paint_disc(canvas: np.ndarray, centre: np.ndarray, radius: float, tone: float) -> None:
+    top, left = (max(int(c - radius), 0) for c in centre)
+    window = canvas[top : int(centre[0] + radius) + 2, left : int(centre[1] + radius) + 2]
+    y = np.arange(top, top + window.shape[0])[:, None] - centre[0]
+    x = np.arange(left, left + window.shape[1])[None] - centre[1]
+    window[y * y + x * x <= radius * radius] = tone
+
+
+def plaid(rng: Generator) -> np.ndarray:
+    """Two to four gratings, at least 25 degrees apart, 12 to 64 px per cycle.
+
+    Long enough that the fastest motion is under three quarters of a cycle.
+    """
+    y, x = np.mgrid[:CANVAS, :CANVAS] / DENSITY
+    count = rng.integers(2, 5)
+    turns = rng.uniform(0, np.pi) + np.pi * np.arange(count) / count
+    canvas = np.zeros((CANVAS, CANVAS))
+    for turn in turns + rng.uniform(-0.15, 0.15, count):
+        wave = 2 * np.pi / np.exp(rng.uniform(np.log(12), np.log(64)))
+        phase = wave * (x * np.cos(turn) + y * np.sin(turn)) + rng.uniform(0, 2 * np.pi)
+        canvas += np.cos(phase) * rng.uniform(0.5, 1)
+    return canvas / canvas.std()
+
+
+def texture(rng: Generator, kind: str) -> Tensor:
+    """A canvas of the named kind, mean about 0.5, in [0, 1]: (1, 1, CANVAS, CANVAS)."""
+    if kind == "noise":
+        cutoff = np.exp(rng.uniform(np.log(0.06), np.log(2)))
+        field = noise(rng, rng.uniform(0, 2), cutoff)
+    elif kind == "white":
+        field = noise(rng, 0.0)
+    else:
+        field = {"leaves": leaves, "plaid": plaid}[kind](rng)
+    canvas = np.clip(0.5 + 0.2 * field, 0, 1).astype(np.float32)
+    return torch.from_numpy(canvas)[None, None]
+
+
+def blob_mask(rng: Generator) -> Tensor:
+    """Opaque (1) and clear (0) regions of random outline: (1, 1, CANVAS, CANVAS)."""
+    field = noise(rng, 1.0, cutoff=rng.uniform(0.01, 0.03))
+    mask = (field > rng.uniform(0.2, 1.0)).astype(np.float32)
+    return torch.from_numpy(mask)[None, None]
