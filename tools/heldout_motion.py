@@ -32,9 +32,7 @@ def shifted_noise(rng: Generator, slope: float, right: float, up: float) -> Pair
     spectrum = np.fft.rfft2(rng.standard_normal((side, side)))
     spectrum *= np.maximum(np.hypot(down, across), 1 / side) ** -slope
     ramp = np.exp(-2j * np.pi * (across * right - down * up))
-    pair = [
-        np.fft.irfft2(s, (side, side))[:SIZE, :SIZE] for s in (spectrum, spectrum * ramp)
-    ]
+    pair = [np.fft.irfft2(s, (side, side))[:SIZE, :SIZE] for s in (spectrum, spectrum * ramp)]
     frames = np.clip(0.5 + 0.2 * (pair - np.mean(pair)) / np.std(pair), 0, 1)
     flow = torch.tensor([right, up]).float()[:, None, None].expand(2, SIZE, SIZE)
     return torch.from_numpy(frames.astype(np.float32)), flow

@@ -14,6 +14,7 @@ from torch import Tensor
 from stst.errors import FramesError, RecipeError, StreamError, only_known
 from stst.losses.objective import StreamCall, Wanted
 from stst.recipe import LOSSES, Recipe
+from stst.streams.spatial import check_layers
 from stst.streams.stream import load_stream
 from stst.synthesis.clip import FrameDone, count_steps, noise, padded_order, walk
 from stst.synthesis.transition import Side, Step, octave_size
@@ -90,7 +91,8 @@ class Synthesis(Iterator[Step | FrameDone]):
         frames = torch.stack([done.frame for done in self._frames], 1).cpu()
         clips = tuple(Clip(metamer, self._rate) for metamer in frames)
         residuals = _curves([done.residuals for done in self._frames])
-        starts = [i for i, s in enumerate(self._steps) if s.octave == s.step == 0]
+        frame_of = [step.transition for step in self._steps]
+        starts = [i for i, t in enumerate(frame_of) if i == 0 or t != frame_of[i - 1]]
         losses = _curves([step.losses for step in self._steps])
         return Result(clips, residuals, losses, tuple(starts))
 
@@ -98,7 +100,9 @@ class Synthesis(Iterator[Step | FrameDone]):
 def _curves(rows: Sequence[Mapping[str, Tensor]]) -> Curves:
     """Gather values (B,) by name over time: {name: (B, rows)}; absent ones are NaN."""
     names = dict.fromkeys(name for row in rows for name in row)
-    absent = torch.full_like(next(iter(rows[0].values())), torch.nan)
+    if not names:
+        return {}
+    absent = torch.full_like(next(v for row in rows for v in row.values()), torch.nan)
     return {
         name: torch.stack([row.get(name, absent) for row in rows], 1).cpu().numpy()
         for name in names
@@ -169,11 +173,11 @@ def synthesize(
         for prefix, stream in (("space", spatial), ("time", temporal))
         if (side := _side(prefix, stream, targets, recipe, device))
     )
-    _check_sides(natural, sides, recipe, targets)
+    _check_sides(natural, sides, recipe)
     _check_start(start, natural)
     span = max(2, *(_frames_needed(side.stream) for side in sides))
     shape = (3, *natural.size)
-    transitions = range(len(padded_order(len(natural), recipe)) - span + 1)
+    transitions = range(len(padded_order(len(natural), recipe, span)) - span + 1)
     events = walk(
         {loss: clip.frames.to(device) for loss, clip in targets.items()},
         sides,
@@ -188,9 +192,14 @@ def synthesize(
 
 def _targets(target: Clip | Targets, recipe: Recipe) -> Targets:
     """The natural clip of each loss that the recipe weighs, checked against each other."""
-    weighed = [loss for loss in LOSSES if any(getattr(recipe.weights, loss))]
-    if not weighed:
-        raise RecipeError("the recipe weighs no loss: give one of them a weight above 0.")
+    weights = recipe.weights
+    weighed = [loss for loss in LOSSES if any(getattr(weights, loss))]
+    for index in range(max(len(schedule) for _, schedule in weights)):
+        if not weights.at(index).keys() & set(LOSSES):
+            raise RecipeError(
+                f"the recipe weighs no loss of frame {index} (pad frames counted): give one of "
+                f"{', '.join(LOSSES)} a weight above 0."
+            )
     if isinstance(target, Clip):
         return dict.fromkeys(weighed, target)
     only_known(target, LOSSES, "a mapping of targets")
@@ -233,6 +242,7 @@ def _wanted(loss: str, model: Any, recipe: Recipe) -> Wanted:  # noqa: ANN401
             f"which layers should {loss} match? The stream names none: give it an attribute "
             f"`layers`, or set layers.{loss} in the recipe."
         )
+    check_layers(layers, getattr(model, "layers", layers))
     scaling = "power" if recipe.scaling == "relative" else "raw"
     if loss == "time_texture" and recipe.scaling == "relative":
         scaling = "variance"
@@ -243,7 +253,7 @@ def _frames_needed(stream: StreamCall) -> int:
     return int(getattr(stream, "frames_needed", 2))
 
 
-def _check_sides(natural: Clip, sides: Sequence[Side], recipe: Recipe, targets: Targets) -> None:
+def _check_sides(natural: Clip, sides: Sequence[Side], recipe: Recipe) -> None:
     """Refuse frames that are too small for a stream at the coarsest octave."""
     coarsest = min(octave.scale for octave in recipe.octaves)
     need = max(int(getattr(side.stream, "min_side", 1)) for side in sides)

@@ -35,6 +35,7 @@ Counts = Annotated[
     tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_listed), Field(min_length=1)
 ]
 Names = tuple[str, ...]
+Memory = Annotated[float, Field(ge=0, lt=1)]  # share of the past in a running mean
 
 
 def at(schedule: tuple[Number, ...], index: int) -> Number:
@@ -98,14 +99,14 @@ class Optimiser(Part):
 
     method: Literal["normalised", "adam", "lbfgs"] = "adam"
     decay: Literal["constant", "cosine"] = "cosine"
-    betas: tuple[float, float] = (0.9, 0.99)
+    betas: tuple[Memory, Memory] = (0.9, 0.99)
 
 
 class Start(Part):
     """Where a frame starts from, before its first step.
 
     The first frames are noise: ``uniform`` in [0, 1] (the authors') or ``matched`` to
-    the target frame's mean and deviation in each channel. A later frame starts from
+    the target frame's mean colour and covariance of channels. A later frame starts from
     ``blend`` x the finished frame + (1 - ``blend``) x noise.
     """
 

@@ -13,7 +13,7 @@ from stst.streams.temporal import Msoe
 HEIGHT, WIDTH = 96, 128
 BARS = {  # blur of the noise, px: {shift, px: mean end-point error allowed, px}
     1.0: {0: 0.03, 1: 0.15, 2: 0.27, 4: 0.6},
-    3.0: {0: 0.03, 1: 0.21, 2: 0.27, 4: 0.5},  # smoother: less fine detail to go by
+    3.0: {0: 0.03, 1: 0.18, 2: 0.27, 4: 0.5},  # smoother: less fine detail to go by
 }
 DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))  # (right, up)
 

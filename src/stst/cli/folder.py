@@ -26,6 +26,7 @@ def write_folder(
     record: dict[str, Any],
 ) -> None:
     """Write everything about the metamer of one seed; the manifest comes last."""
+    (folder / "manifest.json").unlink(missing_ok=True)  # of a run that is overwritten
     metamer, seed = result.clips[index], job.seeds[index]
     residuals = {layer: values[index] for layer, values in result.residuals.items()}
     losses = {name: values[index] for name, values in result.losses.items()}
@@ -40,11 +41,13 @@ def write_folder(
     save_png(sheet, folder / "contact_sheet.png")
     figure = loss_figure(losses, residuals, boundaries=result.boundaries)
     save_png(figure, folder / "losses.png")
-    write_whole(folder / "recipe.yaml", job.model_copy(update={"seeds": (seed,)}).to_yaml())
+    # With all seeds: one alone would round otherwise than in a batch.
+    write_whole(folder / "recipe.yaml", job.to_yaml())
     manifest = {
         "schema": SCHEMA,
         "outcome": "complete",
         "seed": seed,
+        "batch": list(job.seeds),
         "source": _source(job, natural),
         "streams": record["streams"],
         "recipe": recipe_record(job.recipe),

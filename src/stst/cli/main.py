@@ -12,8 +12,8 @@ from rich.console import Console
 # other jobs more than ten times slower (docs/benchmarks.md).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from stst.cli import demo, doctor, synthesize, texts, weights  # noqa: E402
-from stst.errors import Diverged, StstError  # noqa: E402
+from stst.cli import demo, doctor, synthesize, texts, weights
+from stst.errors import Diverged, StstError
 
 app = typer.Typer(
     name="stst",
@@ -40,6 +40,7 @@ def main() -> None:
     except StstError as error:
         Console(stderr=True, soft_wrap=True, highlight=False).print(f"stst: {error}", markup=False)
         sys.exit(DIVERGED if isinstance(error, Diverged) else USER_ERROR)
-    except KeyboardInterrupt:
-        print("stst: stopped; nothing was written", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:  # what typer makes of Ctrl-C
+            print("stst: stopped; a folder without manifest.json is not whole", file=sys.stderr)
+        raise

@@ -35,8 +35,10 @@ def build_job(
     if preset is not None or "recipe" not in data:
         data["recipe"] = Recipe.preset(preset or "default").model_dump(mode="json")
     job = Job.parse(data)
-    changed = job.recipe.with_settings(dict(map(_setting, settings)))
-    return job.model_copy(update={"recipe": changed})
+    recipe = job.recipe
+    for name, value in map(_setting, settings):
+        recipe = recipe.with_settings({name: value})
+    return job.model_copy(update={"recipe": recipe})
 
 
 def _setting(text: str) -> tuple[str, object]:

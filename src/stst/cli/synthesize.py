@@ -9,6 +9,7 @@ import typer
 
 from stst.cli.options import build_job
 from stst.cli.work import carry_out
+from stst.recipe import list_presets
 
 
 def synthesize(
@@ -19,7 +20,7 @@ def synthesize(
     recipe: Annotated[
         Path | None, typer.Option(help="A recipe.yaml, as a run leaves it, to repeat.")
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="default, draft or greco2024.")] = None,
+    preset: Annotated[str | None, typer.Option(help=f"One of {', '.join(list_presets())}.")] = None,
     spatial: Annotated[
         str | None, typer.Option(help="Spatial stream: vgg19, vgg16, compact, ...")
     ] = None,

@@ -17,7 +17,7 @@ from stst.cli.show import announce, follow, say
 from stst.errors import RunError
 from stst.estimate import Estimate, estimate
 from stst.recipe import Recipe
-from stst.run.atomic import new_folder
+from stst.run.atomic import new_folder, refuse_folder
 from stst.run.job import Job
 from stst.run.manifest import stand_ins
 from stst.streams.spatial import Trunk
@@ -29,6 +29,7 @@ from stst.video.read import FramesWarning, digest, read_video
 
 def carry_out(job: Job, out: Path, *, overwrite: bool = False) -> None:
     """Do all of a job; nothing is written before its input is found good."""
+    refuse_folder(out, overwrite=overwrite)
     _refuse_device(job.device)
     natural, remarks = _read(job)
     streams = _streams(job)

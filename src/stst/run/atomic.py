@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from stst.errors import RunError
@@ -28,8 +29,10 @@ def write_whole(path: Path, data: bytes | str) -> None:
         os.replace(part, path)
         _flush_folder(path.parent)
     except OSError as error:
-        part.unlink(missing_ok=True) if path.parent.is_dir() else None
         raise RunError(f"{path} could not be written: {error.strerror or error}.") from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
 
 
 def _flush_folder(folder: Path) -> None:
@@ -40,25 +43,31 @@ def _flush_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def new_folder(folder: Path, *, overwrite: bool) -> None:
-    """Make the folder of a run, or refuse one that holds something.
+def refuse_folder(folder: Path, *, overwrite: bool) -> None:
+    """Say before any work that a run could not be written to `folder`; makes nothing.
 
     Raises
     ------
     RunError
         If it is not empty and `overwrite` is false, or cannot be made or written to.
     """
-    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if not (nearest.is_dir() and os.access(nearest, os.R_OK | os.W_OK)):
+        raise _no_folder(folder, f"{nearest} is not a folder that can be written to")
+    if nearest == folder and any(folder.iterdir()) and not overwrite:
         raise RunError(
             f"{folder} already holds files. Give another folder, or --overwrite to replace them."
         )
+
+
+def new_folder(folder: Path, *, overwrite: bool) -> None:
+    """Make the folder of a run; RunError where `refuse_folder` or the disk refuses."""
+    refuse_folder(folder, overwrite=overwrite)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".{os.getpid()}.part"
-        probe.touch()
-        probe.unlink()
     except OSError as error:
-        raise RunError(
-            f"the folder {folder} cannot be written to: {error.strerror or error}. "
-            "Give another with --out."
-        ) from error
+        raise _no_folder(folder, error.strerror or str(error)) from error
+
+
+def _no_folder(folder: Path, reason: str) -> RunError:
+    return RunError(f"the folder {folder} cannot be used: {reason}. Give another with --out.")

@@ -12,6 +12,8 @@ from pydantic import Field, ValidationError
 from stst.errors import RecipeError
 from stst.recipe import Part, Recipe, explain
 
+SECTIONS = ("source", "streams", "recipe")
+
 
 class Source(Part):
     """The natural clip: a file and which of its frames."""
@@ -76,7 +78,12 @@ def read_job(path: Path) -> dict[str, Any]:
     try:
         data = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RecipeError(f"{path} is not a recipe that can be read: {error}.") from error
-    if not isinstance(data, dict):
-        raise RecipeError(f"{path} is not a recipe: it holds no `recipe:` section.")
-    return data
+        reason = " ".join(str(error).split())
+        raise RecipeError(f"{path} is not a recipe that can be read: {reason}.") from error
+    sections = [data, *(data.get(key, {}) for key in SECTIONS)] if isinstance(data, dict) else []
+    if not sections or not all(isinstance(section, dict) for section in sections):
+        raise RecipeError(
+            f"{path} is not a recipe: wanted the sections {', '.join(SECTIONS)}, as in the "
+            "recipe.yaml that a run leaves."
+        )
+    return dict(data)

@@ -76,7 +76,7 @@ def verdicts(residuals: Mapping[str, npt.NDArray[np.float32]]) -> list[str]:
 
 def stand_ins(provenances: Sequence[Mapping[str, Any] | None]) -> list[str]:
     """Say which weights are not those of the paper's networks."""
-    return [f"{p['name']}: {p['note']}" for p in provenances if p and p["origin"] == "embedded"]
+    return [p["note"] for p in provenances if p and p["origin"] == "embedded"]
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -35,20 +35,25 @@ def _stimulus(manifest: dict[str, Any]) -> str:
 
 def _streams(manifest: dict[str, Any]) -> str:
     weights = manifest["recipe"]["weights"]
-    losses = [name for name, value in weights.items() if any(value)]
-    layers = sorted(manifest["residuals"])
+    losses = [_loss(name, manifest) for name, value in weights.items() if any(value)]
     return (
-        f"Frames were optimised one after the other so that their activations match the natural "
-        f"clip's in the layers {', '.join(layers)} (losses: "
-        + ", ".join(f"{n.replace('_', ' ')}, weight {_short(weights[n])}" for n in losses)
-        + "). Weights: "
+        "Frames were optimised one after the other to match the natural clip in these losses: "
+        + "; ".join(losses)
+        + ". Weights: "
         + "; ".join(_weights(s) for s in manifest["streams"] if s)
         + "."
     )
 
 
+def _loss(name: str, manifest: dict[str, Any]) -> str:
+    layers = [key.split("/")[1] for key in manifest["residuals"] if key.startswith(f"{name}/")]
+    of = f" of {', '.join(layers)}" if layers else ""
+    return f"{name.replace('_', ' ')}{of} (weight {_short(manifest['recipe']['weights'][name])})"
+
+
 def _weights(stream: dict[str, Any]) -> str:
-    return f"{stream['name']} ({stream['note']}; SHA-256 {stream['sha256'][:12]})"
+    note = stream["note"].removeprefix(f"{stream['name']}: ")
+    return f"{stream['name']} ({note}; SHA-256 {stream['sha256'][:12]})"
 
 
 def _short(schedule: list[float]) -> str:

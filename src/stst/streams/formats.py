@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from stst.errors import WeightsError
@@ -110,7 +111,8 @@ def _check_headers(found: Arrays, file: str, stream: str, shapes: Shapes) -> Non
 
 
 def _finite(array: Tensor, where: str) -> Tensor:
-    array = array.float().contiguous()
+    # A copy: safetensors are mapped from the file, whose replacement would end the process.
+    array = array.to(torch.float32, copy=True).contiguous()
     if not array.isfinite().all():
         raise WeightsError(f"{where} holds infinite or undefined values. Get it again.")
     return array

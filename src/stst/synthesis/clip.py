@@ -60,8 +60,10 @@ def noise(seed: int, index: int, shape: Sequence[int]) -> Tensor:
     return torch.rand(tuple(shape), generator=rng, dtype=torch.float32)
 
 
-def padded_order(frames: int, recipe: Recipe) -> list[int]:
+def padded_order(frames: int, recipe: Recipe, span: int = 2) -> list[int]:
     """Index of the natural frame behind each made one, pad frames first.
+
+    Streams look at `span` frames together: the first ``span - 1`` made are noise.
 
     Examples
     --------
@@ -69,10 +71,16 @@ def padded_order(frames: int, recipe: Recipe) -> list[int]:
     >>> padded_order(4, recipe)
     [2, 1, 0, 1, 2, 3]
     """
+    if recipe.pad < span - 1:
+        raise RecipeError(
+            f"pad={recipe.pad} is too little: the first {span - 1} frame(s) made are noise "
+            f"and must be dropped. Set pad={span - 1} or more."
+        )
     if frames <= recipe.pad:
+        less = f" or set pad={frames - 1}" if frames >= span else ""
         raise FramesError(
-            f"{frames} frames are too few for pad={recipe.pad}: the clip needs at least "
-            f"{recipe.pad + 1}. Take more frames or set pad={max(frames - 1, 1)}."
+            f"{frames} frame(s) are too few for pad={recipe.pad}: the clip needs at least "
+            f"{recipe.pad + 1}. Take more frames{less}."
         )
     pad = list(range(1, recipe.pad + 1))
     return (pad if recipe.pad_order == "authors" else pad[::-1]) + list(range(frames))
@@ -117,12 +125,7 @@ def walk(
     Step, FrameDone
         Steps of a frame, then the frame.
     """
-    if recipe.pad < span - 1:
-        raise RecipeError(
-            f"pad={recipe.pad} is too little: the first {span - 1} frame(s) made are noise "
-            f"and must be dropped. Set pad={span - 1} or more."
-        )
-    order = padded_order(len(next(iter(targets.values()))), recipe)
+    order = padded_order(len(next(iter(targets.values()))), recipe, span)
     natural = {loss: frames[order][None] for loss, frames in targets.items()}
     given = None if start is None else start[order]
 
@@ -156,11 +159,14 @@ def walk(
 
 
 def matched(random: Tensor, natural: Tensor) -> Tensor:
-    """Noise with the natural frame's mean and deviation in each channel, in [0, 1].
+    """Noise with the natural frame's mean colour and its covariance of R, G, B, in [0, 1].
 
     (B, 3, H, W) uniform, (1, 3, H, W) -> (B, 3, H, W).
     """
-    mean = natural.mean((-2, -1), keepdim=True)
-    deviation = natural.std((-2, -1), keepdim=True, correction=0)
+    colours = natural[0].flatten(1)
+    values, axes = torch.linalg.eigh(torch.cov(colours, correction=0))
+    # The symmetric root: the signs of the axes are free, and cancel in it.
+    spread = axes * values.clamp_min(0).sqrt() @ axes.mT
     # A uniform variable in [0, 1] has deviation 1 / sqrt(12).
-    return (mean + (random - 0.5) * 12**0.5 * deviation).clamp(0, 1)
+    white = (random - 0.5) * 12**0.5
+    return (colours.mean(1).view(3, 1, 1) + torch.einsum("ij,bjhw->bihw", spread, white)).clamp(0, 1)

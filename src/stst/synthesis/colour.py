@@ -90,25 +90,25 @@ def _cumulative(values: Array, edges: Array) -> Array:
 
 def restore_grain(source: Tensor, moved: Tensor) -> Tensor:
     """Colours of `moved` with the gradients of `source`, coarse to fine: (3, H, W)."""
-    sizes = list(_halvings(source.shape[-2], source.shape[-1]))
-    result = source
-    for level in reversed(range(len(sizes))):
-        a, b, c = (_resized(x, sizes[level]) for x in (result, source, moved))
-        result = _solve_grain(a, b, c, REGRAIN_ITERATIONS[level], level)
+    levels = list(_halvings(source, moved))
+    result = levels[-1][0]
+    for level, (grain, colours) in reversed(list(enumerate(levels))):
+        result = _resized(result, grain.shape[-2:])
+        result = _solve_grain(result, grain, colours, level)
     return result
 
 
-def _halvings(height: int, width: int) -> Iterator[tuple[int, int]]:
+def _halvings(source: Tensor, moved: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Both frames, full size first, each made of the one before."""
     for _ in REGRAIN_ITERATIONS:
-        yield height, width
-        height, width = (height + 1) // 2, (width + 1) // 2
-        if min(height, width) <= MIN_SIDE:
+        yield source, moved
+        half = torch.Size((side + 1) // 2 for side in source.shape[-2:])
+        if min(half) <= MIN_SIDE:
             return
+        source, moved = _resized(source, half), _resized(moved, half)
 
 
-def _solve_grain(
-    result: Tensor, source: Tensor, moved: Tensor, iterations: int, level: int
-) -> Tensor:
+def _solve_grain(result: Tensor, source: Tensor, moved: Tensor, level: int) -> Tensor:
     """Damped Jacobi steps of: psi (result - moved) = div phi grad (result - source).
 
     psi holds the transferred colour where the source has structure, phi the source's
@@ -122,7 +122,7 @@ def _solve_grain(
         w * (source - s) for w, s in zip(weights, _neighbours(source), strict=True)
     )
     total = psi + sum(weights)
-    for _ in range(iterations):
+    for _ in range(REGRAIN_ITERATIONS[level]):
         pull = sum(w * r for w, r in zip(weights, _neighbours(result), strict=True))
         result = 0.8 * (fixed + pull) / total + 0.2 * result
     return result
@@ -140,5 +140,5 @@ def _steepness(source: Tensor) -> Tensor:
     return ((below - above).square() + (right - left).square()).sum(0, keepdim=True).sqrt()
 
 
-def _resized(x: Tensor, size: tuple[int, int]) -> Tensor:
+def _resized(x: Tensor, size: torch.Size) -> Tensor:
     return x if x.shape[-2:] == size else F.interpolate(x[None], size, mode="bilinear")[0]

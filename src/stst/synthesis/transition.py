@@ -63,24 +63,25 @@ def refine(
     Raises
     ------
     Diverged
-        If a loss becomes infinite or not a number.
+        If a loss or the frame becomes infinite or not a number.
     """
     full = (window.shape[-2], window.shape[-1])
-    source, past = targets, window[:, :-1]
+    source, past, start = targets, window[:, :-1], window[:, -1:]
     for number, octave in enumerate(recipe.octaves):
         if recipe.resize == "successive":
             source, past = targets, window[:, :-1]
         size = octave_size(full, octave.scale)
         targets = {loss: resized(x, size, recipe.antialias) for loss, x in source.items()}
         history = resized(past, size, recipe.antialias)
-        current = resized(window[:, -1:], size, recipe.antialias)
+        current = carried(window[:, -1:], start, size, recipe)
         window = torch.cat((history, current), 1)
         objective = build_objective(targets, sides, recipe, index)
         frame = yield from _climb(window, objective, recipe, octave, (index, number))
         if recipe.colour.after == "octave" and octave is not recipe.octaves[-1]:
             frame = coloured(frame, targets, recipe)
         window = torch.cat((history, frame[:, None]), 1)
-    return resized(frame[:, None], full, recipe.antialias)[:, 0]
+    # Interpolation may round to just above 1.
+    return resized(frame[:, None], full, recipe.antialias)[:, 0].clamp(0, 1)
 
 
 def _climb(
@@ -108,20 +109,24 @@ def _climb(
     for frame, losses in descend(start, evaluate, rates, recipe.optimiser):  # noqa: B007
         steps.append(Step(*place, len(steps), losses))
         yield steps[-1]
-    refuse_divergence(steps)
+    refuse_divergence(steps, frame)
     return frame
 
 
-def refuse_divergence(steps: list[Step]) -> None:
-    """Raise at the first loss that is not finite; once an octave, to spare the device."""
-    for step in steps:
-        for name, value in step.losses.items():
-            if not bool(torch.isfinite(value).all()):
-                raise Diverged(
-                    f"{name} became {value.tolist()} in transition {step.transition}, octave "
-                    f"{step.octave}, step {step.step}. Lower that octave's rate, or look for "
-                    "a stream that gives infinite activations."
-                )
+def refuse_divergence(steps: list[Step], frame: Tensor) -> None:
+    """Raise at the first loss that is not finite, or if the frame after them is not.
+
+    Once an octave, to spare the device.
+    """
+    found = [(step, name, value) for step in steps for name, value in step.losses.items()]
+    found += [(step, "the frame", frame) for step in steps[-1:]]
+    for step, name, value in found:
+        if not bool(torch.isfinite(value).all()):
+            raise Diverged(
+                f"{name} became infinite or not a number in transition {step.transition}, octave "
+                f"{step.octave}, step {step.step}. Lower that octave's rate, or look for a "
+                "stream that gives infinite activations or slopes."
+            )
 
 
 def build_objective(
@@ -151,6 +156,20 @@ def coloured(frames: Tensor, targets: Windows, recipe: Recipe) -> Tensor:
     natural = appearance(targets)[0]
     moved = [colour_transfer(f, natural, regrain=recipe.colour.regrain) for f in frames]
     return torch.stack(moved)
+
+
+def carried(frame: Tensor, start: Tensor, size: tuple[int, int], recipe: Recipe) -> Tensor:
+    """Bring an octave's result (B, 1, 3, h, w) to the size of the next.
+
+    With ``resize: source`` the change that the octave made is added to the start, so that
+    detail finer than the octave is not lost: a later frame starts from a finished one.
+    """
+    if recipe.resize == "successive":
+        return resized(frame, size, recipe.antialias)
+    coarse = (frame.shape[-2], frame.shape[-1])
+    change = frame - resized(start, coarse, recipe.antialias)
+    moved = resized(start, size, recipe.antialias) + resized(change, size, recipe.antialias)
+    return moved.clamp(0, 1)
 
 
 def octave_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
