@@ -66,7 +66,7 @@ def write_folder(
         "residuals": residual_record(residuals),
         "warnings": [*record["warnings"], *verdicts(residuals)],
     }
-    write_whole(folder / "manifest.json", json.dumps(manifest, indent=1))
+    write_whole(folder / "manifest.json", json.dumps(manifest, indent=1, allow_nan=False))
 
 
 def _source(job: Job, natural: Clip) -> dict[str, Any]:

@@ -53,12 +53,15 @@ def recipe_record(recipe: Recipe) -> dict[str, Any]:
 def residual_record(
     residuals: Mapping[str, npt.NDArray[np.float32]],
 ) -> dict[str, dict[str, Any]]:
-    """Per layer: mean and maximum over kept frames, and each frame's. {layer: (T,)}."""
+    """Per layer: mean and maximum over kept frames, and each frame's. {layer: (T,)}.
+
+    A frame whose recipe does not weigh the loss has NaN, and None in the record.
+    """
     return {
         layer: {
-            "mean": round(float(values.mean()), 5),
-            "max": round(float(values.max()), 5),
-            "frames": [round(float(value), 5) for value in values],
+            "mean": round(float(np.nanmean(values)), 5),
+            "max": round(float(np.nanmax(values)), 5),
+            "frames": [None if np.isnan(v) else round(float(v), 5) for v in values],
         }
         for layer, values in residuals.items()
     }
@@ -68,7 +71,7 @@ def verdicts(residuals: Mapping[str, npt.NDArray[np.float32]]) -> list[str]:
     """Say which layers are not matched, in how many frames."""
     return [
         f"{layer}: relative error above {MATCHED:g} in {int((values > MATCHED).sum())} of "
-        f"{len(values)} frames (largest {values.max():.2f})"
+        f"{int(np.isfinite(values).sum())} frames (largest {np.nanmax(values):.2f})"
         for layer, values in residuals.items()
         if (values > MATCHED).any()
     ]
