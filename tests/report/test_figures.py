@@ -88,8 +88,7 @@ def test_a_wrong_sheet_is_seen(check, planted):
         "reversed": tuple(Clip(c.frames.flip(0), c.frame_rate) for c in (natural, metamer)),
         "mirrored": tuple(Clip(c.frames.flip(3), c.frame_rate) for c in (natural, metamer)),
         "smeared": tuple(
-            Clip((c.frames + c.frames.roll(1, 3)) / 2, c.frame_rate)
-            for c in (natural, metamer)
+            Clip((c.frames + c.frames.roll(1, 3)) / 2, c.frame_rate) for c in (natural, metamer)
         ),
     }
     sheet = contact_sheet(*shown[planted])
@@ -204,18 +203,12 @@ def test_losses_and_residuals_are_drawn_as_they_are():
 
 def test_a_layer_has_the_hue_of_its_loss_and_later_ones_are_darker():
     names = [f"time_texture/{name}" for name in "abc"]
-    figure = loss_figure(
-        {"other": [1], "time_texture": [1]}, {name: [0.1] for name in names}
-    )
+    figure = loss_figure({"other": [1], "time_texture": [1]}, {name: [0.1] for name in names})
     upper, lower = figure.axes
-    colour = {
-        line.get_label(): line.get_color() for axes in (upper, lower) for line in axes.lines
-    }
+    colour = {line.get_label(): line.get_color() for axes in (upper, lower) for line in axes.lines}
     brightness = [sum(colour[name]) for name in names]
     assert brightness == sorted(brightness, reverse=True)
-    assert colour[names[-1]] == pytest.approx(
-        matplotlib.colors.to_rgb(colour["time_texture"])
-    )
+    assert colour[names[-1]] == pytest.approx(matplotlib.colors.to_rgb(colour["time_texture"]))
 
 
 @pytest.mark.parametrize("losses", [{}, {"a": []}, {"a": [np.nan, 0.0]}, {"a": [1.0]}])

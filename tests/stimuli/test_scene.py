@@ -42,9 +42,7 @@ def spectral_slope(picture: np.ndarray) -> float:
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None])
     edges = np.geomspace(0.02, 0.4, 12)
     rings = list(pairwise(edges))
-    mean = [
-        amplitude[(frequency >= low) & (frequency < high)].mean() for low, high in rings
-    ]
+    mean = [amplitude[(frequency >= low) & (frequency < high)].mean() for low, high in rings]
     middle = [np.sqrt(low * high) for low, high in rings]
     return float(np.polyfit(np.log(middle), np.log(mean), 1)[0])
 
@@ -140,9 +138,7 @@ def test_the_regions_carry_texture(clip):
     assert np.median(blocks) > 0.02
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"frames": 0}, {"height": 31}, {"width": 8}, {"frames": -3}]
-)
+@pytest.mark.parametrize("wrong", [{"frames": 0}, {"height": 31}, {"width": 8}, {"frames": -3}])
 def test_too_few_pixels_or_frames_are_refused(wrong):
     with pytest.raises(FramesError, match="at least 1 frame of 32 x 32"):
         natural_scene(**wrong)

@@ -169,4 +169,5 @@ def matched(random: Tensor, natural: Tensor) -> Tensor:
     spread = axes * values.clamp_min(0).sqrt() @ axes.mT
     # A uniform variable in [0, 1] has deviation 1 / sqrt(12).
     white = (random - 0.5) * 12**0.5
-    return (colours.mean(1).view(3, 1, 1) + torch.einsum("ij,bjhw->bihw", spread, white)).clamp(0, 1)
+    mean = colours.mean(1).view(3, 1, 1)
+    return (mean + torch.einsum("ij,bjhw->bihw", spread, white)).clamp(0, 1)

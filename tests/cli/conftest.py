@@ -1,0 +1,27 @@
+"""A film, a quick run of it, and a machine without fetched weights."""
+
+import pytest
+from terminal import QUICK, stst_command, waves
+
+from stst.video.write import write_video
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory):
+    path = tmp_path_factory.mktemp("film") / "natural.webm"
+    write_video(waves(), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def run(film, tmp_path_factory):
+    """One quick run: (its folder, what was said)."""
+    folder = tmp_path_factory.mktemp("run") / "out"
+    return folder, stst_command("synthesize", film, "--out", folder, *QUICK)
+
+
+@pytest.fixture
+def no_weights(monkeypatch, tmp_path):
+    monkeypatch.setenv("STST_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setenv("STST_OFFLINE", "1")
+    return tmp_path / "weights"

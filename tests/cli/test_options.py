@@ -1,0 +1,72 @@
+"""Options of the command line over a recipe file over a preset."""
+
+import pytest
+import yaml
+
+from stst.cli.options import build_job
+from stst.errors import RecipeError
+from stst.recipe import Recipe
+
+
+def job(options=None, *, file=None, preset=None, settings=()):
+    given = {"source.path": "a.mp4"} | (options or {})
+    return build_job(given, file=file, preset=preset, settings=settings)
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A recipe file that differs from every default."""
+    path = tmp_path / "recipe.yaml"
+    data = {
+        "source": {"path": "b.mp4", "width": 99, "start": 5},
+        "streams": {"spatial": "vgg16"},
+        "seeds": [3, 4],
+        "recipe": {"octaves": [{"steps": 7}], "pad": 6},
+    }
+    path.write_text(yaml.safe_dump(data))
+    return path
+
+
+def test_what_is_not_said_is_the_default():
+    found = job({"seeds": None, "streams.spatial": None})
+    assert found.recipe == Recipe.preset("default")
+    assert (found.seeds, found.streams.spatial, found.device) == ((0,), "vgg19", "cpu")
+
+
+def test_a_file_counts_more_than_a_default_and_less_than_an_option(file):
+    found = build_job(
+        {"source.width": 88, "seeds": [9]}, file=file, preset=None, settings=["pad=2"]
+    )
+    assert (found.source.path, found.source.width, found.source.start) == ("b.mp4", 88, 5)
+    assert (found.seeds, found.streams.spatial) == ((9,), "vgg16")
+    assert found.recipe == Recipe.parse({"octaves": [{"steps": 7}], "pad": 2})
+
+
+def test_a_preset_takes_the_place_of_the_files_recipe(file):
+    assert job(file=file, preset="greco2024").recipe == Recipe.preset("greco2024")
+
+
+def test_settings_are_made_in_turn():
+    found = job(settings=["octaves=[{steps: 2}]", "octaves.0.rate=0.5", "pad = 4", "pad=1"])
+    (octave,) = found.recipe.octaves
+    assert (octave.steps, octave.rate, found.recipe.pad) == ((2,), 0.5, 1)
+
+
+def test_a_value_is_read_as_yaml():
+    found = job(settings=["antialias=no", "equalise=null", "weights.space_content=[1, 0.5]"])
+    assert found.recipe.antialias is False
+    assert found.recipe.equalise is None
+    assert found.recipe.weights.space_content == (1, 0.5)
+
+
+@pytest.mark.parametrize("text", ["pad", "", "pad:1"])
+def test_a_setting_without_a_value_is_refused(text):
+    with pytest.raises(RecipeError, match="key=value"):
+        job(settings=[text])
+
+
+def test_a_value_that_runs_code_is_refused(tmp_path):
+    canary = tmp_path / "canary"
+    with pytest.raises(RecipeError, match="not a value"):
+        job(settings=[f"pad=!!python/object/apply:os.mkdir ['{canary}']"])
+    assert not canary.exists()

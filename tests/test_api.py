@@ -1,0 +1,282 @@
+"""synthesize(): batches, targets, determinism, the caller's state, refusals."""
+
+from contextlib import nullcontext
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from stst.api import synthesize
+from stst.errors import Diverged, FramesError, RecipeError, StreamError
+from stst.recipe import LOSSES, Recipe
+from stst.synthesis.clip import FrameDone
+from stst.synthesis.transition import Step
+from stst.video.frames import Clip
+
+RATE = Fraction(30000, 1001)
+
+
+def clip(frames=4, height=20, width=24, seed=1, rate=RATE):
+    dice = torch.Generator().manual_seed(seed)
+    return Clip(torch.rand(frames, 3, height, width, generator=dice, dtype=torch.float32), rate)
+
+
+def recipe(**settings):
+    plain = {"octaves": [{"scale": 0.5, "steps": 2}, {"steps": [3, 2]}], "pad": 1}
+    return Recipe.parse(plain | settings)
+
+
+@pytest.fixture
+def begin(toy_space, toy_time):
+    """``begin(target, recipe, ...)``: a synthesis on the toy streams."""
+
+    def start(target=None, how=None, **more):
+        streams = {"spatial": toy_space, "temporal": toy_time} | more
+        return synthesize(clip() if target is None else target, recipe=how or recipe(), **streams)
+
+    return start
+
+
+def content(result):
+    """All that a result holds, as bytes."""
+    arrays = [c.frames.numpy() for c in result.clips]
+    arrays += [*result.residuals.values(), *result.losses.values()]
+    return b"".join(array.tobytes() for array in arrays)
+
+
+def test_the_metamer_has_the_targets_form(begin):
+    result = begin(seed=[3, 4]).result()
+    assert len(result.clips) == 2
+    assert result.clip is result.clips[0]
+    for metamer in result.clips:
+        assert metamer.frames.shape == clip().frames.shape
+        assert metamer.frame_rate == RATE
+    assert not result.clips[0].frames.equal(result.clips[1].frames)
+    assert set(result.residuals) == {"space_texture/toy", "time_texture/toy"}
+    assert all(values.shape == (2, 4) for values in result.residuals.values())
+    assert set(result.losses) == {"space_texture", "time_texture", "total_variation", "total"}
+    assert all(values.shape == (2, 2 + 3 + 3 * 4) for values in result.losses.values())
+    assert result.boundaries == (0, 5, 9, 13)
+
+
+@pytest.mark.parametrize("method", ["normalised", "adam", "lbfgs"])
+def test_the_metamer_comes_nearer_to_the_target(begin, method):
+    how = recipe(octaves=[{"steps": 20, "rate": 0.02}], optimiser={"method": method})
+    idle = recipe(octaves=[{"steps": 0}])
+    found, before = (begin(how=x).result().residuals for x in (how, idle))
+    for name, residuals in found.items():
+        assert residuals.mean() < 0.5 * before[name].mean()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"octaves": [{"steps": [0, 2]}, {"steps": 1}]},
+        {"octaves": [{"steps": 0}]},
+        {"pad": 3, "colour": {"after": "frame"}},
+    ],
+)
+def test_the_length_is_the_number_of_events(begin, settings):
+    synthesis = begin(how=recipe(**settings))
+    seen = list(synthesis)
+    assert len(synthesis) == len(seen)
+    assert isinstance(seen[-1], FrameDone)
+    result = synthesis.result()
+    firsts = [i for i, e in enumerate(e for e in seen if isinstance(e, Step)) if e.step == 0]
+    assert set(result.boundaries) <= set(firsts)
+    frames_with_steps = {e.transition for e in seen if isinstance(e, Step)}
+    assert len(result.boundaries) == len(frames_with_steps)
+
+
+def test_the_result_is_the_same_however_it_is_asked_for(begin):
+    by_hand = begin()
+    next(by_hand)
+    assert content(by_hand.result()) == content(begin().result()) == content(by_hand.result())
+
+
+@pytest.mark.parametrize("method", ["normalised", "adam"])
+def test_each_seed_of_a_batch_is_made_as_if_alone(begin, method):
+    how = recipe(optimiser={"method": method}, colour={"after": "frame"}, equalise=10.0)
+    together = begin(how=how, seed=[0, 1]).result()
+    for i in (0, 1):
+        alone = begin(how=how, seed=i).result()
+        gap = (together.clips[i].frames - alone.clip.frames).abs().max().item()
+        assert gap <= 1e-5
+        for name, values in alone.losses.items():
+            np.testing.assert_allclose(together.losses[name][i], values[0], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_callers_state_changes_nothing_and_is_left_alone(begin, mode, dtype, globals_unchanged):
+    how = recipe(colour={"after": "octave"}, equalise=10.0)
+    quiet = content(begin(how=how).result())
+    torch.set_default_dtype(dtype)
+    try:
+        with mode():
+            synthesis = begin(clip(), how)
+            next(synthesis)
+            assert not torch.is_grad_enabled()
+            assert torch.is_inference_mode_enabled() is (mode is torch.inference_mode)
+            found = content(synthesis.result())
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert found == quiet
+
+
+def test_a_metamer_carries_no_graph(begin):
+    target = Clip(clip().frames.requires_grad_(), RATE)
+    result = begin(target, recipe(octaves=[{"steps": 0}]), start=target).result()
+    assert not result.clip.frames.requires_grad
+    assert target.frames.grad is None
+
+
+def test_embedded_streams_do_their_work_in_inference_mode():
+    how = recipe(octaves=[{"steps": 1}])
+    target = clip(2, 40, 40)
+    results = []
+    for mode in (torch.inference_mode, nullcontext):
+        with mode():
+            results.append(content(synthesize(target, spatial="compact", recipe=how).result()))
+    assert results[0] == results[1]
+
+
+def test_seeds_decide(begin):
+    assert content(begin(seed=5).result()) == content(begin(seed=5).result())
+    assert content(begin(seed=5).result()) != content(begin(seed=6).result())
+
+
+def test_space_and_time_can_come_from_two_clips(begin, toy_space, toy_time):
+    a, b = clip(seed=1), clip(seed=2)
+    how = recipe(octaves=[{"steps": 0}])
+    synthesis = begin({"time_texture": b, "space_texture": a}, how, start=a)
+    residuals = synthesis.result().residuals
+    assert residuals["space_texture/toy"].max() < 1e-6
+    assert residuals["time_texture/toy"].min() > 1e-3
+
+
+def test_a_start_is_where_frames_start(begin):
+    start = clip(seed=9)
+    result = begin(how=recipe(octaves=[{"steps": 0}]), start=start, seed=[0, 1]).result()
+    assert all(metamer.frames.equal(start.frames) for metamer in result.clips)
+
+
+def test_a_loss_weighed_in_some_frames_alone_has_no_residual_in_others(begin):
+    how = recipe(weights={"time_texture": [0, 0, 1]})
+    residuals = begin(how=how).result().residuals
+    assert np.isnan(residuals["time_texture/toy"][0]).tolist() == [True, True, False, False]
+    assert np.isfinite(residuals["space_texture/toy"]).all()
+
+
+def test_a_stream_that_no_loss_asks_for_is_not_loaded(toy_space):
+    how = recipe(weights={"time_texture": 0, "space_content": 1})
+    result = synthesize(clip(), spatial=toy_space, temporal="no such stream", recipe=how).result()
+    assert set(result.residuals) == {"space_texture/toy", "space_content/toy"}
+
+
+def test_a_callable_is_a_stream_where_the_recipe_names_layers():
+    def edges(window, layers):
+        return {name: window[:, -1].diff(dim=-1) for name in layers}
+
+    weights = {"space_texture": 1, "time_texture": 0}
+    how = recipe(weights=weights, layers={"space_texture": ["edges"]})
+    assert set(synthesize(clip(), spatial=edges, recipe=how).result().residuals) == {
+        "space_texture/edges"
+    }
+    with pytest.raises(StreamError, match=r"set layers\.space_texture"):
+        synthesize(clip(), spatial=edges, recipe=recipe(weights=weights))
+
+
+def no_losses():
+    return recipe(weights=dict.fromkeys(LOSSES, 0))
+
+
+@pytest.mark.parametrize(
+    ("target", "how", "more", "error", "message"),
+    [
+        (clip(1), recipe(), {}, FramesError, r"1 frame.*needs at least 2\. Take more frames\.$"),
+        (clip(3), recipe(pad=5), {}, FramesError, r"at least 6\. Take more frames or set pad=2"),
+        (clip(4, 15, 40), recipe(), {}, FramesError, "40x15 px is too small.*16 px in full"),
+        (clip(), recipe(pad=0), {}, RecipeError, "pad=0 is too little.*Set pad=1"),
+        (clip(), no_losses(), {}, RecipeError, "weighs no loss of frame 0.*weight above 0"),
+        (
+            clip(),
+            recipe(weights={"space_texture": [1, 0, 1], "time_texture": 0}),
+            {},
+            RecipeError,
+            "weighs no loss of frame 1",
+        ),
+        (clip(), "defualt", {}, RecipeError, "Did you mean 'default'"),
+        (clip(), recipe(), {"seed": []}, RecipeError, "0 seeds"),
+        (
+            clip(),
+            recipe(optimiser={"method": "lbfgs"}),
+            {"seed": [0, 1]},
+            RecipeError,
+            "2 seeds.*just one for the optimiser lbfgs",
+        ),
+        (clip(), recipe(), {"spatial": "vgg91"}, StreamError, "vgg91.*Did you mean 'vgg"),
+        (
+            clip(),
+            recipe(layers={"space_texture": ["tyo"]}),
+            {},
+            StreamError,
+            r"no layer 'tyo'\. Did you mean 'toy'",
+        ),
+        (clip(), recipe(), {"start": clip(3)}, FramesError, r"start must have .*\(4, 3, 20, 24\)"),
+        (
+            {"space_texture": clip()},
+            recipe(),
+            {},
+            RecipeError,
+            "given for space_texture, and the recipe weighs space_texture, time_texture",
+        ),
+        (
+            dict.fromkeys(("space_texture", "time_texture", "time_content"), clip()),
+            recipe(),
+            {},
+            RecipeError,
+            "for each of these and for no other",
+        ),
+        ({"space_txture": clip()}, recipe(), {}, RecipeError, "Did you mean 'space_texture'"),
+        ({}, recipe(), {}, RecipeError, "given for nothing"),
+        (
+            {"space_texture": clip(4), "time_texture": clip(5)},
+            recipe(),
+            {},
+            FramesError,
+            "must agree.*4 frames 20x24 at 30000/1001; 5 frames",
+        ),
+        (
+            {"space_texture": clip(), "time_texture": clip(rate=Fraction(25))},
+            recipe(),
+            {},
+            FramesError,
+            "at 25; .*at 30000/1001",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_at_once(begin, target, how, more, error, message):
+    with pytest.raises(error, match=message):
+        begin(target, how, **more)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.7071, 2 / 3, 0.5, 1.5**-2, 0.3])
+def test_the_size_that_an_error_asks_for_is_enough(begin, scale):
+    how = recipe(octaves=[{"scale": scale, "steps": 0}])
+    with pytest.raises(FramesError, match="too small") as caught:
+        begin(clip(2, 7, 40), how)
+    need = int(str(caught.value).partition(" px in full")[0].rpartition(" ")[2])
+    begin(clip(2, need, need), how).result()
+
+
+def test_divergence_comes_out_as_it_is(toy_time):
+    def poisoned(window, layers):
+        return {name: window[:, -1] * torch.nan for name in layers}
+
+    how = recipe(layers={"space_texture": ["any"]})
+    synthesis = synthesize(clip(), spatial=poisoned, temporal=toy_time, recipe=how)
+    with pytest.raises(Diverged, match=r"space_texture .* transition 0, octave 0, step 0"):
+        synthesis.result()

@@ -1,0 +1,60 @@
+"""The estimate: a few real steps, scaled up."""
+
+from fractions import Fraction
+from functools import partial
+
+import pytest
+import torch
+
+from stst.api import synthesize
+from stst.estimate import PROBE_STEPS, estimate
+from stst.recipe import Recipe
+from stst.video.frames import Clip
+
+RECIPE = Recipe.parse({"octaves": [{"scale": 0.5, "steps": [400, 100]}, {"steps": 50}], "pad": 1})
+
+
+@pytest.fixture
+def counted(toy_time):
+    """A synthesis on a toy stream, and the widths of the frames it has seen a slope of."""
+    widths = []
+
+    class Counted:
+        layers, frames_needed, min_side = toy_time.layers, 2, 8
+
+        def __call__(self, clip, layers):
+            if clip.requires_grad:
+                widths.append(clip.shape[-1])
+            return toy_time(clip, layers)
+
+    dice = torch.Generator().manual_seed(1)
+    clip = Clip(torch.rand(6, 3, 20, 24, generator=dice), Fraction(25))
+
+    def begin(recipe):
+        recipe = recipe.with_settings({"weights.space_texture": 0})
+        return synthesize(clip, temporal=Counted(), recipe=recipe)
+
+    return begin, widths
+
+
+def test_an_estimate_takes_a_few_steps_of_each_octave_of_one_frame(counted):
+    begin, widths = counted
+    estimate(begin, RECIPE, 6)
+    assert widths == [12] * PROBE_STEPS + [24] * PROBE_STEPS
+
+
+def test_an_estimate_adds_up(counted):
+    expected = estimate(counted[0], RECIPE, 6)
+    coarse, fine = expected.per_step
+    steps = (400 + 5 * 100) * coarse + 6 * 50 * fine
+    assert expected.seconds == pytest.approx(steps + 6 * expected.per_frame)
+    assert min(coarse, fine) > 0
+    assert expected.per_frame >= 0
+    assert expected.memory > 2**20
+
+
+def test_an_estimate_leaves_no_trace(counted, globals_unchanged):
+    run = partial(counted[0], RECIPE.with_settings({"octaves.0.steps": 2, "octaves.1.steps": 2}))
+    before = run().result().clip.frames
+    estimate(counted[0], RECIPE, 6)
+    assert run().result().clip.frames.equal(before)

@@ -1,0 +1,85 @@
+"""What the project says of itself agrees with what it is."""
+
+import re
+import tomllib
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+import stst
+from stst.recipe import list_presets
+from stst.streams.catalogue import CATALOGUE
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+PINS = {
+    pin.name: next(iter(pin.specifier)).version
+    for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    if not line.startswith("#")
+    for pin in [Requirement(line)]
+}
+REQUIREMENTS = [
+    Requirement(line)
+    for lines in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+    for line in lines
+]
+
+
+@pytest.mark.parametrize("wanted", REQUIREMENTS, ids=lambda wanted: wanted.name)
+def test_every_requirement_has_a_tested_version(wanted):
+    assert wanted.specifier.contains(PINS[wanted.name.lower()])
+
+
+def test_versions_agree():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert citation["version"] == stst.__version__
+    assert citation["references"][0]["doi"] in README
+
+
+def test_the_installed_package_is_whole():
+    try:
+        files = distribution("stst-vision").files
+    except PackageNotFoundError:
+        pytest.skip("the package is not installed")
+    installed = {str(file).removeprefix("stst/") for file in files}
+    if any(name.endswith(".pth") for name in installed):
+        pytest.skip("the package is installed as a link to this checkout")
+    source = ROOT / "src" / "stst"
+    ours = {path for path in source.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    missing = {str(path.relative_to(source)) for path in ours} - installed
+    assert missing == set()
+    assert {"py.typed", "presets/default.yaml", "streams/data/msoe.safetensors"} <= installed
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page):
+    links = re.findall(r"(?<!!)\[[^\]]*\]\(([^)#]+)", page.read_text("utf-8"))
+    lost = [to for to in links if "://" not in to and not (page.parent / to).exists()]
+    assert lost == []
+
+
+def test_the_tests_that_prove_fidelity_exist():
+    named = re.findall(r"([\w/]+\.py)::(\w+)", (ROOT / "docs" / "fidelity.md").read_text("utf-8"))
+    assert len(named) > 20
+    lost = [
+        f"{file}::{name}"
+        for file, name in named
+        if f"def {name}(" not in (ROOT / "tests" / file).read_text("utf-8")
+    ]
+    assert lost == []
+
+
+def test_the_readme_names_every_preset_and_stream():
+    for name in (*list_presets(), *(n for n in CATALOGUE if not n.endswith("-torchvision"))):
+        assert f"`{name}`" in README
+
+
+def test_ci_runs_the_command_of_the_readme():
+    command = "pip install -c constraints.txt '.[test]' && pytest"
+    assert f"```\n{command}\n```" in README
+    assert f'bash -c "{command}"' in (ROOT / ".ci" / "run").read_text("utf-8")
