@@ -9,8 +9,9 @@ import torch
 
 from stst.api import synthesize
 from stst.errors import Diverged, FramesError, RecipeError, StreamError
+from stst.losses.functional import gram
 from stst.recipe import LOSSES, Recipe
-from stst.synthesis.clip import FrameDone
+from stst.synthesis.clip import FrameDone, padded_order
 from stst.synthesis.transition import Step
 from stst.video.frames import Clip
 
@@ -46,7 +47,7 @@ def content(result):
 
 
 def test_the_metamer_has_the_targets_form(begin):
-    result = begin(seed=[3, 4]).result()
+    result = begin(how=recipe(pad=2), seed=[3, 4]).result()
     assert len(result.clips) == 2
     assert result.clip is result.clips[0]
     for metamer in result.clips:
@@ -56,8 +57,8 @@ def test_the_metamer_has_the_targets_form(begin):
     assert set(result.residuals) == {"space_texture/toy", "time_texture/toy"}
     assert all(values.shape == (2, 4) for values in result.residuals.values())
     assert set(result.losses) == {"space_texture", "time_texture", "total_variation", "total"}
-    assert all(values.shape == (2, 2 + 3 + 3 * 4) for values in result.losses.values())
-    assert result.boundaries == (0, 5, 9, 13)
+    assert all(values.shape == (2, 2 + 3 + 4 * 4) for values in result.losses.values())
+    assert result.boundaries == (0, 5, 9, 13, 17)
 
 
 @pytest.mark.parametrize("method", ["normalised", "adam", "lbfgs"])
@@ -74,6 +75,7 @@ def test_the_metamer_comes_nearer_to_the_target(begin, method):
     [
         {},
         {"octaves": [{"steps": [0, 2]}, {"steps": 1}]},
+        {"octaves": [{"steps": [3, 0]}]},
         {"octaves": [{"steps": 0}]},
         {"pad": 3, "colour": {"after": "frame"}},
     ],
@@ -127,7 +129,8 @@ def test_the_callers_state_changes_nothing_and_is_left_alone(begin, mode, dtype,
 
 
 def test_a_metamer_carries_no_graph(begin):
-    target = Clip(clip().frames.requires_grad_(), RATE)
+    target = clip()
+    target.frames.requires_grad_()
     result = begin(target, recipe(octaves=[{"steps": 0}]), start=target).result()
     assert not result.clip.frames.requires_grad
     assert target.frames.grad is None
@@ -168,6 +171,19 @@ def test_a_loss_weighed_in_some_frames_alone_has_no_residual_in_others(begin):
     residuals = begin(how=how).result().residuals
     assert np.isnan(residuals["time_texture/toy"][0]).tolist() == [True, True, False, False]
     assert np.isfinite(residuals["space_texture/toy"]).all()
+
+
+def test_relative_losses_are_in_units_of_the_target(begin, toy_space, toy_time):
+    def first(scaling):
+        how = recipe(octaves=[{"steps": 1}], scaling=scaling)
+        return begin(how=how, start=clip(seed=9)).result().losses
+
+    raw, relative = first("raw"), first("relative")
+    window = clip().frames[padded_order(4, recipe())[:2]][None]
+    space, time = (gram(stream(window, ["toy"])["toy"]) for stream in (toy_space, toy_time))
+    ratio = {name: raw[name][0, 0] / relative[name][0, 0] for name in raw}
+    assert ratio["space_texture"] == pytest.approx(space.square().mean().item(), rel=1e-4)
+    assert ratio["time_texture"] == pytest.approx(time.var().item(), rel=1e-4)
 
 
 def test_a_stream_that_no_loss_asks_for_is_not_loaded(toy_space):

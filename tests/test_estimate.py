@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -51,6 +52,20 @@ def test_an_estimate_adds_up(counted):
     assert min(coarse, fine) > 0
     assert expected.per_frame >= 0
     assert expected.memory > 2**20
+
+
+def test_an_estimate_times_steps_and_what_is_beside_them(counted, monkeypatch):
+    """On a clock that goes on by 1 s a coarse step, by 4 s a fine one, and 9 s at the end."""
+    begin, widths = counted
+
+    def clock():
+        done = 9.0 if len(widths) == 2 * PROBE_STEPS else 0.0
+        return sum(1.0 if width == 12 else 4.0 for width in widths) + done
+
+    monkeypatch.setattr("stst.estimate.time", SimpleNamespace(perf_counter=clock))
+    expected = estimate(begin, RECIPE, 6)
+    assert expected.per_step == (1, 4)
+    assert expected.per_frame == 9
 
 
 def test_an_estimate_leaves_no_trace(counted, globals_unchanged):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from stst import __version__
 from stst.errors import RunError
 from stst.recipe import Recipe
 from stst.run import manifest
@@ -30,6 +31,7 @@ def test_the_environment_is_this_one(globals_unchanged):
 def test_a_package_that_is_not_there_is_said_to_be_missing(monkeypatch):
     monkeypatch.setattr(manifest, "PACKAGES", ("torch", "no-such-package"))
     packages = manifest.environment("cpu")["packages"]
+    assert packages.pop("stst-vision") == __version__
     assert packages == {"torch": torch.__version__, "no-such-package": "not installed"}
 
 

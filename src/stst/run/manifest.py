@@ -14,12 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from stst import __version__
 from stst.errors import RunError
 from stst.recipe import Recipe
 
 SCHEMA = 1
 MATCHED = 0.25  # relative error above which a layer is reported as not matched
-PACKAGES = ("stst-vision", "torch", "numpy", "av", "opencv-python-headless")
+PACKAGES = ("torch", "numpy", "av", "opencv-python-headless")
 
 
 def environment(device: str) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def environment(device: str) -> dict[str, Any]:
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "cpus": os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "packages": {package: _version(package) for package in PACKAGES},
+        "packages": {"stst-vision": __version__} | {name: _version(name) for name in PACKAGES},
     }
 
 
