@@ -78,11 +78,12 @@ def blur_down(x: Tensor, size: int = 5, sigma: float = 2.0) -> Tensor:
 
     (B, C, H, W) -> (B, C, ceil(H / 2), ceil(W / 2)).
     """
-    channels = x.shape[1]
-    window = gaussian(size, sigma).to(x).expand(channels, 1, size, size)
-    return F.conv2d(symmetric_pad(x, size // 2), window, stride=2, groups=channels)
+    window = gaussian(size, sigma).to(x)[None, None]
+    # Channels join the batch: torch's CPU path for grouped convolutions is slow.
+    blurred = F.conv2d(symmetric_pad(x, size // 2).flatten(0, 1)[:, None], window, stride=2)
+    return blurred.view(*x.shape[:2], *blurred.shape[-2:])
 
 
 def l1_normalise(x: Tensor, eps: float = 1e-12) -> Tensor:
     """Divide by the sum of magnitudes over channels: (B, C, H, W) -> (B, C, H, W)."""
-    return x / (x.abs().sum(1, keepdim=True) + eps)
+    return x * (x.abs().sum(1, keepdim=True) + eps).reciprocal()

@@ -48,7 +48,10 @@ def _block(coarse: Tensor, fine: Tensor, full: Size) -> Tensor:
     size = (coarse.shape[1], coarse.shape[2])
     if size != full:
         fine = _carried(fine, size, full)
-    return coarse.flatten(1, 2).mT @ fine.flatten(1, 2)
+    a, b = coarse.flatten(1, 2), fine.flatten(1, 2)
+    if len(a) == 1:  # a plain matrix product uses all threads, a batched one of one does not
+        return (a.flatten(0, 1).mT @ b.flatten(0, 1))[None]
+    return a.mT @ b
 
 
 def _carried(fine: Tensor, size: Size, full: Size) -> Tensor:

@@ -27,7 +27,13 @@ ROUNDING = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INP | Interpolation.
 # One thread: the bytes then do not depend on the machine's number of cores.
 VP9_LOSSLESS = {"lossless": "1", "deadline": "good", "cpu-used": "5", "threads": "1"}
 REPEATABLE = {"fflags": "+bitexact"}  # no random identifiers, no date
-H264_PREVIEW = {"crf": "16", "preset": "medium", "threads": "1"}
+# Without looking ahead: what x264 decides there differs from run to run.
+H264_PREVIEW = {
+    "crf": "16",
+    "preset": "medium",
+    "threads": "1",
+    "x264-params": "rc-lookahead=0:mbtree=0",
+}
 
 
 def encode_master(levels: Levels, rate: Fraction, path: Path) -> None:
