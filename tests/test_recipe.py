@@ -81,6 +81,7 @@ CHANGED = {
     "start.blend": 0.5,
     "colour.after": "frame",
     "colour.regrain": False,
+    "colour.frames": 1,
     "scaling": "raw",
     "equalise": 10.0,
     "variation": "absolute",

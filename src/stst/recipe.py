@@ -115,10 +115,19 @@ class Start(Part):
 
 
 class Colour(Part):
-    """Colour transfer to the spatial target frame (Pitie et al. 2007)."""
+    """Colour transfer to the spatial target frame (Pitie et al. 2007).
+
+    After each finished frame (the authors'), after each octave but the last, or never; in
+    the first `frames` frames made, pad frames included, or in all (None).
+    """
 
     after: Literal["never", "frame", "octave"] = "never"
     regrain: bool = True
+    frames: int | None = Field(None, ge=1)
+
+    def at(self, index: int) -> str:
+        """Say after what frame `index` has its colours transferred."""
+        return self.after if self.frames is None or index < self.frames else "never"
 
 
 class Recipe(Part):

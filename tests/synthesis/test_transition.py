@@ -201,6 +201,17 @@ def test_colours_are_transferred_after_each_octave_but_the_last(sides, target):
     torch.testing.assert_close(refined(window, target, sides, once)[1], window[:, 1])
 
 
+def test_colours_are_transferred_in_the_first_frames_alone_where_so_asked(sides, target):
+    octaves = [{"scale": 0.5, "steps": 0}, {"scale": 1.0, "steps": 0}]
+    how = recipe(octaves=octaves, colour={"after": "octave", "frames": 1})
+    never = recipe(octaves=octaves)
+    window = frames(1, 2, 3, 24, 20)
+    first, second = (refined(window, target, sides, how, index)[1] for index in (0, 1))
+    plain = refined(window, target, sides, never)[1]
+    assert not first.equal(plain)
+    assert second.equal(plain)
+
+
 def test_the_colours_are_those_of_the_spatial_target():
     white, grey = torch.ones(1, 2, 3, 24, 24), torch.full((1, 2, 3, 24, 24), 0.25)
     how = recipe(colour={"after": "frame", "regrain": False})

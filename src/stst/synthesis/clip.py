@@ -150,7 +150,7 @@ def walk(
         window = torch.cat((state.history, begin(t, previous)[:, None]), 1)
         windows = {loss: x[:, t - span + 1 : t + 1] for loss, x in natural.items()}
         frame = yield from refine(window, windows, sides, recipe, t - span + 1)
-        if recipe.colour.after == "frame":
+        if recipe.colour.at(t - span + 1) == "frame":
             frame = coloured(frame, windows, recipe)
         window = torch.cat((state.history, frame[:, None]), 1)
         residuals = build_objective(windows, sides, recipe, t - span + 1).residuals(window)

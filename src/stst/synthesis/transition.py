@@ -77,7 +77,7 @@ def refine(
         window = torch.cat((history, current), 1)
         objective = build_objective(targets, sides, recipe, index)
         frame = yield from _climb(window, objective, recipe, octave, (index, number))
-        if recipe.colour.after == "octave" and number + 1 < len(recipe.octaves):
+        if recipe.colour.at(index) == "octave" and number + 1 < len(recipe.octaves):
             frame = coloured(frame, targets, recipe)
         window = torch.cat((history, frame[:, None]), 1)
     # Interpolation may round to just above 1.
