@@ -231,3 +231,13 @@ def test_provenance_tells_a_published_file_from_another(serve, cache):
     assert weights.provenance("vgg19", file, own=True) == replace(found, origin="file")
     file.write_bytes(CONTENT[:-1])
     assert "unknown training" in weights.provenance("vgg19", file, own=True).note
+
+
+@pytest.mark.parametrize("name", ["compact", "msoe"])
+def test_embedded_weights_that_are_damaged_are_refused(name, tmp_path, monkeypatch):
+    whole = weights.verify(name).read_bytes()
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    monkeypatch.setattr(weights, "path", lambda _: damaged)
+    with pytest.raises(WeightsError, match=r"MD5 is .* wanted .* Install stst-vision again"):
+        weights.verify(name)

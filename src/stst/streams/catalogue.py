@@ -58,12 +58,13 @@ def _torchvision(file: str, megabytes: float) -> WeightsFile:
     )
 
 
-def _embedded(file: str, megabytes: float, preprocessing: str, note: str) -> WeightsFile:
+def _embedded(name: str, megabytes: float, preprocessing: str, note: str, md5: str) -> WeightsFile:
     return WeightsFile(
-        file=file,
+        file=f"{name}.safetensors",
         megabytes=megabytes,
         preprocessing=preprocessing,
-        note=note,
+        note=f"{name}: {note}",
+        md5=md5,
         embedded=True,
     )
 
@@ -76,12 +77,17 @@ CATALOGUE = {
     "vgg19-torchvision": _torchvision("vgg19-dcbb9e9d.pth", 548),
     "vgg16-torchvision": _torchvision("vgg16-397923af.pth", 528),
     "compact": _embedded(
-        "compact.safetensors", 1.5, "caffe", "compact: embedded stand-in, not VGG-19"
+        "compact",
+        1.5,
+        "caffe",
+        "embedded stand-in, not VGG-19",
+        "cae585e1981733339dfc08b02fc4b97f",
     ),
     "msoe": _embedded(
-        "msoe.safetensors",
+        "msoe",
         0.8,
         "contrast normalisation",
-        "msoe: embedded, trained for this package, not the authors' weights",
+        "embedded, trained for this package, not the authors' weights",
+        "31de4e2d95cc1e56b59a242badeb5905",
     ),
 }

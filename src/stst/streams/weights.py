@@ -91,9 +91,10 @@ def verify(name: str) -> Path:
     if state(name) not in ("embedded", "cached"):
         raise WeightsError(_absent(name))
     if wanted.md5 and (came := digest(found, "md5")) != wanted.md5:
+        remedy = "Install stst-vision again" if wanted.embedded else f"stst weights fetch {name}"
         raise WeightsError(
             f"{found} is damaged or another file: its MD5 is {came}, wanted {wanted.md5}. "
-            f"Replace it: stst weights fetch {name}"
+            f"Replace it: {remedy}"
         )
     return found
 
