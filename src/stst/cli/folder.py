@@ -11,7 +11,14 @@ from stst.report.figures import loss_figure, save_png
 from stst.report.sheet import contact_sheet, side_by_side
 from stst.run.atomic import write_whole
 from stst.run.job import Job
-from stst.run.manifest import SCHEMA, environment, recipe_record, residual_record, verdicts
+from stst.run.manifest import (
+    SCHEMA,
+    environment,
+    recipe_record,
+    residual_record,
+    stand_ins,
+    verdicts,
+)
 from stst.video.files import digest
 from stst.video.frames import Clip
 from stst.video.write import write_video
@@ -36,7 +43,9 @@ def write_folder(
         "side_by_side.mp4": side_by_side(natural, metamer),
     }
     written = {name: write_video(clip, folder / name) for name, clip in films.items()}
-    caption = f"{job.streams.spatial} + {job.streams.temporal} · seed {seed}"
+    names = f"{job.streams.spatial} + {job.streams.temporal}"
+    # Whoever sees the sheet alone must learn that VGG-19 was stood in for.
+    caption = " · ".join([names, f"seed {seed}", *stand_ins(record["streams"][:1])])
     sheet = contact_sheet(natural, metamer, caption=caption)
     save_png(sheet, folder / "contact_sheet.png")
     figure = loss_figure(losses, residuals, boundaries=result.boundaries)
