@@ -106,6 +106,7 @@ def test_a_first_call_in_inference_mode_spoils_no_later_gradient(no_cache):
     with torch.inference_mode():
         blur_down(x)
     blur_down(x.requires_grad_()).sum().backward()
+    assert x.grad is not None
 
 
 def test_results_do_not_depend_on_the_default_dtype(no_cache):
