@@ -78,6 +78,10 @@ class Match:
                 one.loss: represent(stream, window, [one])[one.loss]
                 for one, window in targets.items()
             }
+            self.scales = {
+                one.loss: {n: one.scale(value) for n, value in self.targets[one.loss].items()}
+                for one in targets
+            }
 
     def __call__(self, window: Tensor) -> Losses:
         """Each loss averaged over its layers: {loss: (B,)}."""
@@ -85,11 +89,8 @@ class Match:
         return {one.loss: self._gap(one, found[one.loss]) for one in self.wanted}
 
     def _gap(self, one: Wanted, found: Layers) -> Tensor:
-        target = self.targets[one.loss]
-        gaps = [
-            mean_square_gap(found[name], target[name]) / one.scale(target[name])
-            for name in one.layers
-        ]
+        target, scale = self.targets[one.loss], self.scales[one.loss]
+        gaps = [mean_square_gap(found[name], target[name]) / scale[name] for name in one.layers]
         return torch.stack(gaps).mean(0)
 
     @torch.no_grad()
