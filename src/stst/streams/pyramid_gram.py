@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Size = tuple[int, int]
+from stst.streams.kernels import products
+
+Sides = tuple[int, ...]
 
 
 def pyramid_gram(levels: Sequence[Tensor]) -> Tensor:
@@ -34,57 +35,57 @@ def pyramid_gram(levels: Sequence[Tensor]) -> Tensor:
         (B, N, N) with N the sum of C_i: sum over positions / (H W).
     """
     maps = [level.permute(0, 2, 3, 1) for level in levels]  # (B, h, w, C)
-    full = (maps[0].shape[1], maps[0].shape[2])
-    lower = [[_block(a, b, full) for b in maps[: i + 1]] for i, a in enumerate(maps)]
-    count = range(len(maps))
-    rows = [
-        torch.cat([lower[i][j] if j <= i else lower[j][i].mT for j in count], -1) for i in count
-    ]
-    return torch.cat(rows, -2) / (full[0] * full[1])
+    height, width = maps[0].shape[1:3]
+    on_grids: list[list[Tensor]] = [[] for _ in maps]  # of each level: finer ones, itself
+    for j, fine in enumerate(maps):
+        for found, carried in zip(on_grids[j:], _carried(fine, maps[j:], height, width), strict=True):
+            found.append(carried)
+    rows = [_products(a, b) for a, b in zip(maps, on_grids, strict=True)]
+    return _mirrored(rows) / (height * width)
 
 
-def _block(coarse: Tensor, fine: Tensor, full: Size) -> Tensor:
-    """Products of the up-sampled channels: (B, h, w, C), (B, k, l, D) -> (B, C, D)."""
-    size = (coarse.shape[1], coarse.shape[2])
-    if size != full:
-        fine = _carried(fine, size, full)
-    a, b = coarse.flatten(1, 2), fine.flatten(1, 2)
-    if len(a) == 1:  # a plain matrix product uses all threads, a batched one of one does not
-        return (a.flatten(0, 1).mT @ b.flatten(0, 1))[None]
-    return a.mT @ b
+def _products(own: Tensor, finer: Sequence[Tensor]) -> Tensor:
+    """Of one level's channels with all on its grid: (B, h, w, C), ... -> (B, C, sum of C)."""
+    positions = own.flatten(1, 2)
+    if finer[0] is own:
+        return products(positions, positions)
+    return products(positions, torch.cat([x.flatten(1, 2) for x in finer], -1))
 
 
-def _carried(fine: Tensor, size: Size, full: Size) -> Tensor:
-    """U_coarse' U_fine of each channel: (B, k, l, D) -> (B, *size, D)."""
-    height, width = fine.shape[1:3]
-    if (height, width) == full:
-        carried: Tensor = _Adjoint.apply(fine.permute(0, 3, 1, 2), size)  # type: ignore[no-untyped-call]
-        return carried.permute(0, 2, 3, 1)
-    rows = _crossing(full[0], size[0], height).to(fine)
-    columns = _crossing(full[1], size[1], width).to(fine)
-    return columns @ (rows @ fine.flatten(2)).reshape(len(fine), size[0], width, -1)
+def _carried(fine: Tensor, grids: Sequence[Tensor], height: int, width: int) -> list[Tensor]:
+    """U_i' U of each channel for the grids i: (B, k, l, D) -> [(B, h_i, w_i, D)].
+
+    The first grid is the map's own, where a full-size map stays as it is. The rows of
+    all grids are one matrix product.
+    """
+    own = [fine] if fine.shape[1:3] == (height, width) else []
+    sizes = [grid.shape[1:3] for grid in grids[len(own) :]]
+    if not sizes:
+        return own
+    heights = tuple(size[0] for size in sizes)
+    rows = _crossings(height, heights, fine.shape[1]).to(fine)
+    stacks = _times(rows, fine.flatten(2)).unflatten(2, fine.shape[2:]).split(heights, 1)
+    columns = [_crossings(width, (size[1],), fine.shape[2]).to(fine) for size in sizes]
+    return own + [c @ s for c, s in zip(columns, stacks, strict=True)]
 
 
-class _Adjoint(torch.autograd.Function):
-    """U' x for bilinear up-sampling U from `size` to the size of x (B, C, H, W)."""
+def _mirrored(rows: Sequence[Tensor]) -> Tensor:
+    """Symmetric matrix (B, N, N) of its lower block rows, [(B, C_i, C_1 + ... + C_i)]."""
+    size = rows[-1].shape[-1]
+    lower = torch.cat([F.pad(row, (0, size - row.shape[-1])) for row in rows], -2)
+    upper = [F.pad(row[..., : row.shape[-1] - row.shape[-2]], (0, size - row.shape[-1] + row.shape[-2])) for row in rows]
+    return lower + torch.cat(upper, -2).mT
 
-    @staticmethod
-    def forward(context: Any, x: Tensor, size: Size) -> Tensor:  # noqa: ANN401
-        context.full = x.shape[-2:]
-        shape = [*x.shape[:2], *size]
-        adjoint: Tensor = torch.ops.aten.upsample_bilinear2d_backward(x, x.shape[-2:], shape, False)
-        return adjoint
 
-    @staticmethod
-    def backward(context: Any, slope: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
-        return F.interpolate(slope, context.full, mode="bilinear"), None
+def _times(a: Tensor, b: Tensor) -> Tensor:
+    return (a @ b[0])[None] if len(b) == 1 else a @ b
 
 
 @lru_cache(maxsize=256)
 @torch.inference_mode(False)
-def _crossing(full: int, coarse: int, fine: int) -> Tensor:
-    """U_coarse' U_fine along one axis: (coarse, fine)."""
-    return _upsampling(full, coarse).mT @ _upsampling(full, fine)
+def _crossings(full: int, coarse: Sides, fine: int) -> Tensor:
+    """U_i' U_fine along one axis, for each coarse side i in turn: (sum of sides, fine)."""
+    return torch.cat([_upsampling(full, side).mT @ _upsampling(full, fine) for side in coarse])
 
 
 @lru_cache(maxsize=256)

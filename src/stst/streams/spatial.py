@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stst.errors import StreamError, guess
+from stst.streams.kernels import products
 from stst.streams.weights import Provenance
 
 
@@ -98,7 +99,8 @@ class Trunk(nn.Module):
     def forward(self, clip: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Activations of the last frame: (B, T, 3, H, W) -> {layer: (B, C, h, w)}."""
         wanted = check_layers(layers, self.layers)
-        x = self.preprocessing(clip[:, -1])
+        weight = self.convolutions[self.layers[0]].weight
+        x = self.preprocessing(clip[:, -1]).to(weight, memory_format=torch.channels_last)
         found: dict[str, Tensor] = {}
         for name, convolution in self.convolutions.items():
             if len(found) == len(wanted):
@@ -109,6 +111,12 @@ class Trunk(nn.Module):
             if name in wanted:
                 found[name] = x
         return found
+
+    def grams(self, clip: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """Gram matrices (B, C, C) in float32 or better, whatever the convolutions are in."""
+        found = self(clip, layers)
+        maps = {name: x.permute(0, 2, 3, 1).flatten(1, 2) for name, x in found.items()}
+        return {name: products(x, x) / x.shape[1] for name, x in maps.items()}
 
 
 def check_layers(wanted: Sequence[str], known: Sequence[str]) -> frozenset[str]:

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stst.streams.ops import blur_down, contrast_norm, l1_normalise, symmetric_pad
+from stst.streams.kernels import correlate, l1_normalise, max_pool
+from stst.streams.ops import blur_down, contrast_norm, symmetric_pad
 from stst.streams.pyramid_gram import pyramid_gram
 from stst.streams.spatial import check_layers
 from stst.streams.weights import Provenance
@@ -63,7 +64,9 @@ class Msoe(nn.Module):
         That of ``energy`` is formed on the coarse grids, without the frame-sized maps.
         """
         others = [name for name in layers if name != "energy"]
-        found = {name: pyramid_gram([a]) for name, a in self(clip, others).items()}
+        found = {}
+        if others:
+            found = {name: pyramid_gram([a]) for name, a in self(clip, others).items()}
         if "energy" in layers:
             found["energy"] = pyramid_gram(self.energies(clip))
         return {name: found[name] for name in layers}
@@ -78,10 +81,12 @@ class Msoe(nn.Module):
         return levels
 
     def _energy(self, pair: Tensor) -> Tensor:
-        energy = self.conv1(symmetric_pad(pair, 5)).square()
-        # Pooling over positions alone; torch's 2-D pooling, whose backward pass is
-        # deterministic on CUDA where the 3-D one is not.
-        return l1_normalise(self.conv2(F.max_pool2d(energy, 5, 1, 2)))
+        """One level: (B, 2, h, w) -> (B, 64, h, w)."""
+        pair = symmetric_pad(pair, 5).to(self.conv1.weight)
+        energy = correlate(pair, self.conv1.weight, self.conv1.bias).square()
+        pooled = max_pool(energy.permute(0, 2, 3, 1))
+        mixed = F.linear(pooled, self.conv2.weight[:, :, 0, 0], self.conv2.bias)
+        return l1_normalise(mixed).permute(0, 3, 1, 2)
 
     def flow_head(self, energy: Tensor) -> Tensor:
         """(B, 320, H, W) -> (B, 2, H, W), px per frame, (right, up)."""

@@ -1,0 +1,199 @@
+"""Operations whose backward pass torch does slowly, in a shape that suits the machine.
+
+Exact, each with its plain twin in tests. Where nothing else is said maps are (B, H, W, C):
+with channels last, positions x channels is a matrix in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import Function, once_differentiable
+
+BLOCK = (2, 4)  # pixels that the transpose of `correlate` packs into channels
+POSITIONS = 256  # positions that `products` adds up in half precision, at most
+
+_backward = cast("Callable[[Any], Any]", once_differentiable)
+
+
+class _Correlate(Function):
+    @staticmethod
+    def forward(context: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:  # noqa: ANN401
+        context.save_for_backward(x, weight)
+        return F.conv2d(x, weight, bias)
+
+    @staticmethod
+    @_backward
+    def backward(context: Any, slope: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        x, weight = context.saved_tensors
+        to_x, to_weight, to_bias = context.needs_input_grad
+        return (
+            _spread(slope, weight) if to_x else None,
+            torch.nn.grad.conv2d_weight(x, weight.shape, slope) if to_weight else None,
+            slope.sum((0, 2, 3)) if to_bias else None,
+        )
+
+
+def correlate(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Convolution of few channels into many, without padding.
+
+    (B, I, H, W), (O, I, k, k), (O,) -> (B, O, H - k + 1, W - k + 1).
+    """
+    return cast("Tensor", _Correlate.apply(x, weight, bias))  # type: ignore[no-untyped-call]
+
+
+def _spread(slope: Tensor, weight: Tensor) -> Tensor:
+    """Transpose of `correlate`: (B, O, h, w) -> (B, I, h + k - 1, w + k - 1).
+
+    Two channels would leave most of a vector unit idle: the pixels of a block become
+    channels, 5 to 10 times faster than torch's own backward pass on the CPUs tried.
+    """
+    edge = weight.shape[-1] - 1
+    height, width = (side + edge for side in slope.shape[-2:])
+    rows, columns = -(-height // BLOCK[0]), -(-width // BLOCK[1])
+    below, right = rows * BLOCK[0] - height + edge, columns * BLOCK[1] - width + edge
+    found = F.conv2d(F.pad(slope, (edge, right, edge, below)), _packed(weight), stride=BLOCK)
+    found = found.view(len(slope), -1, *BLOCK, rows, columns).permute(0, 1, 4, 2, 5, 3)
+    whole = found.reshape(len(slope), -1, rows * BLOCK[0], columns * BLOCK[1])
+    return whole[..., :height, :width]
+
+
+def _packed(weight: Tensor) -> Tensor:
+    """Turned filters at each place of a block: (O, I, k, k) -> (I x places, O, k', k'')."""
+    turned = weight.flip(-2, -1).transpose(0, 1)
+    down, across = BLOCK[0] - 1, BLOCK[1] - 1
+    places = [
+        F.pad(turned, (b, across - b, a, down - a))
+        for a in range(down + 1)
+        for b in range(across + 1)
+    ]
+    return torch.stack(places, 1).flatten(0, 1).contiguous(memory_format=torch.channels_last)
+
+
+class _LinePool(Function):
+    """Greatest of five neighbours along one axis, by three comparisons in place of five."""
+
+    @staticmethod
+    def forward(context: Any, x: Tensor, axis: int) -> Tensor:  # noqa: ANN401
+        context.save_for_backward(x)
+        context.axis = axis
+        _, four, last = _ladder(x, axis)
+        return torch.maximum(four, last)
+
+    @staticmethod
+    @_backward
+    def backward(context: Any, slope: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+        (x,), axis, count = context.saved_tensors, context.axis, slope.shape[context.axis]
+        slope = slope.contiguous()
+        two, four, last = _ladder(x, axis)
+        to_x, to_two = torch.zeros_like(x), torch.zeros_like(two)
+        to_four = _won(slope, four, last)
+        to_x.narrow(axis, 4, count).copy_(slope - to_four)
+        to_first = _won(to_four, two.narrow(axis, 0, count), two.narrow(axis, 2, count))
+        to_two.narrow(axis, 0, count).copy_(to_first)
+        to_two.narrow(axis, 2, count).add_(to_four - to_first)
+        to_left = _won(to_two, x.narrow(axis, 0, count + 2), x.narrow(axis, 1, count + 2))
+        to_x.narrow(axis, 0, count + 2).add_(to_left)
+        to_x.narrow(axis, 1, count + 2).add_(to_two - to_left)
+        return to_x, None
+
+
+def _ladder(x: Tensor, axis: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Greatest of each two neighbours, of each first four of five, and the fifth."""
+    count = x.shape[axis] - 4
+    two = torch.maximum(x.narrow(axis, 0, count + 2), x.narrow(axis, 1, count + 2))
+    four = torch.maximum(two.narrow(axis, 0, count), two.narrow(axis, 2, count))
+    return two, four, x.narrow(axis, 4, count)
+
+
+def _won(slope: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """Pass the slope on where a >= b: of equals the first takes all of it."""
+    return torch.ge(a, b, out=torch.empty_like(slope)).mul_(slope)
+
+
+def max_pool(x: Tensor) -> Tensor:
+    """Greatest value of each 5 x 5 window, stride 1, size kept: (B, H, W, C)."""
+    x = F.pad(x, (0, 0, 2, 2, 2, 2), value=-torch.inf)
+    rows = _LinePool.apply(x, 1)  # type: ignore[no-untyped-call]
+    return cast("Tensor", _LinePool.apply(rows, 2))  # type: ignore[no-untyped-call]
+
+
+class _L1Normalise(Function):
+    @staticmethod
+    def forward(context: Any, x: Tensor, eps: float) -> Tensor:  # noqa: ANN401
+        inverse = (x.abs().sum(-1, keepdim=True) + eps).reciprocal()
+        found = x * inverse
+        context.save_for_backward(found, inverse)
+        return found
+
+    @staticmethod
+    @_backward
+    def backward(context: Any, slope: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+        found, inverse = context.saved_tensors
+        slope = slope.contiguous()
+        along = (slope * found).sum(-1, keepdim=True)
+        return torch.addcmul(slope, found.sign(), along, value=-1) * inverse, None
+
+
+def l1_normalise(x: Tensor, eps: float = 1e-12) -> Tensor:
+    """Divide by the sum of magnitudes over channels: (B, H, W, C) -> the same."""
+    return cast("Tensor", _L1Normalise.apply(x, eps))  # type: ignore[no-untyped-call]
+
+
+class _Products(Function):
+    @staticmethod
+    def forward(context: Any, a: Tensor, b: Tensor) -> Tensor:  # noqa: ANN401
+        context.save_for_backward(a, b)
+        return _added(a, b)
+
+    @staticmethod
+    @_backward
+    def backward(context: Any, slope: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401
+        a, b = context.saved_tensors
+        slope = slope.to(a.dtype)
+        return _times(b, slope.mT), _times(a, slope)
+
+
+class _Square(Function):
+    @staticmethod
+    def forward(context: Any, a: Tensor) -> Tensor:  # noqa: ANN401
+        context.save_for_backward(a)
+        return _added(a, a)
+
+    @staticmethod
+    @_backward
+    def backward(context: Any, slope: Tensor) -> Tensor:  # noqa: ANN401
+        (a,) = context.saved_tensors
+        return _times(a, (slope + slope.mT).to(a.dtype))
+
+
+def products(a: Tensor, b: Tensor) -> Tensor:
+    """Products of channels summed over positions, in float32 or better.
+
+    (B, P, C), (B, P, D) -> (B, C, D); half the work of the backward pass where b is a.
+    """
+    found = _Square.apply(a) if a is b else _Products.apply(a, b)  # type: ignore[no-untyped-call]
+    return cast("Tensor", found)
+
+
+def _added(a: Tensor, b: Tensor) -> Tensor:
+    """a' b: half precision only within short runs of positions, whose sums are float32."""
+    if a.dtype not in (torch.bfloat16, torch.float16):
+        return _times(a.mT, b)
+    runs = a.shape[1] // POSITIONS
+    whole = runs * POSITIONS
+    rest = (a[:, whole:].mT @ b[:, whole:]).float()
+    if not runs:
+        return rest
+    x, y = (t[:, :whole].reshape(-1, POSITIONS, t.shape[-1]) for t in (a, b))
+    sums: Tensor = (x.mT @ y).unflatten(0, (len(a), runs)).sum(1, dtype=torch.float32)
+    return sums + rest
+
+
+def _times(a: Tensor, b: Tensor) -> Tensor:
+    """Matrix product of each item; a plain one of one item uses all threads, unlike a batch."""
+    return (a[0] @ b[0])[None] if len(a) == 1 else a @ b
