@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -14,8 +15,10 @@ from torch import Tensor
 from stst.errors import FramesError, RecipeError, StreamError, only_known
 from stst.losses.objective import StreamCall, Wanted
 from stst.recipe import LOSSES, Recipe
-from stst.streams.spatial import check_layers
+from stst.streams.precision import resolved
+from stst.streams.spatial import Trunk, check_layers
 from stst.streams.stream import load_stream
+from stst.streams.temporal import Msoe
 from stst.synthesis.clip import FrameDone, count_steps, noise, padded_order, walk
 from stst.synthesis.transition import Side, Step, octave_size
 from stst.video.frames import Clip
@@ -229,7 +232,11 @@ def _side(
     if isinstance(model, torch.nn.Module):
         model = model.to(device)
     wanted = tuple(_wanted(loss, model, recipe) for loss in losses)
-    return Side(model, wanted)
+    dtype = resolved(recipe.precision, device)
+    if dtype == torch.float32 or not isinstance(model, Trunk | Msoe):
+        return Side(model, wanted)
+    with torch.inference_mode(False):  # as in load_stream
+        return Side(copy.deepcopy(model).to(dtype), wanted, exact=model)
 
 
 def _wanted(loss: str, model: Any, recipe: Recipe) -> Wanted:  # noqa: ANN401

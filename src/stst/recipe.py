@@ -157,6 +157,10 @@ class Recipe(Part):
         Frames made before the first kept one, then dropped.
     pad_order : {"mirror", "authors"}
         ``mirror`` is t_n ... t_1, t_0; the authors' is t_1 ... t_n, t_0.
+    precision : {"auto", "float32", "bfloat16"}
+        Number format of the streams' activations while a frame is optimised; Gram
+        matrices, frames and optimiser are float32. ``auto`` is bfloat16 where the device
+        multiplies it in hardware. Residuals are always found in float32.
 
     Examples
     --------
@@ -177,6 +181,7 @@ class Recipe(Part):
     antialias: bool = True
     pad: int = Field(2, ge=0)
     pad_order: Literal["mirror", "authors"] = "mirror"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
     @classmethod
     def preset(cls, name: str) -> Self:

@@ -18,12 +18,12 @@ def slow_gram(levels, **interpolation):
     return flat @ flat.mT / flat.shape[-1]
 
 
-def pyramid(height, width, channels):
+def pyramid(height, width, channels, batch=2, layout=torch.contiguous_format):
     dice = torch.Generator().manual_seed(height * 100 + width)
     levels = []
     for count in channels:
-        x = torch.randn(2, count, height, width, generator=dice, dtype=torch.float64)
-        levels.append(x.requires_grad_())
+        x = torch.randn(batch, count, height, width, generator=dice, dtype=torch.float64)
+        levels.append(x.contiguous(memory_format=layout).requires_grad_())
         height, width = -(-height // 2), -(-width // 2)
     return levels
 
@@ -48,9 +48,12 @@ def agree(one, other, levels):
     height=st.integers(1, 21),
     width=st.integers(1, 21),
     channels=st.lists(st.integers(1, 3), min_size=1, max_size=5),
+    batch=st.integers(1, 2),
+    layout=st.sampled_from([torch.contiguous_format, torch.channels_last]),
 )
-def test_equals_the_slow_way_in_value_and_gradient(height, width, channels):
-    assert agree(pyramid_gram, slow_gram, pyramid(height, width, channels))
+def test_equals_the_slow_way_in_value_and_gradient(height, width, channels, batch, layout):
+    levels = pyramid(height, width, channels, batch, layout)
+    assert agree(pyramid_gram, slow_gram, levels)
 
 
 @pytest.mark.parametrize(
@@ -64,13 +67,32 @@ def test_the_comparison_catches_another_interpolation(interpolation):
     assert not agree(planted, slow_gram, pyramid(9, 7, (2, 3)))
 
 
-def test_the_comparison_catches_a_block_left_untransposed(monkeypatch):
-    def planted(coarse, fine, size):
-        return block(coarse, fine, size).flip(-1)
+products, crossings = module._products, module._crossings
+mirrored, carried = module._mirrored, module._carried
 
-    block = module._block
-    monkeypatch.setattr(module, "_block", planted)
-    assert not agree(pyramid_gram, slow_gram, pyramid(9, 7, (2, 3)))
+
+def untransposed(rows):
+    """Put the block of levels 2 and 1 where that of 1 and 2 belongs."""
+    first, second = rows
+    return mirrored([first, torch.cat([second[..., :2].mT, second[..., 2:]], -1)])
+
+
+PLANTED = {
+    "a block left untransposed": ("_mirrored", untransposed),
+    "one side left empty": ("_mirrored", lambda rows: mirrored(rows).tril()),
+    "levels exchanged": ("_products", lambda own, finer: products(own, finer[::-1])),
+    "interpolation mirrored": ("_crossings", lambda *given: crossings(*given).flip(-1)),
+    "height and width exchanged": ("_carried", lambda x, g, h, w: carried(x, g, w, h)),
+}
+
+
+@pytest.mark.parametrize(("name", "fault"), PLANTED.values(), ids=list(PLANTED))
+@pytest.mark.parametrize("batch", [1, 2])
+def test_the_comparison_catches_a_wrong_step(monkeypatch, name, fault, batch):
+    levels = pyramid(9, 7, (2, 2), batch)
+    assert agree(pyramid_gram, slow_gram, levels)
+    monkeypatch.setattr(module, name, fault)
+    assert not agree(pyramid_gram, slow_gram, levels)
 
 
 def test_gradient_is_that_of_finite_differences():
@@ -85,8 +107,7 @@ def test_is_symmetric_and_has_no_negative_eigenvalue():
 
 
 def test_a_first_call_in_inference_mode_spoils_no_later_gradient():
-    module._upsampling.cache_clear()
-    module._crossing.cache_clear()
+    module._crossings.cache_clear()
     levels = [x.detach().float().requires_grad_() for x in pyramid(9, 7, (2, 3))]
     try:
         with torch.inference_mode():
@@ -94,5 +115,4 @@ def test_a_first_call_in_inference_mode_spoils_no_later_gradient():
         pyramid_gram(levels).sum().backward()
         assert levels[1].grad.isfinite().all()
     finally:
-        module._upsampling.cache_clear()
-        module._crossing.cache_clear()
+        module._crossings.cache_clear()

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from stst.errors import StreamError
+from stst.streams import spatial as module
+from stst.streams.kernels import products
 from stst.streams.spatial import (
     CAFFE,
     COMPACT,
@@ -17,6 +20,7 @@ from stst.streams.spatial import (
     check_layers,
     frozen,
 )
+from stst.streams.stream import load_stream
 
 SMALL = TrunkShape((2, 1, 2), (4, 5, 6))
 
@@ -119,3 +123,57 @@ def test_frozen_passes_gradients_to_frames_and_not_to_weights(trunk):
     assert x.grad.abs().sum() > 0
     assert not trunk.training
     assert all(p.grad is None and not p.requires_grad for p in trunk.parameters())
+
+
+def grams_are_those_of_the_activations(trunk, x, layers, tolerance):
+    found = {name: a.flatten(2) for name, a in trunk(x, layers).items()}
+    grams = trunk.grams(x, layers)
+    wanted = {name: a.double() @ a.double().mT / a.shape[-1] for name, a in found.items()}
+    return list(grams) == list(layers) and all(
+        gram.dtype == found[name].dtype
+        and (gram - wanted[name]).norm() < tolerance * wanted[name].norm()
+        for name, gram in grams.items()
+    )
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.float64, 1e-12)])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_grams_are_those_of_the_activations(monkeypatch, batch, dtype, tolerance):
+    trunk, x = load_stream("compact").to(dtype), clip(batch, 1, 3, 37, 42)
+    given = trunk, x, trunk.layers, tolerance
+    assert grams_are_those_of_the_activations(*given)
+    monkeypatch.setattr(module, "products", lambda a, b: products(a[:, 1:], b[:, 1:]))
+    assert not grams_are_those_of_the_activations(*given)
+
+
+def halves_serve(x):
+    """Grams by convolutions in bfloat16: in float32, within 2 % of those by float32."""
+    trunk = load_stream("compact")
+    wanted = trunk.grams(x, trunk.texture_layers)
+    found = trunk.to(torch.bfloat16).grams(x, trunk.texture_layers)
+    return all(
+        gram.dtype == torch.float32 and (gram - wanted[name]).norm() < 0.02 * wanted[name].norm()
+        for name, gram in found.items()
+    )
+
+
+def smooth(*shape):
+    """Large soft spots of colour."""
+    return F.interpolate(clip(1, 3, 6, 6), shape, mode="bicubic").clamp(0, 1)[None]
+
+
+def test_grams_by_halves_are_near_those_by_float32():
+    assert halves_serve(smooth(64, 48))
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        lambda a, b: a.mT @ b,
+        lambda a, b: products(a, b) * (1 if a.dtype == torch.float32 else 1.03),
+    ],
+    ids=["in bfloat16", "3 % off"],
+)
+def test_the_test_of_halves_catches_poor_grams(monkeypatch, planted):
+    monkeypatch.setattr(module, "products", planted)
+    assert not halves_serve(smooth(64, 48))

@@ -6,8 +6,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from stst.errors import StreamError
+from stst.streams import pyramid_gram
+from stst.streams.kernels import products
 from stst.streams.ops import contrast_norm, symmetric_pad
 from stst.streams.spatial import frozen
+from stst.streams.stream import load_stream
 from stst.streams.temporal import Msoe
 
 ENERGIES = [f"energy{i}" for i in range(1, 6)]
@@ -66,15 +69,63 @@ def test_finest_level_equals_the_slow_way(msoe):
     assert (subject - planted).abs().max() > 1e-3
 
 
+def grams_are_those_of_the_activations(msoe, x, layers, tolerance=1e-5):
+    found = {name: a.flatten(2) for name, a in msoe(x, layers).items()}
+    grams = msoe.grams(x, layers)
+    wanted = {name: a.double() @ a.double().mT / a.shape[-1] for name, a in found.items()}
+    return list(grams) == list(layers) and all(
+        gram.dtype == found[name].dtype
+        and (gram - wanted[name]).norm() < tolerance * wanted[name].norm()
+        for name, gram in grams.items()
+    )
+
+
 @pytest.mark.parametrize("layers", [["energy"], ["energy2", "energy"], ["flow", "energy5"]])
-def test_grams_are_those_of_the_activations(msoe, layers):
-    x = clip(1, 2, 3, 37, 34)
-    grams, activations = msoe.grams(x, layers), msoe(x, layers)
-    assert list(grams) == layers
-    for name, activation in activations.items():
-        flat = activation.flatten(2)
-        gram = flat @ flat.mT / flat.shape[-1]
-        assert (grams[name] - gram).norm() < 1e-5 * gram.norm()
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-12)])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_grams_are_those_of_the_activations(layers, dtype, tolerance, batch):
+    msoe, x = load_stream("msoe").to(dtype), clip(batch, 2, 3, 37, 34)
+    assert grams_are_those_of_the_activations(msoe, x, layers, tolerance)
+
+
+def test_the_test_of_grams_catches_a_lost_position(monkeypatch):
+    monkeypatch.setattr(pyramid_gram, "products", lambda a, b: products(a[:, 1:], b[:, 1:]))
+    msoe, x = load_stream("msoe"), clip(1, 2, 3, 37, 34)
+    assert not grams_are_those_of_the_activations(msoe, x, ["energy"])
+
+
+def halves_serve(x):
+    """Grams by convolutions in bfloat16: in float32, within 2 % of those by float32."""
+    msoe, layers = load_stream("msoe"), ["energy", *ENERGIES]
+    wanted = msoe.grams(x, layers)
+    found = msoe.to(torch.bfloat16).grams(x, layers)
+    return all(
+        gram.dtype == torch.float32 and (gram - wanted[name]).norm() < 0.02 * wanted[name].norm()
+        for name, gram in found.items()
+    )
+
+
+def drifting(height, width):
+    """Large soft spots that move by (2, 1) px."""
+    spots = F.interpolate(clip(1, 3, 6, 6), (height + 2, width + 1), mode="bicubic").clamp(0, 1)
+    return torch.stack([spots[..., 2:, 1:], spots[..., :-2, :-1]], 1)
+
+
+def test_grams_by_halves_are_near_those_by_float32():
+    assert halves_serve(drifting(64, 48))
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        lambda a, b: a.mT @ b,
+        lambda a, b: products(a, b) * (1 if a.dtype == torch.float32 else 1.03),
+    ],
+    ids=["in bfloat16", "3 % off"],
+)
+def test_the_test_of_halves_catches_poor_grams(monkeypatch, planted):
+    monkeypatch.setattr(pyramid_gram, "products", planted)
+    assert not halves_serve(drifting(64, 48))
 
 
 def test_looks_at_the_last_two_frames_in_their_order(msoe):

@@ -13,32 +13,34 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import Function, once_differentiable
+from torch.nn.grad import conv2d_weight
 
 BLOCK = (2, 4)  # pixels that the transpose of `correlate` packs into channels
 POSITIONS = 256  # positions that `products` adds up in half precision, at most
 
+Context = Any  # holds what a Function saves, in attributes of any name
 _backward = cast("Callable[[Any], Any]", once_differentiable)
 
 
 class _Correlate(Function):
     @staticmethod
-    def forward(context: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:  # noqa: ANN401
+    def forward(context: Context, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         context.save_for_backward(x, weight)
         return F.conv2d(x, weight, bias)
 
     @staticmethod
     @_backward
-    def backward(context: Any, slope: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+    def backward(context: Context, slope: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = context.saved_tensors
         to_x, to_weight, to_bias = context.needs_input_grad
         return (
             _spread(slope, weight) if to_x else None,
-            torch.nn.grad.conv2d_weight(x, weight.shape, slope) if to_weight else None,
+            conv2d_weight(x, weight.shape, slope) if to_weight else None,  # type: ignore[no-untyped-call]
             slope.sum((0, 2, 3)) if to_bias else None,
         )
 
 
-def correlate(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def correlate(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Convolution of few channels into many, without padding.
 
     (B, I, H, W), (O, I, k, k), (O,) -> (B, O, H - k + 1, W - k + 1).
@@ -78,7 +80,7 @@ class _LinePool(Function):
     """Greatest of five neighbours along one axis, by three comparisons in place of five."""
 
     @staticmethod
-    def forward(context: Any, x: Tensor, axis: int) -> Tensor:  # noqa: ANN401
+    def forward(context: Context, x: Tensor, axis: int) -> Tensor:
         context.save_for_backward(x)
         context.axis = axis
         _, four, last = _ladder(x, axis)
@@ -86,7 +88,7 @@ class _LinePool(Function):
 
     @staticmethod
     @_backward
-    def backward(context: Any, slope: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+    def backward(context: Context, slope: Tensor) -> tuple[Tensor, None]:
         (x,), axis, count = context.saved_tensors, context.axis, slope.shape[context.axis]
         slope = slope.contiguous()
         two, four, last = _ladder(x, axis)
@@ -124,7 +126,7 @@ def max_pool(x: Tensor) -> Tensor:
 
 class _L1Normalise(Function):
     @staticmethod
-    def forward(context: Any, x: Tensor, eps: float) -> Tensor:  # noqa: ANN401
+    def forward(context: Context, x: Tensor, eps: float) -> Tensor:
         inverse = (x.abs().sum(-1, keepdim=True) + eps).reciprocal()
         found = x * inverse
         context.save_for_backward(found, inverse)
@@ -132,7 +134,7 @@ class _L1Normalise(Function):
 
     @staticmethod
     @_backward
-    def backward(context: Any, slope: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+    def backward(context: Context, slope: Tensor) -> tuple[Tensor, None]:
         found, inverse = context.saved_tensors
         slope = slope.contiguous()
         along = (slope * found).sum(-1, keepdim=True)
@@ -146,13 +148,13 @@ def l1_normalise(x: Tensor, eps: float = 1e-12) -> Tensor:
 
 class _Products(Function):
     @staticmethod
-    def forward(context: Any, a: Tensor, b: Tensor) -> Tensor:  # noqa: ANN401
+    def forward(context: Context, a: Tensor, b: Tensor) -> Tensor:
         context.save_for_backward(a, b)
         return _added(a, b)
 
     @staticmethod
     @_backward
-    def backward(context: Any, slope: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401
+    def backward(context: Context, slope: Tensor) -> tuple[Tensor, Tensor]:
         a, b = context.saved_tensors
         slope = slope.to(a.dtype)
         return _times(b, slope.mT), _times(a, slope)
@@ -160,13 +162,13 @@ class _Products(Function):
 
 class _Square(Function):
     @staticmethod
-    def forward(context: Any, a: Tensor) -> Tensor:  # noqa: ANN401
+    def forward(context: Context, a: Tensor) -> Tensor:
         context.save_for_backward(a)
         return _added(a, a)
 
     @staticmethod
     @_backward
-    def backward(context: Any, slope: Tensor) -> Tensor:  # noqa: ANN401
+    def backward(context: Context, slope: Tensor) -> Tensor:
         (a,) = context.saved_tensors
         return _times(a, (slope + slope.mT).to(a.dtype))
 
@@ -181,7 +183,7 @@ def products(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _added(a: Tensor, b: Tensor) -> Tensor:
-    """a' b: half precision only within short runs of positions, whose sums are float32."""
+    """Product a' b: half precision only within short runs of positions, whose sums are float32."""
     if a.dtype not in (torch.bfloat16, torch.float16):
         return _times(a.mT, b)
     runs = a.shape[1] // POSITIONS
@@ -190,8 +192,8 @@ def _added(a: Tensor, b: Tensor) -> Tensor:
     if not runs:
         return rest
     x, y = (t[:, :whole].reshape(-1, POSITIONS, t.shape[-1]) for t in (a, b))
-    sums: Tensor = (x.mT @ y).unflatten(0, (len(a), runs)).sum(1, dtype=torch.float32)
-    return sums + rest
+    sums = (x.mT @ y).view(len(a), runs, *rest.shape[1:])
+    return sums.sum(1, dtype=torch.float32) + rest
 
 
 def _times(a: Tensor, b: Tensor) -> Tensor:

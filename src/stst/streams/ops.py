@@ -63,14 +63,22 @@ def contrast_norm(x: Tensor) -> Tensor:
     return centred / (variance + CONTRAST_EPS).sqrt()
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 @torch.inference_mode(False)  # a cached inference tensor would stop every later gradient
-def gaussian(size: int, sigma: float) -> Tensor:
-    """Weights of a square Gaussian window that sum to one: (size, size)."""
+def gaussian(
+    size: int,
+    sigma: float,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Weights of a square Gaussian window that sum to one: (size, size).
+
+    Kept for each device, because a CUDA graph may not copy from the host.
+    """
     half = (size - 1) / 2
     line = torch.arange(size, dtype=torch.float64).sub(half).square().div(-2 * sigma**2).exp()
     window = torch.outer(line, line)
-    return window / window.sum()
+    return (window / window.sum()).to(device, dtype)
 
 
 def blur_down(x: Tensor, size: int = 5, sigma: float = 2.0) -> Tensor:
@@ -78,12 +86,7 @@ def blur_down(x: Tensor, size: int = 5, sigma: float = 2.0) -> Tensor:
 
     (B, C, H, W) -> (B, C, ceil(H / 2), ceil(W / 2)).
     """
-    window = gaussian(size, sigma).to(x)[None, None]
+    window = gaussian(size, sigma, x.dtype, x.device)[None, None]
     # Channels join the batch: torch's CPU path for grouped convolutions is slow.
     blurred = F.conv2d(symmetric_pad(x, size // 2).flatten(0, 1)[:, None], window, stride=2)
     return blurred.view(*x.shape[:2], *blurred.shape[-2:])
-
-
-def l1_normalise(x: Tensor, eps: float = 1e-12) -> Tensor:
-    """Divide by the sum of magnitudes over channels: (B, C, H, W) -> (B, C, H, W)."""
-    return x * (x.abs().sum(1, keepdim=True) + eps).reciprocal()

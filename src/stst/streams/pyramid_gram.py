@@ -38,8 +38,9 @@ def pyramid_gram(levels: Sequence[Tensor]) -> Tensor:
     height, width = maps[0].shape[1:3]
     on_grids: list[list[Tensor]] = [[] for _ in maps]  # of each level: finer ones, itself
     for j, fine in enumerate(maps):
-        for found, carried in zip(on_grids[j:], _carried(fine, maps[j:], height, width), strict=True):
-            found.append(carried)
+        carried = _carried(fine, maps[j:], height, width)
+        for grid, found in zip(on_grids[j:], carried, strict=True):
+            grid.append(found)
     rows = [_products(a, b) for a, b in zip(maps, on_grids, strict=True)]
     return _mirrored(rows) / (height * width)
 
@@ -62,19 +63,22 @@ def _carried(fine: Tensor, grids: Sequence[Tensor], height: int, width: int) -> 
     sizes = [grid.shape[1:3] for grid in grids[len(own) :]]
     if not sizes:
         return own
-    heights = tuple(size[0] for size in sizes)
-    rows = _crossings(height, heights, fine.shape[1]).to(fine)
-    stacks = _times(rows, fine.flatten(2)).unflatten(2, fine.shape[2:]).split(heights, 1)
-    columns = [_crossings(width, (size[1],), fine.shape[2]).to(fine) for size in sizes]
-    return own + [c @ s for c, s in zip(columns, stacks, strict=True)]
+    heights = [size[0] for size in sizes]
+    kind = (fine.dtype, fine.device)
+    rows = _crossings(height, tuple(heights), fine.shape[1], *kind)
+    stacks = _times(rows, fine.flatten(2)).view(len(fine), -1, *fine.shape[2:])
+    columns = [_crossings(width, (size[1],), fine.shape[2], *kind) for size in sizes]
+    return own + [c @ s for c, s in zip(columns, torch.split(stacks, heights, 1), strict=True)]
 
 
 def _mirrored(rows: Sequence[Tensor]) -> Tensor:
     """Symmetric matrix (B, N, N) of its lower block rows, [(B, C_i, C_1 + ... + C_i)]."""
-    size = rows[-1].shape[-1]
-    lower = torch.cat([F.pad(row, (0, size - row.shape[-1])) for row in rows], -2)
-    upper = [F.pad(row[..., : row.shape[-1] - row.shape[-2]], (0, size - row.shape[-1] + row.shape[-2])) for row in rows]
-    return lower + torch.cat(upper, -2).mT
+    left = [row[..., : row.shape[-1] - row.shape[-2]] for row in rows]  # of the diagonal blocks
+    lower, strictly = (
+        torch.cat([F.pad(row, (0, rows[-1].shape[-1] - row.shape[-1])) for row in side], -2)
+        for side in (rows, left)
+    )
+    return lower + strictly.mT
 
 
 def _times(a: Tensor, b: Tensor) -> Tensor:
@@ -82,14 +86,15 @@ def _times(a: Tensor, b: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=256)
-@torch.inference_mode(False)
-def _crossings(full: int, coarse: Sides, fine: int) -> Tensor:
-    """U_i' U_fine along one axis, for each coarse side i in turn: (sum of sides, fine)."""
-    return torch.cat([_upsampling(full, side).mT @ _upsampling(full, fine) for side in coarse])
-
-
-@lru_cache(maxsize=256)
 @torch.inference_mode(False)  # as in ops.gaussian
+def _crossings(
+    full: int, coarse: Sides, fine: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """U_i' U_fine along one axis, for each coarse side i in turn: (sum of sides, fine)."""
+    found = [_upsampling(full, side).mT @ _upsampling(full, fine) for side in coarse]
+    return torch.cat(found).to(device, dtype)
+
+
 def _upsampling(full: int, side: int) -> Tensor:
     """Bilinear interpolation from `side` samples to `full`, as a matrix (full, side)."""
     lines = torch.eye(side, dtype=torch.float64)[None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -30,12 +31,22 @@ class Preprocessing:
 
     def __call__(self, frames: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> (B, 3, H, W) as the first convolution wants it."""
-        mean = frames.new_tensor(self.mean).view(3, 1, 1)
-        std = frames.new_tensor(self.std).view(3, 1, 1)
+        mean, std = _constants(self.mean, frames), _constants(self.std, frames)
         # Scaled before centred, as Keras does: the other order rounds otherwise, which
         # is enough to flip ties of the max pooling in the deep layers.
         frames = (frames * self.scale - mean) / std
         return frames.flip(1) if self.bgr else frames
+
+
+def _constants(values: tuple[float, ...], like: Tensor) -> Tensor:
+    return _on_device(values, like.dtype, like.device)
+
+
+@lru_cache(maxsize=32)
+@torch.inference_mode(False)  # as in ops.gaussian
+def _on_device(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """One value a channel, (C, 1, 1); kept, because a CUDA graph may not copy from the host."""
+    return torch.tensor(values, dtype=dtype, device=device)[:, None, None]
 
 
 CAFFE = Preprocessing("caffe", 255, (123.68, 116.779, 103.939), bgr=True)

@@ -153,7 +153,8 @@ def walk(
         if recipe.colour.at(t - span + 1) == "frame":
             frame = coloured(frame, windows, recipe)
         window = torch.cat((state.history, frame[:, None]), 1)
-        residuals = build_objective(windows, sides, recipe, t - span + 1).residuals(window)
+        judges = tuple(side.judge for side in sides)
+        residuals = build_objective(windows, judges, recipe, t - span + 1).residuals(window)
         state = ClipState(t + 1, window[:, 1:])
         yield FrameDone(t - recipe.pad, frame, residuals, state)
 

@@ -21,10 +21,20 @@ Windows = Mapping[str, Tensor]  # natural window (1, T, 3, H, W) of each loss
 
 @dataclass(frozen=True)
 class Side:
-    """One stream and the losses that are taken from it."""
+    """One stream and the losses that are taken from it.
+
+    ``exact``, where given, is the same stream in float32: it finds the residuals that
+    are reported, whatever the frames were optimised in.
+    """
 
     stream: StreamCall
     wanted: tuple[Wanted, ...]
+    exact: StreamCall | None = None
+
+    @property
+    def judge(self) -> Side:
+        """The side that residuals are found with."""
+        return self if self.exact is None else Side(self.exact, self.wanted)
 
 
 @dataclass(frozen=True)

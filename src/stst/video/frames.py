@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +15,29 @@ from torch import Tensor
 from stst.errors import FramesError
 
 
+class Footage(Protocol):
+    """Frames to be taken by their index, wherever they are.
+
+    In memory (`Clip`), on disk (`stst.video.film.Film`), or made when they are taken.
+    """
+
+    @property
+    def frame_rate(self) -> Fraction:
+        """Frames per second, exact."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in px."""
+
+    def __len__(self) -> int: ...
+
+    def take(self, indices: Sequence[int]) -> Tensor:
+        """Copy frames in the order asked for: (n, 3, H, W), float32 in [0, 1]."""
+
+
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """Frames and how fast they are shown.
+    """Frames in memory and how fast they are shown.
 
     Parameters
     ----------
@@ -41,18 +63,8 @@ class Clip:
     frame_rate: Fraction
 
     def __post_init__(self) -> None:
-        frames = self.frames
-        if frames.ndim != 4 or frames.shape[1] != 3 or 0 in frames.shape:
-            raise FramesError(f"frames must be (T, 3, H, W), got {tuple(frames.shape)}.")
-        if frames.dtype != torch.float32:
-            raise FramesError(f"frames must be float32 in [0, 1], got {frames.dtype}.")
-        low, high = (float(v) for v in frames.aminmax())
-        if not (low >= 0 and high <= 1):  # also refuses NaN
-            raise FramesError(
-                f"frames must be finite and in [0, 1], got values from {low:g} to {high:g}."
-            )
-        if not self.frame_rate > 0:
-            raise FramesError(f"the frame rate must be positive, got {self.frame_rate}.")
+        check_frames(self.frames)
+        check_rate(self.frame_rate)
 
     def __len__(self) -> int:
         return int(self.frames.shape[0])
@@ -61,6 +73,43 @@ class Clip:
     def size(self) -> tuple[int, int]:
         """Height and width in px."""
         return int(self.frames.shape[2]), int(self.frames.shape[3])
+
+    def take(self, indices: Sequence[int]) -> Tensor:
+        """Copy frames in the order asked for: (n, 3, H, W)."""
+        return self.frames[list(indices)]
+
+
+def gathered(footage: Footage) -> Clip:
+    """All frames in memory, as a clip.
+
+    Examples
+    --------
+    >>> clip = Clip(torch.rand(8, 3, 64, 64), Fraction(25))
+    >>> gathered(clip) is clip
+    True
+    """
+    if isinstance(footage, Clip):
+        return footage
+    return Clip(footage.take(range(len(footage))), footage.frame_rate)
+
+
+def check_frames(frames: Tensor) -> None:
+    """Refuse what is not (T, 3, H, W), float32, finite and in [0, 1]."""
+    if frames.ndim != 4 or frames.shape[1] != 3 or 0 in frames.shape:
+        raise FramesError(f"frames must be (T, 3, H, W), got {tuple(frames.shape)}.")
+    if frames.dtype != torch.float32:
+        raise FramesError(f"frames must be float32 in [0, 1], got {frames.dtype}.")
+    low, high = (float(v) for v in frames.aminmax())
+    if not (low >= 0 and high <= 1):  # also refuses NaN
+        raise FramesError(
+            f"frames must be finite and in [0, 1], got values from {low:g} to {high:g}."
+        )
+
+
+def check_rate(rate: Fraction) -> None:
+    """Refuse a frame rate that is not positive."""
+    if not rate > 0:
+        raise FramesError(f"the frame rate must be positive, got {rate}.")
 
 
 def to_uint8(frames: Tensor) -> npt.NDArray[np.uint8]:

@@ -1,0 +1,29 @@
+"""Number formats of a stream's activations."""
+
+from __future__ import annotations
+
+import torch
+
+
+def resolved(name: str, device: str) -> torch.dtype:
+    """Number format that a recipe's ``precision`` means on a device.
+
+    ``auto`` is bfloat16 where the device multiplies it in hardware, else float32.
+
+    Examples
+    --------
+    >>> resolved("float32", "cpu")
+    torch.float32
+    """
+    if name != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
+    return torch.bfloat16 if _multiplies_bfloat16(torch.device(device)) else torch.float32
+
+
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether in hardware: where bfloat16 is emulated it is no faster than float32."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    # Torch before 2.9 cannot tell what a CPU has.
+    found = getattr(torch.cpu, "get_capabilities", dict)() if device.type == "cpu" else {}
+    return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
