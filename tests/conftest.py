@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from hypothesis import settings
 from torch import Tensor, nn
 
+from stst.video.frames import Footage
+
 torch.set_num_threads(1)
 settings.register_profile(
     "stst", deadline=None, database=None, max_examples=25, derandomize="CI" in os.environ
@@ -51,6 +53,28 @@ def toy_space() -> ToyStream:
 def toy_time() -> ToyStream:
     """A temporal stream that takes a millisecond."""
     return ToyStream(2)
+
+
+class Watched:
+    """Footage that notes the most frames ever taken of it together."""
+
+    def __init__(self, footage: Footage) -> None:
+        self.footage, self.most = footage, 0
+        self.size, self.frame_rate = footage.size, footage.frame_rate
+
+    def __len__(self) -> int:
+        return len(self.footage)
+
+    def take(self, indices: Sequence[int]) -> Tensor:
+        """Take frames of what is watched."""
+        self.most = max(self.most, len(indices))
+        return self.footage.take(indices)
+
+
+@pytest.fixture
+def watched() -> type[Watched]:
+    """``watched(clip).most``: how many frames were taken of the clip at once."""
+    return Watched
 
 
 class Reference:

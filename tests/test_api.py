@@ -1,5 +1,7 @@
 """synthesize(): batches, targets, determinism, the caller's state, refusals."""
 
+import copy
+import weakref
 from contextlib import nullcontext
 from fractions import Fraction
 
@@ -13,6 +15,7 @@ from stst.losses.functional import gram
 from stst.recipe import LOSSES, Recipe
 from stst.synthesis.clip import FrameDone, padded_order
 from stst.synthesis.transition import Step
+from stst.video.film import Film
 from stst.video.frames import Clip
 
 RATE = Fraction(30000, 1001)
@@ -96,6 +99,43 @@ def test_the_result_is_the_same_however_it_is_asked_for(begin):
     by_hand = begin()
     next(by_hand)
     assert content(by_hand.result()) == content(begin().result()) == content(by_hand.result())
+
+
+def test_a_clip_on_disk_is_as_good_as_one_in_memory(begin):
+    target, start = clip(), clip(seed=9)
+    films = [Film(one.size, one.frame_rate) for one in (target, start)]
+    for film, one in zip(films, (target, start), strict=True):
+        for frame in one.frames:
+            film.append(frame)
+    in_memory = content(begin(target, start=start).result())
+    assert content(begin(films[0], start=films[1]).result()) == in_memory
+
+
+def test_a_copy_of_a_result_is_in_memory_and_the_same(begin):
+    result = begin(seed=[0, 1]).result()
+    copied = copy.deepcopy(result)
+    assert all(isinstance(metamer, Clip) for metamer in copied.films)
+    assert content(copied) == content(result)
+
+
+def most_alive(events):
+    """How many finished frames are held at a time while events pass."""
+    frames, most = [], 0
+    for event in events:
+        if isinstance(event, FrameDone):
+            frames.append(weakref.ref(event.frame))
+        most = max(most, sum(frame() is not None for frame in frames))
+    return most
+
+
+def test_frames_are_not_held_longer_than_they_are_needed(begin, watched):
+    target, start = watched(clip(12)), watched(clip(12))
+    synthesis = begin(target, start=start)
+    assert most_alive(synthesis) <= 2
+    assert (target.most, start.most) == (2, 1)
+    assert len(synthesis.result().clip) == 12
+    kept = []
+    assert most_alive(kept.append(event) or event for event in begin(clip(12))) == 12
 
 
 @pytest.mark.parametrize("method", ["normalised", "adam"])
@@ -225,13 +265,13 @@ def no_losses():
             "weighs no loss of frame 1",
         ),
         (clip(), "defualt", {}, RecipeError, "Did you mean 'default'"),
-        (clip(), recipe(), {"seed": []}, RecipeError, "0 seeds"),
+        (clip(), recipe(), {"seed": []}, RecipeError, r"0 seed\(s\)"),
         (
             clip(),
             recipe(optimiser={"method": "lbfgs"}),
             {"seed": [0, 1]},
             RecipeError,
-            "2 seeds.*just one for the optimiser lbfgs",
+            r"2 seed\(s\).*just one for the optimiser lbfgs",
         ),
         (clip(), recipe(), {"spatial": "vgg91"}, StreamError, "vgg91.*Did you mean 'vgg"),
         (

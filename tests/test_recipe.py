@@ -1,4 +1,6 @@
-"""The recipe: refusals, presets, settings by name, text and back, fingerprints."""
+"""The recipe: refusals, presets, qualities, settings by name, text and back, fingerprints."""
+
+from itertools import pairwise
 
 import pytest
 import yaml
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from stst.errors import RecipeError
-from stst.recipe import LOSSES, Recipe, Weights, at, list_presets
+from stst.recipe import LOSSES, QUALITIES, Recipe, Weights, at, list_presets
 
 PLAIN = Recipe.parse({"octaves": [{}]})
 amounts = st.floats(0, 1e9)
@@ -40,17 +42,32 @@ plain_recipes = st.fixed_dictionaries(
                 "betas": st.tuples(*[st.floats(0, 1, exclude_max=True)] * 2),
             }
         ),
-        "start": some({"noise": st.sampled_from(["uniform", "matched"]), "blend": st.floats(0, 1)}),
+        "start": some(
+            {
+                "noise": st.sampled_from(["uniform", "matched"]),
+                "blend": st.floats(0, 1),
+                "warp": st.booleans(),
+            }
+        ),
         "colour": some(
             {"after": st.sampled_from(["never", "frame", "octave"]), "regrain": st.booleans()}
         ),
-        "scaling": st.sampled_from(["relative", "raw"]),
+        "scaling": st.just("relative"),  # raw losses cannot stop an octave
+        "stop": st.none()
+        | st.fixed_dictionaries(
+            {"tolerance": st.floats(0, 9)},
+            optional={
+                "improvement": st.floats(0, 1, exclude_max=True),
+                "every": st.integers(1, 99),
+            },
+        ),
         "equalise": st.none() | st.floats(0, 1e9, exclude_min=True),
         "variation": st.sampled_from(["excess", "absolute"]),
         "resize": st.sampled_from(["source", "successive"]),
         "antialias": st.booleans(),
         "pad": st.integers(0, 99),
         "pad_order": st.sampled_from(["mirror", "authors"]),
+        "precision": st.sampled_from(["auto", "float32", "bfloat16"]),
     },
 )
 recipes = plain_recipes.map(Recipe.parse)
@@ -79,6 +96,8 @@ CHANGED = {
     "optimiser.betas": [0.8, 0.99],
     "start.noise": "uniform",
     "start.blend": 0.5,
+    "start.warp": True,
+    "stop": {"tolerance": 0.2, "improvement": 0.1, "every": 8},
     "colour.after": "frame",
     "colour.regrain": False,
     "colour.frames": 1,
@@ -89,6 +108,7 @@ CHANGED = {
     "antialias": False,
     "pad": 9,
     "pad_order": "authors",
+    "precision": "float32",
 }
 
 
@@ -176,6 +196,12 @@ def test_the_authors_preset_is_the_published_one():
         ({"octaves": [{}], "optimiser": {"method": "sgd"}}, r"optimiser\.method: .*'adam'.*'sgd'"),
         ({"octaves": [{}], "layers": {"space_texture": "block1"}}, r"layers\.space_texture: "),
         ({"octaves": [{}], "pads": 3}, r"pads: .*got 3"),
+        ({"octaves": [{}], "stop": {}}, r"stop\.tolerance: .*required"),
+        ({"octaves": [{}], "stop": {"tolerance": -1}}, r"stop\.tolerance: .*got -1"),
+        ({"octaves": [{}], "stop": {"tolerance": 0, "improvement": 1}}, r"stop\.improvement: "),
+        ({"octaves": [{}], "stop": {"tolerance": 0, "every": 0}}, r"stop\.every: .*got 0"),
+        ({"octaves": [{}], "stop": {"tolerance": 0}, "scaling": "raw"}, "scaling: relative"),
+        ({"octaves": [{}], "precision": "float16"}, r"precision: .*'bfloat16'.*'float16'"),
         ("octaves", "got 'octaves'"),
     ],
 )
@@ -209,6 +235,32 @@ def test_a_setting_that_cannot_be_is_refused():
 def test_an_unknown_preset_is_refused_with_a_guess():
     with pytest.raises(RecipeError, match=r"'greco2042'\. Did you mean 'greco2024'\?.*default"):
         Recipe.preset("greco2042")
+
+
+def test_a_higher_quality_stops_nearer_to_the_target():
+    assert list(QUALITIES) == ["draft", "default", "high"]
+    for lower, higher in pairwise(QUALITIES.values()):
+        assert higher.tolerance < lower.tolerance
+        assert higher.improvement < lower.improvement
+
+
+def test_a_quality_changes_when_to_stop_and_nothing_else():
+    recipe = Recipe.preset("default")
+    assert recipe.stop == QUALITIES["default"]
+    for name, stop in QUALITIES.items():
+        changed = recipe.with_quality(name)
+        assert changed.stop == stop
+        assert changed.with_settings({"stop": recipe.stop.model_dump()}) == recipe
+
+
+def test_an_unknown_quality_is_refused_with_a_guess():
+    with pytest.raises(RecipeError, match=r"'hihg'\. Did you mean 'high'\? Qualities: draft, def"):
+        Recipe.preset("default").with_quality("hihg")
+
+
+def test_a_recipe_that_takes_all_its_steps_has_no_quality():
+    with pytest.raises(RecipeError, match=r"whatever the quality: .*octaves\.N\.steps"):
+        Recipe.preset("greco2024").with_quality("high")
 
 
 def test_a_recipe_cannot_be_changed_in_place():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stst.recipe import Recipe
     from stst.streams.stream import Stream, list_streams, load_stream
     from stst.video.frames import Clip
-    from stst.video.read import read_video
+    from stst.video.read import open_video, read_video
     from stst.video.write import write_video
 
 __version__ = "0.1.0"
@@ -28,8 +28,10 @@ __all__ = [
     "Synthesis",
     "list_streams",
     "load_stream",
+    "open_video",
     "read_video",
     "synthesize",
+    "synthesize_many",
     "write_video",
 ]
 
@@ -42,8 +44,10 @@ _HOME = {
     "Synthesis": "stst.api",
     "list_streams": "stst.streams.stream",
     "load_stream": "stst.streams.stream",
+    "open_video": "stst.video.read",
     "read_video": "stst.video.read",
     "synthesize": "stst.api",
+    "synthesize_many": "stst.api",
     "write_video": "stst.video.write",
 }
 

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Self
+from functools import cached_property
+from typing import Self
 
-import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor
 
-from stst.errors import FramesError, RecipeError, StreamError, only_known
-from stst.losses.objective import StreamCall, Wanted
+from stst.errors import FramesError, RecipeError, only_known
+from stst.losses.objective import StreamCall
 from stst.recipe import LOSSES, Recipe
-from stst.streams.precision import resolved
-from stst.streams.spatial import Trunk, check_layers
-from stst.streams.stream import load_stream
-from stst.streams.temporal import Msoe
+from stst.sides import check_size, frames_needed, make_sides
 from stst.synthesis.clip import FrameDone, count_steps, noise, padded_order, walk
-from stst.synthesis.transition import Side, Step, octave_size
-from stst.video.frames import Clip
+from stst.synthesis.curves import Curves, Recorder
+from stst.synthesis.transition import Step
+from stst.video.film import Film, blank_films
+from stst.video.frames import Clip, Footage, gathered
 
-Targets = Mapping[str, Clip]
-Curves = dict[str, npt.NDArray[np.float32]]
+Targets = Mapping[str, Footage]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +29,8 @@ class Result:
 
     Parameters
     ----------
-    clips : tuple of Clip
-        One metamer for each seed.
+    films : tuple of Film
+        One metamer for each seed, on disk as long as the result is kept.
     residuals : dict of str to array
         ``loss/layer`` -> (seeds, frames): relative error ||found - target|| / ||target||
         of Gram matrices or activations, at full size, of each kept frame.
@@ -44,10 +40,15 @@ class Result:
         Steps at which a frame begins.
     """
 
-    clips: tuple[Clip, ...]
+    films: tuple[Footage, ...]
     residuals: Curves
     losses: Curves
     boundaries: tuple[int, ...]
+
+    @cached_property
+    def clips(self) -> tuple[Clip, ...]:
+        """One metamer for each seed, read into memory when first asked for."""
+        return tuple(map(gathered, self.films))
 
     @property
     def clip(self) -> Clip:
@@ -58,18 +59,25 @@ class Result:
 class Synthesis(Iterator[Step | FrameDone]):
     """A synthesis under way: iterate for its events, or ask for the `result`.
 
-    ``len`` counts all events: each optimiser step and each finished frame.
+    ``len`` counts all events: each optimiser step and each finished frame; where the recipe
+    has a stop, octaves may end sooner, and it is the most there can be. Finished frames go
+    to disk (`stst.video.film.Film`), losses and residuals are kept as plain numbers, so
+    that memory does not grow with the clip.
     """
 
     def __init__(
         self,
         events: Iterator[Step | FrameDone],
         length: int,
-        rate: Any,  # noqa: ANN401
+        films: tuple[Film, ...],
+        *,
+        deterministic: bool = False,
     ) -> None:
-        self._events, self._length, self._rate = events, length, rate
-        self._steps: list[Step] = []
-        self._frames: list[FrameDone] = []
+        self._events, self._length, self._films = events, length, films
+        self._deterministic = deterministic
+        self._losses, self._residuals = Recorder(len(films)), Recorder(len(films))
+        self._boundaries: list[int] = []
+        self._steps: list[Step] = []  # of the frame under way
 
     def __len__(self) -> int:
         return self._length
@@ -79,54 +87,60 @@ class Synthesis(Iterator[Step | FrameDone]):
 
     def __next__(self) -> Step | FrameDone:
         # Only within this call: the caller's own gradient mode is left alone.
-        with torch.inference_mode(False), torch.no_grad():
+        repeating = _repeating() if self._deterministic else nullcontext()
+        with torch.inference_mode(False), torch.no_grad(), repeating:
             event = next(self._events)
         if isinstance(event, Step):
             self._steps.append(event)
-        elif event.index >= 0:
-            self._frames.append(event)
+        else:
+            self._finish(event)
         return event
+
+    def _finish(self, done: FrameDone) -> None:
+        if self._steps:
+            self._boundaries.append(len(self._losses))
+            self._losses.add([step.losses for step in self._steps])
+            self._steps.clear()
+        if done.index >= 0:
+            self._residuals.add([done.residuals])
+            for film, frame in zip(self._films, done.frame, strict=True):
+                film.append(frame)
 
     def result(self) -> Result:
         """Run to the end, if it is not there yet, and return the metamers."""
         for _ in self:
             pass
-        frames = torch.stack([done.frame for done in self._frames], 1).cpu()
-        clips = tuple(Clip(metamer, self._rate) for metamer in frames)
-        residuals = _curves([done.residuals for done in self._frames])
-        frame_of = [step.transition for step in self._steps]
-        starts = [i for i, t in enumerate(frame_of) if i == 0 or t != frame_of[i - 1]]
-        losses = _curves([step.losses for step in self._steps])
-        return Result(clips, residuals, losses, tuple(starts))
+        residuals, losses = self._residuals.curves(), self._losses.curves()
+        return Result(self._films, residuals, losses, tuple(self._boundaries))
 
 
-def _curves(rows: Sequence[Mapping[str, Tensor]]) -> Curves:
-    """Gather values (B,) by name over time: {name: (B, rows)}; absent ones are NaN."""
-    names = dict.fromkeys(name for row in rows for name in row)
-    if not names:
-        return {}
-    absent = torch.full_like(next(v for row in rows for v in row.values()), torch.nan)
-    return {
-        name: torch.stack([row.get(name, absent) for row in rows], 1).cpu().numpy()
-        for name in names
-    }
+@contextmanager
+def _repeating() -> Iterator[None]:
+    """Deterministic algorithms, and the setting as it was afterwards."""
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
 def synthesize(
-    target: Clip | Targets,
+    target: Footage | Targets,
     *,
     spatial: str | StreamCall = "vgg19",
     temporal: str | StreamCall = "msoe",
     recipe: str | Recipe = "default",
     seed: int | Sequence[int] = 0,
     device: str = "cpu",
-    start: Clip | None = None,
+    start: Footage | None = None,
+    deterministic: bool = False,
 ) -> Synthesis:
     """Make the dynamic metamer of a natural clip (paper, figure 1).
 
     Parameters
     ----------
-    target : Clip or mapping of str to Clip
+    target : Clip, Film, or mapping of str to such
         The natural clip; or one for each of the losses ``space_content``,
         ``space_texture``, ``time_content`` and ``time_texture`` that the recipe weighs,
         all of one length, size and frame rate (independent factorisation).
@@ -138,8 +152,11 @@ def synthesize(
         Several seeds are optimised in one batch, into as many metamers.
     device : str
         ``"cpu"``, ``"cuda"`` or another device of torch.
-    start : Clip, optional
+    start : Clip or Film, optional
         Start each frame from this clip's, in place of noise and of the previous frame.
+    deterministic : bool
+        On CUDA, take only algorithms that repeat to the bit (on the CPU all do); an
+        operation that has none is refused by torch.
 
     Returns
     -------
@@ -162,38 +179,107 @@ def synthesize(
     >>> run.result().clip.size
     (40, 40)
     """
-    recipe = Recipe.preset(recipe) if isinstance(recipe, str) else recipe
-    targets = _targets(target, recipe)
-    natural = next(iter(targets.values()))
-    seeds = (seed,) if isinstance(seed, int) else tuple(seed)
-    if not seeds or (len(seeds) > 1 and recipe.optimiser.method == "lbfgs"):
-        raise RecipeError(
-            f"got {len(seeds)} seeds: give at least one, and just one for the optimiser lbfgs, "
-            "whose line search would couple them."
-        )
-    sides = tuple(
-        side
-        for prefix, stream in (("space", spatial), ("time", temporal))
-        if (side := _side(prefix, stream, targets, recipe, device))
+    return synthesize_many(
+        [target],
+        spatial=spatial,
+        temporal=temporal,
+        recipe=recipe,
+        seed=seed,
+        device=device,
+        start=start,
+        deterministic=deterministic,
     )
-    _check_sides(natural, sides, recipe)
+
+
+def synthesize_many(
+    targets: Sequence[Footage | Targets],
+    *,
+    spatial: str | StreamCall = "vgg19",
+    temporal: str | StreamCall = "msoe",
+    recipe: str | Recipe = "default",
+    seed: int | Sequence[int] = 0,
+    device: str = "cpu",
+    start: Footage | None = None,
+    deterministic: bool = False,
+) -> Synthesis:
+    """Make metamers of many natural clips in one batch, which keeps a GPU busy.
+
+    An octave goes on until each item of the batch is done, and rounding depends on the
+    batch: an item may differ a little from one that is made alone.
+
+    Parameters
+    ----------
+    targets : sequence of Clip, Film, or mapping of str to such
+        As for `synthesize`, all of one length, size and frame rate.
+    spatial, temporal, recipe, seed, device, start, deterministic
+        As for `synthesize`; each clip is given every seed.
+
+    Returns
+    -------
+    Synthesis
+        Metamers in the order of the clips, for each clip in the order of the seeds.
+
+    Raises
+    ------
+    FramesError, RecipeError, StreamError, WeightsError
+        As `synthesize`.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> natural = [Clip(torch.rand(3, 3, 40, 40), Fraction(25)) for _ in range(2)]
+    >>> recipe = Recipe(octaves=[{"steps": 1}], pad=1)
+    >>> run = synthesize_many(natural, seed=[0, 1], spatial="compact", recipe=recipe)
+    >>> len(run.result().clips)
+    4
+    """
+    recipe = Recipe.preset(recipe) if isinstance(recipe, str) else recipe
+    each = [_targets(target, recipe) for target in targets]
+    natural = _agreed([clip for target in each for clip in target.values()])
+    seeds = (seed,) if isinstance(seed, int) else tuple(seed)
+    count = len(each) * len(seeds)
+    if not seeds or (count > 1 and recipe.optimiser.method == "lbfgs"):
+        raise RecipeError(
+            f"got {len(each)} clip(s) and {len(seeds)} seed(s): give at least one, and just one "
+            "for the optimiser lbfgs, whose line search would couple them."
+        )
+    sides = make_sides(spatial, temporal, each[0], recipe, device)
+    check_size(natural.size, sides, recipe)
     _check_start(start, natural)
-    span = max(2, *(_frames_needed(side.stream) for side in sides))
+    span = max(2, *(frames_needed(side.stream) for side in sides))
     shape = (3, *natural.size)
     transitions = range(len(padded_order(len(natural), recipe, span)) - span + 1)
     events = walk(
-        {loss: clip.frames.to(device) for loss, clip in targets.items()},
+        {loss: _behind([target[loss] for target in each], len(seeds)) for loss in each[0]},
         sides,
         recipe,
-        lambda t: torch.stack([noise(s, t, shape) for s in seeds]).to(device),
+        lambda t: torch.stack([noise(s, t, shape) for _ in each for s in seeds]).to(device),
         span=span,
-        start=None if start is None else start.frames.to(device),
+        start=start,
+        device=device,
     )
     length = count_steps(recipe, transitions) + len(transitions)
-    return Synthesis(events, length, natural.frame_rate)
+    return Synthesis(events, length, blank_films(count, natural), deterministic=deterministic)
 
 
-def _targets(target: Clip | Targets, recipe: Recipe) -> Targets:
+def _behind(clips: Sequence[Footage], seeds: int) -> list[Footage]:
+    """The natural clip of each metamer; of all of them where there is but one."""
+    return list(clips) if len(clips) == 1 else [clip for clip in clips for _ in range(seeds)]
+
+
+def _agreed(clips: Sequence[Footage]) -> Footage:
+    """Any of the clips, if all are of one length, size and rate."""
+    kinds = {(len(clip), clip.size, clip.frame_rate) for clip in clips}
+    if len(kinds) != 1:
+        raise FramesError(
+            "targets must agree in frames, size and frame rate, got "
+            + ("; ".join(f"{n} frames {h}x{w} at {r}" for n, (h, w), r in sorted(kinds)) or "none")
+            + "."
+        )
+    return clips[0]
+
+
+def _targets(target: Footage | Targets, recipe: Recipe) -> Targets:
     """The natural clip of each loss that the recipe weighs, checked against each other."""
     weights = recipe.weights
     weighed = [loss for loss in LOSSES if any(getattr(weights, loss))]
@@ -203,7 +289,7 @@ def _targets(target: Clip | Targets, recipe: Recipe) -> Targets:
                 f"the recipe weighs no loss of frame {index} (pad frames counted): give one of "
                 f"{', '.join(LOSSES)} a weight above 0."
             )
-    if isinstance(target, Clip):
+    if not isinstance(target, Mapping):
         return dict.fromkeys(weighed, target)
     only_known(target, LOSSES, "a mapping of targets")
     if set(target) != set(weighed):
@@ -211,71 +297,10 @@ def _targets(target: Clip | Targets, recipe: Recipe) -> Targets:
             f"targets are given for {', '.join(sorted(target)) or 'nothing'}, and the recipe "
             f"weighs {', '.join(weighed)}. Give a clip for each of these and for no other."
         )
-    kinds = {(len(clip), clip.size, clip.frame_rate) for clip in target.values()}
-    if len(kinds) > 1:
-        raise FramesError(
-            "targets must agree in frames, size and frame rate, got "
-            + "; ".join(f"{n} frames {h}x{w} at {rate}" for n, (h, w), rate in sorted(kinds))
-            + "."
-        )
     return {loss: target[loss] for loss in weighed}
 
 
-def _side(
-    prefix: str, stream: str | StreamCall, targets: Targets, recipe: Recipe, device: str
-) -> Side | None:
-    """Load one stream and choose its layers; None where nothing is wanted of it."""
-    losses = [loss for loss in targets if loss.startswith(prefix)]
-    if not losses:
-        return None
-    model: Any = load_stream(stream) if isinstance(stream, str) else stream
-    if isinstance(model, torch.nn.Module):
-        model = model.to(device)
-    wanted = tuple(_wanted(loss, model, recipe) for loss in losses)
-    dtype = resolved(recipe.precision, device)
-    if dtype == torch.float32 or not isinstance(model, Trunk | Msoe):
-        return Side(model, wanted)
-    with torch.inference_mode(False):  # as in load_stream
-        return Side(copy.deepcopy(model).to(dtype), wanted, exact=model)
-
-
-def _wanted(loss: str, model: Any, recipe: Recipe) -> Wanted:  # noqa: ANN401
-    kind = loss.split("_")[1]
-    layers = getattr(recipe.layers, loss)
-    if layers is None:
-        layers = getattr(model, f"{kind}_layers", None) or getattr(model, "layers", None)
-    if not layers:
-        raise StreamError(
-            f"which layers should {loss} match? The stream names none: give it an attribute "
-            f"`layers`, or set layers.{loss} in the recipe."
-        )
-    check_layers(layers, getattr(model, "layers", layers))
-    scaling = "power" if recipe.scaling == "relative" else "raw"
-    if loss == "time_texture" and recipe.scaling == "relative":
-        scaling = "variance"
-    return Wanted(loss, tuple(layers), scaling)
-
-
-def _frames_needed(stream: StreamCall) -> int:
-    return int(getattr(stream, "frames_needed", 2))
-
-
-def _check_sides(natural: Clip, sides: Sequence[Side], recipe: Recipe) -> None:
-    """Refuse frames that are too small for a stream at the coarsest octave."""
-    coarsest = min(octave.scale for octave in recipe.octaves)
-    need = max(int(getattr(side.stream, "min_side", 1)) for side in sides)
-    if min(octave_size(natural.size, coarsest)) < need:
-        height, width = natural.size
-        raise FramesError(
-            f"{width}x{height} px is too small: at the recipe's coarsest octave "
-            f"({coarsest:.3g}) the streams need {need} px on the short side, that is "
-            f"{int(-(-need // coarsest))} px in full. Take a larger clip, or drop the octave."
-        )
-
-
-def _check_start(start: Clip | None, natural: Clip) -> None:
-    if start is not None and start.frames.shape != natural.frames.shape:
-        raise FramesError(
-            f"the start must have the target's shape {tuple(natural.frames.shape)}, got "
-            f"{tuple(start.frames.shape)}."
-        )
+def _check_start(start: Footage | None, natural: Footage) -> None:
+    if start is not None and (len(start), start.size) != (len(natural), natural.size):
+        wanted, found = ((len(clip), 3, *clip.size) for clip in (natural, start))
+        raise FramesError(f"the start must have the target's shape {wanted}, got {found}.")

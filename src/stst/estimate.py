@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -20,7 +21,7 @@ PROBE_STEPS = 3
 
 @dataclass(frozen=True)
 class Estimate:
-    """Expected cost.
+    """Expected cost; where the recipe has a stop, the most it can be.
 
     Parameters
     ----------
@@ -44,7 +45,9 @@ class Estimate:
 
 
 def estimate(begin: Callable[[Recipe], Synthesis], recipe: Recipe, frames: int) -> Estimate:
-    """Run a few steps of each octave and scale them up.
+    """Run a few steps of each octave and scale them up to all that the recipe allows.
+
+    With a stop octaves may end sooner: the time is then an upper bound.
 
     Parameters
     ----------
@@ -60,6 +63,7 @@ def estimate(begin: Callable[[Recipe], Synthesis], recipe: Recipe, frames: int) 
     }
     # A loss that the first frame leaves out costs the later ones their time.
     settings |= {f"weights.{name}": max(schedule) for name, schedule in recipe.weights}
+    settings |= {"stop": None}  # an octave that begins near its target has a cost too
     probe = begin(recipe.with_settings(settings))
     gaps: dict[int, list[float]] = {i: [] for i in range(len(recipe.octaves))}
     began = last = time.perf_counter()
@@ -83,5 +87,9 @@ def peak_memory() -> int:
     """Greatest memory held so far, in bytes: on the GPU where one was used."""
     if torch.cuda.is_available() and (held := torch.cuda.max_memory_allocated()):
         return held
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux's ru_maxrss begins at the peak of the parent
+        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

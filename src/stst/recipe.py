@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     ValidationError,
     field_validator,
+    model_validator,
 )
 
 from stst.errors import RecipeError, guess
@@ -56,7 +57,7 @@ class Part(BaseModel):
 
 
 class Octave(Part):
-    """One resolution of the coarse-to-fine schedule."""
+    """One resolution of the coarse-to-fine schedule; `steps` are the most it may take."""
 
     scale: float = Field(1.0, gt=0, le=1)
     steps: Counts = (60,)
@@ -102,16 +103,40 @@ class Optimiser(Part):
     betas: tuple[Memory, Memory] = (0.9, 0.99)
 
 
+class Stop(Part):
+    """When an octave ends before its steps are used up.
+
+    Steps come in rounds of `every`, each with a whole decay of the rate. Between rounds an
+    octave ends if the relative residual of every matched loss, the root of the loss, is at
+    most `tolerance` (twice that below full size: a finer octave follows), or if all
+    together fell by less than `improvement`, as a share, in the last round.
+    """
+
+    tolerance: float = Field(ge=0)
+    improvement: float = Field(0.05, ge=0, lt=1)
+    every: int = Field(16, ge=1)
+
+
+# Our choice: what each quality stops at.
+QUALITIES = {
+    "draft": Stop(tolerance=0.25, improvement=0.15),
+    "default": Stop(tolerance=0.12, improvement=0.05),
+    "high": Stop(tolerance=0.07, improvement=0.02),
+}
+
+
 class Start(Part):
     """Where a frame starts from, before its first step.
 
     The first frames are noise: ``uniform`` in [0, 1] (the authors') or ``matched`` to
     the target frame's mean colour and covariance of channels. A later frame starts from
-    ``blend`` x the finished frame + (1 - ``blend``) x noise.
+    ``blend`` x the finished frame + (1 - ``blend``) x noise, where with ``warp`` the
+    finished frame is first moved along the optical flow of the temporal target.
     """
 
     noise: Literal["uniform", "matched"] = "matched"
     blend: float = Field(1.0, ge=0, le=1)
+    warp: bool = False
 
 
 class Colour(Part):
@@ -139,6 +164,8 @@ class Recipe(Part):
         Coarse to fine.
     weights, layers, optimiser, start, colour
         See their classes.
+    stop : Stop or None
+        When an octave ends early. None takes all its steps (the authors').
     scaling : {"relative", "raw"}
         ``relative`` divides each layer's error by the mean square of its target (the
         temporal Gram's by the variance of its entries), so that layers weigh alike;
@@ -172,6 +199,7 @@ class Recipe(Part):
     weights: Weights = Weights()
     layers: Layers = Layers()
     optimiser: Optimiser = Optimiser()
+    stop: Stop | None = None
     start: Start = Start()
     colour: Colour = Colour()
     scaling: Literal["relative", "raw"] = "relative"
@@ -182,6 +210,12 @@ class Recipe(Part):
     pad: int = Field(2, ge=0)
     pad_order: Literal["mirror", "authors"] = "mirror"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+    @model_validator(mode="after")
+    def _stops_by_what_is_relative(self) -> Self:
+        if self.stop is not None and self.scaling != "relative":
+            raise ValueError("an octave can only stop by residuals with scaling: relative")
+        return self
 
     @classmethod
     def preset(cls, name: str) -> Self:
@@ -207,6 +241,26 @@ class Recipe(Part):
         for name, value in settings.items():
             _place(data, name, value)
         return Recipe.parse(data)
+
+    def with_quality(self, name: str) -> Recipe:
+        """Stop at the residuals of ``draft``, ``default`` or ``high``.
+
+        Examples
+        --------
+        >>> Recipe.preset("default").with_quality("high").stop.tolerance
+        0.07
+        """
+        if name not in QUALITIES:
+            raise RecipeError(
+                f"there is no quality {name!r}.{guess(name, QUALITIES)} Qualities: "
+                f"{', '.join(QUALITIES)}."
+            )
+        if self.stop is None:
+            raise RecipeError(
+                "this recipe takes all its steps, whatever the quality: leave the quality out, or "
+                "change octaves.N.steps."
+            )
+        return self.model_copy(update={"stop": QUALITIES[name]})
 
     def to_yaml(self) -> str:
         """Text that `parse` (after ``yaml.safe_load``) turns into this recipe again."""

@@ -66,6 +66,10 @@ def test_an_input_that_cannot_be_used_gets_one_line(kind, told, tmp_path):
     ("words", "told"),
     [
         (("--preset", "greco2023"), "Did you mean 'greco2024'?"),
+        (("--preset", "draft"), "Presets: default, greco2024"),
+        (("--quality", "hihg"), "Did you mean 'high'?"),
+        (("--quality", "high", "--preset", "greco2024"), "leave the quality out"),
+        (("--quality", "high", "--set", "scaling=raw"), "scaling: relative"),
         (("--set", "padd=1"), "Did you mean 'pad'?"),
         (("--set", "octaves.0.stepz=1"), "Did you mean 'steps'?"),
         (("--set", "octaves.9.steps=1"), "octaves.9.steps"),
@@ -96,7 +100,7 @@ def test_no_video_is_asked_for():
 
 
 def test_a_folder_in_use_is_refused_before_anything_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(work, "read_video", lambda *_, **__: pytest.fail("it was read"))
+    monkeypatch.setattr(work, "open_video", lambda *_, **__: pytest.fail("it was read"))
     (tmp_path / "notes.txt").write_text("mine")
     said = stst_command("synthesize", "any.mp4", "--out", tmp_path, *QUICK)
     assert refused(said, tmp_path, "--overwrite")
@@ -104,7 +108,7 @@ def test_a_folder_in_use_is_refused_before_anything_is_read(tmp_path, monkeypatc
 
 
 def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(work, "read_video", lambda *_, **__: pytest.fail("it was read"))
+    monkeypatch.setattr(work, "open_video", lambda *_, **__: pytest.fail("it was read"))
     (tmp_path / "file").touch()
     said = stst_command("synthesize", "any.mp4", "--out", tmp_path / "file" / "run", *QUICK)
     assert refused(said, tmp_path / "file", "--out")

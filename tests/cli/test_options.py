@@ -5,12 +5,12 @@ import yaml
 
 from stst.cli.options import build_job
 from stst.errors import RecipeError
-from stst.recipe import Recipe
+from stst.recipe import QUALITIES, Recipe
 
 
-def job(options=None, *, file=None, preset=None, settings=()):
+def job(options=None, *, file=None, preset=None, quality=None, settings=()):
     given = {"source.path": "a.mp4"} | (options or {})
-    return build_job(given, file=file, preset=preset, settings=settings)
+    return build_job(given, file=file, preset=preset, quality=quality, settings=settings)
 
 
 @pytest.fixture
@@ -44,6 +44,22 @@ def test_a_file_counts_more_than_a_default_and_less_than_an_option(file):
 
 def test_a_preset_takes_the_place_of_the_files_recipe(file):
     assert job(file=file, preset="greco2024").recipe == Recipe.preset("greco2024")
+
+
+def test_a_quality_is_when_to_stop():
+    found = job(quality="high").recipe
+    assert found == Recipe.preset("default").with_quality("high")
+    assert found.stop == QUALITIES["high"] != job().recipe.stop
+
+
+def test_a_quality_takes_the_place_of_the_files_and_a_setting_that_of_both(file):
+    data = yaml.safe_load(file.read_text())
+    data["recipe"]["stop"] = {"tolerance": 0.5}
+    file.write_text(yaml.safe_dump(data))
+    assert job(file=file).recipe.stop.tolerance == 0.5
+    assert job(file=file, quality="draft").recipe.stop == QUALITIES["draft"]
+    said = job(file=file, quality="draft", settings=["stop.tolerance=0.3"]).recipe
+    assert said.stop == QUALITIES["draft"].model_copy(update={"tolerance": 0.3})
 
 
 def test_settings_are_made_in_turn():

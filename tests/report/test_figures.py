@@ -15,8 +15,9 @@ from PIL import Image
 
 from stst.errors import FramesError, RunError
 from stst.report.figures import MATCHED, loss_figure, save_png
-from stst.report.sheet import contact_sheet, side_by_side
-from stst.video.frames import Clip, to_uint8
+from stst.report.pair import side_by_side
+from stst.report.sheet import contact_sheet
+from stst.video.frames import Clip, gathered, to_uint8
 
 pytestmark = pytest.mark.usefixtures("globals_unchanged")
 CAPTION = "compact: embedded stand-in for VGG-19 · seed 0 · default"
@@ -169,10 +170,24 @@ def test_side_by_side_keeps_every_value():
     natural, metamer = noise(0), noise(1)
     both = side_by_side(natural, metamer)
     assert both.frame_rate == natural.frame_rate
-    assert torch.equal(both.frames[..., :170], natural.frames)
-    assert torch.equal(both.frames[..., -170:], metamer.frames)
-    assert (both.frames[..., 170:-170] == 0.5).all()
+    frames = gathered(both).frames
+    assert torch.equal(frames[..., :170], natural.frames)
+    assert torch.equal(frames[..., -170:], metamer.frames)
+    assert (frames[..., 170:-170] == 0.5).all()
     assert both.size == (162, 348)
+
+
+def test_no_more_than_a_frame_is_taken_at_once_to_be_shown(watched):
+    natural, metamer = watched(noise(0, frames=20)), watched(noise(1, frames=20))
+    both = side_by_side(natural, metamer)
+    assert (natural.most, len(both)) == (0, 20)
+    both.take([3])
+    sheet = contact_sheet(natural, metamer)
+    assert (natural.most, metamer.most) == (1, 1)
+    plain = contact_sheet(natural.footage, metamer.footage)
+    assert np.array_equal(np.asarray(sheet), np.asarray(plain))
+    gathered(both)
+    assert natural.most == 20  # a way of showing that takes all frames would be seen
 
 
 def lines(axes) -> dict[str, np.ndarray]:

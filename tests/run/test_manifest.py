@@ -19,18 +19,18 @@ RESIDUALS = {
 
 
 def test_the_environment_is_this_one(globals_unchanged):
-    found = manifest.environment("cpu")
+    found = manifest.environment("cpu", "bfloat16")
     assert found["packages"]["torch"] == torch.__version__
     assert found["threads"] == torch.get_num_threads()
     assert found["cpus"] == os.cpu_count()
-    assert found["device"] == "cpu"
+    assert (found["device"], found["precision"]) == ("cpu", "bfloat16")
     assert found["device_name"]
     assert json.loads(json.dumps(found)) == found
 
 
 def test_a_package_that_is_not_there_is_said_to_be_missing(monkeypatch):
     monkeypatch.setattr(manifest, "PACKAGES", ("torch", "no-such-package"))
-    packages = manifest.environment("cpu")["packages"]
+    packages = manifest.environment("cpu", "float32")["packages"]
     assert packages.pop("stst-vision") == __version__
     assert packages == {"torch": torch.__version__, "no-such-package": "not installed"}
 

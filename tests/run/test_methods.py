@@ -22,7 +22,11 @@ MANIFEST = {
         {"name": "msoe", "note": "own file", "sha256": "cd34" * 16},
     ],
     "recipe": recipe_record(Recipe.preset("greco2024")),
-    "environment": {"packages": {"stst-vision": "0.9.9", "torch": "2.99"}, "device": "cuda:1"},
+    "environment": {
+        "packages": {"stst-vision": "0.9.9", "torch": "2.99"},
+        "device": "cuda:1",
+        "precision": "bfloat16",
+    },
     "residuals": {
         "space_texture/block1_conv1": {"mean": 0.1, "max": 0.2},
         "time_texture/energy": {"mean": 0.3, "max": 0.75},
@@ -41,7 +45,12 @@ def test_the_paragraph_holds_what_a_reader_needs():
         *("2000 steps at scale 0.444 (rate 0.001)", "500 steps at scale 1 (rate 0.005)"),
         *("divided by its standard deviation", "5 pad frames"),
         *("0.200 on average", "largest: 0.750, time_texture/energy"),
-        *("stst-vision 0.9.9", "PyTorch 2.99", "cuda:1", MANIFEST["recipe"]["fingerprint"]),
+        *(
+            "stst-vision 0.9.9",
+            "PyTorch 2.99",
+            "cuda:1, bfloat16",
+            MANIFEST["recipe"]["fingerprint"],
+        ),
     ):
         assert fact in text
 
@@ -59,3 +68,25 @@ def test_a_loss_without_weight_is_not_named():
     weighed = deepcopy(MANIFEST)
     weighed["recipe"]["weights"]["space_content"] = [0, 0.5]
     assert "space content (weight 0/0.5)" in methods(weighed)
+
+
+def test_when_octaves_ended_and_what_frames_started_from_is_told():
+    recipe = Recipe.preset("default").with_settings({
+        "octaves": [{"steps": 96}],
+        "stop": {"tolerance": 0.125, "improvement": 0.05, "every": 8},
+    })  # fmt: skip
+    text = methods(MANIFEST | {"recipe": recipe_record(recipe)})
+    for fact in (
+        "at most 96 steps at scale 1",
+        "relative residual of every loss was at most 0.125 (twice that below full size)",
+        "or 8 steps lowered all together by less than 5 %",
+        "moved along the optical flow of the natural clip",
+    ):
+        assert fact in text
+
+
+def test_nothing_is_told_of_what_was_not_done():
+    text = methods(MANIFEST)
+    assert "coarse to fine, 2000 steps" in text
+    for fact in ("at most", "ended once", "flow"):
+        assert fact not in text

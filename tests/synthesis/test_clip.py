@@ -1,5 +1,6 @@
 """All frames in order: noise, padding, starts, schedules, and going on after a stop."""
 
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +15,7 @@ from stst.losses.objective import Wanted
 from stst.recipe import Recipe
 from stst.synthesis.clip import FrameDone, count_steps, matched, noise, padded_order, walk
 from stst.synthesis.transition import Side, Step, coloured
+from stst.video.frames import Clip
 
 SHAPE = (3, 16, 20)
 
@@ -25,6 +27,10 @@ def recipe(**settings):
 def natural(frames=5, seed=1):
     dice = torch.Generator().manual_seed(seed)
     return torch.rand(frames, *SHAPE, generator=dice)
+
+
+def film(frames):
+    return Clip(frames, Fraction(25))
 
 
 def fresh(transition):
@@ -41,9 +47,9 @@ def events(toy_space, toy_time):
 
     def run(how, frames=None, **more):
         frames = natural() if frames is None else frames
-        targets = dict.fromkeys(("space_texture", "time_texture"), frames)
+        targets = dict.fromkeys(("space_texture", "time_texture"), film(frames))
         with torch.no_grad():
-            return list(walk(targets, sides, how, more.pop("fresh", fresh), **more))
+            return list(walk({k: (v,) for k, v in targets.items()}, sides, how, more.pop("fresh", fresh), **more))
 
     return run
 
@@ -150,16 +156,16 @@ def test_a_frame_starts_from_the_blend_of_the_one_before_and_noise(events):
 
 def test_a_frame_starts_from_the_clip_that_is_given(events):
     clip = natural(seed=7)
-    seen = made(events(recipe(octaves=[{"steps": 0}], pad=2), start=clip))
+    seen = made(events(recipe(octaves=[{"steps": 0}], pad=2), start=film(clip)))
     found = torch.cat([done.frame for done in seen if done.index >= 0])
     assert found.equal(clip)
 
 
 def test_residuals_are_0_where_the_target_is_found_again(events):
-    seen = made(events(recipe(octaves=[{"steps": 0}]), start=natural()))
+    seen = made(events(recipe(octaves=[{"steps": 0}]), start=film(natural())))
     assert set(seen[-1].residuals) == {"space_texture/toy", "time_texture/toy"}
     assert all(value.item() < 1e-6 for value in seen[-1].residuals.values())
-    other = made(events(recipe(octaves=[{"steps": 0}]), start=natural(seed=7)))
+    other = made(events(recipe(octaves=[{"steps": 0}]), start=film(natural(seed=7))))
     assert all(value.item() > 1e-3 for value in other[-1].residuals.values())
 
 
@@ -182,14 +188,14 @@ def test_more_than_two_frames_can_be_looked_at_together():
     target, how = natural(), recipe(octaves=[{"steps": 1}], pad=2)
     sides = (Side(stream, (Wanted("time_texture", ("all",)),)),)
     with torch.no_grad():
-        seen = list(walk({"time_texture": target}, sides, how, fresh, span=3))
+        seen = list(walk({"time_texture": (film(target),)}, sides, how, fresh, span=3))
     assert [done.index for done in made(seen)] == [0, 1, 2, 3, 4]
     assert shown[0].shape == (1, 3, *SHAPE)
     assert shown[0][0].equal(target[[2, 1, 0]])  # the first window of the target
     finished = [done.frame for done in made(seen)]
     assert made(seen)[2].state.history.equal(torch.stack(finished[1:3], 1))
     with pytest.raises(RecipeError, match=r"pad=1 is too little.*first 2 frame.*Set pad=2"):
-        next(walk({"time_texture": target}, sides, recipe(pad=1), fresh, span=3))
+        next(walk({"time_texture": (film(target),)}, sides, recipe(pad=1), fresh, span=3))
 
 
 @pytest.mark.parametrize("method", ["normalised", "adam"])

@@ -1,5 +1,7 @@
 """Losses, octaves, colour transfer and a whole short run, against the authors' own arrays."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from stst.streams.stream import load_stream
 from stst.synthesis.clip import FrameDone, padded_order, walk
 from stst.synthesis.colour import colour_transfer
 from stst.synthesis.transition import Side, build_objective, refine
+from stst.video.frames import Clip
 
 AUTHORS = Recipe.preset("greco2024")
 LOSS_OF = {
@@ -181,8 +184,9 @@ def test_reference_order_of_frames(short):
 def finished(arrays, sides, recipe, state=None):
     """The frames of a run, one by one."""
     given = [frames(arrays[f"noise_{name}"])[None] for name in ("previous", "current")]
-    targets = dict.fromkeys(("space_texture", "time_texture"), frames(arrays["target"]))
-    events = walk(targets, sides, recipe, lambda t: given[min(t, 1)], state=state)
+    target = Clip(frames(arrays["target"]), Fraction(25))
+    targets = dict.fromkeys(("space_texture", "time_texture"), target)
+    events = walk({k: (v,) for k, v in targets.items()}, sides, recipe, lambda t: given[min(t, 1)], state=state)
     with torch.no_grad():
         for event in events:
             if isinstance(event, FrameDone):

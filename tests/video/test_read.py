@@ -20,7 +20,7 @@ import stst
 from stst.errors import FramesError
 from stst.video import read
 from stst.video.decode import downsize
-from stst.video.frames import to_uint8
+from stst.video.frames import gathered, to_uint8
 from stst.video.read import digest, probe, read_video
 from stst.video.request import Limits, Request
 from stst.video.sources import open_source
@@ -49,6 +49,17 @@ def test_start_frames_and_every_choose_frames(clip_file, choice):
     want = made.moving(10)[choice.get("start", 0) :: choice.get("every", 1)]
     assert np.array_equal(to_uint8(clip.frames), want[: choice.get("frames")])
     assert clip.frame_rate == Fraction(30000, 1001) / choice.get("every", 1)
+
+
+@pytest.mark.parametrize(
+    "choice", [{}, {"start": 1, "frames": 3, "every": 2}, {"width": 32, "frame_rate": "30000/1001"}]
+)
+def test_a_video_that_is_opened_holds_the_frames_that_are_read(clip_file, choice):
+    clip = read_video(clip_file, **choice)
+    with stst.open_video(clip_file, **choice) as film:
+        assert (len(film), film.size, film.frame_rate) == (len(clip), clip.size, clip.frame_rate)
+        assert all(film.take([i])[0].equal(frame) for i, frame in enumerate(clip.frames))
+        assert gathered(film).frames.equal(clip.frames)
 
 
 @given(st.integers(0, 30), st.none() | st.integers(1, 9), st.integers(1, 9), st.integers(0, 40))

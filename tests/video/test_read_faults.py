@@ -10,6 +10,7 @@ import threading
 import warnings
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import made_media as made
@@ -18,9 +19,10 @@ import pytest
 
 import stst
 from stst.errors import FramesError
-from stst.video import process, read
+from stst.video import decode, process, read
 from stst.video.frames import to_uint8
-from stst.video.read import FramesWarning, Limits, probe, read_video
+from stst.video.read import FramesWarning, Limits, open_video, probe, read_video
+from stst.video.request import Request
 
 
 @pytest.fixture(scope="module")
@@ -157,8 +159,10 @@ def test_a_truncated_file_warns_with_a_count(made_once, tmp_path):
     data = (made_once / "a.mkv").read_bytes()
     path = tmp_path / "cut.mkv"
     path.write_bytes(data[: len(data) * 3 // 4])
-    with pytest.warns(FramesWarning, match=r"gave \d frames, \d fewer"):
-        clip = read_video(path)
+    for reader in (open_video, read_video):
+        with pytest.warns(FramesWarning, match=r"gave \d frames, \d fewer") as caught:
+            clip = reader(path)
+        assert caught[0].filename == __file__
     assert 2 <= len(clip) < 10
     assert np.array_equal(to_uint8(clip.frames), made.moving(10)[: len(clip)])
 
@@ -194,6 +198,26 @@ def test_a_decoder_that_hangs_is_killed(made_once, monkeypatch, tmp_path):
     if pid.exists():
         with pytest.raises(ProcessLookupError):
             os.kill(int(pid.read_text()), 0)
+
+
+WRONG_VALUE = """
+import json, os, struct, sys
+asked = json.load(sys.stdin)
+values = [0.5] * (3 * 3 * 2 * 2)
+values[-1] = {value}
+os.write(asked["out"], struct.pack("36f", *values))
+json.dump({{"shape": [3, 3, 2, 2], "declared": 3, "rate": "25", "remarks": []}}, sys.stdout)
+"""
+
+
+@pytest.mark.parametrize("reader", [read_video, open_video])
+def test_a_decoder_that_gives_a_wrong_value_is_found_out_at_once(made_once, monkeypatch, reader):
+    fake_decoder(monkeypatch, WRONG_VALUE.format(value=0.5))
+    assert len(reader(made_once / "a.mkv")) == 3
+    for value in ("float('nan')", "1.01", "-0.01"):
+        fake_decoder(monkeypatch, WRONG_VALUE.format(value=value))
+        with pytest.raises(FramesError, match=r"finite and in \[0, 1\]"):
+            reader(made_once / "a.mkv")
 
 
 # C6: bombs
@@ -237,6 +261,18 @@ def test_an_array_that_declares_32_gib_is_refused(tmp_path):
 def test_what_is_declared_and_decoded_is_bounded(made_once, limits, word):
     with pytest.raises(FramesError, match=word):
         read_video(made_once / "a.mkv", limits=limits)
+
+
+def test_frames_that_the_disk_has_no_room_for_are_refused(tmp_path, monkeypatch):
+    disk = SimpleNamespace(free=10 * 48 * 64 * 3 * 4)
+    monkeypatch.setattr(decode, "shutil", SimpleNamespace(disk_usage=lambda _: disk))
+    path, out = str(tmp_path / "a.npy"), str(tmp_path / "out")
+    np.save(path, made.moving(10))
+    assert decode.answer(Request(path=path), out)["shape"] == (10, 3, 48, 64)
+    disk.free -= 1
+    assert "TMPDIR" in decode.answer(Request(path=path), out)["error"]
+    assert os.path.getsize(out) == 0
+    assert decode.answer(Request(path=path, frames=9), out)["shape"] == (9, 3, 48, 64)
 
 
 def test_a_file_that_declares_no_length_is_bounded_while_decoding(tmp_path):
@@ -505,8 +541,8 @@ def test_a_file_that_changes_while_it_is_read_is_refused(made_once, tmp_path, mo
     path = tmp_path / "a.mkv"
     path.write_bytes((made_once / "a.mkv").read_bytes())
 
-    def ask_and_change(request):
-        answer = process.ask(request)
+    def ask_and_change(request, out):
+        answer = process.ask(request, out)
         with path.open("ab") as file:
             file.write(b"more")
         return answer

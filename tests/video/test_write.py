@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -14,8 +15,10 @@ import torch
 
 from stst.errors import FramesError
 from stst.video import encode, write
+from stst.video.film import Film
 from stst.video.frames import Clip, to_uint8
 from stst.video.read import digest, probe, read_video
+from stst.video.request import Limits
 from stst.video.write import write_video
 
 SUFFIXES = [".webm", ".mp4"]
@@ -105,6 +108,29 @@ def test_the_clipped_share_is_stated(tmp_path):
     assert written.clipped == pytest.approx((16 + 4) / 96)
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_clip_on_disk_is_written_to_the_same_bytes_a_frame_at_a_time(
+    tmp_path, clip, suffix, watched
+):
+    film = Film(clip.size, clip.frame_rate)
+    for frame in clip.frames:
+        film.append(frame)
+    footage = watched(film)
+    written = write_video(footage, tmp_path / f"a{suffix}")
+    assert footage.most == 1
+    path = tmp_path / f"b{suffix}"
+    assert replace(written, path=path) == write_video(clip, path)
+
+
+def test_a_clip_beyond_the_readers_default_limits_can_be_written(tmp_path):
+    """The reader's limits are for strange files; one written here is as long as it is."""
+    wide = Clip(torch.rand(2, 3, 64, Limits.side + 4), Fraction(25))
+    written = write_video(wide, tmp_path / "wide.webm")
+    assert written.lossless
+    with pytest.raises(FramesError, match=r"Limits\.side"):
+        read_video(tmp_path / "wide.webm")
+
+
 @pytest.mark.parametrize("name", ["a.avi", "a", "a.gif"])
 def test_another_suffix_is_refused(tmp_path, clip, name):
     with pytest.raises(FramesError, match=r"\.webm .*\.mp4"):
@@ -126,11 +152,11 @@ def test_a_folder_that_is_missing_is_refused(tmp_path, clip):
 
 
 def drops_a_frame(levels, rate, path):
-    encode.encode_master(levels[:-1], rate, path)
+    encode.encode_master(list(levels)[:-1], rate, path)
 
 
 def crops(levels, rate, path):
-    encode.encode_master(levels[:, :-2], rate, path)
+    encode.encode_master((frame[:-2] for frame in levels), rate, path)
 
 
 def another_rate(levels, rate, path):
@@ -138,8 +164,8 @@ def another_rate(levels, rate, path):
 
 
 def one_level_off(levels, rate, path):
-    changed = levels.copy()
-    changed[-1, 5, 5, 1] ^= 1
+    changed = list(levels)
+    changed[-1][5, 5, 1] ^= 1
     encode.encode_master(changed, rate, path)
 
 

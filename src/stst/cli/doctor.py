@@ -12,6 +12,7 @@ import typer
 
 from stst.cli.show import say, size
 from stst.run.manifest import environment
+from stst.streams.precision import resolved
 from stst.streams.stream import list_streams
 from stst.streams.weights import cache_folder
 
@@ -28,20 +29,27 @@ def doctor() -> None:
 
 
 def _software() -> Iterator[Finding]:
-    found = environment("cpu")
+    found = environment("cpu", _precision("cpu"))
     packages = ", ".join(f"{name} {version}" for name, version in found["packages"].items())
     yield True, f"Python {found['python']}, {packages}"
     yield (
         True,
-        f"{found['cpus']} CPUs ({found['cpu_capability']}), {found['threads']} threads",
+        f"{found['cpus']} CPUs ({found['cpu_capability']}), {found['threads']} threads, "
+        f"precision auto: {found['precision']}",
     )
 
 
 def _devices() -> Iterator[Finding]:
     for index in range(torch.cuda.device_count()):
-        yield True, f"GPU cuda:{index}: {torch.cuda.get_device_name(index)}"
+        name, precision = torch.cuda.get_device_name(index), _precision(f"cuda:{index}")
+        yield True, f"GPU cuda:{index}: {name}, precision auto: {precision}"
     if not torch.cuda.is_available():
         yield True, "no GPU that torch can use: the CPU does the work (--device cpu)"
+
+
+def _precision(device: str) -> str:
+    """What a recipe's ``precision: auto`` is on a device."""
+    return str(resolved("auto", device)).removeprefix("torch.")
 
 
 def _codecs() -> Iterator[Finding]:

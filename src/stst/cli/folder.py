@@ -8,7 +8,8 @@ from typing import Any
 
 from stst.api import Result
 from stst.report.figures import loss_figure, save_png
-from stst.report.sheet import contact_sheet, side_by_side
+from stst.report.pair import side_by_side
+from stst.report.sheet import contact_sheet
 from stst.run.atomic import write_whole
 from stst.run.job import Job
 from stst.run.manifest import (
@@ -19,14 +20,15 @@ from stst.run.manifest import (
     stand_ins,
     verdicts,
 )
+from stst.streams.precision import resolved
 from stst.video.files import digest
-from stst.video.frames import Clip
+from stst.video.frames import Footage
 from stst.video.write import write_video
 
 
 def write_folder(
     folder: Path,
-    natural: Clip,
+    natural: Footage,
     result: Result,
     index: int,
     job: Job,
@@ -34,15 +36,16 @@ def write_folder(
 ) -> None:
     """Write everything about the metamer of one seed; the manifest comes last."""
     (folder / "manifest.json").unlink(missing_ok=True)  # of a run that is overwritten
-    metamer, seed = result.clips[index], job.seeds[index]
+    metamer, seed = result.films[index], job.seeds[index]
     residuals = {layer: values[index] for layer, values in result.residuals.items()}
     losses = {name: values[index] for name, values in result.losses.items()}
-    films = {
+    films: dict[str, Footage] = {
         "metamer.webm": metamer,
         "metamer.mp4": metamer,
         "side_by_side.mp4": side_by_side(natural, metamer),
     }
     written = {name: write_video(clip, folder / name) for name, clip in films.items()}
+    precision = str(resolved(job.recipe.precision, job.device)).removeprefix("torch.")
     names = f"{job.streams.spatial} + {job.streams.temporal}"
     # Whoever sees the sheet alone must learn that VGG-19 was stood in for.
     caption = " · ".join([names, f"seed {seed}", *stand_ins(record["streams"][:1])])
@@ -60,7 +63,7 @@ def write_folder(
         "source": _source(job, natural),
         "streams": record["streams"],
         "recipe": recipe_record(job.recipe),
-        "environment": environment(job.device),
+        "environment": environment(job.device, precision),
         "seconds": record["seconds"],
         "outputs": {
             name: {
@@ -78,7 +81,7 @@ def write_folder(
     write_whole(folder / "manifest.json", json.dumps(manifest, indent=1, allow_nan=False))
 
 
-def _source(job: Job, natural: Clip) -> dict[str, Any]:
+def _source(job: Job, natural: Footage) -> dict[str, Any]:
     height, width = natural.size
     return {
         "file": Path(job.source.path).name,

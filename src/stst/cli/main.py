@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import typer
 from rich.console import Console
 
-# Before torch loads: threads that spin while they wait make a machine that is shared with
-# other jobs more than ten times slower (docs/benchmarks.md).
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+from stst.cli.machine import prepare
 
-from stst.cli import demo, doctor, synthesize, texts, weights
-from stst.errors import Diverged, StstError
+prepare()
+
+from stst.cli import demo, doctor, synthesize, texts, weights  # noqa: E402
+from stst.errors import Diverged, StstError  # noqa: E402
 
 app = typer.Typer(
     name="stst",

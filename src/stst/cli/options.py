@@ -18,6 +18,7 @@ def build_job(
     *,
     file: Path | None,
     preset: str | None,
+    quality: str | None = None,
     settings: Sequence[str],
 ) -> Job:
     """Put together a recipe file (if any) and what was said on the command line.
@@ -35,7 +36,7 @@ def build_job(
     if preset is not None or "recipe" not in data:
         data["recipe"] = Recipe.preset(preset or "default").model_dump(mode="json")
     job = Job.parse(data)
-    recipe = job.recipe
+    recipe = job.recipe if quality is None else job.recipe.with_quality(quality)
     for name, value in map(_setting, settings):
         recipe = recipe.with_settings({name: value})
     return job.model_copy(update={"recipe": recipe})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Iterator
+
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -13,9 +16,11 @@ from rich.progress import (
 
 from stst.api import Synthesis
 from stst.estimate import Estimate
+from stst.recipe import Recipe
 from stst.run.job import Job
+from stst.synthesis.clip import FrameDone
 from stst.synthesis.transition import Step
-from stst.video.frames import Clip
+from stst.video.frames import Footage
 
 console = Console(soft_wrap=True, highlight=False)
 
@@ -25,7 +30,7 @@ def say(text: str) -> None:
     console.print(text, markup=False)
 
 
-def announce(natural: Clip, job: Job, expected: Estimate, notes: list[str]) -> None:
+def announce(natural: Footage, job: Job, expected: Estimate, notes: list[str]) -> None:
     """State what is about to be done, what it will take, and which stand-ins are used."""
     height, width = natural.size
     say(
@@ -33,13 +38,14 @@ def announce(natural: Clip, job: Job, expected: Estimate, notes: list[str]) -> N
         f"(and {job.recipe.pad} pad frames); {len(job.seeds)} metamer(s); "
         f"{job.streams.spatial} + {job.streams.temporal} on {job.device}"
     )
-    say(f"Expected: {duration(expected.seconds)}, {size(expected.memory)} of memory.")
+    most = "at most " if job.recipe.stop else ""
+    say(f"Expected: {most}{duration(expected.seconds)}, {size(expected.memory)} of memory.")
     for note in notes:
         say(f"Note: {note}")
 
 
-def follow(run: Synthesis, frames: int, expected: Estimate) -> None:
-    """Run to the end behind a bar that moves with the expected time of each step."""
+def follow(run: Synthesis, frames: int, recipe: Recipe) -> None:
+    """Run to the end behind a bar that moves with the frames made."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -48,17 +54,31 @@ def follow(run: Synthesis, frames: int, expected: Estimate) -> None:
         TextColumn("left:"),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("starting", total=expected.seconds)
-        pad = expected.frames + 1 - frames
-        for event in run:
-            if isinstance(event, Step):
-                kept = event.transition + 1 - pad
-                name = f"frame {kept + 1}/{frames}" if kept >= 0 else f"pad frame {kept + pad}"
-                bar.update(task, description=f"{name}, octave {event.octave + 1}")
-                bar.advance(task, expected.per_step[event.octave])
-            else:
-                bar.advance(task, expected.per_frame)
+    # By default rich forgets after 30 s, and an octave may take longer.
+    with Progress(*columns, console=console, speed_estimate_period=math.inf) as bar:
+        task = bar.add_task("starting", total=frames + recipe.pad - 1)
+        for name, done in stages(run, frames, recipe):
+            bar.update(task, description=name, completed=done)
+
+
+def stages(
+    events: Iterable[Step | FrameDone], frames: int, recipe: Recipe
+) -> Iterator[tuple[str, float]]:
+    """What is under way at each event, and how many frames are made, pad frames counted.
+
+    An octave counts as its share of the pixels once it is done, however many steps it took.
+    """
+    pixels = [octave.scale**2 for octave in recipe.octaves]
+    name, made = "", 0
+    for event in events:
+        if isinstance(event, FrameDone):
+            made += 1
+            yield name, made
+            continue
+        kept = event.transition + 1 - recipe.pad
+        frame = f"frame {kept + 1}/{frames}" if kept >= 0 else f"pad frame {kept + recipe.pad}"
+        name = f"{frame}, octave {event.octave + 1}/{len(pixels)}, step {event.step + 1}"
+        yield name, made + sum(pixels[: event.octave]) / sum(pixels)
 
 
 def duration(seconds: float) -> str:

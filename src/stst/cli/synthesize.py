@@ -9,7 +9,7 @@ import typer
 
 from stst.cli.options import build_job
 from stst.cli.work import carry_out
-from stst.recipe import list_presets
+from stst.recipe import QUALITIES, list_presets
 
 
 def synthesize(
@@ -19,6 +19,9 @@ def synthesize(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("stst-out"),
     recipe: Annotated[
         Path | None, typer.Option(help="A recipe.yaml, as a run leaves it, to repeat.")
+    ] = None,
+    quality: Annotated[
+        str | None, typer.Option(help=f"When to stop: {', '.join(QUALITIES)}.")
     ] = None,
     preset: Annotated[str | None, typer.Option(help=f"One of {', '.join(list_presets())}.")] = None,
     spatial: Annotated[
@@ -40,6 +43,9 @@ def synthesize(
         int | None, typer.Option(min=1, help="Make this many metamers, from --seed on.")
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, ...")] = None,
+    deterministic: Annotated[
+        bool | None, typer.Option("--deterministic", help="On CUDA: repeat to the bit.")
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="Change a setting of the recipe: octaves.0.steps=10."),
@@ -62,6 +68,7 @@ def synthesize(
         "streams.temporal_weights": temporal_weights and str(temporal_weights.absolute()),
         "seeds": chosen,
         "device": device,
+        "deterministic": deterministic,
     }
-    job = build_job(options, file=recipe, preset=preset, settings=settings or [])
+    job = build_job(options, file=recipe, preset=preset, quality=quality, settings=settings or [])
     carry_out(job, out, overwrite=overwrite)

@@ -15,7 +15,7 @@ from stst.api import synthesize as begin
 from stst.cli.folder import write_folder
 from stst.cli.show import announce, follow, say
 from stst.errors import RunError
-from stst.estimate import Estimate, estimate
+from stst.estimate import estimate
 from stst.recipe import Recipe
 from stst.run.atomic import new_folder, refuse_folder
 from stst.run.job import Job
@@ -23,8 +23,9 @@ from stst.run.manifest import stand_ins
 from stst.streams.spatial import Trunk
 from stst.streams.stream import load_stream
 from stst.streams.temporal import Msoe
-from stst.video.frames import Clip
-from stst.video.read import FramesWarning, digest, read_video
+from stst.video.film import Film
+from stst.video.frames import Footage
+from stst.video.read import FramesWarning, digest, open_video
 
 
 def carry_out(job: Job, out: Path, *, overwrite: bool = False) -> None:
@@ -51,7 +52,9 @@ def carry_out(job: Job, out: Path, *, overwrite: bool = False) -> None:
     notes = stand_ins([vars(p) for p in provenances if p])
     announce(natural, job, expected, notes)
     began = time.perf_counter()
-    result = _run(start(job.recipe), natural, expected)
+    run = start(job.recipe)
+    follow(run, len(natural), job.recipe)
+    result = run.result()
     seconds = time.perf_counter() - began
     record = {
         "warnings": [*remarks, *notes],
@@ -61,7 +64,7 @@ def carry_out(job: Job, out: Path, *, overwrite: bool = False) -> None:
     _write(out, natural, result, job, record)
 
 
-def _begin(natural: Clip, streams: tuple[Trunk, Msoe], job: Job, recipe: Recipe) -> Synthesis:
+def _begin(natural: Footage, streams: tuple[Trunk, Msoe], job: Job, recipe: Recipe) -> Synthesis:
     spatial, temporal = streams
     return begin(
         natural,
@@ -70,6 +73,7 @@ def _begin(natural: Clip, streams: tuple[Trunk, Msoe], job: Job, recipe: Recipe)
         recipe=recipe,
         seed=job.seeds,
         device=job.device,
+        deterministic=job.deterministic,
     )
 
 
@@ -88,12 +92,12 @@ def _streams(job: Job) -> tuple[Trunk, Msoe]:
     return spatial, temporal
 
 
-def _read(job: Job) -> tuple[Clip, list[str]]:
+def _read(job: Job) -> tuple[Film, list[str]]:
     """The natural clip, and what its reader remarked."""
     source = job.source
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", FramesWarning)
-        clip = read_video(
+        film = open_video(
             source.path,
             width=source.width,
             start=source.start,
@@ -104,15 +108,10 @@ def _read(job: Job) -> tuple[Clip, list[str]]:
     remarks = [str(w.message) for w in caught if issubclass(w.category, FramesWarning)]
     for remark in remarks:
         say(f"warning: {remark}")
-    return clip, remarks
+    return film, remarks
 
 
-def _run(run: Synthesis, natural: Clip, expected: Estimate) -> Result:
-    follow(run, len(natural), expected)
-    return run.result()
-
-
-def _write(out: Path, natural: Clip, result: Result, job: Job, record: dict[str, Any]) -> None:
+def _write(out: Path, natural: Footage, result: Result, job: Job, record: dict[str, Any]) -> None:
     for i, seed in enumerate(job.seeds):
         folder = out if len(job.seeds) == 1 else out / f"seed_{seed}"
         new_folder(folder, overwrite=True)

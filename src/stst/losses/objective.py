@@ -33,11 +33,12 @@ class Wanted:
         """Whether Gram matrices are matched, rather than the activations themselves."""
         return self.loss.endswith("texture")
 
-    def scale(self, target: Tensor) -> Tensor:
-        """What a mean square gap to this target is divided by."""
+    def scale(self, targets: Tensor) -> Tensor:
+        """What a mean square gap to each target is divided by: (N, ...) -> (N,)."""
         if self.scaling == "raw":
-            return target.new_ones(())
-        power = target.var() if self.scaling == "variance" else target.square().mean()
+            return targets.new_ones(len(targets))
+        flat = targets.flatten(1)
+        power = flat.var(1) if self.scaling == "variance" else flat.square().mean(1)
         # A layer that is silent on the target has nothing to be relative to.
         return torch.where(power > 0, power, 1)
 
@@ -67,7 +68,8 @@ class Match:
     stream : callable
         Maps a window (B, T, 3, H, W) and layer names to activations.
     targets : mapping of Wanted to Tensor
-        The natural window (1, T, 3, H, W) that each loss is to match; represented once.
+        The natural window (1, T, 3, H, W) that each loss is to match, or one for each
+        metamer (B, T, 3, H, W); represented once.
     """
 
     def __init__(self, stream: StreamCall, targets: Mapping[Wanted, Tensor]) -> None:
@@ -88,6 +90,17 @@ class Match:
         found = represent(self.stream, window, self.wanted)
         return {one.loss: self._gap(one, found[one.loss]) for one in self.wanted}
 
+    @property
+    def tensors(self) -> list[Tensor]:
+        """Targets and their scales, in order."""
+        held = (self.targets, self.scales)
+        return [value for part in held for layers in part.values() for value in layers.values()]
+
+    @property
+    def capturable(self) -> bool:
+        """Whether the stream says that it never waits for the device."""
+        return bool(getattr(self.stream, "capturable", False))
+
     def _gap(self, one: Wanted, found: Layers) -> Tensor:
         target, scale = self.targets[one.loss], self.scales[one.loss]
         gaps = [mean_square_gap(found[name], target[name]) / scale[name] for name in one.layers]
@@ -105,10 +118,17 @@ class Match:
 
 
 class Variation:
-    """Total variation of the last frame; where `allowed` (1,) is given, above it only."""
+    """Total variation of the last frame; above `allowed` (1 or B,) only, where it is given."""
 
     def __init__(self, allowed: Tensor | None = None) -> None:
         self.allowed = allowed
+
+    capturable = True
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """What is allowed, if anything."""
+        return [] if self.allowed is None else [self.allowed]
 
     def __call__(self, window: Tensor) -> Losses:
         """(B, T, 3, H, W) -> {"total_variation": (B,)}."""
@@ -123,7 +143,7 @@ class Objective:
 
     Parameters
     ----------
-    parts : sequence of callables
+    parts : sequence of Match or Variation
         Each takes a window (B, T, 3, H, W) and returns {loss: (B,)}.
     weights : mapping of str to float or (B,) Tensor
         Weight of each loss.
@@ -131,7 +151,7 @@ class Objective:
 
     def __init__(
         self,
-        parts: Iterable[Callable[[Tensor], Losses]],
+        parts: Iterable[Match | Variation],
         weights: Mapping[str, float | Tensor],
     ) -> None:
         self.parts = tuple(parts)
@@ -157,6 +177,22 @@ class Objective:
             for name, now in self(window).items()
         }
         return Objective(self.parts, weights)
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All that may differ between two objectives of one structure, in order."""
+        weights = [weight for weight in self.weights.values() if isinstance(weight, Tensor)]
+        return [*weights, *(value for part in self.parts for value in part.tensors)]
+
+    @property
+    def capturable(self) -> bool:
+        """Whether a CUDA graph can hold it: no part of it waits for the device."""
+        return all(part.capturable for part in self.parts)
+
+    def load(self, other: Objective) -> None:
+        """Take over targets and weights, in place, of an objective of the same structure."""
+        for mine, theirs in zip(self.tensors, other.tensors, strict=True):
+            mine.copy_(theirs)
 
     def residuals(self, window: Tensor) -> dict[str, Tensor]:
         """Relative error of every matched layer: {``loss/layer``: (B,)}."""

@@ -1,51 +1,20 @@
-"""Natural and metamer in one picture or one clip, pixel for pixel."""
+"""Natural and metamer in one picture, pixel for pixel."""
 
 from __future__ import annotations
 
 import numpy as np
-import torch
 from PIL import Image
 
 from stst.errors import FramesError
 from stst.report.page import GAP, Pixels, below, beside, font, line, page
-from stst.video.frames import Clip, to_uint8
+from stst.report.pair import check_same_shape
+from stst.video.frames import Footage, to_uint8
 
 _SMALL, _LARGE = 160, 360  # px: frames below half are enlarged, frames above reduced
 
 
-def side_by_side(natural: Clip, metamer: Clip) -> Clip:
-    """Show two clips beside each other, with a gap of mid grey.
-
-    Parameters
-    ----------
-    natural, metamer : Clip
-        Of the same length, size and frame rate.
-
-    Returns
-    -------
-    Clip
-        (T, 3, H, 2 W + 8), natural on the left.
-
-    Raises
-    ------
-    FramesError
-        If the clips differ in length, size or frame rate.
-
-    Examples
-    --------
-    >>> from fractions import Fraction
-    >>> clip = Clip(torch.rand(2, 3, 32, 40), Fraction(25))
-    >>> side_by_side(clip, clip).size
-    (32, 88)
-    """
-    _same_shape(natural, metamer)
-    left, right = natural.frames, metamer.frames
-    gap = torch.full((*left.shape[:3], GAP), 0.5)
-    return Clip(torch.cat([left, gap, right], -1), natural.frame_rate)
-
-
 def contact_sheet(
-    natural: Clip, metamer: Clip, *, columns: int = 8, caption: str = ""
+    natural: Footage, metamer: Footage, *, columns: int = 8, caption: str = ""
 ) -> Image.Image:
     """Draw frames of natural over metamer, and an x-t slice of each below.
 
@@ -54,7 +23,7 @@ def contact_sheet(
 
     Parameters
     ----------
-    natural, metamer : Clip
+    natural, metamer : Footage
         Of the same length, size and frame rate.
     columns : int
         How many frames to show, evenly spread; a shorter clip shows all it has.
@@ -71,12 +40,12 @@ def contact_sheet(
     FramesError
         If the clips differ in length, size or frame rate, or `columns` is below 1.
     """
-    _same_shape(natural, metamer)
+    check_same_shape(natural, metamer)
     if columns < 1:
         raise FramesError(f"a contact sheet needs at least 1 column, got {columns}.")
-    films = {"natural": to_uint8(natural.frames), "metamer": to_uint8(metamer.frames)}
+    films = {"natural": natural, "metamer": metamer}
     shown = np.linspace(0, len(natural) - 1, min(columns, len(natural))).round().astype(int)
-    cells = {name: [_fit(film[i]) for i in shown] for name, film in films.items()}
+    cells = {n: [_fit(to_uint8(f.take([i]))[0]) for i in shown] for n, f in films.items()}
     step = cells["natural"][0].shape[1] + GAP
     ink = font(min(30, max(14, step * len(shown) // 70)))
     room, middle = max(_SMALL, step * len(shown) // 2 - GAP), natural.size[0] // 2
@@ -84,7 +53,7 @@ def contact_sheet(
         below(
             [
                 line([f"{name}: x-t slice, row {middle}"], 0, ink),
-                _enlarge(film[:, middle], room),
+                _enlarge(_row(film, middle), room),
             ]
         )
         for name, film in films.items()
@@ -100,16 +69,10 @@ def contact_sheet(
     return Image.fromarray(page(labels, list(rows.values()), margin=int(ink.size)))
 
 
-def _same_shape(natural: Clip, metamer: Clip) -> None:
-    ours, theirs = (
-        f"{len(clip)} frames of {clip.size[0]} x {clip.size[1]} px at {clip.frame_rate}/s"
-        for clip in (natural, metamer)
-    )
-    if ours != theirs:
-        raise FramesError(
-            f"natural and metamer must match to be shown together: natural has {ours}, "
-            f"metamer has {theirs}. Cut or resize one of them."
-        )
+def _row(film: Footage, row: int) -> Pixels:
+    """One row of pixels of every frame, (T, W, 3)."""
+    frames = (film.take([index]) for index in range(len(film)))
+    return np.concatenate([to_uint8(frame[:, :, row : row + 1])[:, 0] for frame in frames])
 
 
 def _fit(frame: Pixels) -> Pixels:

@@ -46,6 +46,7 @@ class Job(Part):
     streams: Streams = Streams()
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     device: str = "cpu"
+    deterministic: bool = False
     recipe: Recipe
     digests: dict[str, str] = Field(default_factory=dict)
 

@@ -23,7 +23,7 @@ MATCHED = 0.25  # relative error above which a layer is reported as not matched
 PACKAGES = ("torch", "numpy", "av", "opencv-python-headless")
 
 
-def environment(device: str) -> dict[str, Any]:
+def environment(device: str, precision: str) -> dict[str, Any]:
     """Versions and machine: what bytes may depend on."""
     place = torch.device(device)
     name = torch.cuda.get_device_name(place) if place.type == "cuda" else platform.processor()
@@ -31,6 +31,7 @@ def environment(device: str) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": device,
+        "precision": precision,
         "device_name": name or platform.machine(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "cpus": os.cpu_count(),

@@ -62,13 +62,34 @@ def _short(schedule: list[float]) -> str:
 
 def _optimisation(manifest: dict[str, Any]) -> str:
     recipe = manifest["recipe"]
+    most = "at most " if recipe["stop"] else ""
     octaves = ", ".join(
-        f"{_short(o['steps'])} steps at scale {o['scale']:.3g} (rate {o['rate']:g})"
+        f"{most}{_short(o['steps'])} steps at scale {o['scale']:.3g} (rate {o['rate']:g})"
         for o in recipe["octaves"]
     )
     return (
         f"Optimisation: {_RULES[recipe['optimiser']['method']]}, coarse to fine, {octaves}; "
+        f"{_stop(recipe['stop'])}{_start(recipe['start'])}"
         f"{recipe['pad']} pad frames were made first and dropped; seed {manifest['seed']}."
+    )
+
+
+def _stop(stop: dict[str, Any] | None) -> str:
+    if stop is None:
+        return ""
+    return (
+        f"an octave ended once the relative residual of every loss was at most "
+        f"{stop['tolerance']:g} (twice that below full size) or {stop['every']} steps lowered "
+        f"all together by less than {100 * stop['improvement']:g} %; "
+    )
+
+
+def _start(start: dict[str, Any]) -> str:
+    if not start["warp"]:
+        return ""
+    return (
+        "a frame started from the finished one before it, moved along the optical flow of the "
+        "natural clip (dense inverse search); "
     )
 
 
@@ -85,5 +106,6 @@ def _software(manifest: dict[str, Any]) -> str:
     packages = manifest["environment"]["packages"]
     return (
         f"Software: stst-vision {packages['stst-vision']}, PyTorch {packages['torch']}, "
-        f"{manifest['environment']['device']}; recipe {manifest['recipe']['fingerprint']}."
+        f"{manifest['environment']['device']}, {manifest['environment']['precision']}; "
+        f"recipe {manifest['recipe']['fingerprint']}."
     )

@@ -12,11 +12,12 @@ CONTRAST_EPS = 1e-12
 
 
 @lru_cache(maxsize=256)
-def _mirrored(length: int, pad: int) -> tuple[int, ...]:
+@torch.inference_mode(False)  # as in gaussian
+def _mirrored(length: int, pad: int, device: torch.device) -> Tensor:
     """Indices of a line of `length` samples repeated in the mirror, edges included."""
     period = 2 * length
     folded = (i % period for i in range(-pad, length + pad))
-    return tuple(min(i, period - 1 - i) for i in folded)
+    return torch.tensor([min(i, period - 1 - i) for i in folded], device=device)
 
 
 def symmetric_pad(x: Tensor, pad: int) -> Tensor:
@@ -46,8 +47,7 @@ def symmetric_pad(x: Tensor, pad: int) -> Tensor:
     if pad <= min(height, width):  # flips: no scattered additions in the backward pass
         x = torch.cat((x[..., :pad, :].flip(-2), x, x[..., height - pad :, :].flip(-2)), -2)
         return torch.cat((x[..., :pad].flip(-1), x, x[..., width - pad :].flip(-1)), -1)
-    rows = torch.tensor(_mirrored(height, pad), device=x.device)
-    columns = torch.tensor(_mirrored(width, pad), device=x.device)
+    rows, columns = (_mirrored(side, pad, x.device) for side in (height, width))
     return x.index_select(-2, rows).index_select(-1, columns)
 
 

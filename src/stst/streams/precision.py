@@ -24,6 +24,7 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
     """Whether in hardware: where bfloat16 is emulated it is no faster than float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    # Torch before 2.9 cannot tell what a CPU has.
-    found = getattr(torch.cpu, "get_capabilities", dict)() if device.type == "cpu" else {}
-    return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+    found: dict[str, object] = {}
+    if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):  # an older torch cannot tell
+        found = dict(torch.cpu.get_capabilities())
+    return any(found.get(name) for name in ("avx512_bf16", "amx_bf16"))

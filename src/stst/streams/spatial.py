@@ -93,6 +93,7 @@ class Trunk(nn.Module):
     """
 
     frames_needed = 1
+    capturable = True  # in a CUDA graph: it never waits for the device
     provenance: Provenance | None = None
 
     def __init__(self, shape: TrunkShape, preprocessing: Preprocessing) -> None:
@@ -110,7 +111,7 @@ class Trunk(nn.Module):
     def forward(self, clip: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Activations of the last frame: (B, T, 3, H, W) -> {layer: (B, C, h, w)}."""
         wanted = check_layers(layers, self.layers)
-        weight = self.convolutions[self.layers[0]].weight
+        weight = next(self.parameters())
         x = self.preprocessing(clip[:, -1]).to(weight, memory_format=torch.channels_last)
         found: dict[str, Tensor] = {}
         for name, convolution in self.convolutions.items():

@@ -33,6 +33,7 @@ class Msoe(nn.Module):
     """
 
     frames_needed = 2
+    capturable = True  # as the trunk
     min_side = 33  # the coarsest level then still has 3 positions on a side
     layers = ("energy", *(f"energy{i}" for i in range(1, LEVELS + 1)), "flow")
     texture_layers = ("energy",)

@@ -11,14 +11,18 @@ from torch import Tensor
 
 from stst.errors import FramesError, RecipeError
 from stst.recipe import Recipe, at
+from stst.synthesis.evaluation import Evaluations
 from stst.synthesis.transition import (
     Side,
     Step,
     appearance,
     build_objective,
     coloured,
+    motion,
     refine,
 )
+from stst.synthesis.warp import flow_back, warped
+from stst.video.frames import Footage
 
 Noise = Callable[[int], Tensor]  # transition -> (B, 3, H, W) in [0, 1]
 
@@ -87,26 +91,28 @@ def padded_order(frames: int, recipe: Recipe, span: int = 2) -> list[int]:
 
 
 def count_steps(recipe: Recipe, transitions: Sequence[int]) -> int:
-    """Optimiser steps of these transitions, all octaves."""
+    """Optimiser steps of these transitions, all octaves; with a stop, the most there can be."""
     return sum(at(octave.steps, t) for octave in recipe.octaves for t in transitions)
 
 
 def walk(
-    targets: Mapping[str, Tensor],
+    targets: Mapping[str, Sequence[Footage]],
     sides: tuple[Side, ...],
     recipe: Recipe,
     fresh: Noise,
     *,
     span: int = 2,
-    start: Tensor | None = None,
+    start: Footage | None = None,
     state: ClipState | None = None,
+    device: str = "cpu",
 ) -> Iterator[Step | FrameDone]:
     """Make all frames, in order.
 
     Parameters
     ----------
-    targets : mapping of str to Tensor
-        Natural frames (T, 3, H, W) of each loss.
+    targets : mapping of str to sequence of Footage
+        The natural clip of each loss, one for all metamers or one for each; frames are
+        taken of it when they are needed.
     sides : tuple of Side
         Streams and what is wanted of them.
     recipe : Recipe
@@ -115,41 +121,54 @@ def walk(
         Noise (B, 3, H, W) in [0, 1] for a transition.
     span : int
         Frames that the streams look at together.
-    start : Tensor, optional
-        (T, 3, H, W): frames to start from, in place of noise and of the previous frame.
+    start : Footage, optional
+        Frames to start from, in place of noise and of the previous frame.
     state : ClipState, optional
         Where to go on.
+    device : str
+        Where frames are taken to; that of the noise.
 
     Yields
     ------
     Step, FrameDone
         Steps of a frame, then the frame.
     """
-    order = padded_order(len(next(iter(targets.values()))), recipe, span)
-    natural = {loss: frames[order][None] for loss, frames in targets.items()}
-    given = None if start is None else start[order]
+    order = padded_order(len(next(iter(targets.values()))[0]), recipe, span)
+
+    def natural(first: int, last: int) -> dict[str, Tensor]:
+        """The natural frames behind made ones, (1 or B, T, 3, H, W), of each loss."""
+        wanted = order[first : last + 1]
+        # One clip may stand behind several losses and metamers: it is read once.
+        taken = {id(clip): clip.take(wanted) for clips in targets.values() for clip in clips}
+        return {
+            loss: torch.stack([taken[id(clip)] for clip in clips]).to(device)
+            for loss, clips in targets.items()
+        }
 
     def begin(transition: int, previous: Tensor | None = None) -> Tensor:
         """The start of one frame, (B, 3, H, W)."""
         random = fresh(transition)
-        if given is not None:
-            return given[transition].expand_as(random)
+        if start is not None:
+            return start.take([order[transition]]).to(device).expand_as(random)
         if recipe.start.noise == "matched":
-            window = {loss: x[:, : transition + 1] for loss, x in natural.items()}
-            random = matched(random, appearance(window))
+            random = matched(random, appearance(natural(transition, transition)))
         if previous is None:
             return random
+        if recipe.start.warp:
+            window = natural(transition - 1, transition)
+            previous = warped(previous, flow_back(*motion(window).unbind(1)))
         return recipe.start.blend * previous + (1 - recipe.start.blend) * random
 
     if state is None:
         first = [begin(t)[:, None] for t in range(span - 1)]
         state = ClipState(span - 1, torch.cat(first, 1))
+    evaluations = Evaluations()
     while state.transition < len(order):
         t = state.transition
         previous = state.history[:, -1] if t >= span else None
         window = torch.cat((state.history, begin(t, previous)[:, None]), 1)
-        windows = {loss: x[:, t - span + 1 : t + 1] for loss, x in natural.items()}
-        frame = yield from refine(window, windows, sides, recipe, t - span + 1)
+        windows = natural(t - span + 1, t)
+        frame = yield from refine(window, windows, sides, recipe, t - span + 1, evaluations)
         if recipe.colour.at(t - span + 1) == "frame":
             frame = coloured(frame, windows, recipe)
         window = torch.cat((state.history, frame[:, None]), 1)
@@ -162,13 +181,15 @@ def walk(
 def matched(random: Tensor, natural: Tensor) -> Tensor:
     """Noise with the natural frame's mean colour and its covariance of R, G, B, in [0, 1].
 
-    (B, 3, H, W) uniform, (1, 3, H, W) -> (B, 3, H, W).
+    (B, 3, H, W) uniform, (1 or B, 3, H, W) -> (B, 3, H, W).
     """
-    colours = natural[0].flatten(1)
-    values, axes = torch.linalg.eigh(torch.cov(colours, correction=0))
+    colours = natural.flatten(2)
+    mean = colours.mean(2, keepdim=True)
+    centred = colours - mean
+    values, axes = torch.linalg.eigh(centred @ centred.mT / colours.shape[2])
     # The symmetric root: the signs of the axes are free, and cancel in it.
-    spread = axes * values.clamp_min(0).sqrt() @ axes.mT
+    spread = (axes * values.clamp_min(0).sqrt()[:, None]) @ axes.mT
     # A uniform variable in [0, 1] has deviation 1 / sqrt(12).
-    white = (random - 0.5) * 12**0.5
-    mean = colours.mean(1).view(3, 1, 1)
-    return (mean + torch.einsum("ij,bjhw->bihw", spread, white)).clamp(0, 1)
+    white = (random.flatten(2) - 0.5) * 12**0.5
+    coloured: Tensor = mean + spread @ white
+    return coloured.clamp(0, 1).view_as(random)

@@ -8,15 +8,15 @@ before it. Frames stay in [0, 1]. Each item of the batch moves by itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
+from stst.losses.objective import Losses
 from stst.recipe import Optimiser
+from stst.synthesis.evaluation import Evaluate
 
-Losses = dict[str, Tensor]
-Evaluate = Callable[[Tensor], tuple[Losses, Tensor]]
 Steps = Iterator[tuple[Tensor, Losses]]
 
 
@@ -27,8 +27,8 @@ def descend(x: Tensor, evaluate: Evaluate, rates: Sequence[float], how: Optimise
     return {"normalised": normalised, "lbfgs": lbfgs}[how.method](x, evaluate, rates)
 
 
-def rates_of(steps: int, rate: float, decay: str) -> list[float]:
-    """Rate of each step: constant, or half a cosine down towards 0.
+def rates_of(steps: int, rate: float, decay: str, every: int | None = None) -> list[float]:
+    """Rate of each step: constant, or half a cosine down towards 0, in rounds of `every`.
 
     Examples
     --------
@@ -37,7 +37,8 @@ def rates_of(steps: int, rate: float, decay: str) -> list[float]:
     """
     if decay == "constant":
         return [rate] * steps
-    return [rate * (1 + math.cos(math.pi * i / steps)) / 2 for i in range(steps)]
+    every = every or steps
+    return [rate * (1 + math.cos(math.pi * (i % every) / every)) / 2 for i in range(steps)]
 
 
 def normalised(x: Tensor, evaluate: Evaluate, rates: Sequence[float]) -> Steps:

@@ -12,11 +12,13 @@ from torch import Tensor
 from stst.errors import Diverged
 from stst.losses.functional import total_variation
 from stst.losses.objective import Losses, Match, Objective, StreamCall, Variation, Wanted
-from stst.recipe import LOSSES, Octave, Recipe, at
+from stst.recipe import LOSSES, Recipe, at
 from stst.synthesis.colour import colour_transfer
+from stst.synthesis.evaluation import Evaluate, Evaluations
 from stst.synthesis.optimisers import descend, rates_of
+from stst.synthesis.watch import Watch
 
-Windows = Mapping[str, Tensor]  # natural window (1, T, 3, H, W) of each loss
+Windows = Mapping[str, Tensor]  # natural window of each loss, (1 or B, T, 3, H, W)
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,12 @@ class Step:
 
 
 def refine(
-    window: Tensor, targets: Windows, sides: tuple[Side, ...], recipe: Recipe, index: int
+    window: Tensor,
+    targets: Windows,
+    sides: tuple[Side, ...],
+    recipe: Recipe,
+    index: int,
+    evaluations: Evaluations | None = None,
 ) -> Generator[Step, None, Tensor]:
     """Optimise the last frame of a window; the others are its fixed past.
 
@@ -57,13 +64,15 @@ def refine(
     window : Tensor
         (B, T, 3, H, W): finished frames, then the start of the current one.
     targets : mapping of str to Tensor
-        The natural window (1, T, 3, H, W) that each loss is to match.
+        The natural window (1 or B, T, 3, H, W) that each loss is to match.
     sides : tuple of Side
         Streams and what is wanted of them.
     recipe : Recipe
         Octaves, weights and the rest.
     index : int
         Of the transition, for settings that change from frame to frame.
+    evaluations : Evaluations, optional
+        Makes the function that is descended; kept for all frames of a clip.
 
     Returns
     -------
@@ -77,6 +86,7 @@ def refine(
     """
     full = (window.shape[-2], window.shape[-1])
     source, past, start = targets, window[:, :-1], window[:, -1:]
+    evaluations = evaluations or Evaluations()
     for number, octave in enumerate(recipe.octaves):
         if recipe.resize == "successive":
             source, past = targets, window[:, :-1]
@@ -86,8 +96,13 @@ def refine(
         current = carried(window[:, -1:], start, size, recipe)
         window = torch.cat((history, current), 1)
         objective = build_objective(targets, sides, recipe, index)
-        frame = yield from _climb(window, objective, recipe, octave, (index, number))
-        if recipe.colour.at(index) == "octave" and number + 1 < len(recipe.octaves):
+        if recipe.equalise is not None:
+            objective = objective.equalised(window, recipe.equalise)
+        key = (number, *recipe.weights.at(index).items())
+        evaluate = evaluations(key, objective, history, window[:, -1])
+        frame = yield from _climb(window[:, -1], evaluate, recipe, (index, number))
+        finest = number + 1 == len(recipe.octaves)
+        if recipe.colour.at(index) == "octave" and not finest:
             frame = coloured(frame, targets, recipe)
         window = torch.cat((history, frame[:, None]), 1)
     # Interpolation may round to just above 1.
@@ -95,28 +110,18 @@ def refine(
 
 
 def _climb(
-    window: Tensor,
-    objective: Objective,
-    recipe: Recipe,
-    octave: Octave,
-    place: tuple[int, int],
+    start: Tensor, evaluate: Evaluate, recipe: Recipe, place: tuple[int, int]
 ) -> Generator[Step, None, Tensor]:
-    """All steps of one octave: (B, T, 3, h, w) -> refined last frame (B, 3, h, w)."""
-    history, start = window[:, :-1], window[:, -1]
-    if recipe.equalise is not None:
-        objective = objective.equalised(window, recipe.equalise)
-
-    def evaluate(x: Tensor) -> tuple[Losses, Tensor]:
-        x = x.detach().requires_grad_()
-        with torch.enable_grad():
-            losses = objective(torch.cat((history, x[:, None]), 1))
-            total = objective.total(losses)
-            (slope,) = torch.autograd.grad(total.sum(), x)
-        return {k: v.detach() for k, v in losses.items()} | {"total": total.detach()}, slope
-
-    rates = rates_of(at(octave.steps, place[0]), octave.rate, recipe.optimiser.decay)
+    """All steps of one octave: (B, 3, h, w) -> refined frame (B, 3, h, w)."""
+    octave, finest = recipe.octaves[place[1]], place[1] + 1 == len(recipe.octaves)
+    watch = None if recipe.stop is None else Watch(recipe.stop, finest=finest)
+    every = None if recipe.stop is None else recipe.stop.every
+    rates = rates_of(at(octave.steps, place[0]), octave.rate, recipe.optimiser.decay, every)
     frame, steps = start, list[Step]()
-    for frame, losses in descend(start, evaluate, rates, recipe.optimiser):  # noqa: B007
+    for moved, losses in descend(start, evaluate, rates, recipe.optimiser):
+        if watch is not None and watch.ends(len(steps), losses):
+            break  # the losses are those before the step, which is not taken
+        frame = moved
         steps.append(Step(*place, len(steps), losses))
         yield steps[-1]
     refuse_divergence(steps, frame)
@@ -128,8 +133,12 @@ def refuse_divergence(steps: list[Step], frame: Tensor) -> None:
 
     Once an octave, to spare the device.
     """
+    if not steps:
+        return
     found = [(step, name, value) for step in steps for name, value in step.losses.items()]
-    found += [(step, "the frame", frame) for step in steps[-1:]]
+    if bool(torch.stack([value for *_, value in found]).isfinite().all() & frame.isfinite().all()):
+        return
+    found.append((steps[-1], "the frame", frame))
     for step, name, value in found:
         if not bool(torch.isfinite(value).all()):
             raise Diverged(
@@ -157,15 +166,19 @@ def build_objective(
 
 
 def appearance(targets: Windows) -> Tensor:
-    """The natural frame (1, 3, H, W) that decides colours: the spatial target's, if any."""
+    """Natural frames (1 or B, 3, H, W) that decide colours: the spatial target's, if any."""
     return next(targets[loss][:, -1] for loss in LOSSES if loss in targets)
+
+
+def motion(targets: Windows) -> Tensor:
+    """Natural windows (1 or B, T, 3, H, W) that decide motion: the temporal target's, if any."""
+    return next(targets[loss] for loss in reversed(LOSSES) if loss in targets)
 
 
 def coloured(frames: Tensor, targets: Windows, recipe: Recipe) -> Tensor:
     """Colour transfer of each metamer's frame (B, 3, H, W) to the natural one."""
-    natural = appearance(targets)[0]
-    moved = [colour_transfer(f, natural, regrain=recipe.colour.regrain) for f in frames]
-    return torch.stack(moved)
+    pairs = zip(frames, appearance(targets).expand_as(frames), strict=True)
+    return torch.stack([colour_transfer(*pair, regrain=recipe.colour.regrain) for pair in pairs])
 
 
 def carried(frame: Tensor, start: Tensor, size: tuple[int, int], recipe: Recipe) -> Tensor:

@@ -1,13 +1,15 @@
 """The decoding process: ``python -m stst.video.decode``, one request as JSON on stdin.
 
-Frames go to a file as raw float32, (T, 3, H, W), one by one; what is known of them goes to
-stdout as JSON. A process of its own, because a damaged file can crash FFmpeg, take all
-memory or never end, and none of these can be caught. Imports no torch, to start fast.
+Frames go to a file that is handed down open, as raw float32, (T, 3, H, W), one by one; what
+is known of them goes to stdout as JSON. A process of its own, because a damaged file can
+crash FFmpeg, take all memory or never end, and none of these can be caught. Imports no torch,
+to start fast.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -33,7 +35,9 @@ def decode(request: Request, out: BinaryIO) -> dict[str, object]:
     shape, count = None, 0
     for pixels in _chosen(source, request):
         pixels = downsize(pixels, request.width)
-        shape = shape or pixels.shape
+        if shape is None:
+            shape = pixels.shape
+            _check_room(len(request.indices(source.declared or 0)) * pixels.nbytes, out)
         if pixels.shape != shape:
             raise FramesError(f"changes size at frame {count}: {shape} to {pixels.shape}.")
         count += 1
@@ -58,6 +62,16 @@ def _check_declared(source: Source, request: Request) -> None:
     count = len(request.indices(source.declared or 0))
     if count > request.limits.frames:
         raise _too_long(request.limits, f"it declares {count} frames to read")
+
+
+def _check_room(need: int, out: BinaryIO) -> None:
+    free = shutil.disk_usage(out.fileno()).free
+    if need > free:
+        raise FramesError(
+            f"is too long: its frames need {need / 1e9:.3g} GB in the temporary folder, where "
+            f"{free / 1e9:.3g} GB are free. Read a part of it (frames=, every=, width=), or name "
+            f"another folder in the environment variable TMPDIR."
+        )
 
 
 def _too_long(limits: Limits, found: str) -> FramesError:
@@ -90,8 +104,8 @@ def _bound_memory(limit: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def answer(request: Request, out: str) -> dict[str, object]:
-    """Decode into the file `out`; say {"shape": ...} or {"error": "a clause"}."""
+def answer(request: Request, out: str | int) -> dict[str, object]:
+    """Decode into a file, its path or handle; say {"shape": ...} or {"error": "a clause"}."""
     try:
         with open(out, "wb") as file:
             return decode(request, file)

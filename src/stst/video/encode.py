@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 
 from stst.video.container import RATE_TAG
 
-Levels = npt.NDArray[np.uint8]
+Levels = npt.NDArray[np.uint8]  # (H, W, 3)
 
 RGB_MATRIX = 0  # H.273: the planes are G, B and R themselves
 ROUNDING = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INP | Interpolation.ACCURATE_RND
@@ -36,8 +36,8 @@ H264_PREVIEW = {
 }
 
 
-def encode_master(levels: Levels, rate: Fraction, path: Path) -> None:
-    """Write (T, H, W, 3) as WebM: VP9 lossless, planes G, B, R, tagged sRGB full range."""
+def encode_master(levels: Iterable[Levels], rate: Fraction, path: Path) -> None:
+    """Write frames, one by one, as WebM: VP9 lossless, planes G, B, R, tagged sRGB full range."""
     with av.open(str(path), "w", format="webm", options=REPEATABLE) as container:
         container.metadata[RATE_TAG] = str(rate)
         stream = container.add_stream("libvpx-vp9", rate, options=VP9_LOSSLESS)
@@ -48,10 +48,8 @@ def encode_master(levels: Levels, rate: Fraction, path: Path) -> None:
         _mux(container, stream, "gbrp", (frame.reformat(format="gbrp") for frame in frames))
 
 
-def encode_preview(levels: Levels, rate: Fraction, path: Path) -> None:
-    """Write (T, H, W, 3) as MP4: H.264 4:2:0, BT.709 limited range, odd sides padded."""
-    height, width = levels.shape[1:3]
-    even = np.pad(levels, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+def encode_preview(levels: Iterable[Levels], rate: Fraction, path: Path) -> None:
+    """Write frames as MP4: H.264 4:2:0, BT.709 limited range, odd sides padded."""
     with av.open(
         str(path), "w", format="mp4", options=REPEATABLE | {"movflags": "faststart"}
     ) as container:
@@ -59,7 +57,12 @@ def encode_preview(levels: Levels, rate: Fraction, path: Path) -> None:
         context = stream.codec_context
         context.color_range, context.colorspace = ColorRange.MPEG, Colorspace.ITU709
         context.color_trc = ColorTrc.BT709
-        _mux(container, stream, "yuv420p", map(_to_yuv, even))
+        _mux(container, stream, "yuv420p", map(_to_yuv, map(_even, levels)))
+
+
+def _even(levels: Levels) -> Levels:
+    height, width = levels.shape[:2]
+    return np.pad(levels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
 def _to_yuv(levels: Levels) -> av.VideoFrame:
@@ -76,7 +79,7 @@ def _mux(
     container: av.container.OutputContainer,
     stream: VideoStream,
     pixel_format: str,
-    frames: Iterator[av.VideoFrame],
+    frames: Iterable[av.VideoFrame],
 ) -> None:
     stream.pix_fmt = pixel_format
     stream.codec_context.color_primaries = ColorPrimaries.BT709

@@ -6,14 +6,11 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from io import FileIO
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from stst.errors import FramesError
 from stst.video.request import Request
@@ -22,14 +19,16 @@ DECODER = (sys.executable, "-P", "-m", "stst.video.decode")  # -P: no code from 
 PACKAGES = str(Path(__file__).parents[2])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Answer:
     """What the decoding process found.
 
     Parameters
     ----------
-    frames : array
-        (T, 3, H, W), float32.
+    frames : int
+        How many it wrote.
+    size : tuple of int
+        Their height and width in px.
     declared : int or None
         Frames that the source says it has.
     rate : Fraction or None
@@ -38,35 +37,35 @@ class Answer:
         What is wrong with the frames, as clauses about the file.
     """
 
-    frames: npt.NDArray[np.float32]
+    frames: int
+    size: tuple[int, int]
     declared: int | None
     rate: Fraction | None
     remarks: tuple[str, ...]
 
 
-def ask(request: Request) -> Answer:
-    """Decode in a process of its own.
+def ask(request: Request, out: FileIO) -> Answer:
+    """Decode in a process of its own, into the file `out`: raw float32, (T, 3, H, W).
 
     Raises
     ------
     FramesError
         If the process refuses the file, crashes or takes too long.
     """
-    with tempfile.TemporaryDirectory(prefix="stst-") as folder:
-        out = Path(folder) / "frames"
-        said = _run(request, out)
-        frames = np.fromfile(out, dtype=np.float32).reshape(said["shape"])
+    said = _run(request, out.fileno())
+    count, _, height, width = said["shape"]
     rate = Fraction(said["rate"]) if said["rate"] else None
-    return Answer(frames, said["declared"], rate, tuple(said["remarks"]))
+    return Answer(count, (height, width), said["declared"], rate, tuple(said["remarks"]))
 
 
-def _run(request: Request, out: Path) -> dict[str, Any]:
+def _run(request: Request, out: int) -> dict[str, Any]:
     path, limits = request.path, request.limits
     paths = (PACKAGES, os.environ.get("PYTHONPATH"))
     try:
         done = subprocess.run(
             DECODER,
-            input=json.dumps({"request": asdict(request), "out": str(out)}),
+            input=json.dumps({"request": asdict(request), "out": out}),
+            pass_fds=(out,),
             capture_output=True,
             encoding="utf-8",
             errors="replace",

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import torch
-
 from stst.errors import FramesError
 from stst.video.files import digest, find, stamp
-from stst.video.frames import Clip
+from stst.video.film import Film, nameless_file
+from stst.video.frames import Clip, gathered
 from stst.video.process import Answer, ask
+from stst.video.rate import agreed_rate, as_rate
 from stst.video.request import Limits, Request
 
-__all__ = ["FramesWarning", "Limits", "VideoInfo", "digest", "probe", "read_video"]
+__all__ = ["FramesWarning", "Limits", "VideoInfo", "digest", "open_video", "probe", "read_video"]
 
 
 class FramesWarning(UserWarning):
@@ -80,33 +81,68 @@ def read_video(
     Returns
     -------
     Clip
-        At least 2 frames.
+        At least 2 frames, all in memory; `open_video` leaves them on disk.
 
     Raises
     ------
     FramesError
         If the file is missing, no video, too large, of fewer frames than asked for or of
-        unknown rate; if its decoder crashes; if `frame_rate` contradicts the file.
+        unknown rate; if its decoder crashes; if `frame_rate` contradicts the file; if the
+        temporary folder has no room for the frames.
 
     Warns
     -----
     FramesWarning
         If frames are damaged, missing, interlaced or transparent.
     """
-    path = find(path)
-    given = None if frame_rate is None else _as_rate(frame_rate)
     request = Request(
         path=str(path), width=width, start=start, frames=frames, every=every, limits=limits
     )
+    return gathered(_film(request, frame_rate))
+
+
+def open_video(
+    path: str | Path,
+    *,
+    width: int | None = None,
+    start: int = 0,
+    frames: int | None = None,
+    every: int = 1,
+    frame_rate: Fraction | float | str | None = None,
+    limits: Limits = Limits(),  # noqa: B008  frozen
+) -> Film:
+    """Read as `read_video` does, and leave the frames on disk, so that length costs no memory.
+
+    Arguments, errors and warnings are those of `read_video`. The frames are decoded into a
+    temporary file of 12 bytes per px, which is gone when the film is.
+
+    Returns
+    -------
+    Film
+        At least 2 frames; whatever takes a clip takes it too.
+    """
+    request = Request(
+        path=str(path), width=width, start=start, frames=frames, every=every, limits=limits
+    )
+    return _film(request, frame_rate)
+
+
+def _film(request: Request, frame_rate: Fraction | float | str | None) -> Film:
+    path = find(request.path)
+    given = None if frame_rate is None else as_rate(frame_rate)
     before = stamp(path)
-    answer = ask(request)
-    if stamp(path) != before:
-        raise FramesError(f"{path} changed while it was read. Read it again.")
-    rate = _agreed_rate(path, given, answer)
-    remarks = [*answer.remarks, *_missing(path, request, answer)]
-    for remark in remarks:
-        warnings.warn(f"{path} {remark}.", FramesWarning, stacklevel=2)
-    return Clip(torch.from_numpy(answer.frames), rate / every)
+    with ExitStack() as opened:
+        file = opened.enter_context(nameless_file())
+        answer = ask(request, file)
+        if stamp(path) != before:
+            raise FramesError(f"{path} changed while it was read. Read it again.")
+        rate = agreed_rate(path, given, answer)
+        remarks = [*answer.remarks, *_missing(path, request, answer)]
+        for remark in remarks:
+            warnings.warn(f"{path} {remark}.", FramesWarning, stacklevel=3)
+        film = Film(answer.size, rate / request.every, file)
+        opened.pop_all()  # from here on the film closes it
+    return film
 
 
 def probe(path: str | Path, *, limits: Limits = Limits()) -> VideoInfo:  # noqa: B008
@@ -118,16 +154,17 @@ def probe(path: str | Path, *, limits: Limits = Limits()) -> VideoInfo:  # noqa:
         As `read_video`.
     """
     path = find(path)
-    answer = ask(Request(path=str(path), frames=1, limits=limits))
-    if len(answer.frames) == 0:
+    with nameless_file() as file:
+        answer = ask(Request(path=str(path), frames=1, limits=limits), file)
+    if answer.frames == 0:
         raise FramesError(f"{path} holds no frame that can be decoded.")
-    height, width = answer.frames.shape[2:]
+    height, width = answer.size
     return VideoInfo(width, height, answer.declared, answer.rate)
 
 
 def _missing(path: Path, request: Request, answer: Answer) -> Iterable[str]:
     """Refuse too few frames; remark on fewer than declared."""
-    got, need = len(answer.frames), request.frames or 2
+    got, need = answer.frames, request.frames or 2
     if got < max(need, 2):
         raise FramesError(
             f"{path} gives {got} frames from start={request.start} by "
@@ -137,28 +174,3 @@ def _missing(path: Path, request: Request, answer: Answer) -> Iterable[str]:
     missing = len(request.indices(answer.declared or 0)) - got
     if missing > 0 and answer.rate:  # some containers declare a duration, not a number
         yield f"gave {got} frames, {missing} fewer than it declares"
-
-
-def _as_rate(given: Fraction | float | str) -> Fraction:
-    try:
-        rate = Fraction(str(given))  # by way of text: 29.97 is 2997/100
-    except (ValueError, ZeroDivisionError):
-        rate = Fraction(0)
-    if rate <= 0:
-        raise FramesError(f"the frame rate must be positive, as 25 or 30000/1001; got {given!r}.")
-    return rate
-
-
-def _agreed_rate(path: Path, given: Fraction | None, answer: Answer) -> Fraction:
-    if answer.rate is None and given is None:
-        known = "; ".join(answer.remarks)
-        raise FramesError(
-            f"{path} has no constant frame rate{known and f' ({known})'}. Say how fast to "
-            f"take it: frame_rate=25 in Python, --fps 25 on the command line."
-        )
-    if None not in (answer.rate, given) and answer.rate != given:
-        raise FramesError(
-            f"{path} has {answer.rate} frames per second, and frame_rate={given} "
-            f"contradicts that. Leave it out."
-        )
-    return answer.rate or given  # type: ignore[return-value]

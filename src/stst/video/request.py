@@ -21,7 +21,8 @@ class Limits:
     frames : int
         Most frames returned.
     bytes : int
-        Most bytes returned: frames x 3 x height x width x 4.
+        Most bytes returned: frames x 3 x height x width x 4, on disk, and with
+        `read_video` in memory too.
     memory : int
         Address space of the decoding process, in bytes (not enforced on Windows).
     seconds : float

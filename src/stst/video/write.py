@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ from av.error import FFmpegError
 from stst.errors import FramesError
 from stst.video.encode import Levels, encode_master, encode_preview
 from stst.video.files import digest
-from stst.video.frames import Clip, to_uint8
-from stst.video.read import read_video
+from stst.video.frames import Footage, to_uint8
+from stst.video.read import open_video
+from stst.video.request import Limits
 
 # 4:2:0 loses fine colour whatever the encoder does, so the preview is judged by its luma.
 LUMA = np.array([0.2126, 0.7152, 0.0722])  # BT.709
@@ -49,14 +51,15 @@ class Written:
     clipped: float
 
 
-def write_video(clip: Clip, path: str | Path) -> Written:
+def write_video(clip: Footage, path: str | Path) -> Written:
     """Write a clip as `.webm` (lossless: the stimulus) or `.mp4` (a preview for browsers).
 
-    `.webm` is VP9 lossless RGB: what is read back equals ``to_uint8(clip.frames)``. `.mp4`
+    `.webm` is VP9 lossless RGB: what is read back equals ``to_uint8`` of the frames. `.mp4`
     is H.264 4:2:0, which alters colours (luma by at most 8 levels of 255 on average, which
     is checked); odd sides are padded by one px that repeats the edge.
     The same clip gives the same bytes on the same machine. A file of that name is replaced,
-    at once and only by a whole one.
+    at once and only by a whole one. Frames are taken one by one, so that a clip on disk
+    (`open_video`) may be of any length.
 
     Raises
     ------
@@ -73,14 +76,23 @@ def write_video(clip: Clip, path: str | Path) -> Written:
         )
     if len(clip) < 2:
         raise FramesError(f"{path}: a video needs at least 2 frames, got {len(clip)}.")
-    levels = to_uint8(clip.frames)
     lossless = path.suffix.lower() == ".webm"
     with _replacing(path) as part:
-        encode(levels, clip.frame_rate, part)
-        mean, most = _compare(levels, clip, part, path, lossless)
+        encode(_levels(clip), clip.frame_rate, part)
+        mean, most = _compare(clip, part, path, lossless)
         sha256 = digest(part)
-    ends = (clip.frames == 0) | (clip.frames == 1)
-    return Written(path, sha256, lossless, mean, most, float(ends.float().mean()))
+    return Written(path, sha256, lossless, mean, most, _clipped(clip))
+
+
+def _levels(clip: Footage) -> Iterator[Levels]:
+    return (to_uint8(clip.take([index]))[0] for index in range(len(clip)))
+
+
+def _clipped(clip: Footage) -> float:
+    """Share of values at 0 or 1."""
+    frames = (clip.take([index]) for index in range(len(clip)))
+    ends = sum(int(((frame == 0) | (frame == 1)).sum()) for frame in frames)
+    return ends / (len(clip) * 3 * clip.size[0] * clip.size[1])
 
 
 @contextmanager
@@ -99,20 +111,19 @@ def _replacing(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def _compare(
-    levels: Levels, clip: Clip, part: Path, path: Path, lossless: bool
-) -> tuple[float, float]:
+def _compare(clip: Footage, part: Path, path: Path, lossless: bool) -> tuple[float, float]:
     """Read the file back; return mean and greatest difference in levels, if acceptable."""
-    back = read_video(part)
-    count, height, width = levels.shape[:3]
-    found = to_uint8(back.frames)[:, :height, :width]
-    if found.shape != levels.shape or back.frame_rate != clip.frame_rate:
-        raise FramesError(
-            f"{path} was not kept: wanted {count} frames of {width}x{height} px at "
-            f"{clip.frame_rate} a second, the file gives {len(back)} of "
-            f"{back.size[1]}x{back.size[0]} px at {back.frame_rate}."
-        )
-    gaps = [_gap(*pair) for pair in zip(found, levels, strict=True)]
+    (height, width), rate = clip.size, clip.frame_rate
+    with open_video(part, limits=_own_limits(clip)) as back:
+        shared = tuple(map(min, back.size, clip.size))  # odd sides of a preview are padded
+        if (len(back), shared, back.frame_rate) != (len(clip), clip.size, rate):
+            raise FramesError(
+                f"{path} was not kept: wanted {len(clip)} frames of {width}x{height} px at "
+                f"{rate} a second, the file gives {len(back)} of "
+                f"{back.size[1]}x{back.size[0]} px at {back.frame_rate}."
+            )
+        found = (levels[:height, :width] for levels in _levels(back))
+        gaps = [_gap(*pair) for pair in zip(found, _levels(clip), strict=True)]
     mean, luma = (float(np.mean([gap[k] for gap in gaps])) for k in (0, 2))
     most = max(gap[1] for gap in gaps)
     if most > 0 if lossless else luma > PREVIEW_BOUND:
@@ -121,6 +132,16 @@ def _compare(
             f"levels of luma on average, {most:g} levels at most."
         )
     return mean, most
+
+
+def _own_limits(clip: Footage) -> Limits:
+    """Limits for a file that was written here: what its frames need, and one frame more."""
+    return Limits(
+        side=max(Limits.side, *(side + 64 for side in clip.size)),  # codecs pad to blocks
+        frames=len(clip) + 1,
+        bytes=sys.maxsize,
+        seconds=600 + len(clip),
+    )
 
 
 def _gap(found: Levels, wanted: Levels) -> tuple[float, float, float]:

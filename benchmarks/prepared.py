@@ -1,0 +1,7 @@
+"""Import before torch: sets this process up as the command line sets up its own."""
+
+from __future__ import annotations
+
+from stst.cli.machine import prepare
+
+prepare()

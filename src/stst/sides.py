@@ -1,0 +1,96 @@
+"""Which streams are used, in which precision, and what is wanted of each."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+
+from stst.errors import FramesError, StreamError
+from stst.losses.objective import StreamCall, Wanted
+from stst.recipe import Recipe
+from stst.streams.precision import resolved
+from stst.streams.spatial import Trunk, check_layers
+from stst.streams.stream import load_stream
+from stst.streams.temporal import Msoe
+from stst.synthesis.transition import Side, octave_size
+
+
+def make_sides(
+    spatial: str | StreamCall,
+    temporal: str | StreamCall,
+    losses: Iterable[str],
+    recipe: Recipe,
+    device: str,
+) -> tuple[Side, ...]:
+    """Load the streams that these losses need and choose their layers.
+
+    Raises
+    ------
+    StreamError, WeightsError
+        A stream or layer that is not there, weights that cannot be used.
+    """
+    found = []
+    for prefix, stream in (("space", spatial), ("time", temporal)):
+        wanted = [loss for loss in losses if loss.startswith(prefix)]
+        if wanted:
+            found.append(_side(stream, wanted, recipe, device))
+    return tuple(found)
+
+
+def frames_needed(stream: StreamCall) -> int:
+    """Frames that a stream looks at together; 2 where it does not say."""
+    return int(getattr(stream, "frames_needed", 2))
+
+
+def check_size(size: tuple[int, int], sides: Sequence[Side], recipe: Recipe) -> None:
+    """Refuse frames (height, width) too small for a stream at the coarsest octave."""
+    coarsest = min(octave.scale for octave in recipe.octaves)
+    need = max(int(getattr(side.stream, "min_side", 1)) for side in sides)
+    if min(octave_size(size, coarsest)) < need:
+        height, width = size
+        raise FramesError(
+            f"{width}x{height} px is too small: at the recipe's coarsest octave "
+            f"({coarsest:.3g}) the streams need {need} px on the short side, that is "
+            f"{int(-(-need // coarsest))} px in full. Take a larger clip, or drop the octave."
+        )
+
+
+def _side(stream: str | StreamCall, losses: Sequence[str], recipe: Recipe, device: str) -> Side:
+    model: Any = load_stream(stream) if isinstance(stream, str) else stream
+    if isinstance(model, torch.nn.Module):
+        model = _placed(model, device)
+    wanted = tuple(_wanted(loss, model, recipe) for loss in losses)
+    dtype = resolved(recipe.precision, device)
+    if dtype == torch.float32 or not isinstance(model, Trunk | Msoe):
+        return Side(model, wanted)
+    with torch.inference_mode(False):  # as in load_stream
+        return Side(copy.deepcopy(model).to(dtype), wanted, exact=model)
+
+
+def _placed(module: torch.nn.Module, device: str) -> torch.nn.Module:
+    """The module if it is on the device, else a copy that is: a caller's own is left alone."""
+    there = torch.empty(0, device=device).device
+    if all(x.device == there for x in (*module.parameters(), *module.buffers())):
+        return module
+    with torch.inference_mode(False):  # as in load_stream
+        return copy.deepcopy(module).to(there)
+
+
+def _wanted(loss: str, model: Any, recipe: Recipe) -> Wanted:  # noqa: ANN401
+    kind = loss.split("_")[1]
+    layers = getattr(recipe.layers, loss)
+    if layers is None:
+        layers = getattr(model, f"{kind}_layers", None) or getattr(model, "layers", None)
+    if not layers:
+        raise StreamError(
+            f"which layers should {loss} match? The stream names none: give it an attribute "
+            f"`layers`, or set layers.{loss} in the recipe."
+        )
+    check_layers(layers, getattr(model, "layers", layers))
+    scaling = "power" if recipe.scaling == "relative" else "raw"
+    if loss == "time_texture" and recipe.scaling == "relative":
+        scaling = "variance"
+    return Wanted(loss, tuple(layers), scaling)

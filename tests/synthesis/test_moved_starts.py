@@ -1,0 +1,95 @@
+"""Starts of later frames, moved as the natural clip moves."""
+
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from stst.losses.objective import Wanted
+from stst.recipe import Recipe
+from stst.stimuli.texture import pink_noise
+from stst.synthesis.clip import FrameDone, walk
+from stst.synthesis.transition import Side
+from stst.synthesis.warp import flow_back
+from stst.video.frames import Clip
+
+
+def recipe(**start):
+    """No steps: what is made is what frames start from."""
+    start = {"noise": "uniform", "warp": True} | start
+    return Recipe.parse({"octaves": [{"steps": 0}], "pad": 1, "start": start})
+
+
+def panned(frames, speed=3, side=48, seed=0):
+    """A smooth texture that moves to the right by whole px a frame: (T, 3, side, side)."""
+    rng = np.random.default_rng(seed)
+    wide = np.stack([pink_noise((side, side + 32), rng, slope=1.5) for _ in range(3)])
+    wide = torch.from_numpy(0.5 + 0.15 * wide / wide.std()).float().clamp(0, 1)
+    begins = [16 - speed * i for i in range(frames)]
+    return torch.stack([wide[..., x : x + side] for x in begins])
+
+
+def moves_along(done, speed=3):
+    """Whether each finished frame is the one before it, moved to the right by `speed` px."""
+    gaps = [
+        (b.frame[..., speed:] - a.frame[..., :-speed])[..., 12:-12, 12:-12].abs().max()
+        for a, b in pairwise(done)
+    ]
+    return max(gaps) < 0.03
+
+
+@pytest.fixture
+def starts(toy_space, toy_time):
+    """``starts(recipe, space=..., time=...)``: the frames of a walk that takes no step."""
+    sides = (
+        Side(toy_space, (Wanted("space_texture", ("toy",)),)),
+        Side(toy_time, (Wanted("time_texture", ("toy",)),)),
+    )
+
+    def run(how, space, time):
+        clips = {"space_texture": space, "time_texture": time}
+        targets = {loss: Clip(frames, Fraction(25)) for loss, frames in clips.items()}
+        first = panned(1, seed=5)  # the noise, as smooth as a frame that is finished
+        with torch.no_grad():
+            events = list(walk({k: (v,) for k, v in targets.items()}, sides, how, lambda _: first))
+        return [event for event in events if isinstance(event, FrameDone)]
+
+    return run
+
+
+def test_a_frame_starts_from_the_one_before_moved_as_the_target_moves(starts):
+    clip = panned(4)
+    done = starts(recipe(), clip, clip)
+    assert [each.index for each in done] == [0, 1, 2, 3]
+    assert moves_along(done)
+    still = starts(recipe(warp=False), clip, clip)
+    assert not moves_along(still)
+    assert all(each.frame.equal(still[0].frame) for each in still)
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        lambda before, after: flow_back(after, before),
+        lambda before, after: flow_back(before, after).flip(1),
+        lambda before, after: flow_back(before, before),
+    ],
+)
+def test_the_test_of_moved_starts_catches_a_wrong_flow(starts, planted, monkeypatch):
+    monkeypatch.setattr("stst.synthesis.clip.flow_back", planted)
+    assert not moves_along(starts(recipe(), panned(4), panned(4)))
+
+
+def test_it_is_the_temporal_target_that_says_how_a_frame_moves(starts):
+    still = panned(1).expand(4, -1, -1, -1)
+    assert moves_along(starts(recipe(), still, panned(4)))
+    assert not moves_along(starts(recipe(), panned(4), still))
+
+
+def test_a_moved_frame_is_blended_with_noise_as_one_that_is_not(starts):
+    clip = panned(2)
+    moved, blended = (starts(recipe(**more), clip, clip) for more in ({}, {"blend": 0.75}))
+    oracle = 0.75 * moved[1].frame + 0.25 * panned(1, seed=5)
+    torch.testing.assert_close(blended[1].frame, oracle)

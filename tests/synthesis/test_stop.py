@@ -1,0 +1,139 @@
+"""Octaves that end early: when, after how many steps, with which frame."""
+
+import pytest
+import torch
+
+from stst.errors import Diverged
+from stst.losses.objective import Wanted
+from stst.recipe import Recipe
+from stst.synthesis.transition import Side, refine
+
+STOP = {"tolerance": 0.0, "improvement": 0.0, "every": 4}
+
+
+def frames(*shape, seed=1):
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def refined(window, target, sides, how, index=0):
+    """All steps, and the frame that they end in."""
+    steps, run = [], refine(window, target, sides, how, index)
+    with torch.no_grad():
+        while True:
+            try:
+                steps.append(next(run))
+            except StopIteration as end:
+                return steps, end.value
+
+
+def stopping(steps=19, optimiser=None, octaves=None, **stop):
+    """A recipe whose octave takes `steps` at most; by default nothing but 0 would stop it."""
+    return Recipe(
+        octaves=octaves or [{"steps": steps, "rate": 0.003}],
+        optimiser=optimiser or {},
+        stop=STOP | stop,
+    )
+
+
+@pytest.fixture
+def sides(toy_space, toy_time):
+    return (
+        Side(toy_space, (Wanted("space_texture", ("toy",)),)),
+        Side(toy_time, (Wanted("time_texture", ("toy",)),)),
+    )
+
+
+@pytest.fixture
+def target():
+    return dict.fromkeys(("space_texture", "time_texture"), frames(1, 2, 3, 24, 20, seed=2))
+
+
+def test_an_octave_that_starts_on_its_target_takes_no_step(sides, target):
+    window = target["time_texture"].clone()
+    for octaves in ([{"steps": 9}], [{"scale": 0.5, "steps": 9}, {"steps": 9}]):
+        steps, frame = refined(window, target, sides, stopping(octaves=octaves, tolerance=0.01))
+        assert steps == []
+        torch.testing.assert_close(frame, window[:, 1])
+
+
+@pytest.mark.parametrize("method", ["normalised", "adam", "lbfgs"])
+def test_an_octave_that_cannot_get_there_takes_all_its_steps(sides, target, method):
+    how = stopping(steps=11, optimiser={"method": method})
+    steps, _ = refined(frames(1, 2, 3, 24, 20), target, sides, how)
+    assert [step.step for step in steps] == list(range(11))
+
+
+@pytest.mark.parametrize("every", [1, 2, 5])
+def test_an_octave_ends_where_a_round_brings_too_little(sides, target, every):
+    window = frames(1, 2, 3, 24, 20)
+    steps, _ = refined(window, target, sides, stopping(every=every, improvement=0.9))
+    assert len(steps) == every
+
+
+@pytest.mark.parametrize("every", [1, 2, 5, 16])
+@pytest.mark.parametrize("improvement", [0.0, 0.02, 0.2])
+def test_steps_come_in_whole_rounds_or_to_the_bound(sides, target, every, improvement):
+    for steps in (0, 1, 7, 19):
+        how = stopping(steps=steps, every=every, improvement=improvement)
+        taken = len(refined(frames(1, 2, 3, 24, 20), target, sides, how)[0])
+        assert taken == steps or (taken < steps and taken % every == 0)
+
+
+@pytest.mark.parametrize("method", ["normalised", "adam", "lbfgs"])
+def test_the_frame_that_comes_out_is_the_one_that_was_judged(toy_space, target, method):
+    """Not the one a step further, which was found together with its losses."""
+    judged = []
+
+    def stream(clip, layers):
+        if clip.requires_grad:
+            judged.append(clip.detach()[:, -1])
+        return toy_space(clip, layers)
+
+    one = (Side(stream, (Wanted("space_texture", ("toy",), "power"),)),)
+    optimiser = {"method": method, "decay": "constant"}
+    window = frames(1, 2, 3, 24, 20)
+    start = refined(window, target, one, stopping(steps=1))[0][0].losses["space_texture"]
+    how = stopping(steps=99, optimiser=optimiser, tolerance=start.sqrt().item() / 2)
+    steps, frame = refined(window, target, one, how)
+    assert 0 < len(steps) < 99
+    assert any(frame.equal(each) for each in judged)
+    for more in (0, 1):
+        bound = stopping(steps=len(steps) + more, optimiser=optimiser)
+        assert refined(window, target, one, bound)[1].equal(frame) is (more == 0)
+
+
+@pytest.mark.parametrize("tolerance", [0.8, 0.6])
+def test_an_octave_ends_in_the_round_that_brings_it_to_its_tolerance(sides, target, tolerance):
+    window, bound = frames(1, 2, 3, 24, 20), 99
+    free, _ = refined(window, target, sides, stopping(steps=bound))
+    largest = [
+        max(step.losses[name].item() for name in ("space_texture", "time_texture")) ** 0.5
+        for step in free
+    ]
+    wanted = next(i for i in range(0, bound, 4) if largest[i] <= tolerance * largest[0])
+    how = stopping(steps=bound, tolerance=tolerance * largest[0])
+    assert len(refined(window, target, sides, how)[0]) == wanted > 0
+
+
+def test_only_the_last_octave_must_come_as_near_as_the_tolerance_says(sides, target):
+    window, pair = frames(1, 2, 3, 24, 20), [{"steps": 9}, {"steps": 9}]
+    losses = refined(window, target, sides, stopping(steps=1))[0][0].losses
+    root = max(losses[name].item() for name in ("space_texture", "time_texture")) ** 0.5
+    for tolerance, octaves in ((0.6 * root, {1}), (0.4 * root, {0, 1})):
+        steps, _ = refined(window, target, sides, stopping(octaves=pair, tolerance=tolerance))
+        assert {step.octave for step in steps} == octaves
+
+
+@pytest.mark.parametrize("value", [torch.nan, 1e30])
+@pytest.mark.parametrize("k", [0, 3, 4, 8])
+def test_a_loss_that_is_no_number_is_refused_between_rounds_too(toy_time, target, k, value):
+    """It must neither count as near, nor as a round that brought too little."""
+    calls = iter(range(99))
+
+    def stream(clip, layers):
+        spoiled = clip.requires_grad and next(calls) == k
+        return {name: a * (value if spoiled else 1) for name, a in toy_time(clip, layers).items()}
+
+    sides = (Side(stream, (Wanted("time_texture", ("toy",)),)),)
+    with pytest.raises(Diverged, match=rf"octave 0, step {k}\. Lower"):
+        refined(frames(1, 2, 3, 24, 20), target, sides, stopping())

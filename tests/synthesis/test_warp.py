@@ -1,0 +1,164 @@
+"""Flow of the natural clip, and frames moved along it: where to, how far, within what."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stst.stimuli.texture import pink_noise
+from stst.synthesis.warp import MIN_SIDE, flow_back, warped
+
+HEIGHT, WIDTH, EDGE = 80, 96, 16
+SHIFTS = [(0, 0), (1, 0), (0, -2), (3, 2), (-4, 1), (7, -6)]  # px to the right, down
+amounts = st.floats(-40, 40)
+
+
+def canvas(seed=0):
+    """A texture with the spectrum of photographs, wider than the frames cut from it."""
+    rng = np.random.default_rng(seed)
+    wide = np.stack([pink_noise((HEIGHT + 32, WIDTH + 32), rng) for _ in range(3)])
+    return torch.from_numpy(0.5 + 0.15 * wide / wide.std()).float().clamp(0, 1)
+
+
+def moved(shift, seed=0):
+    """The same texture, moved by whole px: (1, 3, H, W)."""
+    right, down = shift
+    x, y = 16 - right, 16 - down
+    return canvas(seed)[None, :, y : y + HEIGHT, x : x + WIDTH]
+
+
+def inner(frames):
+    return frames[..., EDGE:-EDGE, EDGE:-EDGE]
+
+
+def even(right, down, height=HEIGHT, width=WIDTH):
+    """The same displacement everywhere: (1, 2, H, W)."""
+    return (
+        torch.tensor([right, down], dtype=torch.float32)
+        .view(1, 2, 1, 1)
+        .expand(1, 2, height, width)
+    )
+
+
+def looks_back(flow, shift, seed=0):
+    """Whether it leads from what has moved by the shift to where it was, to 0.3 px."""
+    found = inner(flow(moved((0, 0), seed), moved(shift, seed)))
+    return bool(((found + inner(even(*shift))).abs() <= 0.3).all())
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("shift", SHIFTS)
+def test_the_flow_leads_back_to_where_a_texture_was(shift, seed):
+    assert looks_back(flow_back, shift, seed)
+
+
+PLANTED = {
+    "frames swapped": lambda before, after: flow_back(after, before),
+    "axes swapped": lambda before, after: flow_back(before, after).flip(1),
+    "no flow": lambda before, after: torch.zeros_like(before[:, :2]),
+    "half of it": lambda before, after: flow_back(before, after) / 2,
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_the_flows_test_catches_a_wrong_one(planted):
+    assert not looks_back(PLANTED[planted], (3, 2))
+
+
+def follows(shift, flow=flow_back, move=warped):
+    """Whether a frame moved along the flow is the later frame, away from the edges."""
+    before, after = moved((0, 0)), moved(shift)
+    gap = inner(move(before, flow(before, after)) - after).abs()
+    return gap.mean() < 0.005 and gap.max() < 0.1
+
+
+@pytest.mark.parametrize("shift", SHIFTS)
+def test_a_frame_moved_along_the_flow_is_the_later_one(shift):
+    assert follows(shift)
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_the_test_of_moving_catches_a_wrong_flow(planted):
+    assert not follows((3, 2), flow=PLANTED[planted])
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        lambda frames, flow: warped(frames, -flow),
+        lambda frames, flow: warped(frames, flow.flip(1)),
+        lambda frames, flow: frames,
+    ],
+)
+def test_the_test_of_moving_catches_a_wrong_move(planted):
+    assert not follows((3, 2), move=planted)
+
+
+def test_a_flow_of_0_is_the_identity():
+    frames = torch.rand(2, 3, 33, 20, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(warped(frames, even(0, 0, 33, 20)), frames, atol=1e-5, rtol=0)
+
+
+@given(right=st.integers(-20, 20), down=st.integers(-20, 20))
+def test_whole_px_are_moved_as_they_are_and_the_mirror_fills_the_rest(right, down):
+    frame = torch.rand(1, 3, 21, 24, generator=torch.Generator().manual_seed(0))
+    found = warped(frame, even(-right, -down, 21, 24))
+    margins = ((0, 0), (0, 0), (21, 21), (24, 24))
+    oracle = np.pad(frame.numpy(), margins, mode="symmetric")
+    oracle = oracle[..., 21 - down :, 24 - right :][..., :21, :24]
+    np.testing.assert_allclose(found, oracle, atol=1e-4)
+
+
+def test_fractions_of_px_are_interpolated():
+    x = torch.arange(40.0)
+    wave = (0.5 + 0.4 * torch.sin(x / 4)).expand(1, 3, 16, 40)
+    wanted = (0.5 + 0.4 * torch.sin((x - 0.3) / 4)).expand(1, 3, 16, 40)
+    found = warped(wave, even(-0.3, 0, 16, 40))
+    assert (found - wanted)[..., 3:-3].abs().max() < 0.01
+
+
+@given(right=amounts, down=amounts)
+def test_frames_stay_in_range(right, down):
+    steps = (torch.rand(1, 3, 17, 19, generator=torch.Generator().manual_seed(0)) > 0.5).float()
+    found = warped(steps, even(right, down, 17, 19))
+    assert 0 <= found.min() <= found.max() <= 1
+
+
+def test_each_pair_of_a_batch_has_its_own_flow():
+    before = torch.cat([moved((0, 0), seed) for seed in (0, 1)])
+    after = torch.cat([moved((3, 2), 0), moved((-4, 1), 1)])
+    both = flow_back(before, after)
+    for i in range(2):
+        assert both[i : i + 1].equal(flow_back(before[i : i + 1], after[i : i + 1]))
+
+
+def test_one_flow_moves_all_frames_of_a_batch_as_it_moves_each():
+    frames, flow = torch.cat([moved((0, 0), seed) for seed in (0, 1)]), even(2.4, -1)
+    together = warped(frames, flow)
+    for i in range(2):
+        assert together[i : i + 1].equal(warped(frames[i : i + 1], flow))
+
+
+@given(height=st.integers(1, 40), width=st.integers(1, 40))
+def test_frames_too_small_for_a_flow_are_not_moved(height, width):
+    dice = torch.Generator().manual_seed(1)
+    before, after = torch.rand(2, 1, 3, height, width, generator=dice)
+    flow = flow_back(before, after)
+    assert flow.shape == (1, 2, height, width)
+    assert torch.isfinite(flow).all()
+    if min(height, width) < MIN_SIDE:
+        assert not flow.any()
+        torch.testing.assert_close(warped(before, flow), before, atol=1e-5, rtol=0)
+
+
+def test_frames_without_contrast_are_not_moved():
+    grey = torch.full((1, 3, 32, 32), 0.5)
+    assert not flow_back(grey, grey).any()
+
+
+def test_the_frames_are_left_as_they_were(globals_unchanged):
+    before, after = moved((0, 0)).clone(), moved((3, 2)).clone()
+    kept = before.clone()
+    assert warped(before, flow_back(before, after)).dtype == torch.float32
+    assert before.equal(kept)
