@@ -56,7 +56,7 @@ def begin(parser: argparse.ArgumentParser, words: Sequence[str] | None) -> argpa
 
 def machine(device: str) -> str:
     """The processor, and what else a figure depends on."""
-    found = [processor(), f"{torch.get_num_threads()} threads", f"torch {torch.__version__}"]
+    found = [processor(), f"{torch.get_num_threads()} thread(s)", f"torch {torch.__version__}"]
     if torch.device(device).type == "cuda":
         found.insert(0, torch.cuda.get_device_name(device))
     found += [f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith(SWITCHES)]

@@ -127,6 +127,7 @@ def main(words: Sequence[str] | None = None) -> None:
             stated, peak = measure(given, Path(folder), size, frames, spatial)
             cells = (f"{stated / 1e6:.0f}", f"{peak / 1e6:.0f}", f"{stated / peak:.2f}")
             rows.append([common.shown(size), str(frames), spatial, *cells])
+            print(*rows[-1], file=sys.stderr, flush=True)  # progress: a run may take minutes
             found.append(peak)
     common.print_table(HEAD, rows)
     growth = found[len(given.frames) - 1] / found[0]

@@ -68,6 +68,20 @@ def test_an_estimate_times_steps_and_what_is_beside_them(counted, monkeypatch):
     assert expected.per_frame == 9
 
 
+def test_a_target_that_would_end_each_octave_at_once_can_be_estimated(counted):
+    """The probe takes its steps whatever stops the run, whose time it then bounds."""
+    begin, widths = counted
+    recipe = RECIPE.with_settings({"stop": {"tolerance": 1e9}})
+    expected = estimate(begin, recipe, 6)
+    assert widths == [12] * PROBE_STEPS + [24] * PROBE_STEPS
+    run = begin(recipe)
+    assert len(run) == 400 + 5 * 100 + 6 * 50 + 6  # the most there can be
+    assert len(list(run)) == 6
+    coarse, fine = expected.per_step
+    steps = (400 + 5 * 100) * coarse + 6 * 50 * fine
+    assert expected.seconds == pytest.approx(steps + 6 * expected.per_frame)
+
+
 def test_an_estimate_leaves_no_trace(counted, globals_unchanged):
     run = partial(counted[0], RECIPE.with_settings({"octaves.0.steps": 2, "octaves.1.steps": 2}))
     before = run().result().clip.frames

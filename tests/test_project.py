@@ -10,7 +10,7 @@ import yaml
 from packaging.requirements import Requirement
 
 import stst
-from stst.recipe import list_presets
+from stst.recipe import QUALITIES, list_presets
 from stst.streams.catalogue import CATALOGUE
 
 ROOT = Path(__file__).parents[1]
@@ -74,8 +74,12 @@ def test_the_tests_that_prove_fidelity_exist():
     assert lost == []
 
 
-def test_the_readme_names_every_preset_and_stream():
-    for name in (*list_presets(), *(n for n in CATALOGUE if not n.endswith("-torchvision"))):
+def test_the_readme_names_every_preset_quality_and_stream():
+    for name in (
+        *list_presets(),
+        *QUALITIES,
+        *(n for n in CATALOGUE if not n.endswith("-torchvision")),
+    ):
         assert f"`{name}`" in README
 
 

@@ -85,6 +85,12 @@ def test_the_doctor_finds_this_machine_fit(no_weights):
         assert told in said.out
 
 
+@pytest.mark.parametrize("name", ["float32", "bfloat16"])
+def test_the_doctor_says_what_precision_this_machine_is_given(no_weights, monkeypatch, name):
+    monkeypatch.setattr("stst.cli.doctor.resolved", lambda *_: getattr(torch, name))
+    assert f"threads, precision auto: {name}" in stst_command("doctor").out
+
+
 def test_the_doctor_says_what_is_missing_and_what_to_do(no_weights, monkeypatch):
     monkeypatch.setattr("av.codecs_available", {"libvpx-vp9"})
     said = stst_command("doctor")

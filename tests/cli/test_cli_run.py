@@ -5,7 +5,9 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
+import yaml
 from terminal import (
     FILES,
     FRAMES,
@@ -20,6 +22,8 @@ from terminal import (
 
 import stst
 from stst.errors import RunError
+from stst.recipe import QUALITIES, Stop
+from stst.streams.precision import resolved
 from stst.video.frames import to_uint8
 from stst.video.read import digest, read_video
 
@@ -68,8 +72,21 @@ def test_the_manifest_says_what_was_done(run, film):
     assert manifest["recipe"]["octaves"][0]["steps"] == [2]
     assert len(manifest["recipe"]["fingerprint"]) == 16
     assert manifest["environment"]["device"] == "cpu"
+    precision = str(resolved("auto", "cpu")).removeprefix("torch.")
+    assert manifest["environment"]["precision"] == precision
     assert manifest["environment"]["packages"]["torch"] == torch.__version__
     assert manifest["seconds"] > 0
+
+
+@pytest.mark.parametrize("quality", QUALITIES)
+def test_a_quality_is_written_where_a_run_can_be_repeated_from(quality, film, tmp_path):
+    words = ("--quality", quality, "--frames", 2, "--out", tmp_path / "out")
+    said = stst_command("synthesize", film, *QUICK, *words)
+    assert said.code == 0
+    assert "Expected: at most " in said.out
+    recipe = yaml.safe_load((tmp_path / "out" / "recipe.yaml").read_text())["recipe"]
+    assert Stop(**recipe["stop"]) == QUALITIES[quality]
+    assert manifest_of(tmp_path / "out")["recipe"]["stop"] == recipe["stop"]
 
 
 def test_the_manifest_knows_the_weights(run):

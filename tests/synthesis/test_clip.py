@@ -47,9 +47,9 @@ def events(toy_space, toy_time):
 
     def run(how, frames=None, **more):
         frames = natural() if frames is None else frames
-        targets = dict.fromkeys(("space_texture", "time_texture"), film(frames))
+        targets = dict.fromkeys(("space_texture", "time_texture"), (film(frames),))
         with torch.no_grad():
-            return list(walk({k: (v,) for k, v in targets.items()}, sides, how, more.pop("fresh", fresh), **more))
+            return list(walk(targets, sides, how, more.pop("fresh", fresh), **more))
 
     return run
 

@@ -185,8 +185,8 @@ def finished(arrays, sides, recipe, state=None):
     """The frames of a run, one by one."""
     given = [frames(arrays[f"noise_{name}"])[None] for name in ("previous", "current")]
     target = Clip(frames(arrays["target"]), Fraction(25))
-    targets = dict.fromkeys(("space_texture", "time_texture"), target)
-    events = walk({k: (v,) for k, v in targets.items()}, sides, recipe, lambda t: given[min(t, 1)], state=state)
+    targets = dict.fromkeys(("space_texture", "time_texture"), (target,))
+    events = walk(targets, sides, recipe, lambda t: given[min(t, 1)], state=state)
     with torch.no_grad():
         for event in events:
             if isinstance(event, FrameDone):

@@ -69,16 +69,19 @@ def stages(
     An octave counts as its share of the pixels once it is done, however many steps it took.
     """
     pixels = [octave.scale**2 for octave in recipe.octaves]
-    name, made = "", 0
+    made = 0
     for event in events:
         if isinstance(event, FrameDone):
             made += 1
-            yield name, made
-            continue
-        kept = event.transition + 1 - recipe.pad
-        frame = f"frame {kept + 1}/{frames}" if kept >= 0 else f"pad frame {kept + recipe.pad}"
-        name = f"{frame}, octave {event.octave + 1}/{len(pixels)}, step {event.step + 1}"
-        yield name, made + sum(pixels[: event.octave]) / sum(pixels)
+            yield _frame(event.index, frames, recipe), made
+        else:
+            frame = _frame(event.transition + 1 - recipe.pad, frames, recipe)
+            place = f"octave {event.octave + 1}/{len(pixels)}, step {event.step + 1}"
+            yield f"{frame}, {place}", made + sum(pixels[: event.octave]) / sum(pixels)
+
+
+def _frame(index: int, frames: int, recipe: Recipe) -> str:
+    return f"frame {index + 1}/{frames}" if index >= 0 else f"pad frame {index + recipe.pad}"
 
 
 def duration(seconds: float) -> str:

@@ -25,6 +25,7 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     found: dict[str, object] = {}
-    if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):  # an older torch cannot tell
+    # An older torch cannot tell.
+    if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):
         found = dict(torch.cpu.get_capabilities())
     return any(found.get(name) for name in ("avx512_bf16", "amx_bf16"))

@@ -1,0 +1,100 @@
+"""What is said before a run, and a bar that tells the truth when octaves end early."""
+
+import io
+from itertools import pairwise
+
+import pytest
+from rich.console import Console
+from terminal import waves
+
+from stst.api import synthesize
+from stst.cli import show
+from stst.estimate import Estimate
+from stst.recipe import Recipe
+from stst.run.job import Job
+
+FRAMES, PAD = 4, 2
+OCTAVES = [{"scale": 0.5, "steps": 4}, {"scale": 1, "steps": 6}]
+STOPS = {"all steps": None, "early": {"tolerance": 0.6, "every": 2}, "at once": {"tolerance": 9}}
+
+
+@pytest.fixture
+def begin(toy_space, toy_time):
+    """``begin(recipe)``: a synthesis on the toy streams."""
+
+    def run(recipe):
+        natural = waves(FRAMES, 32, 36)
+        return synthesize(natural, spatial=toy_space, temporal=toy_time, recipe=recipe)
+
+    return run
+
+
+def recipe(stop=None):
+    return Recipe(octaves=OCTAVES, pad=PAD, stop=stop)
+
+
+def is_honest(told):
+    """Forward alone, from nothing to all frames, at each of which it is a whole number."""
+    amounts = [0, *(done for _, done in told)]
+    whole = [done for done in amounts if done == int(done)]
+    return (
+        all(0 <= b - a <= 1 for a, b in pairwise(amounts))
+        and sorted(set(whole)) == list(range(FRAMES + PAD))
+        and amounts[-1] == FRAMES + PAD - 1
+    )
+
+
+@pytest.mark.parametrize("stop", STOPS.values(), ids=STOPS)
+def test_the_bar_moves_forward_to_its_end_however_many_steps_are_taken(begin, stop):
+    assert is_honest(list(show.stages(begin(recipe(stop)), FRAMES, recipe(stop))))
+
+
+@pytest.fixture
+def full(begin):
+    """Stages of a run that takes all its steps."""
+    return list(show.stages(begin(recipe()), FRAMES, recipe()))
+
+
+def test_a_stage_says_where_it_is(full):
+    names = [name for name, _ in full]
+    assert names[0] == "pad frame 1, octave 1/2, step 1"
+    assert names[4] == "pad frame 1, octave 2/2, step 1"
+    assert names[10:12] == ["pad frame 1", "frame 1/4, octave 1/2, step 1"]
+    assert names[-2:] == ["frame 4/4, octave 2/2, step 6", "frame 4/4"]
+
+
+def test_an_octave_that_is_done_counts_as_its_share_of_the_pixels(full):
+    assert [done for _, done in full[:10]] == [0] * 4 + [0.25 / 1.25] * 6
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        lambda told: told[:-1],
+        lambda told: [*told, ("", FRAMES + PAD)],
+        lambda told: [(name, done / 2) for name, done in told],
+        lambda told: [*told, *reversed(told), *told],
+    ],
+)
+def test_the_test_of_the_bar_catches_a_false_one(planted, full):
+    assert is_honest(full)
+    assert not is_honest(planted(full))
+
+
+@pytest.mark.parametrize("stop", STOPS.values(), ids=STOPS)
+def test_the_bar_is_full_in_the_end(begin, monkeypatch, stop):
+    terminal = io.StringIO()
+    monkeypatch.setattr(show, "console", Console(file=terminal, width=120))
+    show.follow(begin(recipe(stop)), FRAMES, recipe(stop))
+    assert terminal.getvalue().startswith("frame 4/4 ")
+    assert "100 %" in terminal.getvalue()
+
+
+@pytest.mark.parametrize(("stop", "wanted"), [(None, "7 min"), ({"tolerance": 1}, "at most 7 min")])
+def test_time_is_a_bound_where_octaves_may_end_early(stop, wanted, capsys):
+    job = Job(source={"path": "a.mp4"}, recipe=recipe(stop))
+    expected = Estimate((1.0, 1.0), 0.0, 5, 400, 3 * 10**8)
+    show.announce(waves(FRAMES), job, expected, ["a stand-in"])
+    said = capsys.readouterr().out
+    assert f"Expected: {wanted}, 300 MB of memory." in said
+    assert "Note: a stand-in" in said
