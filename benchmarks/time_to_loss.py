@@ -35,7 +35,6 @@ from stst.streams.stream import load_stream
 from stst.synthesis.clip import noise, padded_order, walk
 from stst.synthesis.optimisers import descend, rates_of
 from stst.synthesis.transition import Side, Step, octave_size, resized
-from stst.synthesis.warp import flow_back, warped
 from stst.video.frames import Clip
 from stst.video.read import read_video
 from stst.video.write import write_video
@@ -47,9 +46,11 @@ CORRECTED = {
     "colour.after": "never",
     "precision": "auto",
 }
-CONTRAST = 0.75  # of our starting noise; the authors' is 1
+# Contrast of our starting noise (the authors' is 1) and rate of the pad frames: they settle how
+# much of the noise stays, by which ss is traded for ts in all later frames.
+CONTRAST, PAD_RATE = 0.54, 0.02
 PAD_OCTAVES = ((0.5, 60), (0.7071, 40), (1.0, 40))
-ROUNDS = (40, *[8] * 40)  # full-size steps of a kept frame: rounds until both losses are reached
+ROUNDS = (46, *[8] * 8)  # full-size steps of a kept frame: rounds until both losses are reached
 Judgement = tuple[tuple[float, float], dict[str, float]]
 RATE, ADAM = 0.02, Optimiser(method="adam")
 
@@ -143,14 +144,14 @@ class Descent:
     def _window(self, frame: Tensor) -> Tensor:
         return torch.cat((self.past, frame[:, None]), 1)
 
-    def walked(self, frame: Tensor, steps: int) -> Tensor:
-        for moved, _ in descend(frame, self, rates_of(steps, RATE, "cosine"), ADAM):
+    def walked(self, frame: Tensor, steps: int, rate: float) -> Tensor:
+        for moved, _ in descend(frame, self, rates_of(steps, rate, "cosine"), ADAM):
             frame = moved
         return frame
 
 
 def ours(task: Task, goals: list[Frame], starts: list[dict[str, float]]) -> Iterator[Frame]:
-    """Adam from the previous frame moved by the target's flow, until the goal is reached."""
+    """Adam from the previous frame, until the goal is reached."""
     natural = task.clip.frames
     order = padded_order(len(natural), Recipe(octaves=({},), pad=task.pad))
     shape = (3, *task.clip.size)
@@ -161,9 +162,10 @@ def ours(task: Task, goals: list[Frame], starts: list[dict[str, float]]) -> Iter
     past = fresh(0)
     for k, (goal, values) in enumerate(zip(goals, starts, strict=True), 1):
         began, window = time.perf_counter(), natural[order[k - 1 : k + 1]][None]
-        start = fresh(1) if k == 1 else warped(past, flow_back(*window.unbind(1)))
+        start = fresh(1) if k == 1 else past
         if goal.index < 0:
-            frame, steps = _pad_frame(task, past[:, None], window, start)
+            kept = starts[task.pad - 1]  # the first kept frame's
+            frame, steps = _pad_frame(task, past[:, None], window, start, kept)
         else:
             frame, steps = _kept_frame(task, past[:, None], window, start, goal, values)
         seconds = time.perf_counter() - began
@@ -173,16 +175,18 @@ def ours(task: Task, goals: list[Frame], starts: list[dict[str, float]]) -> Iter
         past = frame
 
 
-def _pad_frame(task: Task, past: Tensor, window: Tensor, start: Tensor) -> tuple[Tensor, float]:
-    """Coarse to fine, each loss weighed by its value at the octave's start."""
+def _pad_frame(
+    task: Task, past: Tensor, window: Tensor, start: Tensor, values: dict[str, float]
+) -> tuple[Tensor, float]:
+    """Coarse to fine; below full size each loss is weighed by its value at the start."""
     frame, full = start, task.clip.size
     for scale, steps in PAD_OCTAVES:
         size = octave_size(full, scale)
         change = frame - resized(start[:, None], frame.shape[-2:], True)[:, 0]
         frame = sum(resized(x[:, None], size, True)[:, 0] for x in (start, change)).clamp(0, 1)
         descent = Descent(task, past, window, size)
-        descent.weigh(descent.losses(frame))
-        frame = descent.walked(frame, steps)
+        descent.weigh(values if size == full else descent.losses(frame))
+        frame = descent.walked(frame, steps, PAD_RATE)
     return frame, sum(scale**2 * steps for scale, steps in PAD_OCTAVES)
 
 
@@ -194,7 +198,7 @@ def _kept_frame(
     descent.weigh(values)
     frame, taken = start, 0
     for steps in ROUNDS:
-        frame, taken = descent.walked(frame, steps), taken + steps
+        frame, taken = descent.walked(frame, steps, RATE), taken + steps
         found = task.judged(torch.cat((past, frame[:, None]), 1), window)[0]
         if all(a <= b for a, b in zip(found, goal.losses, strict=True)):
             break

@@ -16,15 +16,21 @@ WARM_UP = 3  # evaluations before a capture, in which libraries choose their alg
 
 
 def slope_of(objective: Objective, history: Tensor) -> Evaluate:
-    """The function that maps a frame (B, 3, H, W) after `history` to its losses and slope."""
+    """The function that maps a frame (B, 3, H, W) after `history` to its losses and slope.
+
+    One part after the other, so that the activations of one stream alone are held.
+    """
 
     def evaluate(x: Tensor) -> tuple[Losses, Tensor]:
         x = x.detach().requires_grad_()
-        with torch.enable_grad():
-            losses = objective(torch.cat((history, x[:, None]), 1))
-            total = objective.total(losses)
-            (slope,) = torch.autograd.grad(total.sum(), x)
-        return {k: v.detach() for k, v in losses.items()} | {"total": total.detach()}, slope
+        losses, slope = dict[str, Tensor](), torch.zeros_like(x)
+        for part in objective.parts:
+            with torch.enable_grad():
+                found = part(torch.cat((history, x[:, None]), 1))
+                total = objective.total(found).sum()
+            slope += torch.autograd.grad(total, x)[0]
+            losses |= {name: value.detach() for name, value in found.items()}
+        return losses | {"total": objective.total(losses)}, slope
 
     return evaluate
 
