@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from stst.errors import RecipeError
-from stst.recipe import LOSSES, QUALITIES, Recipe, Weights, at, list_presets
+from stst.recipe import LOSSES, MOST_STEPS, QUALITIES, Recipe, Weights, at, list_presets
 
 PLAIN = Recipe.parse({"octaves": [{}]})
 amounts = st.floats(0, 1e9)
@@ -246,11 +246,13 @@ def test_a_higher_quality_stops_nearer_to_the_target():
 
 def test_a_quality_changes_when_to_stop_and_nothing_else():
     recipe = Recipe.preset("default")
-    assert recipe.stop == QUALITIES["default"]
+    assert recipe.stop is None
+    steps = {f"octaves.{i}.steps": octave.steps for i, octave in enumerate(recipe.octaves)}
     for name, stop in QUALITIES.items():
         changed = recipe.with_quality(name)
         assert changed.stop == stop
-        assert changed.with_settings({"stop": recipe.stop.model_dump()}) == recipe
+        assert {octave.steps for octave in changed.octaves} == {(MOST_STEPS,)}
+        assert changed.with_settings({"stop": None, **steps}) == recipe
 
 
 def test_an_unknown_quality_is_refused_with_a_guess():
@@ -258,8 +260,8 @@ def test_an_unknown_quality_is_refused_with_a_guess():
         Recipe.preset("default").with_quality("hihg")
 
 
-def test_a_recipe_that_takes_all_its_steps_has_no_quality():
-    with pytest.raises(RecipeError, match=r"whatever the quality: .*octaves\.N\.steps"):
+def test_a_recipe_of_raw_losses_has_no_quality():
+    with pytest.raises(RecipeError, match="scaling: relative"):
         Recipe.preset("greco2024").with_quality("high")
 
 

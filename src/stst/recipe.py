@@ -117,7 +117,8 @@ class Stop(Part):
     every: int = Field(16, ge=1)
 
 
-# Our choice: what each quality stops at.
+# Our choice: what each quality stops at, and the most steps of an octave that it allows.
+MOST_STEPS = 96
 QUALITIES = {
     "draft": Stop(tolerance=0.25, improvement=0.15),
     "default": Stop(tolerance=0.12, improvement=0.05),
@@ -243,7 +244,7 @@ class Recipe(Part):
         return Recipe.parse(data)
 
     def with_quality(self, name: str) -> Recipe:
-        """Stop at the residuals of ``draft``, ``default`` or ``high``.
+        """Stop at the residuals of ``draft``, ``default`` or ``high``, not after counted steps.
 
         Examples
         --------
@@ -255,12 +256,8 @@ class Recipe(Part):
                 f"there is no quality {name!r}.{guess(name, QUALITIES)} Qualities: "
                 f"{', '.join(QUALITIES)}."
             )
-        if self.stop is None:
-            raise RecipeError(
-                "this recipe takes all its steps, whatever the quality: leave the quality out, or "
-                "change octaves.N.steps."
-            )
-        return self.model_copy(update={"stop": QUALITIES[name]})
+        steps = {f"octaves.{i}.steps": MOST_STEPS for i in range(len(self.octaves))}
+        return self.with_settings({**steps, "stop": QUALITIES[name].model_dump()})
 
     def to_yaml(self) -> str:
         """Text that `parse` (after ``yaml.safe_load``) turns into this recipe again."""

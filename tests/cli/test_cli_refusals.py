@@ -68,7 +68,7 @@ def test_an_input_that_cannot_be_used_gets_one_line(kind, told, tmp_path):
         (("--preset", "greco2023"), "Did you mean 'greco2024'?"),
         (("--preset", "draft"), "Presets: default, greco2024"),
         (("--quality", "hihg"), "Did you mean 'high'?"),
-        (("--quality", "high", "--preset", "greco2024"), "leave the quality out"),
+        (("--quality", "high", "--preset", "greco2024"), "scaling: relative"),
         (("--quality", "high", "--set", "scaling=raw"), "scaling: relative"),
         (("--set", "padd=1"), "Did you mean 'pad'?"),
         (("--set", "octaves.0.stepz=1"), "Did you mean 'steps'?"),
