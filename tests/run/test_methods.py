@@ -73,6 +73,7 @@ def test_a_loss_without_weight_is_not_named():
 def test_when_octaves_ended_and_what_frames_started_from_is_told():
     recipe = Recipe.preset("default").with_settings({
         "octaves": [{"steps": 96}],
+        "start.warp": True,
         "stop": {"tolerance": 0.125, "improvement": 0.05, "every": 8},
     })  # fmt: skip
     text = methods(MANIFEST | {"recipe": recipe_record(recipe)})
