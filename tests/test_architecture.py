@@ -23,8 +23,9 @@ ALLOWED = {
     "report": {"evaluate", "video", "run.manifest"},
     "experiment": {"evaluate", "video", "run.manifest"},
     "sides": {"streams", "losses", "synthesis"},
-    "api": {"video", "streams", "losses", "synthesis", "run", "sides"},
-    "estimate": {"api", "synthesis"},
+    "outcome": {"video", "synthesis"},
+    "api": {"video", "losses", "synthesis", "sides", "outcome"},
+    "estimate": {"outcome", "synthesis"},
     "cli": {EVERYTHING},
     "__init__": {EVERYTHING},
 }

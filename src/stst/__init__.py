@@ -10,8 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stst.api import Result, Synthesis, synthesize
+    from stst.api import synthesize, synthesize_many
     from stst.errors import StstError
+    from stst.outcome import Result, Synthesis
     from stst.recipe import Recipe
     from stst.streams.stream import Stream, list_streams, load_stream
     from stst.video.frames import Clip
@@ -38,10 +39,10 @@ __all__ = [
 _HOME = {
     "Clip": "stst.video.frames",
     "Recipe": "stst.recipe",
-    "Result": "stst.api",
+    "Result": "stst.outcome",
     "Stream": "stst.streams.stream",
     "StstError": "stst.errors",
-    "Synthesis": "stst.api",
+    "Synthesis": "stst.outcome",
     "list_streams": "stst.streams.stream",
     "load_stream": "stst.streams.stream",
     "open_video": "stst.video.read",

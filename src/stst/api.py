@@ -2,127 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Self
+from collections.abc import Mapping, Sequence
 
 import torch
 
 from stst.errors import FramesError, RecipeError, only_known
 from stst.losses.objective import StreamCall
+from stst.outcome import Synthesis
 from stst.recipe import LOSSES, Recipe
 from stst.sides import check_size, frames_needed, make_sides
-from stst.synthesis.clip import FrameDone, count_steps, noise, padded_order, walk
-from stst.synthesis.curves import Curves, Recorder
-from stst.synthesis.transition import Step
-from stst.video.film import Film, blank_films
-from stst.video.frames import Clip, Footage, gathered
+from stst.synthesis.clip import count_steps, noise, padded_order, walk
+from stst.video.film import blank_films
+from stst.video.frames import Footage
 
 Targets = Mapping[str, Footage]
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """What a synthesis ends in.
-
-    Parameters
-    ----------
-    films : tuple of Film
-        One metamer for each seed, on disk as long as the result is kept.
-    residuals : dict of str to array
-        ``loss/layer`` -> (seeds, frames): relative error ||found - target|| / ||target||
-        of Gram matrices or activations, at full size, of each kept frame.
-    losses : dict of str to array
-        Loss -> (seeds, steps): unweighted, before each step, pad frames included.
-    boundaries : tuple of int
-        Steps at which a frame begins.
-    """
-
-    films: tuple[Footage, ...]
-    residuals: Curves
-    losses: Curves
-    boundaries: tuple[int, ...]
-
-    @cached_property
-    def clips(self) -> tuple[Clip, ...]:
-        """One metamer for each seed, read into memory when first asked for."""
-        return tuple(map(gathered, self.films))
-
-    @property
-    def clip(self) -> Clip:
-        """The metamer of the first seed."""
-        return self.clips[0]
-
-
-class Synthesis(Iterator[Step | FrameDone]):
-    """A synthesis under way: iterate for its events, or ask for the `result`.
-
-    ``len`` counts all events: each optimiser step and each finished frame; where the recipe
-    has a stop, octaves may end sooner, and it is the most there can be. Finished frames go
-    to disk (`stst.video.film.Film`), losses and residuals are kept as plain numbers, so
-    that memory does not grow with the clip.
-    """
-
-    def __init__(
-        self,
-        events: Iterator[Step | FrameDone],
-        length: int,
-        films: tuple[Film, ...],
-        *,
-        deterministic: bool = False,
-    ) -> None:
-        self._events, self._length, self._films = events, length, films
-        self._deterministic = deterministic
-        self._losses, self._residuals = Recorder(len(films)), Recorder(len(films))
-        self._boundaries: list[int] = []
-        self._steps: list[Step] = []  # of the frame under way
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Step | FrameDone:
-        # Only within this call: the caller's own gradient mode is left alone.
-        repeating = _repeating() if self._deterministic else nullcontext()
-        with torch.inference_mode(False), torch.no_grad(), repeating:
-            event = next(self._events)
-        if isinstance(event, Step):
-            self._steps.append(event)
-        else:
-            self._finish(event)
-        return event
-
-    def _finish(self, done: FrameDone) -> None:
-        if self._steps:
-            self._boundaries.append(len(self._losses))
-            self._losses.add([step.losses for step in self._steps])
-            self._steps.clear()
-        if done.index >= 0:
-            self._residuals.add([done.residuals])
-            for film, frame in zip(self._films, done.frame, strict=True):
-                film.append(frame)
-
-    def result(self) -> Result:
-        """Run to the end, if it is not there yet, and return the metamers."""
-        for _ in self:
-            pass
-        residuals, losses = self._residuals.curves(), self._losses.curves()
-        return Result(self._films, residuals, losses, tuple(self._boundaries))
-
-
-@contextmanager
-def _repeating() -> Iterator[None]:
-    """Deterministic algorithms, and the setting as it was afterwards."""
-    before = torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(True)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before)
 
 
 def synthesize(
@@ -173,6 +66,7 @@ def synthesize(
     Examples
     --------
     >>> from fractions import Fraction
+    >>> from stst import Clip
     >>> natural = Clip(torch.rand(3, 3, 40, 40), Fraction(25))
     >>> recipe = Recipe(octaves=[{"steps": 2}], pad=1)
     >>> run = synthesize(natural, spatial="compact", recipe=recipe)
@@ -227,6 +121,7 @@ def synthesize_many(
     Examples
     --------
     >>> from fractions import Fraction
+    >>> from stst import Clip
     >>> natural = [Clip(torch.rand(3, 3, 40, 40), Fraction(25)) for _ in range(2)]
     >>> recipe = Recipe(octaves=[{"steps": 1}], pad=1)
     >>> run = synthesize_many(natural, seed=[0, 1], spatial="compact", recipe=recipe)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from stst.api import Synthesis
+from stst.outcome import Synthesis
 from stst.recipe import Recipe
 from stst.synthesis.clip import count_steps
 from stst.synthesis.transition import Step

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,11 +34,17 @@ def test_the_demo_runs_offline_from_any_folder(tmp_path, monkeypatch):
 def test_ctrl_c_stops_a_run_with_130(film, tmp_path):
     command = [COMMAND, "synthesize", film, "--out", tmp_path / "out", "--spatial", "compact"]
     settings = ["--set", 'octaves=[{"steps": 100000}]', "--set", "pad=1"]
-    with subprocess.Popen([*command, *settings], stdout=-1, stderr=-1, text=True) as run:
-        while "Expected" not in run.stdout.readline():
-            assert run.poll() is None
-        run.send_signal(signal.SIGINT)
-        _, said = run.communicate(timeout=60)
+    # A shell without job control starts its background jobs deaf to Ctrl-C.
+    hearing = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*command, *settings], **pipes, text=True, preexec_fn=hearing) as run:
+        try:
+            while "Expected" not in run.stdout.readline():
+                assert run.poll() is None
+            run.send_signal(signal.SIGINT)
+            _, said = run.communicate(timeout=60)
+        finally:
+            run.kill()  # one that did not stop must not be waited for
     assert run.returncode == 130
     assert said.startswith("stst: stopped")
     assert len(said.splitlines()) == 1

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from stst.api import Result
+from stst.outcome import Result
 from stst.report.figures import loss_figure, save_png
 from stst.report.pair import side_by_side
 from stst.report.sheet import contact_sheet

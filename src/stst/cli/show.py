@@ -14,8 +14,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from stst.api import Synthesis
 from stst.estimate import Estimate
+from stst.outcome import Synthesis
 from stst.recipe import Recipe
 from stst.run.job import Job
 from stst.synthesis.clip import FrameDone

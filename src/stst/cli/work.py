@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 
-from stst.api import Result, Synthesis
 from stst.api import synthesize as begin
 from stst.cli.folder import write_folder
 from stst.cli.show import announce, follow, say
 from stst.errors import RunError
 from stst.estimate import estimate
+from stst.outcome import Result, Synthesis
 from stst.recipe import Recipe
 from stst.run.atomic import new_folder, refuse_folder
 from stst.run.job import Job

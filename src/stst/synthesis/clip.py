@@ -147,17 +147,24 @@ def walk(
 
     def begin(transition: int, previous: Tensor | None = None) -> Tensor:
         """The start of one frame, (B, 3, H, W)."""
-        random = fresh(transition)
         if start is not None:
-            return start.take([order[transition]]).to(device).expand_as(random)
-        if recipe.start.noise == "matched":
-            random = matched(random, appearance(natural(transition, transition)))
+            given = start.take([order[transition]]).to(device)
+            return given.expand_as(fresh(transition))
         if previous is None:
-            return random
+            return random(transition)
         if recipe.start.warp:
             window = natural(transition - 1, transition)
             previous = warped(previous, flow_back(*motion(window).unbind(1)))
-        return recipe.start.blend * previous + (1 - recipe.start.blend) * random
+        if recipe.start.blend == 1:
+            return previous
+        return torch.lerp(random(transition), previous, recipe.start.blend)
+
+    def random(transition: int) -> Tensor:
+        """Noise as the recipe wants it, (B, 3, H, W)."""
+        uniform = fresh(transition)
+        if recipe.start.noise == "uniform":
+            return uniform
+        return matched(uniform, appearance(natural(transition, transition)))
 
     if state is None:
         first = [begin(t)[:, None] for t in range(span - 1)]
