@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stst.streams import kernels as module
-from stst.streams.kernels import max_pool
+from stst.streams.kernels import ladder_pool, max_pool
 
 
 def goes_whole_to_one(pool, x):
@@ -29,6 +29,7 @@ def goes_whole_to_one(pool, x):
 def test_max_pool_divides_no_gradient_among_equals(height, width, values, seed):
     dice = torch.Generator().manual_seed(seed)
     x = torch.randint(values, (height, width), generator=dice).double()
+    assert goes_whole_to_one(ladder_pool, x)
     assert goes_whole_to_one(max_pool, x)
 
 
@@ -69,6 +70,7 @@ def loses_nothing(pool):
 
 
 def test_max_pool_loses_no_gradient_on_an_even_map():
+    assert loses_nothing(ladder_pool)
     assert loses_nothing(max_pool)
     assert loses_nothing(shared)
     assert not loses_nothing(to_each)
@@ -77,5 +79,5 @@ def test_max_pool_loses_no_gradient_on_an_even_map():
 def test_the_test_of_equals_catches_more_than_all(monkeypatch):
     won = module._won
     monkeypatch.setattr(module, "_won", lambda s, a, b: won(s, a, b) * (1 + torch.eq(a, b)))
-    assert not goes_whole_to_one(max_pool, torch.ones(6, 7))
-    assert not loses_nothing(max_pool)
+    assert not goes_whole_to_one(ladder_pool, torch.ones(6, 7))
+    assert not loses_nothing(ladder_pool)

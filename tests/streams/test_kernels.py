@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stst.streams import kernels as module
-from stst.streams.kernels import correlate, l1_normalise, max_pool, products
+from stst.streams.kernels import correlate, l1_normalise, ladder_pool, max_pool, products
 
 batches, sides, few = st.integers(1, 2), st.integers(1, 20), st.integers(1, 5)
 layouts = st.sampled_from(["dense", "turned", "repeated"])
@@ -72,7 +72,8 @@ def test_correlate_is_torchs_convolution(b, height, width, side, before, after, 
 
 @given(batches, sides, sides, few, layouts, layouts)
 def test_max_pool_is_torchs(b, height, width, channels, layout, slope):
-    assert agree(max_pool, plain_pool, [(b, height, width, channels)], layout, slope)
+    for pool in (max_pool, ladder_pool):
+        assert agree(pool, plain_pool, [(b, height, width, channels)], layout, slope)
 
 
 @given(batches, sides, sides, few, layouts, layouts)
@@ -96,7 +97,7 @@ PAIR = [(2, 8, 3), (2, 8, 3)]
     ("kernel", "shapes"),
     [
         (correlate, filters_on(2, 2, 3, 3, 2, 2)),
-        (max_pool, [(1, 4, 3, 2)]),
+        (ladder_pool, [(1, 4, 3, 2)]),
         (l1_normalise, [(2, 2, 3, 3)]),
         (products, PAIR),
         (square, PAIR[:1]),
@@ -171,7 +172,7 @@ def test_the_comparison_catches_a_wrong_kernel(monkeypatch, place, fault):
     monkeypatch.setattr(f"{module.__name__}.{place}", fault)
     right = [
         agree(correlate, F.conv2d, FILTERS),
-        agree(max_pool, plain_pool, MAPS),
+        agree(ladder_pool, plain_pool, MAPS),
         agree(l1_normalise, plain_l1, MAPS),
         agree(products, plain_products, PAIR),
         agree(square, plain_square, PAIR[:1]),

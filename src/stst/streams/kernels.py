@@ -16,6 +16,7 @@ from torch.autograd.function import Function, once_differentiable
 from torch.nn.grad import conv2d_weight
 
 BLOCK = (2, 4)  # pixels that the transpose of `correlate` packs into channels
+HALVES = (torch.bfloat16, torch.float16)
 POSITIONS = 256  # positions that `products` adds up in half precision, at most
 
 Context = Any  # holds what a Function saves, in attributes of any name
@@ -119,6 +120,14 @@ def _won(slope: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
 def max_pool(x: Tensor) -> Tensor:
     """Greatest value of each 5 x 5 window, stride 1, size kept: (B, H, W, C)."""
+    if x.is_cuda or x.dtype in HALVES:
+        # On CUDA torch's own adds slopes up in any order; in half precision it is slower.
+        return ladder_pool(x)
+    return F.max_pool2d(x.permute(0, 3, 1, 2), 5, 1, 2).permute(0, 2, 3, 1)
+
+
+def ladder_pool(x: Tensor) -> Tensor:
+    """`max_pool` by comparisons of whole maps, which repeats to the bit on every device."""
     x = F.pad(x, (0, 0, 2, 2, 2, 2), value=-torch.inf)
     rows = _LinePool.apply(x, 1)  # type: ignore[no-untyped-call]
     return cast("Tensor", _LinePool.apply(rows, 2))  # type: ignore[no-untyped-call]
@@ -184,7 +193,7 @@ def products(a: Tensor, b: Tensor) -> Tensor:
 
 def _added(a: Tensor, b: Tensor) -> Tensor:
     """Product a' b: half precision only within short runs of positions, whose sums are float32."""
-    if a.dtype not in (torch.bfloat16, torch.float16):
+    if a.dtype not in HALVES:
         return _times(a.mT, b)
     runs = a.shape[1] // POSITIONS
     whole = runs * POSITIONS
@@ -198,4 +207,5 @@ def _added(a: Tensor, b: Tensor) -> Tensor:
 
 def _times(a: Tensor, b: Tensor) -> Tensor:
     """Matrix product of each item; a plain one of one item uses all threads, unlike a batch."""
-    return (a[0] @ b[0])[None] if len(a) == 1 else a @ b
+    # Squeezed, not indexed: the slope of an index is a map of zeros, filled and written to.
+    return (a.squeeze(0) @ b.squeeze(0))[None] if len(a) == 1 else a @ b

@@ -82,7 +82,7 @@ def _mirrored(rows: Sequence[Tensor]) -> Tensor:
 
 
 def _times(a: Tensor, b: Tensor) -> Tensor:
-    return (a @ b[0])[None] if len(b) == 1 else a @ b
+    return (a @ b.squeeze(0))[None] if len(b) == 1 else a @ b
 
 
 @lru_cache(maxsize=256)
