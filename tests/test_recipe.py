@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from stst.errors import RecipeError
-from stst.recipe import LOSSES, MOST_STEPS, QUALITIES, Recipe, Weights, at, list_presets
+from stst.recipe import LOSSES, QUALITIES, Recipe, Weights, at, list_presets
 
 PLAIN = Recipe.parse({"octaves": [{}]})
 amounts = st.floats(0, 1e9)
@@ -58,6 +58,7 @@ plain_recipes = st.fixed_dictionaries(
             {"tolerance": st.floats(0, 9)},
             optional={
                 "improvement": st.floats(0, 1, exclude_max=True),
+                "rounds": st.integers(1, 9),
                 "every": st.integers(1, 99),
             },
         ),
@@ -97,7 +98,7 @@ CHANGED = {
     "start.noise": "uniform",
     "start.blend": 0.5,
     "start.warp": True,
-    "stop": {"tolerance": 0.2, "improvement": 0.1, "every": 8},
+    "stop": {"tolerance": 0.2, "improvement": 0.1, "rounds": 2, "every": 4},
     "colour.after": "frame",
     "colour.regrain": False,
     "colour.frames": 1,
@@ -200,6 +201,7 @@ def test_the_authors_preset_is_the_published_one():
         ({"octaves": [{}], "stop": {"tolerance": -1}}, r"stop\.tolerance: .*got -1"),
         ({"octaves": [{}], "stop": {"tolerance": 0, "improvement": 1}}, r"stop\.improvement: "),
         ({"octaves": [{}], "stop": {"tolerance": 0, "every": 0}}, r"stop\.every: .*got 0"),
+        ({"octaves": [{}], "stop": {"tolerance": 0, "rounds": 0}}, r"stop\.rounds: .*got 0"),
         ({"octaves": [{}], "stop": {"tolerance": 0}, "scaling": "raw"}, "scaling: relative"),
         ({"octaves": [{}], "precision": "float16"}, r"precision: .*'bfloat16'.*'float16'"),
         ("octaves", "got 'octaves'"),
@@ -241,18 +243,16 @@ def test_a_higher_quality_stops_nearer_to_the_target():
     assert list(QUALITIES) == ["draft", "default", "high"]
     for lower, higher in pairwise(QUALITIES.values()):
         assert higher.tolerance < lower.tolerance
-        assert higher.improvement < lower.improvement
+        assert higher.rounds >= lower.rounds
 
 
 def test_a_quality_changes_when_to_stop_and_nothing_else():
     recipe = Recipe.preset("default")
-    assert recipe.stop is None
-    steps = {f"octaves.{i}.steps": octave.steps for i, octave in enumerate(recipe.octaves)}
+    assert recipe.stop == QUALITIES["default"]
     for name, stop in QUALITIES.items():
         changed = recipe.with_quality(name)
         assert changed.stop == stop
-        assert {octave.steps for octave in changed.octaves} == {(MOST_STEPS,)}
-        assert changed.with_settings({"stop": None, **steps}) == recipe
+        assert changed.with_settings({"stop": recipe.stop.model_dump()}) == recipe
 
 
 def test_an_unknown_quality_is_refused_with_a_guess():

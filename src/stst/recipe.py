@@ -57,7 +57,7 @@ class Part(BaseModel):
 
 
 class Octave(Part):
-    """One resolution of the coarse-to-fine schedule; `steps` are the most it may take."""
+    """One resolution of the coarse-to-fine schedule; a stop may cut or repeat its steps."""
 
     scale: float = Field(1.0, gt=0, le=1)
     steps: Counts = (60,)
@@ -104,25 +104,26 @@ class Optimiser(Part):
 
 
 class Stop(Part):
-    """When an octave ends before its steps are used up.
+    """When an octave ends: by its residuals, rather than after its steps.
 
-    Steps come in rounds of `every`, each with a whole decay of the rate. Between rounds an
-    octave ends if the relative residual of every matched loss, the root of the loss, is at
-    most `tolerance` (twice that below full size: a finer octave follows), or if all
-    together fell by less than `improvement`, as a share, in the last round.
+    Every `every` steps, before the first one too, and after each round of its steps an
+    octave ends if the relative residual of each matched loss, the root of the loss, is at most `tolerance` (twice that below
+    full size: a finer octave follows). A round has a whole decay of the rate; up to
+    `rounds` follow each other, as long as each lowers the residuals of all losses together
+    by at least `improvement`, as a share.
     """
 
     tolerance: float = Field(ge=0)
-    improvement: float = Field(0.05, ge=0, lt=1)
-    every: int = Field(16, ge=1)
+    improvement: float = Field(0.02, ge=0, lt=1)
+    rounds: int = Field(1, ge=1)
+    every: int = Field(8, ge=1)
 
 
-# Our choice: what each quality stops at, and the most steps of an octave that it allows.
-MOST_STEPS = 96
+# Our choice; that of "default" is the preset's own.
 QUALITIES = {
-    "draft": Stop(tolerance=0.25, improvement=0.15),
-    "default": Stop(tolerance=0.12, improvement=0.05),
-    "high": Stop(tolerance=0.07, improvement=0.02),
+    "draft": Stop(tolerance=0.4),
+    "default": Stop(tolerance=0.12),
+    "high": Stop(tolerance=0.06, rounds=4),
 }
 
 
@@ -166,7 +167,7 @@ class Recipe(Part):
     weights, layers, optimiser, start, colour
         See their classes.
     stop : Stop or None
-        When an octave ends early. None takes all its steps (the authors').
+        When an octave ends. None takes all its steps, once (the authors').
     scaling : {"relative", "raw"}
         ``relative`` divides each layer's error by the mean square of its target (the
         temporal Gram's by the variance of its entries), so that layers weigh alike;
@@ -244,20 +245,19 @@ class Recipe(Part):
         return Recipe.parse(data)
 
     def with_quality(self, name: str) -> Recipe:
-        """Stop at the residuals of ``draft``, ``default`` or ``high``, not after counted steps.
+        """Stop at the residuals of ``draft``, ``default`` or ``high``.
 
         Examples
         --------
         >>> Recipe.preset("default").with_quality("high").stop.tolerance
-        0.07
+        0.06
         """
         if name not in QUALITIES:
             raise RecipeError(
                 f"there is no quality {name!r}.{guess(name, QUALITIES)} Qualities: "
                 f"{', '.join(QUALITIES)}."
             )
-        steps = {f"octaves.{i}.steps": MOST_STEPS for i in range(len(self.octaves))}
-        return self.with_settings({**steps, "stop": QUALITIES[name].model_dump()})
+        return self.with_settings({"stop": QUALITIES[name].model_dump()})
 
     def to_yaml(self) -> str:
         """Text that `parse` (after ``yaml.safe_load``) turns into this recipe again."""

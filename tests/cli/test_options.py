@@ -49,7 +49,8 @@ def test_a_preset_takes_the_place_of_the_files_recipe(file):
 def test_a_quality_is_when_to_stop():
     found = job(quality="high").recipe
     assert found == Recipe.preset("default").with_quality("high")
-    assert found.stop == QUALITIES["high"] != job().recipe.stop
+    assert found.stop == QUALITIES["high"]
+    assert job(quality="default").recipe == job().recipe
 
 
 def test_a_quality_takes_the_place_of_the_files_and_a_setting_that_of_both(file):

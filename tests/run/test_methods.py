@@ -74,13 +74,13 @@ def test_when_octaves_ended_and_what_frames_started_from_is_told():
     recipe = Recipe.preset("default").with_settings({
         "octaves": [{"steps": 96}],
         "start.warp": True,
-        "stop": {"tolerance": 0.125, "improvement": 0.05, "every": 8},
+        "stop": {"tolerance": 0.125, "improvement": 0.05, "rounds": 3},
     })  # fmt: skip
     text = methods(MANIFEST | {"recipe": recipe_record(recipe)})
     for fact in (
         "at most 96 steps at scale 1",
         "relative residual of every loss was at most 0.125 (twice that below full size)",
-        "or 8 steps lowered all together by less than 5 %",
+        "repeated up to 3 times in all, as long as they lowered all together by at least 5 %",
         "moved along the optical flow of the natural clip",
     ):
         assert fact in text

@@ -112,10 +112,3 @@ def test_rates_are_constant_or_half_a_cosine(steps, rate):
     assert rates_of(steps, rate, "constant") == [rate] * steps
     oracle = rate * np.cos(np.pi / 2 * np.arange(steps) / max(steps, 1)) ** 2
     np.testing.assert_allclose(rates_of(steps, rate, "cosine"), oracle, rtol=1e-9)
-
-
-@given(steps=st.integers(0, 50), rate=st.floats(1e-6, 1e3), every=st.integers(1, 20))
-def test_each_round_has_the_rates_of_a_whole_octave(steps, rate, every):
-    rounds = rates_of(every, rate, "cosine") * 50
-    assert rates_of(steps, rate, "cosine", every) == rounds[:steps]
-    assert rates_of(steps, rate, "constant", every) == [rate] * steps

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from stst.recipe import LOSSES, Stop
 from stst.synthesis.watch import Watch
 
-STOP = Stop(tolerance=0.1, improvement=0.1, every=4)
+STOP = Stop(tolerance=0.1, improvement=0.1, every=3)
+LENGTH = 8  # steps of a round, whose end is no look
 far, near = 0.2**2, 0.09**2  # losses are squares of relative residuals
 
 
@@ -40,36 +41,36 @@ CASES = {
         [(0, losses(near, total_variation=[9.0], total=[9.0]))],
         [True],
     ),
-    "it ends between rounds alone": (
+    "it is looked at every few steps": (
         True,
-        [(step, losses(near)) for step in range(1, 5)],
-        [False, False, False, True],
+        [(step, losses(near)) for step in range(1, 4)],
+        [False, False, True],
     ),
     "it ends where a round brought too little": (
         True,
-        [(0, losses(far)), (4, losses(0.95**2 * far))],
+        [(0, losses(far)), (8, losses(0.95**2 * far))],
         [False, True],
     ),
     "it goes on where a round brought enough": (
         True,
-        [(0, losses(far)), (4, losses(0.8**2 * far))],
+        [(0, losses(far)), (8, losses(0.8**2 * far))],
         [False, False],
     ),
     "it is the last round that counts": (
         True,
-        [(0, losses(9.0)), (4, losses(4.0)), (8, losses(0.95**2 * 4.0))],
+        [(0, losses(9.0)), (8, losses(4.0)), (16, losses(0.95**2 * 4.0))],
         [False, False, True],
     ),
     "steps within a round are not compared": (
         True,
-        [(0, losses(far)), (3, losses(0.81**2 * far)), (4, losses(0.8**2 * far))],
+        [(0, losses(far)), (3, losses(0.81**2 * far)), (8, losses(0.8**2 * far))],
         [False, False, False],
     ),
     "one loss may rise if all together fall": (
         True,
         [
             (0, losses(0.04, time_texture=[1.0])),
-            (4, losses(0.05, time_texture=[0.25])),
+            (8, losses(0.05, time_texture=[0.25])),
         ],
         [False, False],
     ),
@@ -77,12 +78,12 @@ CASES = {
     "a batch ends when all items are near": (True, [(0, losses(near, 0.0))], [True]),
     "one item may be near and another at rest": (
         True,
-        [(0, losses(far, far)), (4, losses(near, far))],
+        [(0, losses(far, far)), (8, losses(near, far))],
         [False, True],
     ),
     "what is not finite goes on to be refused": (
         True,
-        [(0, losses(far)), (4, losses(torch.inf)), (8, losses(torch.nan))],
+        [(0, losses(far)), (8, losses(torch.inf)), (16, losses(torch.nan))],
         [False, False, False],
     ),
 }
@@ -90,7 +91,7 @@ CASES = {
 
 def right(case, kind=Watch):
     finest, seen, wanted = CASES[case]
-    watch = kind(STOP, finest=finest)
+    watch = kind(STOP, LENGTH, finest=finest)
     return [watch.ends(step, found) for step, found in seen] == wanted
 
 
@@ -102,23 +103,29 @@ def test_an_octave_ends_when_it_should(case):
 class Planted(Watch):
     """The criterion written out, with places to be wrong in."""
 
-    only_between_rounds = True
     coarse, fine = 2.0, 1.0
 
-    def __init__(self, stop, *, finest):
-        self.stop, self.last = stop, None
+    def __init__(self, stop, length, *, finest):
+        self.stop, self.length, self.last = stop, length, None
         self.tolerance = stop.tolerance * (self.fine if finest else self.coarse)
 
     def ends(self, step, losses):
-        if self.only_between_rounds and step % self.stop.every:
+        if not (self.looks(step) or self.turns(step)):
             return False
         residuals = torch.stack([losses[name] for name in self.names(losses)]).sqrt()
         done = self.near(residuals)
         overall = residuals.norm(dim=0)
-        if self.last is not None:
-            done = done | (overall > (1 - self.stop.improvement) * self.last)
-        self.last = self.kept(overall)
+        if self.turns(step):
+            if self.last is not None:
+                done = done | (overall > (1 - self.stop.improvement) * self.last)
+            self.last = self.kept(overall)
         return bool(self.all(done & overall.isfinite()))
+
+    def looks(self, step):
+        return step % self.stop.every == 0
+
+    def turns(self, step):
+        return step % self.length == 0
 
     def names(self, losses):
         return [name for name in LOSSES if name in losses]
@@ -174,7 +181,23 @@ class NeverCompared(Planted):
 
 
 class AnyStep(Planted):
-    only_between_rounds = False
+    def looks(self, step):
+        return True
+
+
+class NeverWithinARound(Planted):
+    def looks(self, step):
+        return False
+
+
+class ComparesEachLook(Planted):
+    def turns(self, step):
+        return self.looks(step)
+
+
+class NotAtTheEndOfARound(Planted):
+    def turns(self, step):
+        return step % self.length == 0 and self.looks(step)
 
 
 class CoarseIsFine(Planted):
@@ -207,8 +230,8 @@ values = st.floats(0, 1, width=32)
 
 @given(st.lists(st.lists(values, min_size=3, max_size=3), min_size=1, max_size=5))
 def test_a_batch_ends_when_each_of_its_items_would(rounds):
-    whole, alone = Watch(STOP, finest=True), [Watch(STOP, finest=True) for _ in range(3)]
+    whole, *alone = (Watch(STOP, LENGTH, finest=True) for _ in range(4))
     for number, row in enumerate(rounds):
-        step = number * STOP.every
+        step = number * LENGTH
         apart = [watch.ends(step, losses(value)) for watch, value in zip(alone, row, strict=True)]
         assert whole.ends(step, losses(*row)) is all(apart)

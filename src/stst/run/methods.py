@@ -79,8 +79,16 @@ def _stop(stop: dict[str, Any] | None) -> str:
         return ""
     return (
         f"an octave ended once the relative residual of every loss was at most "
-        f"{stop['tolerance']:g} (twice that below full size) or {stop['every']} steps lowered "
-        f"all together by less than {100 * stop['improvement']:g} %; "
+        f"{stop['tolerance']:g} (twice that below full size){_rounds(stop)}; "
+    )
+
+
+def _rounds(stop: dict[str, Any]) -> str:
+    if stop["rounds"] == 1:
+        return ""
+    return (
+        f", or else its steps were repeated up to {stop['rounds']} times in all, as long as they "
+        f"lowered all together by at least {100 * stop['improvement']:g} %"
     )
 
 

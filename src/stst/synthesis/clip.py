@@ -92,7 +92,8 @@ def padded_order(frames: int, recipe: Recipe, span: int = 2) -> list[int]:
 
 def count_steps(recipe: Recipe, transitions: Sequence[int]) -> int:
     """Optimiser steps of these transitions, all octaves; with a stop, the most there can be."""
-    return sum(at(octave.steps, t) for octave in recipe.octaves for t in transitions)
+    rounds = 1 if recipe.stop is None else recipe.stop.rounds
+    return rounds * sum(at(octave.steps, t) for octave in recipe.octaves for t in transitions)
 
 
 def walk(

@@ -27,8 +27,8 @@ def descend(x: Tensor, evaluate: Evaluate, rates: Sequence[float], how: Optimise
     return {"normalised": normalised, "lbfgs": lbfgs}[how.method](x, evaluate, rates)
 
 
-def rates_of(steps: int, rate: float, decay: str, every: int | None = None) -> list[float]:
-    """Rate of each step: constant, or half a cosine down towards 0, in rounds of `every`.
+def rates_of(steps: int, rate: float, decay: str) -> list[float]:
+    """Rate of each step: constant, or half a cosine down towards 0.
 
     Examples
     --------
@@ -37,8 +37,7 @@ def rates_of(steps: int, rate: float, decay: str, every: int | None = None) -> l
     """
     if decay == "constant":
         return [rate] * steps
-    every = every or steps
-    return [rate * (1 + math.cos(math.pi * (i % every) / every)) / 2 for i in range(steps)]
+    return [rate * (1 + math.cos(math.pi * i / steps)) / 2 for i in range(steps)]
 
 
 def normalised(x: Tensor, evaluate: Evaluate, rates: Sequence[float]) -> Steps:

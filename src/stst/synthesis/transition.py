@@ -114,9 +114,11 @@ def _climb(
 ) -> Generator[Step, None, Tensor]:
     """All steps of one octave: (B, 3, h, w) -> refined frame (B, 3, h, w)."""
     octave, finest = recipe.octaves[place[1]], place[1] + 1 == len(recipe.octaves)
-    watch = None if recipe.stop is None else Watch(recipe.stop, finest=finest)
-    every = None if recipe.stop is None else recipe.stop.every
-    rates = rates_of(at(octave.steps, place[0]), octave.rate, recipe.optimiser.decay, every)
+    rates = rates_of(at(octave.steps, place[0]), octave.rate, recipe.optimiser.decay)
+    watch = None
+    if recipe.stop is not None:
+        watch = Watch(recipe.stop, len(rates), finest=finest)
+        rates *= recipe.stop.rounds
     frame, steps = start, list[Step]()
     for moved, losses in descend(start, evaluate, rates, recipe.optimiser):
         if watch is not None and watch.ends(len(steps), losses):
