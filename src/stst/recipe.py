@@ -107,10 +107,10 @@ class Stop(Part):
     """When an octave ends: by its residuals, rather than after its steps.
 
     Every `every` steps, before the first one too, and after each round of its steps an
-    octave ends if the relative residual of each matched loss, the root of the loss, is at most `tolerance` (twice that below
-    full size: a finer octave follows). A round has a whole decay of the rate; up to
-    `rounds` follow each other, as long as each lowers the residuals of all losses together
-    by at least `improvement`, as a share.
+    octave ends if the relative residual of each matched loss, the root of the loss, is at
+    most `tolerance` (twice that below full size: a finer octave follows). A round has a
+    whole decay of the rate; up to `rounds` follow each other, as long as each lowers the
+    residuals of all losses together by at least `improvement`, as a share.
     """
 
     tolerance: float = Field(ge=0)

@@ -1,0 +1,195 @@
+"""Two ways to the authors' final losses over the same frames: theirs, and ours.
+
+Ours goes down the objective of their last octave, the raw losses under the weights that they
+have there; its starts and its steps are its own.
+"""
+
+from __future__ import annotations
+
+import prepared  # noqa: F401
+
+# isort: split
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from stst.losses.objective import Match, Objective, Variation, Wanted
+from stst.recipe import Optimiser, Recipe
+from stst.streams.precision import resolved
+from stst.streams.stream import load_stream
+from stst.synthesis.clip import matched, noise, padded_order, walk
+from stst.synthesis.optimisers import descend, rates_of
+from stst.synthesis.transition import Side, Step, carried, octave_size, resized
+from stst.video.frames import Clip
+
+Losses = tuple[float, float]  # raw: space, time
+Judgement = tuple[Losses, dict[str, float]]
+ADAM, FRESH, RATE = Optimiser(method="adam"), 0.02, 0.014  # rates: from noise or below full size
+PAD = 3  # frames of ours before the kept ones; motion takes them to come up
+COARSE = 0.5  # the one octave below full size
+PAD_STEPS, KEPT_STEPS = (40, 24), (16, 16)  # below full size, and in the first round at full size
+MORE = 8  # steps of a further round at full size
+MOST = 80  # steps at full size
+SOURCE = Recipe(octaves=({},))  # an octave's change is added to its start
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame made: its raw losses, relative residuals, seconds and steps."""
+
+    index: int
+    losses: Losses
+    residuals: dict[str, float]
+    seconds: float
+    steps: float  # of full size, by area
+
+
+class Task:
+    """The natural clip and both streams, in which all ways are judged alike."""
+
+    def __init__(self, clip: Clip, spatial: str, weights: Path | None, pad: int) -> None:
+        self.clip, self.pad = clip, pad
+        self.exact = (load_stream(spatial, weights=weights), load_stream("msoe"))
+        dtype = resolved("auto", "cpu")
+        fast = (load_stream(spatial, weights=weights), load_stream("msoe"))
+        wanted = (
+            Wanted("space_texture", self.exact[0].texture_layers),
+            Wanted("time_texture", ("energy",)),
+        )
+        self.sides = tuple(
+            Side(stream.to(dtype), (want,), exact=exact)
+            for stream, want, exact in zip(fast, wanted, self.exact, strict=True)
+        )
+
+    def judged(self, window: Tensor, natural: Tensor) -> Judgement:
+        """Raw losses and relative residuals of a finished frame, in float32."""
+        losses, residuals = [], dict[str, float]()
+        for side in self.sides:
+            match = Match(side.judge.stream, {side.wanted[0]: natural})
+            losses.append(match(window)[side.wanted[0].loss].item())
+            residuals |= {k.split("/")[1]: v.item() for k, v in match.residuals(window).items()}
+        return (losses[0], losses[1]), residuals
+
+
+def theirs(task: Task, recipe: Recipe) -> tuple[list[Frame], list[dict[str, float]]]:
+    """Walk by a recipe: each frame, and the raw losses where its last octave began."""
+    natural, order = task.clip.frames, padded_order(len(task.clip), recipe)
+    targets = dict.fromkeys(("space_texture", "time_texture"), (task.clip,))
+    shape = (3, *task.clip.size)
+    made, starts, steps = [], dict[int, dict[str, float]](), 0.0
+    previous = None
+    began = time.perf_counter()
+    for event in walk(targets, task.sides, recipe, lambda t: noise(0, t, shape)[None]):
+        if isinstance(event, Step):
+            steps += recipe.octaves[event.octave].scale ** 2
+            if event.octave + 1 == len(recipe.octaves) and event.step == 0:
+                starts[event.transition] = {k: v.item() for k, v in event.losses.items()}
+            continue
+        seconds = time.perf_counter() - began
+        k = event.index + recipe.pad
+        history = natural.new_zeros(1, *shape) if previous is None else previous
+        window = torch.stack((history, event.frame), 1)
+        found = task.judged(window, natural[order[k - 1 : k + 1]][None])
+        made.append(Frame(event.index, *found, seconds, steps))
+        say(f"{recipe.optimiser.method}: frame {event.index}, {seconds:.0f} s, losses {found[0]}")
+        previous, steps, began = event.frame, 0.0, time.perf_counter()
+    return made, [starts.get(t, {}) for t in range(len(made))]
+
+
+class Descent:
+    """The authors' last objective of one frame at one size."""
+
+    def __init__(self, task: Task, past: Tensor, natural: Tensor, size: tuple[int, int]) -> None:
+        self.past, target = resized(past, size, True), resized(natural, size, True)
+        parts = [Match(side.stream, {side.wanted[0]: target}) for side in task.sides]
+        self.objective = Objective([*parts, Variation()], {})
+
+    def weigh(self, values: dict[str, float]) -> None:
+        """Weights of the authors: 1, 1 and 0.1, each over the loss's value at their start."""
+        shares = {"space_texture": 1.0, "time_texture": 1.0, "total_variation": 0.1}
+        self.objective.weights = {name: shares[name] / values[name] for name in shares}
+
+    def losses(self, frame: Tensor) -> dict[str, float]:
+        return {k: v.item() for k, v in self.objective(self._window(frame)).items()}
+
+    def __call__(self, frame: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        frame = frame.detach().requires_grad_()
+        with torch.enable_grad():
+            losses = self.objective(self._window(frame))
+            (slope,) = torch.autograd.grad(self.objective.total(losses).sum(), frame)
+        return losses, slope
+
+    def _window(self, frame: Tensor) -> Tensor:
+        return torch.cat((self.past, frame[:, None]), 1)
+
+    def walked(self, frame: Tensor, steps: int, rate: float) -> Tensor:
+        for moved, _ in descend(frame, self, rates_of(steps, rate, "cosine"), ADAM):
+            frame = moved
+        return frame
+
+
+def ours(task: Task, goals: list[Frame], starts: list[dict[str, float]]) -> Iterator[Frame]:
+    """Adam from noise of the target's colours, later from the frame before, until it is there."""
+    natural, shape = task.clip.frames, (3, *task.clip.size)
+    pad, padded = min(PAD, len(natural) - 1), len(goals) - len(natural)
+    order = padded_order(len(natural), SOURCE.with_settings({"pad": pad}))
+
+    def fresh(index: int) -> Tensor:
+        return matched(noise(0, index, shape)[None], natural[order[index]][None])
+
+    past = fresh(0)
+    for k in range(1, len(order)):
+        began, window = time.perf_counter(), natural[order[k - 1 : k + 1]][None]
+        start = fresh(1) if k == 1 else past
+        number = padded + max(k - pad, 0)  # a pad frame has the weights of the first kept one
+        goal = goals[number].losses if k >= pad else None
+        frame, steps = _made(task, past, window, start, starts[number], goal)
+        seconds = time.perf_counter() - began
+        found = task.judged(torch.stack((past, frame), 1), window)
+        say(f"ours: frame {k - pad}, {seconds:.1f} s, losses {found[0]}, wanted {goal}")
+        yield Frame(k - pad, *found, seconds, steps)
+        past = frame
+
+
+def _made(
+    task: Task,
+    past: Tensor,
+    window: Tensor,
+    start: Tensor,
+    values: dict[str, float],
+    goal: Losses | None,
+) -> tuple[Tensor, float]:
+    """A frame from an octave below full size, then rounds of steps until its goal is reached."""
+    coarse, fine = PAD_STEPS if goal is None else KEPT_STEPS
+    frame = _coarse(task, past, window, start, coarse)
+    descent = Descent(task, past[:, None], window, task.clip.size)
+    descent.weigh(values)
+    frame, taken = descent.walked(frame, fine, FRESH if goal is None else RATE), fine
+    while goal is not None and taken < MOST and not _there(task, past, frame, window, goal):
+        frame, taken = descent.walked(frame, MORE, RATE), taken + MORE
+    return frame, taken + COARSE**2 * coarse
+
+
+def _there(task: Task, past: Tensor, frame: Tensor, window: Tensor, goal: Losses) -> bool:
+    found = task.judged(torch.stack((past, frame), 1), window)[0]
+    return all(a <= b for a, b in zip(found, goal, strict=True))
+
+
+def _coarse(task: Task, past: Tensor, window: Tensor, start: Tensor, steps: int) -> Tensor:
+    """The start changed by an octave, in which each loss is weighed by its value there."""
+    full, size = task.clip.size, octave_size(task.clip.size, COARSE)
+    small = resized(start[:, None], size, True)[:, 0]
+    descent = Descent(task, past[:, None], window, size)
+    descent.weigh(descent.losses(small))
+    found = descent.walked(small, steps, FRESH)
+    return carried(found[:, None], start[:, None], full, SOURCE)[:, 0]
+
+
+def say(text: str) -> None:
+    """Progress, to standard error."""
+    print(text, file=sys.stderr, flush=True)
