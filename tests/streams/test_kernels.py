@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stst.streams import kernels as module
-from stst.streams.kernels import correlate, l1_normalise, ladder_pool, max_pool, products
+from stst.streams.kernels import (
+    correlate,
+    l1_inputs,
+    l1_normalise,
+    ladder_pool,
+    max_pool,
+    products,
+)
 
 batches, sides, few = st.integers(1, 2), st.integers(1, 20), st.integers(1, 5)
 layouts = st.sampled_from(["dense", "turned", "repeated"])
@@ -46,6 +53,11 @@ def plain_l1(x, eps=1e-12):
     return x / (x.abs().sum(-1, keepdim=True) + eps)
 
 
+def plain_inputs(x, weight, bias, eps=1e-12):
+    mixed = F.linear(x, weight, bias)
+    return F.pad(x, (0, 1), value=1) / (mixed.abs().sum(-1, keepdim=True) + eps)
+
+
 def plain_products(a, b):
     return a.mT @ b
 
@@ -81,6 +93,18 @@ def test_l1_normalise_is_a_division(b, height, width, channels, layout, slope):
     assert agree(l1_normalise, plain_l1, [(b, height, width, channels)], layout, slope)
 
 
+@given(batches, sides, sides, few, few, layouts, layouts)
+def test_l1_inputs_are_a_division(b, height, width, before, after, layout, slope):
+    shapes = [(b, height, width, before), (after, before), (after,)]
+    assert agree(l1_inputs, plain_inputs, shapes, layout, slope)
+
+
+def test_l1_inputs_mix_to_what_is_normalised():
+    x, weight, bias = (noise(*shape, seed=i) for i, shape in enumerate(LINEAR))
+    found = F.linear(l1_inputs(x, weight, bias), torch.cat((weight, bias[:, None]), 1))
+    torch.testing.assert_close(found, l1_normalise(F.linear(x, weight, bias)))
+
+
 @given(batches, sides, few, few, layouts, layouts)
 def test_products_are_a_matrix_product(b, positions, first, second, layout, slope):
     shapes = [(b, positions, first), (b, positions, second)]
@@ -91,6 +115,7 @@ def test_products_are_a_matrix_product(b, positions, first, second, layout, slop
 MAPS = [(2, 9, 7, 3)]
 FILTERS = filters_on(2, 5, 6, 4, 2, 3)
 PAIR = [(2, 8, 3), (2, 8, 3)]
+LINEAR = [(2, 5, 4, 3), (6, 3), (6,)]
 
 
 @pytest.mark.parametrize(
@@ -99,6 +124,7 @@ PAIR = [(2, 8, 3), (2, 8, 3)]
         (correlate, filters_on(2, 2, 3, 3, 2, 2)),
         (ladder_pool, [(1, 4, 3, 2)]),
         (l1_normalise, [(2, 2, 3, 3)]),
+        (l1_inputs, [(2, 2, 3, 3), (4, 3), (4,)]),
         (products, PAIR),
         (square, PAIR[:1]),
     ],
@@ -149,6 +175,7 @@ def misplaced(weight):
     return packed(weight).unflatten(0, (-1, places)).flip(1).flatten(0, 1)
 
 
+FIXED = [torch.zeros(shape, dtype=torch.float64) for shape in LINEAR[1:]]
 packed, spread, won = module._packed, module._spread, module._won
 PLANTED = {
     "filters not turned": ("_packed", lambda w: packed(w.flip(-2, -1))),
@@ -158,6 +185,10 @@ PLANTED = {
     "gradient to the lesser": ("_won", lambda s, a, b: won(s, b, a)),
     "gradient to the first": ("_won", lambda s, a, b: s),
     "norm held fixed": ("_L1Normalise.backward", lambda c, s: (s * c.saved_tensors[1], None)),
+    "magnitudes held fixed": (
+        "_L1Inputs.backward",
+        lambda c, s: (s[..., :-1] * c.saved_tensors[3], *map(torch.zeros_like, FIXED), None),
+    ),
     "slope not transposed": (
         "_Products.backward",
         lambda c, s: (c.saved_tensors[1] @ s, c.saved_tensors[0] @ s),
@@ -174,6 +205,7 @@ def test_the_comparison_catches_a_wrong_kernel(monkeypatch, place, fault):
         agree(correlate, F.conv2d, FILTERS),
         agree(ladder_pool, plain_pool, MAPS),
         agree(l1_normalise, plain_l1, MAPS),
+        agree(l1_inputs, plain_inputs, LINEAR),
         agree(products, plain_products, PAIR),
         agree(square, plain_square, PAIR[:1]),
     ]

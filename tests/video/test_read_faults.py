@@ -205,8 +205,9 @@ import json, os, struct, sys
 asked = json.load(sys.stdin)
 values = [0.5] * (3 * 3 * 2 * 2)
 values[-1] = {value}
-os.write(asked["out"], struct.pack("36f", *values))
-json.dump({{"shape": [3, 3, 2, 2], "declared": 3, "rate": "25", "remarks": []}}, sys.stdout)
+os.write(1, struct.pack("36f", *values))
+print("a remark of a library", file=sys.stderr)
+json.dump({{"shape": [3, 3, 2, 2], "declared": 3, "rate": "25", "remarks": []}}, sys.stderr)
 """
 
 
@@ -218,6 +219,32 @@ def test_a_decoder_that_gives_a_wrong_value_is_found_out_at_once(made_once, monk
         fake_decoder(monkeypatch, WRONG_VALUE.format(value=value))
         with pytest.raises(FramesError, match=r"finite and in \[0, 1\]"):
             reader(made_once / "a.mkv")
+
+
+NOISY = """
+import os
+from stst.video import decode
+answer = decode.answer
+def noisy(*given):
+    os.write(1, b"a remark of a library")
+    return answer(*given)
+decode.answer = noisy
+{fault}
+decode.main()
+"""
+
+
+@pytest.mark.parametrize(("fault", "whole"), [("", True), ("os.dup2 = lambda *_: None", False)])
+def test_what_a_library_prints_does_not_come_between_the_frames(
+    made_once, monkeypatch, fault, whole
+):
+    right = read_video(made_once / "a.mkv").frames
+    fake_decoder(monkeypatch, NOISY.format(fault=fault))
+    try:
+        found = read_video(made_once / "a.mkv").frames.equal(right)
+    except FramesError:
+        found = False
+    assert found is whole
 
 
 # C6: bombs

@@ -155,6 +155,40 @@ def l1_normalise(x: Tensor, eps: float = 1e-12) -> Tensor:
     return cast("Tensor", _L1Normalise.apply(x, eps))  # type: ignore[no-untyped-call]
 
 
+class _L1Inputs(Function):
+    @staticmethod
+    def forward(context: Context, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+        mixed = F.linear(x, weight, bias)
+        inverse = (mixed.abs().sum(-1, keepdim=True) + eps).reciprocal()
+        found = x.new_empty(*x.shape[:-1], x.shape[-1] + 1)
+        torch.mul(x, inverse, out=found[..., :-1])
+        found[..., -1:] = inverse
+        context.save_for_backward(x, weight, mixed, inverse, found)
+        return found
+
+    @staticmethod
+    @_backward
+    def backward(context: Context, slope: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, mixed, inverse, found = context.saved_tensors
+        slope = slope.contiguous()
+        along = -inverse * (slope * found).sum(-1, keepdim=True)  # to the sum of magnitudes
+        signs = mixed.sign()
+        to_x = torch.addcmul(slope[..., :-1] * inverse, signs @ weight, along)
+        if not any(context.needs_input_grad[1:]):
+            return to_x, None, None, None
+        to_mixed = (signs * along).flatten(0, -2)
+        return to_x, to_mixed.mT @ x.flatten(0, -2), to_mixed.sum(0), None
+
+
+def l1_inputs(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-12) -> Tensor:
+    """Divide x, and 1, by the sum of magnitudes of what a linear layer makes of x.
+
+    (B, H, W, I), (O, I), (O,) -> (B, H, W, I + 1). Times (weight, bias) that is
+    ``l1_normalise(linear(x))``, so that what is linear can be done with I + 1 channels.
+    """
+    return cast("Tensor", _L1Inputs.apply(x, weight, bias, eps))  # type: ignore[no-untyped-call]
+
+
 class _Products(Function):
     @staticmethod
     def forward(context: Context, a: Tensor, b: Tensor) -> Tensor:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stst.streams.kernels import correlate, l1_normalise, max_pool
+from stst.streams.kernels import correlate, l1_inputs, l1_normalise, max_pool
 from stst.streams.ops import blur_down, contrast_norm, symmetric_pad
 from stst.streams.pyramid_gram import pyramid_gram
 from stst.streams.spatial import check_layers
@@ -62,32 +62,42 @@ class Msoe(nn.Module):
     def grams(self, clip: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Gram matrices (B, C, C), exactly those of `forward`'s activations.
 
-        That of ``energy`` is formed on the coarse grids, without the frame-sized maps.
+        That of ``energy`` is formed on the coarse grids, without the frame-sized maps, and
+        of the 32 energies that the second convolution mixes into 64: it is linear, so it
+        can as well mix their Gram matrix.
         """
         others = [name for name in layers if name != "energy"]
         found = {}
         if others:
             found = {name: pyramid_gram([a]) for name, a in self(clip, others).items()}
         if "energy" in layers:
-            found["energy"] = pyramid_gram(self.energies(clip))
+            found["energy"] = self._energy_gram(clip)
         return {name: found[name] for name in layers}
 
     def energies(self, clip: Tensor) -> list[Tensor]:
         """The five levels at their own sizes: (B, T, 3, H, W) -> [(B, 64, h, w)]."""
-        pair = contrast_norm(clip[:, -2:].sum(2))  # (B, 2, H, W), grey = R + G + B
-        levels = [self._energy(pair)]
-        for _ in range(LEVELS - 1):
-            pair = blur_down(pair)
-            levels.append(self._energy(pair))
-        return levels
+        mixed = (F.linear(pooled, *self._mixing()) for pooled in self._pooled(clip))
+        return [l1_normalise(level).permute(0, 3, 1, 2) for level in mixed]
 
-    def _energy(self, pair: Tensor) -> Tensor:
-        """One level: (B, 2, h, w) -> (B, 64, h, w)."""
-        pair = symmetric_pad(pair, 5).to(self.conv1.weight)
-        energy = correlate(pair, self.conv1.weight, self.conv1.bias).square()
-        pooled = max_pool(energy.permute(0, 2, 3, 1))
-        mixed = F.linear(pooled, self.conv2.weight[:, :, 0, 0], self.conv2.bias)
-        return l1_normalise(mixed).permute(0, 3, 1, 2)
+    def _energy_gram(self, clip: Tensor) -> Tensor:
+        inputs = [l1_inputs(pooled, *self._mixing()) for pooled in self._pooled(clip)]
+        inner = pyramid_gram([level.permute(0, 3, 1, 2) for level in inputs])
+        weight, bias = self._mixing()
+        mixing = torch.block_diag(*[torch.cat((weight, bias[:, None]), 1)] * LEVELS).to(inner)
+        return mixing @ inner @ mixing.mT
+
+    def _mixing(self) -> tuple[Tensor, Tensor]:
+        """Weight (64, 32) and bias (64,) of the second convolution."""
+        return self.conv2.weight[:, :, 0, 0], self.conv2.bias  # type: ignore[return-value]
+
+    def _pooled(self, clip: Tensor) -> Iterator[Tensor]:
+        """Energies of the first convolution at each level: (B, T, 3, H, W) -> (B, h, w, 32)."""
+        pair = contrast_norm(clip[:, -2:].sum(2))  # (B, 2, H, W), grey = R + G + B
+        for level in range(LEVELS):
+            pair = blur_down(pair) if level else pair
+            padded = symmetric_pad(pair, 5).to(self.conv1.weight)
+            energy = correlate(padded, self.conv1.weight, self.conv1.bias).square()
+            yield max_pool(energy.permute(0, 2, 3, 1))
 
     def flow_head(self, energy: Tensor) -> Tensor:
         """(B, 320, H, W) -> (B, 2, H, W), px per frame, (right, up)."""

@@ -1,14 +1,15 @@
 """The decoding process: ``python -m stst.video.decode``, one request as JSON on stdin.
 
-Frames go to a file that is handed down open, as raw float32, (T, 3, H, W), one by one; what
-is known of them goes to stdout as JSON. A process of its own, because a damaged file can
-crash FFmpeg, take all memory or never end, and none of these can be caught. Imports no torch,
-to start fast.
+Frames go to stdout, a file that is handed down open, as raw float32, (T, 3, H, W), one by
+one; what is known of them is the last line of stderr, as JSON. A process of its own, because
+a damaged file can crash FFmpeg, take all memory or never end, and none of these can be caught.
+Imports no torch, to start fast.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -123,9 +124,12 @@ def answer(request: Request, out: str | int) -> dict[str, object]:
 def main() -> None:
     """Answer the request on stdin, within its bound of memory."""
     asked = json.load(sys.stdin)
-    limits = Limits(**asked["request"]["limits"])
+    limits = Limits(**asked["limits"])
     _bound_memory(limits.memory)
-    json.dump(answer(Request(**asked["request"] | {"limits": limits}), asked["out"]), sys.stdout)
+    out = os.dup(1)
+    os.dup2(2, 1)  # what a library prints must not come between the frames
+    said = answer(Request(**asked | {"limits": limits}), out)
+    print(f"\n{json.dumps(said)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -52,21 +52,21 @@ def ask(request: Request, out: FileIO) -> Answer:
     FramesError
         If the process refuses the file, crashes or takes too long.
     """
-    said = _run(request, out.fileno())
+    said = _run(request, out)
     count, _, height, width = said["shape"]
     rate = Fraction(said["rate"]) if said["rate"] else None
     return Answer(count, (height, width), said["declared"], rate, tuple(said["remarks"]))
 
 
-def _run(request: Request, out: int) -> dict[str, Any]:
+def _run(request: Request, out: FileIO) -> dict[str, Any]:
     path, limits = request.path, request.limits
     paths = (PACKAGES, os.environ.get("PYTHONPATH"))
     try:
         done = subprocess.run(
             DECODER,
-            input=json.dumps({"request": asdict(request), "out": out}),
-            pass_fds=(out,),
-            capture_output=True,
+            input=json.dumps(asdict(request)),
+            stdout=out,  # the one file that every system hands down to a process
+            stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="replace",
             timeout=limits.seconds,
@@ -82,7 +82,7 @@ def _run(request: Request, out: int) -> dict[str, Any]:
             f"{path}: the decoder crashed ({_cause(done)}); the file is probably "
             f"damaged. Encode it anew, for example with ffmpeg, and try again."
         )
-    said: dict[str, Any] = json.loads(done.stdout)
+    said: dict[str, Any] = json.loads(done.stderr.splitlines()[-1])
     if "error" in said:
         raise FramesError(f"{path} {said['error']}")
     return said
