@@ -1,11 +1,8 @@
 """Each benchmark on something tiny: its table, its sums, and the faults that it must show."""
 
-import importlib
 import itertools
 import os
-import sys
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,14 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+import common
+import memory
+import plain
+import scaling
+import step
 from stst.stimuli.scene import natural_scene
 from stst.streams.spatial import COMPACT
 from stst.video.frames import Clip
-
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
-common, plain, step, scaling, memory = (
-    importlib.import_module(name) for name in ("common", "plain", "step", "scaling", "memory")
-)
 
 COMPACT_ONLY = ["--spatial", "compact"]
 STEP = [*COMPACT_ONLY, "--size", "72x68", "--repeats", "1"]

@@ -119,7 +119,7 @@ class Trunk(nn.Module):
                 break
             if name.endswith("conv1") and name != self.layers[0]:
                 x = F.max_pool2d(x, 2)
-            x = F.relu(convolution(x))
+            x = F.relu(convolution(x), inplace=True)  # of which no slope needs the input
             if name in wanted:
                 found[name] = x
         return found

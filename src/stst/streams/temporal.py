@@ -83,7 +83,8 @@ class Msoe(nn.Module):
         inputs = [l1_inputs(pooled, *self._mixing()) for pooled in self._pooled(clip)]
         inner = pyramid_gram([level.permute(0, 3, 1, 2) for level in inputs])
         weight, bias = self._mixing()
-        mixing = torch.block_diag(*[torch.cat((weight, bias[:, None]), 1)] * LEVELS).to(inner)
+        levels = [torch.cat((weight, bias[:, None]), 1)] * LEVELS
+        mixing: Tensor = torch.block_diag(*levels).to(inner)  # type: ignore[no-untyped-call]
         return mixing @ inner @ mixing.mT
 
     def _mixing(self) -> tuple[Tensor, Tensor]:
