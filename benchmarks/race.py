@@ -29,11 +29,22 @@ from stst.video.frames import Clip
 
 Losses = tuple[float, float]  # raw: space, time
 Judgement = tuple[Losses, dict[str, float]]
-ADAM, FRESH, RATE = Optimiser(method="adam"), 0.02, 0.014  # rates: from noise or below full size
+ADAM = Optimiser(method="adam")
 PAD = 3  # frames of ours before the kept ones; motion takes them to come up
 COARSE = 0.5  # the one octave below full size
-PAD_STEPS, KEPT_STEPS = (40, 24), (16, 16)  # below full size, and in the first round at full size
-MORE = 8  # steps of a further round at full size
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Steps and rates of a frame: below full size, at full size, and of a further round there."""
+
+    coarse: tuple[int, float]
+    fine: tuple[int, float]
+    more: tuple[int, float] = (12, 0.006)
+
+
+FROM_NOISE = Steps((40, 0.02), (24, 0.02))  # pad frames
+FROM_FRAME = Steps((16, 0.01), (24, 0.011))
 MOST = 80  # steps at full size
 SOURCE = Recipe(octaves=({},))  # an octave's change is added to its start
 
@@ -165,14 +176,14 @@ def _made(
     goal: Losses | None,
 ) -> tuple[Tensor, float]:
     """A frame from an octave below full size, then rounds of steps until its goal is reached."""
-    coarse, fine = PAD_STEPS if goal is None else KEPT_STEPS
-    frame = _coarse(task, past, window, start, coarse)
+    plan = FROM_NOISE if goal is None else FROM_FRAME
+    frame = _coarse(task, past, window, start, plan.coarse)
     descent = Descent(task, past[:, None], window, task.clip.size)
     descent.weigh(values)
-    frame, taken = descent.walked(frame, fine, FRESH if goal is None else RATE), fine
+    frame, taken = descent.walked(frame, *plan.fine), plan.fine[0]
     while goal is not None and taken < MOST and not _there(task, past, frame, window, goal):
-        frame, taken = descent.walked(frame, MORE, RATE), taken + MORE
-    return frame, taken + COARSE**2 * coarse
+        frame, taken = descent.walked(frame, *plan.more), taken + plan.more[0]
+    return frame, taken + COARSE**2 * plan.coarse[0]
 
 
 def _there(task: Task, past: Tensor, frame: Tensor, window: Tensor, goal: Losses) -> bool:
@@ -180,13 +191,15 @@ def _there(task: Task, past: Tensor, frame: Tensor, window: Tensor, goal: Losses
     return all(a <= b for a, b in zip(found, goal, strict=True))
 
 
-def _coarse(task: Task, past: Tensor, window: Tensor, start: Tensor, steps: int) -> Tensor:
+def _coarse(
+    task: Task, past: Tensor, window: Tensor, start: Tensor, steps: tuple[int, float]
+) -> Tensor:
     """The start changed by an octave, in which each loss is weighed by its value there."""
     full, size = task.clip.size, octave_size(task.clip.size, COARSE)
     small = resized(start[:, None], size, True)[:, 0]
     descent = Descent(task, past[:, None], window, size)
     descent.weigh(descent.losses(small))
-    found = descent.walked(small, steps, FRESH)
+    found = descent.walked(small, *steps)
     return carried(found[:, None], start[:, None], full, SOURCE)[:, 0]
 
 

@@ -33,7 +33,8 @@ def goals(task):
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     """Few steps."""
-    settings = {"PAD_STEPS": (2, 2), "KEPT_STEPS": (2, 2), "MORE": 5, "MOST": MOST}
+    few = race.Steps(coarse=(2, 0.02), fine=(2, 0.02), more=(5, 0.02))
+    settings = {"FROM_NOISE": few, "FROM_FRAME": few, "MOST": MOST}
     for name, value in settings.items():
         monkeypatch.setattr(race, name, value)
 
