@@ -108,6 +108,7 @@ def theirs(task: Task, recipe: Recipe) -> tuple[list[Frame], list[dict[str, floa
         found = task.judged(window, natural[order[k - 1 : k + 1]][None])
         made.append(Frame(event.index, *found, seconds, steps))
         say(f"{recipe.optimiser.method}: frame {event.index}, {seconds:.0f} s, losses {found[0]}")
+        say(f"  where its last octave began: {starts.get(len(made) - 1)}")
         previous, steps, began = event.frame, 0.0, time.perf_counter()
     return made, [starts.get(t, {}) for t in range(len(made))]
 
