@@ -23,6 +23,7 @@ from stst.recipe import Optimiser, Recipe
 from stst.streams.precision import resolved
 from stst.streams.stream import load_stream
 from stst.synthesis.clip import matched, noise, padded_order, walk
+from stst.synthesis.evaluation import slope_of
 from stst.synthesis.optimisers import descend, rates_of
 from stst.synthesis.transition import Side, Step, carried, octave_size, resized
 from stst.video.frames import Clip
@@ -127,20 +128,12 @@ class Descent:
         self.objective.weights = {name: shares[name] / values[name] for name in shares}
 
     def losses(self, frame: Tensor) -> dict[str, float]:
-        return {k: v.item() for k, v in self.objective(self._window(frame)).items()}
-
-    def __call__(self, frame: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        frame = frame.detach().requires_grad_()
-        with torch.enable_grad():
-            losses = self.objective(self._window(frame))
-            (slope,) = torch.autograd.grad(self.objective.total(losses).sum(), frame)
-        return losses, slope
-
-    def _window(self, frame: Tensor) -> Tensor:
-        return torch.cat((self.past, frame[:, None]), 1)
+        window = torch.cat((self.past, frame[:, None]), 1)
+        return {k: v.item() for k, v in self.objective(window).items()}
 
     def walked(self, frame: Tensor, steps: int, rate: float) -> Tensor:
-        for moved, _ in descend(frame, self, rates_of(steps, rate, "cosine"), ADAM):
+        evaluate = slope_of(self.objective, self.past)
+        for moved, _ in descend(frame, evaluate, rates_of(steps, rate, "cosine"), ADAM):
             frame = moved
         return frame
 
