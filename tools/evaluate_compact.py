@@ -4,14 +4,14 @@ For each photograph three stills are synthesised from the same noise: from the t
 Gram matrices, from the compact trunk's and from those of random filters of its shape. The
 teacher then judges all three: relative Gram error on blocks 1 to 4.
 
-    python tools/evaluate_compact.py --teacher FILE [--compact FILE] [--images FILE...]
+    python tools/evaluate_compact.py --teacher FILE [--compact FILE...] [--images FILE...]
         [--sheet FILE.png]
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -21,30 +21,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from stst.streams.spatial import CAFFE, COMPACT, Trunk, frozen
-from stst.streams.stream import load_stream
+from compact_trunks import load_compact, load_trunk, random_trunk
+from stst.streams.spatial import Trunk
 
 SHIPPED = Path(__file__).parents[1] / "src/stst/streams/data/compact.safetensors"
 HELD_OUT = ("astronaut", "chelsea", "coffee", "rocket")  # they ship inside scikit-image
 JUDGED = slice(0, 4)
 PIXELS = 160 * 112
-
-
-def load_trunk(name: str, weights: Path) -> Trunk:
-    """A trunk of `stst.load_stream` with the weights of a file."""
-    trunk = load_stream(name, weights=weights)
-    assert isinstance(trunk, Trunk)
-    return trunk
-
-
-def random_trunk(seed: int) -> Trunk:
-    """The compact trunk with random filters that keep activations (He et al. 2015)."""
-    trunk = Trunk(COMPACT, CAFFE)
-    generator = torch.Generator().manual_seed(seed)
-    for convolution in trunk.convolutions.values():
-        torch.nn.init.kaiming_normal_(convolution.weight, generator=generator)
-        torch.nn.init.zeros_(convolution.bias)
-    return frozen(trunk)
 
 
 def grams(trunk: Trunk, still: Tensor) -> list[Tensor]:
@@ -84,6 +67,7 @@ def gram_error(teacher: Trunk, still: Tensor, target: Tensor) -> float:
 def held_out(paths: Sequence[Path]) -> dict[str, Tensor]:
     """Scikit-image's photographs, then files of stills or the middle frames of films."""
     pictures = {name: getattr(skimage.data, name)() for name in HELD_OUT}
+    pictures["motorcycle"] = skimage.data.stereo_motorcycle()[0]
     pictures |= {path.stem: middle_frame(path) for path in paths}
     return {name: as_target(Image.fromarray(picture)) for name, picture in pictures.items()}
 
@@ -110,47 +94,47 @@ def save_sheet(rows: Sequence[Sequence[Tensor]], path: Path) -> None:
     Image.fromarray((np.concatenate(padded) * 255).round().astype(np.uint8)).save(path)
 
 
+def judged(
+    teacher: Trunk, students: dict[str, Trunk], images: Sequence[Path], seed: int, steps: int
+) -> Iterator[tuple[str, list[Tensor], list[float]]]:
+    """For each target its name, itself and its stills, and their errors, the teacher's first."""
+    for name, target in held_out(images).items():
+        trunks = [teacher, *students.values()]
+        stills = [synthesise(trunk, target, seed, steps) for trunk in trunks]
+        yield name, [target, *stills], [gram_error(teacher, still, target) for still in stills]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--teacher", type=Path, required=True)
-    parser.add_argument("--compact", type=Path, default=SHIPPED)
-    parser.add_argument("--images", type=Path, nargs="*", default=[])
+    parser.add_argument("--compact", type=Path, nargs="+", default=[SHIPPED])
+    parser.add_argument("--images", type=Path, nargs="*", default=[], help="stills or films")
     parser.add_argument("--sheet", type=Path)
     parser.add_argument("--steps", type=int, default=260)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(options.threads)
 
     teacher = load_trunk("vgg16", options.teacher)
-    judged = {
-        "teacher": teacher,
-        "compact": load_trunk("compact", options.compact),
-        "random": random_trunk(options.seed),
-    }
+    students = {path.stem: load_compact(path) for path in options.compact}
+    students["random"] = random_trunk(next(iter(students.values())), options.seed)
+    print(f"{'target':>16} {'teacher':>8}", *(f"{name:>14}" for name in students))
     rows, errors = [], []
-    print(
-        f"{'target':>16}",
-        *(f"{name:>8}" for name in judged),
-        "compact/teacher random/teacher",
-    )
-    for name, target in held_out(options.images).items():
-        stills = [synthesise(t, target, options.seed, options.steps) for t in judged.values()]
-        errors.append([gram_error(teacher, still, target) for still in stills])
-        rows.append([target, *stills])
-        print_errors(name, errors[-1])
+    for name, row, found in judged(teacher, students, options.images, options.seed, options.steps):
+        rows.append(row)
+        errors.append(found)
+        print_errors(name, found)
+        if options.sheet:
+            save_sheet(rows, options.sheet)
     print_errors("mean", np.mean(errors, 0))
-    if options.sheet:
-        save_sheet(rows, options.sheet)
 
 
 def print_errors(name: str, errors: Sequence[float]) -> None:
-    ratios = (errors[1] / errors[0], errors[2] / errors[0])
-    print(
-        f"{name:>16}",
-        *(f"{e:8.4f}" for e in errors),
-        *(f"{r:14.2f}" for r in ratios),
-        flush=True,
-    )
+    """The teacher's error, then each student's and its ratio to the teacher's."""
+    first, *others = errors
+    cells = (f"{error:7.4f} {error / first:6.2f}" for error in others)
+    print(f"{name:>16} {first:8.4f}", *cells, flush=True)
 
 
 if __name__ == "__main__":

@@ -3,94 +3,38 @@
 Every texture layer of the compact trunk, seen through a linear map that is thrown away
 afterwards, learns the same layer of the teacher: if T = M S then Gram(T) = M Gram(S) M',
 so stills that match the compact trunk's Gram matrices match the teacher's. It starts from
-a fit in closed form (compact_start.py); it learns from photographs, generated textures
-(photographs.py) and stills made from itself (compact_stills.py).
+a fit in closed form (compact_start.py); it learns from photographs and generated pictures
+(patches.py) and stills made from itself (compact_stills.py).
 
     python tools/train_compact.py --teacher FILE --photographs DIR... --out FILE [--seed 0]
+
+A training that was stopped goes on from its last state, beside the output, when the command
+is given again, to the same bytes.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import os
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor
 
-from compact_start import least_squares, start
-from compact_stills import COUNT, Layers, Stills, grams, look
-from evaluate_compact import load_trunk
-from photographs import Patches, find_photographs
-from stst.streams.spatial import CAFFE, COMPACT, Trunk
+from compact_stills import Layers, grams, look
+from compact_training import UNIT, Training
+from compact_trunks import load_trunk
+from patches import Patches
+from photographs import find_photographs
+from stst.streams.spatial import COMPACT, Trunk, TrunkShape
 from stst.streams.weights import digest
 
-# Adam's steps have one size, so inputs, weights and biases must be of the order of one;
-# export() puts the factor into the first convolution.
-UNIT = 64
-RATE = 1e-3
-AVERAGE = 0.997  # the weights kept are a running mean over about 300 steps
-BATCH = 6  # of them compact_stills.COUNT stills
 STEPS = 2000
 SAVE_EVERY, TELL_EVERY = 250, 50
-
-
-def pace(index: int) -> float:
-    """Learning rate over RATE: a warm start, then 1 / sqrt(t), however long the run."""
-    return min((index + 1) / 100, (300 / (index + 1)) ** 0.5, 1)
-
-
-def new_student(teacher: Trunk, batches: Sequence[Tensor]) -> Trunk:
-    student = Trunk(COMPACT, replace(CAFFE, std=(UNIT,) * 3))
-    start(student, teacher, batches)
-    return student.to(memory_format=torch.channels_last)
-
-
-@torch.no_grad()
-def new_maps(
-    student: Trunk, teacher: Trunk, spread: Layers, batches: Sequence[Tensor]
-) -> nn.ModuleDict:
-    """For each texture layer a linear map from the student's channels to the teacher's."""
-    maps = nn.ModuleDict()
-    pairs = [(look(student, batch), look(teacher, batch)) for batch in batches]
-    for name in student.texture_layers:
-        flat = ((s[name].flatten(2).mT, t[name].flatten(2).mT) for s, t in pairs)
-        fitted = least_squares(flat) / spread[name]
-        maps[name] = nn.Conv2d(fitted.shape[1], fitted.shape[0], 1, bias=False)
-        maps[name].weight.copy_(fitted[..., None, None])
-    return maps.to(memory_format=torch.channels_last)
-
-
-def train(teacher: Trunk, patches: Patches, steps: int) -> Iterator[tuple[Trunk, Tensor]]:
-    """Yield, after each step, the averaged student and the error of each layer.
-
-    The error (layers,) is a share of the variance of the teacher's layer.
-    """
-    batches = [patches(8) for _ in range(16)]
-    student = new_student(teacher, batches)
-    spread = {n: a.std() for n, a in look(teacher, torch.cat(batches[:4])).items()}
-    maps, stills = new_maps(student, teacher, spread, batches[:8]), Stills(patches)
-    optimiser = torch.optim.AdamW([*student.parameters(), *maps.parameters()], lr=RATE)
-    decay = torch.optim.lr_scheduler.LambdaLR(optimiser, pace)
-    average = AveragedModel(student, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE))
-    for index in range(steps):
-        shown = torch.cat((patches(BATCH - COUNT), stills.step(index, student)))
-        with torch.autocast("cpu", torch.bfloat16):
-            wanted, found = look(teacher, shown), look(student, shown)
-            guessed = {n: maps[n](found[n]) for n in found}
-        gaps = [guessed[n] - wanted[n] / spread[n] for n in wanted]
-        errors = torch.stack([gap.square().mean() for gap in gaps])
-        optimiser.zero_grad()
-        errors.sum().backward()
-        optimiser.step()
-        decay.step()
-        average.update_parameters(student)
-        yield average.module, errors.detach().float()
 
 
 @torch.no_grad()
@@ -117,6 +61,50 @@ def strength(gram: Tensor) -> Tensor:
     return gram.norm() / gram.numel() ** 0.5
 
 
+def saved(training: Training, facts: str, path: Path) -> None:
+    """Write the state so that a stop while writing leaves the one before."""
+    torch.save({"facts": facts, **training.state()}, path.with_suffix(".part"))
+    os.replace(path.with_suffix(".part"), path)
+
+
+def resumed(training: Training, facts: str, path: Path) -> None:
+    """Take up the state of the same training, where there is one."""
+    if not path.exists():
+        return
+    state = torch.load(path, weights_only=True)
+    if state["facts"] != facts:
+        raise SystemExit(f"{path} is of another training ({state['facts']}); remove it first.")
+    training.restore(state)
+
+
+def run(training: Training, steps: int, facts: str, out: Path) -> None:
+    """Train to the end; the state and the weights so far are kept beside each other."""
+    state, recent = out.with_suffix(".state"), list[Tensor]()
+    resumed(training, facts, state)
+    probe = training.patches(32, np.random.default_rng([training.seed, 0, 1]))
+    first, begun = training.index, time.monotonic()
+    while training.index < steps:
+        recent.append(torch.stack(training.step(steps)))
+        done = training.index
+        if done % TELL_EVERY == 0:
+            left = (time.monotonic() - begun) / (done - first) * (steps - done)
+            tell(done, steps, torch.stack(recent).mean(0), left)
+            recent.clear()
+        if done % SAVE_EVERY == 0 or done == steps:
+            saved(training, facts, state)
+            weights = export(training.student, training.teacher, probe)
+            save_file(weights, out, {"training": facts})  # the order of more varies
+
+
+def tell(done: int, steps: int, errors: Tensor, left: float) -> None:
+    activations, gram = (" ".join(f"{e:.3f}" for e in row) for row in errors)
+    print(
+        f"step {done}/{steps}, by block: activations {activations}, Gram {gram}, "
+        f"{left / 60:.1f} min left",
+        flush=True,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--teacher", type=Path, required=True, help="VGG-16, safetensors")
@@ -124,33 +112,22 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--channels", type=int, nargs=5, default=COMPACT.channels)
+    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    torch.set_num_threads(2)
-    torch.manual_seed(options.seed)
+    torch.set_num_threads(options.threads)
 
     teacher = load_trunk("vgg16", options.teacher)
     patches = Patches(find_photographs(options.photographs), options.seed)
-    probe = patches(32)
+    shape = TrunkShape(COMPACT.convolutions, tuple(options.channels))
     facts = (
-        f"tools/train_compact.py --steps {options.steps} --seed {options.seed}, "
+        f"tools/train_compact.py --steps {options.steps} --seed {options.seed} --channels "
+        f"{' '.join(map(str, options.channels))} --threads {options.threads}, "
         f"teacher sha256 {digest(options.teacher, 'sha256')}"
     )
-    begun, recent = time.monotonic(), []
-    for done, (student, errors) in enumerate(train(teacher, patches, options.steps), 1):
-        recent.append(errors)
-        if done % TELL_EVERY == 0:
-            left = (time.monotonic() - begun) / done * (options.steps - done)
-            tell(done, options.steps, torch.stack(recent).mean(0), left)
-            recent.clear()
-        if done % SAVE_EVERY == 0 or done == options.steps:
-            weights = export(student, teacher, probe)
-            save_file(weights, options.out, {"training": facts})  # the order of more varies
+    training = Training(teacher, patches, shape, options.seed)
+    run(training, options.steps, facts, options.out)
     print(f"{options.out}: sha256 {digest(options.out, 'sha256')}")
-
-
-def tell(done: int, steps: int, errors: Tensor, left: float) -> None:
-    blocks = " ".join(f"{error:.3f}" for error in errors)
-    print(f"step {done}/{steps}, error by block {blocks}, {left / 60:.1f} min left", flush=True)
 
 
 if __name__ == "__main__":

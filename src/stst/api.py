@@ -11,7 +11,8 @@ from stst.losses.objective import StreamCall
 from stst.outcome import Synthesis
 from stst.recipe import LOSSES, Recipe
 from stst.sides import check_size, frames_needed, make_sides
-from stst.synthesis.clip import count_steps, noise, padded_order, walk
+from stst.synthesis.clip import count_steps, padded_order, walk
+from stst.synthesis.starts import noise
 from stst.video.film import blank_films
 from stst.video.frames import Footage
 

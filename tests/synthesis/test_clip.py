@@ -13,7 +13,8 @@ from scipy.linalg import sqrtm
 from stst.errors import FramesError, RecipeError
 from stst.losses.objective import Wanted
 from stst.recipe import Recipe
-from stst.synthesis.clip import FrameDone, count_steps, matched, noise, padded_order, walk
+from stst.synthesis.clip import FrameDone, count_steps, padded_order, walk
+from stst.synthesis.starts import matched, noise
 from stst.synthesis.transition import Side, Step, coloured
 from stst.video.frames import Clip
 

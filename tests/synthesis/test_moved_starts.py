@@ -78,7 +78,7 @@ def test_a_frame_starts_from_the_one_before_moved_as_the_target_moves(starts):
     ],
 )
 def test_the_test_of_moved_starts_catches_a_wrong_flow(starts, planted, monkeypatch):
-    monkeypatch.setattr("stst.synthesis.clip.flow_back", planted)
+    monkeypatch.setattr("stst.synthesis.starts.flow_back", planted)
     assert not moves_along(starts(recipe(), panned(4), panned(4)))
 
 

@@ -1,9 +1,8 @@
-"""All frames of a clip in order: padding, starts, and the state between two frames."""
+"""All frames of a clip in order: padding, and the state between two frames."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,19 +11,9 @@ from torch import Tensor
 from stst.errors import FramesError, RecipeError
 from stst.recipe import Recipe, at
 from stst.synthesis.evaluation import Evaluations
-from stst.synthesis.transition import (
-    Side,
-    Step,
-    appearance,
-    build_objective,
-    coloured,
-    motion,
-    refine,
-)
-from stst.synthesis.warp import flow_back, warped
+from stst.synthesis.starts import Noise, Source
+from stst.synthesis.transition import Side, Step, build_objective, coloured, refine
 from stst.video.frames import Footage
-
-Noise = Callable[[int], Tensor]  # transition -> (B, 3, H, W) in [0, 1]
 
 
 @dataclass(frozen=True)
@@ -47,21 +36,6 @@ class FrameDone:
     frame: Tensor  # (B, 3, H, W)
     residuals: dict[str, Tensor]  # loss/layer -> (B,)
     state: ClipState
-
-
-def noise(seed: int, index: int, shape: Sequence[int]) -> Tensor:
-    """Uniform noise in [0, 1] for frame `index`, whatever was made before it.
-
-    A function of its arguments alone, so that a resumed run needs no generator state.
-
-    Examples
-    --------
-    >>> bool((noise(0, 3, (3, 8, 8)) == noise(0, 3, (3, 8, 8))).all())
-    True
-    """
-    key = hashlib.sha256(f"{seed}/{index}".encode()).digest()[:7]
-    rng = torch.Generator().manual_seed(int.from_bytes(key, "big"))
-    return torch.rand(tuple(shape), generator=rng, dtype=torch.float32)
 
 
 def padded_order(frames: int, recipe: Recipe, span: int = 2) -> list[int]:
@@ -135,47 +109,16 @@ def walk(
         Steps of a frame, then the frame.
     """
     order = padded_order(len(next(iter(targets.values()))[0]), recipe, span)
-
-    def natural(first: int, last: int) -> dict[str, Tensor]:
-        """The natural frames behind made ones, (1 or B, T, 3, H, W), of each loss."""
-        wanted = order[first : last + 1]
-        # One clip may stand behind several losses and metamers: it is read once.
-        taken = {id(clip): clip.take(wanted) for clips in targets.values() for clip in clips}
-        return {
-            loss: torch.stack([taken[id(clip)] for clip in clips]).to(device)
-            for loss, clips in targets.items()
-        }
-
-    def begin(transition: int, previous: Tensor | None = None) -> Tensor:
-        """The start of one frame, (B, 3, H, W)."""
-        if start is not None:
-            given = start.take([order[transition]]).to(device)
-            return given.expand_as(fresh(transition))
-        if previous is None:
-            return random(transition)
-        if recipe.start.warp:
-            window = natural(transition - 1, transition)
-            previous = warped(previous, flow_back(*motion(window).unbind(1)))
-        if recipe.start.blend == 1:
-            return previous
-        return torch.lerp(random(transition), previous, recipe.start.blend)
-
-    def random(transition: int) -> Tensor:
-        """Noise as the recipe wants it, (B, 3, H, W)."""
-        uniform = fresh(transition)
-        if recipe.start.noise == "uniform":
-            return uniform
-        return matched(uniform, appearance(natural(transition, transition)))
-
+    source = Source(targets, order, recipe, fresh, start, device)
     if state is None:
-        first = [begin(t)[:, None] for t in range(span - 1)]
+        first = [source.begin(t)[:, None] for t in range(span - 1)]
         state = ClipState(span - 1, torch.cat(first, 1))
     evaluations = Evaluations()
     while state.transition < len(order):
         t = state.transition
         previous = state.history[:, -1] if t >= span else None
-        window = torch.cat((state.history, begin(t, previous)[:, None]), 1)
-        windows = natural(t - span + 1, t)
+        window = torch.cat((state.history, source.begin(t, previous)[:, None]), 1)
+        windows = source.natural(t - span + 1, t)
         frame = yield from refine(window, windows, sides, recipe, t - span + 1, evaluations)
         if recipe.colour.at(t - span + 1) == "frame":
             frame = coloured(frame, windows, recipe)
@@ -184,20 +127,3 @@ def walk(
         residuals = build_objective(windows, judges, recipe, t - span + 1).residuals(window)
         state = ClipState(t + 1, window[:, 1:])
         yield FrameDone(t - recipe.pad, frame, residuals, state)
-
-
-def matched(random: Tensor, natural: Tensor) -> Tensor:
-    """Noise with the natural frame's mean colour and its covariance of R, G, B, in [0, 1].
-
-    (B, 3, H, W) uniform, (1 or B, 3, H, W) -> (B, 3, H, W).
-    """
-    colours = natural.flatten(2)
-    mean = colours.mean(2, keepdim=True)
-    centred = colours - mean
-    values, axes = torch.linalg.eigh(centred @ centred.mT / colours.shape[2])
-    # The symmetric root: the signs of the axes are free, and cancel in it.
-    spread = (axes * values.clamp_min(0).sqrt()[:, None]) @ axes.mT
-    # A uniform variable in [0, 1] has deviation 1 / sqrt(12).
-    white = (random.flatten(2) - 0.5) * 12**0.5
-    coloured: Tensor = mean + spread @ white
-    return coloured.clamp(0, 1).view_as(random)
