@@ -1,0 +1,35 @@
+"""What is done to make a metamer, as frozen and validated data. No torch here."""
+
+from stst.recipe.dotted import explain
+from stst.recipe.parts import (
+    LOSSES,
+    QUALITIES,
+    Colour,
+    Layers,
+    Octave,
+    Optimiser,
+    Part,
+    Start,
+    Stop,
+    Weights,
+    at,
+)
+from stst.recipe.recipe import PRESETS, Recipe, list_presets
+
+__all__ = [
+    "LOSSES",
+    "PRESETS",
+    "QUALITIES",
+    "Colour",
+    "Layers",
+    "Octave",
+    "Optimiser",
+    "Part",
+    "Recipe",
+    "Start",
+    "Stop",
+    "Weights",
+    "at",
+    "explain",
+    "list_presets",
+]

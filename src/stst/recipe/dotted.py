@@ -1,0 +1,37 @@
+"""Settings by their dotted names, and what is wrong with one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from stst.errors import RecipeError, guess
+
+
+def explain(error: ValidationError) -> str:
+    """Put the first fault of a validation into one line: where, what is wrong, what came."""
+    fault = error.errors()[0]
+    where = ".".join(str(part) for part in fault["loc"])
+    return f"{where}: {fault['msg'].lower()}, got {fault['input']!r}."
+
+
+def place(data: Any, dotted: str, value: object) -> None:  # noqa: ANN401
+    """Set one setting in nested plain data; refuses a name that is not there."""
+    *path, last = dotted.split(".")
+    for part in path:
+        data = data[_key(data, part, dotted)]
+    data[_key(data, last, dotted)] = value
+
+
+def _key(data: Any, part: str, dotted: str) -> Any:  # noqa: ANN401
+    known = range(len(data)) if isinstance(data, list) else data
+    known = list(known) if isinstance(data, dict | list) else []
+    for key in known:
+        if str(key) == part:
+            return key
+    names = [str(key) for key in known]
+    raise RecipeError(
+        f"a recipe has no setting {dotted!r}.{guess(part, names)} "
+        f"In place of {part!r} there could be: {', '.join(names) or 'nothing'}."
+    )

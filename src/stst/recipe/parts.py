@@ -1,0 +1,141 @@
+"""The parts of a recipe: frozen settings, each with the values that it may have."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+Number = TypeVar("Number", int, float)
+LOSSES = ("space_content", "space_texture", "time_content", "time_texture")
+
+
+def _listed(value: object) -> object:
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+# One value for all frames, or one for each frame in turn, of which the last goes on.
+Schedule = Annotated[tuple[float, ...], BeforeValidator(_listed), Field(min_length=1)]
+Counts = Annotated[
+    tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_listed), Field(min_length=1)
+]
+Names = tuple[str, ...]
+Memory = Annotated[float, Field(ge=0, lt=1)]  # share of the past in a running mean
+
+
+def at(schedule: tuple[Number, ...], index: int) -> Number:
+    """Value of a schedule for frame `index`; its last value goes on for ever.
+
+    Examples
+    --------
+    >>> [at((80, 28), i) for i in range(4)]
+    [80, 28, 28, 28]
+    """
+    return schedule[min(index, len(schedule) - 1)]
+
+
+class Part(BaseModel):
+    """Frozen settings that refuse what they do not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Octave(Part):
+    """One resolution of the coarse-to-fine schedule; a stop may cut or repeat its steps."""
+
+    scale: float = Field(1.0, gt=0, le=1)
+    steps: Counts = (60,)
+    rate: float = Field(0.02, gt=0)
+
+
+class Weights(Part):
+    """How much each loss counts; 0 leaves it out. May change from frame to frame."""
+
+    space_content: Schedule = (0.0,)
+    space_texture: Schedule = (1.0,)
+    time_content: Schedule = (0.0,)
+    time_texture: Schedule = (1.0,)
+    total_variation: Schedule = (1.0,)
+
+    def at(self, index: int) -> dict[str, float]:
+        """Weights for frame `index`, by the name of the loss; those of 0 left out."""
+        values = {name: at(getattr(self, name), index) for name in type(self).model_fields}
+        return {name: value for name, value in values.items() if value}
+
+    @field_validator("*")
+    @classmethod
+    def _not_negative(cls, schedule: tuple[float, ...]) -> tuple[float, ...]:
+        if min(schedule) < 0:
+            raise ValueError("a weight cannot be negative")
+        return schedule
+
+
+class Layers(Part):
+    """Layers that each loss matches; None is the stream's own choice (the paper's)."""
+
+    space_content: Names | None = None
+    space_texture: Names | None = None
+    time_content: Names | None = None
+    time_texture: Names | None = None
+
+
+class Optimiser(Part):
+    """The update rule. ``normalised`` is the authors': gradient / its deviation."""
+
+    method: Literal["normalised", "adam", "lbfgs"] = "adam"
+    decay: Literal["constant", "cosine"] = "cosine"
+    betas: tuple[Memory, Memory] = (0.9, 0.99)
+
+
+class Stop(Part):
+    """When an octave ends: by its residuals, rather than after its steps.
+
+    Every `every` steps, before the first one too, and after each round of its steps an
+    octave ends if the relative residual of each matched loss, the root of the loss, is at
+    most `tolerance` (twice that below full size: a finer octave follows). A round has a
+    whole decay of the rate; up to `rounds` follow each other, as long as each lowers the
+    residuals of all losses together by at least `improvement`, as a share.
+    """
+
+    tolerance: float = Field(ge=0)
+    improvement: float = Field(0.02, ge=0, lt=1)
+    rounds: int = Field(1, ge=1)
+    every: int = Field(8, ge=1)
+
+
+# Our choice; that of "default" is the preset's own.
+QUALITIES = {
+    "draft": Stop(tolerance=0.4),
+    "default": Stop(tolerance=0.12),
+    "high": Stop(tolerance=0.06, rounds=4),
+}
+
+
+class Start(Part):
+    """Where a frame starts from, before its first step.
+
+    The first frames are noise: ``uniform`` in [0, 1] (the authors') or ``matched`` to
+    the target frame's mean colour and covariance of channels. A later frame starts from
+    ``blend`` x the finished frame + (1 - ``blend``) x noise, where with ``warp`` the
+    finished frame is first moved along the optical flow of the temporal target.
+    """
+
+    noise: Literal["uniform", "matched"] = "matched"
+    blend: float = Field(1.0, ge=0, le=1)
+    warp: bool = False
+
+
+class Colour(Part):
+    """Colour transfer to the spatial target frame (Pitie et al. 2007).
+
+    After each finished frame (the authors'), after each octave but the last, or never; in
+    the first `frames` frames made, pad frames included, or in all (None).
+    """
+
+    after: Literal["never", "frame", "octave"] = "never"
+    regrain: bool = True
+    frames: int | None = Field(None, ge=1)
+
+    def at(self, index: int) -> str:
+        """Say after what frame `index` has its colours transferred."""
+        return self.after if self.frames is None or index < self.frames else "never"

@@ -1,0 +1,147 @@
+"""What is done to make a metamer, as frozen and validated data. No torch here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Literal, Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from stst.errors import RecipeError, guess
+from stst.recipe.dotted import explain, place
+from stst.recipe.parts import (
+    QUALITIES,
+    Colour,
+    Layers,
+    Octave,
+    Optimiser,
+    Part,
+    Start,
+    Stop,
+    Weights,
+)
+
+PRESETS = files("stst") / "presets"
+
+
+class Recipe(Part):
+    """All that decides how a metamer is made, apart from targets, streams and seed.
+
+    Parameters
+    ----------
+    octaves : tuple of Octave
+        Coarse to fine.
+    weights, layers, optimiser, start, colour
+        See their classes.
+    stop : Stop or None
+        When an octave ends. None takes all its steps, once (the authors').
+    scaling : {"relative", "raw"}
+        ``relative`` divides each layer's error by the mean square of its target (the
+        temporal Gram's by the variance of its entries), so that layers weigh alike;
+        ``raw`` is the authors'.
+    equalise : float or None
+        At the start of each octave bring each weighted loss to weight x this value
+        (authors: 1e4). None leaves the weights as they are.
+    variation : {"excess", "absolute"}
+        Total variation above the target's own, or all of it (the authors').
+    resize : {"source", "successive"}
+        Octaves resized from the source, or one from the other (the authors', which
+        blurs the target of the full-size octave; docs/fidelity.md).
+    antialias : bool
+        Area-weighted downsizing. The authors' resizing aliases.
+    pad : int
+        Frames made before the first kept one, then dropped.
+    pad_order : {"mirror", "authors"}
+        ``mirror`` is t_n ... t_1, t_0; the authors' is t_1 ... t_n, t_0.
+    precision : {"auto", "float32", "bfloat16"}
+        Number format of the streams' activations while a frame is optimised; Gram
+        matrices, frames and optimiser are float32. ``auto`` is bfloat16 where the device
+        multiplies it in hardware. Residuals are always found in float32.
+
+    Examples
+    --------
+    >>> Recipe.preset("greco2024").octaves[0].steps
+    (2000,)
+    """
+
+    octaves: tuple[Octave, ...] = Field(min_length=1)
+    weights: Weights = Weights()
+    layers: Layers = Layers()
+    optimiser: Optimiser = Optimiser()
+    stop: Stop | None = None
+    start: Start = Start()
+    colour: Colour = Colour()
+    scaling: Literal["relative", "raw"] = "relative"
+    equalise: float | None = Field(None, gt=0)
+    variation: Literal["excess", "absolute"] = "excess"
+    resize: Literal["source", "successive"] = "source"
+    antialias: bool = True
+    pad: int = Field(2, ge=0)
+    pad_order: Literal["mirror", "authors"] = "mirror"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+    @model_validator(mode="after")
+    def _stops_by_what_is_relative(self) -> Self:
+        if self.stop is not None and self.scaling != "relative":
+            raise ValueError("an octave can only stop by residuals with scaling: relative")
+        return self
+
+    @classmethod
+    def preset(cls, name: str) -> Self:
+        """A named recipe: one of `list_presets`."""
+        known = list_presets()
+        if name not in known:
+            raise RecipeError(
+                f"there is no preset {name!r}.{guess(name, known)} Presets: {', '.join(known)}."
+            )
+        return cls.parse(yaml.safe_load((PRESETS / f"{name}.yaml").read_text("utf-8")))
+
+    @classmethod
+    def parse(cls, data: object) -> Self:
+        """Validate plain data, such as a YAML file holds; RecipeError names the setting."""
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise RecipeError(explain(error)) from None
+
+    def with_settings(self, settings: Mapping[str, object]) -> Recipe:
+        """Change settings by dotted name: ``{"octaves.0.steps": 10, "pad": 1}``."""
+        data = self.model_dump(mode="json")
+        for name, value in settings.items():
+            place(data, name, value)
+        return Recipe.parse(data)
+
+    def with_quality(self, name: str) -> Recipe:
+        """Stop at the residuals of ``draft``, ``default`` or ``high``.
+
+        Examples
+        --------
+        >>> Recipe.preset("default").with_quality("high").stop.tolerance
+        0.06
+        """
+        if name not in QUALITIES:
+            raise RecipeError(
+                f"there is no quality {name!r}.{guess(name, QUALITIES)} Qualities: "
+                f"{', '.join(QUALITIES)}."
+            )
+        return self.with_settings({"stop": QUALITIES[name].model_dump()})
+
+    def to_yaml(self) -> str:
+        """Text that `parse` (after ``yaml.safe_load``) turns into this recipe again."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that change whenever any setting does."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def list_presets() -> list[str]:
+    """Names of the recipes that come with the package."""
+    names = (file.name for file in PRESETS.iterdir())
+    return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
