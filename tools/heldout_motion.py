@@ -1,31 +1,40 @@
-"""End-point error of a temporal stream on held-out moving textures.
+"""Pairs of exact flow that no training has seen, and a temporal stream's error on them.
 
-Shifted noise is made here by a Fourier shift of a larger periodic field, on purpose not
-by the code that makes the training pairs; seeds are apart from any training seed's.
+Photographs are scikit-image's. Shifted noise is made here by a Fourier shift of a larger
+periodic field, on purpose not by the code that makes the training pairs; seeds are apart from
+any training seed's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
+import skimage.data
 import torch
 from numpy.random import Generator
 from torch import Tensor
 
 from moving_textures import Layer, Motion, compose, spiral, translation
 from stst.streams.temporal import Msoe
-from textures import blob_mask, texture
+from textures import CANVAS, blob_mask, texture
 
 SEED = 0x5EED_0F_7E57
 SIZE = 128  # px, side of a frame
 MARGIN = 16  # px left out of the interior mean
 SPEEDS = (0, 0.5, 1, 2, 4, 6, 8)
 NOISES = {"white noise": 0.0, "1/f^0.5 noise": 0.5, "1/f noise": 1.0, "1/f^1.5 noise": 1.5}
+CONTRASTS = (0.02, 0.05, 0.1)  # standard deviation; elsewhere 0.2
+PHOTOGRAPHS = (  # one for each direction
+    "astronaut", "brick", "camera", "chelsea", "coffee", "grass", "gravel", "rocket",
+)  # fmt: skip
 Pair = tuple[Tensor, Tensor]  # frames in [0, 1] (2, S, S), flow (2, S, S) in (right, UP)
 
 
-def shifted_noise(rng: Generator, slope: float, right: float, up: float) -> Pair:
+def shifted_noise(
+    rng: Generator, slope: float, right: float, up: float, contrast: float = 0.2
+) -> Pair:
     """Periodic noise of amplitude 1 / f^slope, moved exactly by a phase ramp."""
     side = 2 * SIZE
     down, across = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None]
@@ -33,7 +42,7 @@ def shifted_noise(rng: Generator, slope: float, right: float, up: float) -> Pair
     spectrum *= np.maximum(np.hypot(down, across), 1 / side) ** -slope
     ramp = np.exp(-2j * np.pi * (across * right - down * up))
     pair = [np.fft.irfft2(s, (side, side))[:SIZE, :SIZE] for s in (spectrum, spectrum * ramp)]
-    frames = np.clip(0.5 + 0.2 * (pair - np.mean(pair)) / np.std(pair), 0, 1)
+    frames = np.clip(0.5 + contrast * (pair - np.mean(pair)) / np.std(pair), 0, 1)
     flow = torch.tensor([right, up]).float()[:, None, None].expand(2, SIZE, SIZE)
     return torch.from_numpy(frames.astype(np.float32)), flow
 
@@ -41,6 +50,23 @@ def shifted_noise(rng: Generator, slope: float, right: float, up: float) -> Pair
 def layer(rng: Generator, kind: str, motion: Motion, mask: Tensor | None = None) -> Layer:
     """A texture of a training kind, never seen in training, in motion."""
     return Layer(texture(rng, kind), motion, np.eye(2), rng.uniform(-9, 9, 2), mask)
+
+
+def photograph(name: str) -> Tensor:
+    """The middle of a photograph, grey, as a canvas: (1, 1, CANVAS, CANVAS) in [0, 1]."""
+    picture = getattr(skimage.data, name)()
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if picture.ndim == 3 else picture
+    scale = CANVAS / min(grey.shape)
+    kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    size = tuple(max(round(side * scale), CANVAS) for side in grey.shape[::-1])
+    top, left = ((side - CANVAS) // 2 for side in size[::-1])
+    square = cv2.resize(grey, size, interpolation=kind)[top:, left:][:CANVAS, :CANVAS]
+    return torch.from_numpy(square.astype(np.float32) / 255)[None, None]
+
+
+def shifted_photograph(name: str, right: float, up: float) -> Pair:
+    offset = np.zeros(2)
+    return compose([Layer(photograph(name), translation(right, up), np.eye(2), offset)], SIZE)
 
 
 def moved(rng: Generator, kind: str, motion: Motion) -> Pair:
@@ -69,6 +95,12 @@ def cells() -> Iterator[tuple[str, str, list[Pair]]]:
         for kind in ("leaves", "plaid"):
             rng = np.random.default_rng([SEED, int(2 * speed), len(kind)])
             yield kind, name, [moved(rng, kind, translation(*d)) for d in directions(speed)]
+        shifts = zip(PHOTOGRAPHS, directions(speed), strict=True)
+        yield "photograph", name, [shifted_photograph(photo, *d) for photo, d in shifts]
+    for contrast in CONTRASTS:
+        rng = np.random.default_rng([SEED, int(1000 * contrast)])
+        pairs = [shifted_noise(rng, 1.0, *d, contrast) for d in directions(2)]
+        yield f"1/f noise, {contrast:.0%}", "2 px", pairs
     rng = np.random.default_rng([SEED, 99])
     for kind in ("noise", "leaves"):
         for turn in (0.02, 0.05):

@@ -1,7 +1,6 @@
 """Train the embedded weights of the temporal stream from scratch, on one CPU core.
 
     python tools/train_msoe.py --out msoe.safetensors --seed 0
-    python tools/train_msoe.py --evaluate msoe.safetensors
 
 The same seed gives the same file on the same machine and torch version. Nothing but
 generated textures goes in: see textures.py and moving_textures.py beside this file.
@@ -21,10 +20,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.random import Generator
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
-from heldout_motion import evaluate
 from moving_textures import augment, random_scene
 from stst.streams.ops import symmetric_pad
 from stst.streams.temporal import Msoe
@@ -177,26 +175,14 @@ def run(out: Path, seed: int, steps: int) -> None:
     print("sha256", digest)
 
 
-def measure(path: Path) -> None:
-    model = Msoe()
-    model.load_state_dict(load_file(path))
-    print(f"{'texture':18} {'motion':9} {'speed':>6} {'error':>6} {'interior':>8}  (px)")
-    for kind, motion, speed, error, interior in evaluate(model):
-        print(f"{kind:18} {motion:9} {speed:6.2f} {error:6.3f} {interior:8.3f}")
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Train or measure the temporal stream.")
-    parser.add_argument("--out", type=Path, help="train, and write the weights here")
-    parser.add_argument("--evaluate", type=Path, help="measure these weights (held out)")
+    parser = argparse.ArgumentParser(description="Train the temporal stream.")
+    parser.add_argument("--out", type=Path, required=True, help="where to write the weights")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=STEPS)
     given = parser.parse_args()
     torch.set_num_threads(1)  # so that sums do not depend on the number of cores
-    if given.out:
-        run(given.out, given.seed, given.steps)
-    if given.evaluate:
-        measure(given.evaluate)
+    run(given.out, given.seed, given.steps)
 
 
 if __name__ == "__main__":

@@ -132,3 +132,16 @@ def test_heldout_noise_of_a_whole_step_is_a_shifted_crop():
     first, second = frames
     torch.testing.assert_close(second[:-2, 3:], first[2:, :-3], atol=1e-5, rtol=0)
     assert flow[:, 0, 0].tolist() == [3, 2]
+
+
+def test_a_shifted_photograph_moves_as_its_flow_says():
+    frames, flow = heldout.shifted_photograph("astronaut", 3, 2)  # to the right and UP
+    first, second = frames.numpy()
+    np.testing.assert_allclose(second[:-2, 3:], first[2:, :-3], atol=1e-5)
+    assert flow[:, 0, 0].tolist() == [3, 2]
+
+
+def test_a_row_is_bold_only_where_the_first_file_is_no_worse():
+    evaluate_msoe = importlib.import_module("evaluate_msoe")
+    row = evaluate_msoe.line("noise", "2 px", "2.00", [(0.104, 0.3), (0.1, 0.2)])
+    assert row == "| noise | 2 px | 2.00 | **0.10** / 0.10 | 0.30 / 0.20 |"
