@@ -125,8 +125,9 @@ def main() -> None:
     parser.add_argument("--temporal-weights", type=Path, help="MSOE of another training")
     parser.add_argument("--spatial", default="compact")
     parser.add_argument("--quality", default="default")
+    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(options.threads)
     temporal = load_stream("msoe", weights=options.temporal_weights)
     recipe = Recipe.preset("default").with_quality(options.quality)
     for name, found, _ in rows(recipe, options.spatial, temporal):

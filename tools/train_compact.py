@@ -33,7 +33,7 @@ from photographs import find_photographs
 from stst.streams.spatial import COMPACT, Trunk, TrunkShape
 from stst.streams.weights import digest
 
-STEPS = 2000
+STEPS = 4000
 SAVE_EVERY, TELL_EVERY = 250, 50
 
 
@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--channels", type=int, nargs=5, default=COMPACT.channels)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
 

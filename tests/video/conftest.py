@@ -1,0 +1,16 @@
+import made_media as made
+import pytest
+
+
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory):
+    """Clips that several tests read and none changes."""
+    folder = tmp_path_factory.mktemp("clips")
+    fast = {"movflags": "faststart"}
+    h264 = {"codec": "libx264", "rate": 25}
+    made.write(folder / "a.mkv", made.rgb_frames(made.moving(10), "bgr0"))
+    yuv = made.rgb_frames(made.moving(10), "yuv420p")
+    made.write(folder / "fast.mp4", yuv, options=fast, **h264)
+    yuv = made.rgb_frames(made.moving(10), "yuv420p")
+    made.write(folder / "vp9.webm", yuv, codec="libvpx-vp9")
+    return folder
