@@ -29,6 +29,7 @@ from stst.video.frames import to_uint8
 HEIGHT, WIDTH, FRAMES = 112, 160, 20
 RATE = 24  # Hz
 KEPT = slice(1, None)  # frame pairs judged: motion is up from the second on
+STILL = 0.5  # px a frame; of less, neither ratio nor direction is told
 Array = NDArray[np.floating]
 
 
@@ -97,15 +98,20 @@ def compared(natural: Clip, metamer: Clip) -> dict[str, float]:
     a, b = flows(natural), flows(metamer)
     mean_a, mean_b = (np.median(f, (0, 1, 2)) for f in (a, b))
     angle = np.degrees(np.arctan2(*mean_b[::-1]) - np.arctan2(*mean_a[::-1]))
-    lengths = [np.linalg.norm(f, axis=-1) for f in (a, b)]
+    lengths = [float(np.median(np.linalg.norm(f, axis=-1))) for f in (a, b)]
+    speeds = [float(np.linalg.norm(mean)) for mean in (mean_a, mean_b)]
     return {
-        "natural px": float(np.linalg.norm(mean_a)),
-        "speed": float(np.linalg.norm(mean_b) / np.linalg.norm(mean_a)),
-        "direction": float((angle + 180) % 360 - 180),
-        "length": float(np.median(lengths[1]) / np.median(lengths[0])),
+        "natural px": speeds[0],
+        "speed": ratio(*speeds),
+        "direction": float((angle + 180) % 360 - 180) if speeds[0] > STILL else np.nan,
+        "length": ratio(*lengths),
         "field r": float(np.corrcoef(a.ravel(), b.ravel())[0, 1]),
         "energy r": float(np.corrcoef(motion_energy(natural), motion_energy(metamer))[0, 1]),
     }
+
+
+def ratio(natural: float, metamer: float) -> float:
+    return metamer / natural if natural > STILL else np.nan
 
 
 def rows(

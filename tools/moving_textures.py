@@ -18,7 +18,7 @@ from torch import Tensor
 
 from textures import CANVAS, DENSITY
 
-MAX_SPEED = 10.0  # px per frame, so that 8 is not at the edge of what was seen
+MAX_SPEED = 8.0  # px per frame
 
 # ---------------------------------------------------------------- motion
 
@@ -60,9 +60,9 @@ def spiral(turn: float, growth: float, right: float = 0, up: float = 0) -> Motio
 
 
 def random_motion(rng: Generator, size: int) -> Motion:
-    """Still (16 %), translating (44 %) or also turning, growing, shearing (40 %)."""
+    """Still (12 %), translating (48 %) or also turning, growing, shearing (40 %)."""
     fate, angle = rng.random(), rng.uniform(0, 2 * np.pi)
-    speed = 0.0 if fate < 0.16 else MAX_SPEED * rng.random() ** 1.5
+    speed = 0.0 if fate < 0.12 else MAX_SPEED * rng.random() ** 1.5
     shift = speed * np.array([np.cos(angle), np.sin(angle)])
     if fate < 0.6:
         return Motion(np.eye(2), shift)

@@ -28,10 +28,10 @@ from stst.streams.ops import symmetric_pad
 from stst.streams.temporal import Msoe
 from textures import KINDS, SHARES, blob_mask, texture
 
-STEPS = 12000
+STEPS = 5000
 POOL = 192  # textures kept; the oldest is replaced every REFRESH scenes
 MASKS = 32
-SIDES = (64, 80, 96)  # px, of the patches
+SIDES = (64, 64, 80, 96)  # px, of the patches
 BATCH = 4
 REFRESH = 16  # scenes between two new textures
 STRIDE = 3  # the loss reads the flow head at every third position, from a random corner
@@ -109,8 +109,8 @@ def flow_error(model: Msoe, clip: Tensor, flow: Tensor, top: int, left: int) -> 
 
 
 def weight(flow: Tensor) -> Tensor:
-    """1 / (0.5 + speed): slow motion is to be read as well as fast, in proportion."""
-    return 1 / (0.5 + flow.square().sum(1).sqrt())
+    """2 / (1 + speed): slow motion is to be read as well as fast, in proportion."""
+    return 2 / (1 + flow.square().sum(1).sqrt())
 
 
 def optimiser(model: Msoe) -> torch.optim.Adam:
