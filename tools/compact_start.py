@@ -75,7 +75,8 @@ def linear_part(trunk: Trunk, layer: str, patches: Tensor) -> Tensor:
     """What a convolution gives, before rectification: (B, C, h, w)."""
     found: list[Tensor] = []
     convolution = trunk.convolutions[layer]
-    hook = convolution.register_forward_hook(lambda *call: found.append(call[2]))
+    # A copy, because the trunk rectifies in place what the convolution gave.
+    hook = convolution.register_forward_hook(lambda *call: found.append(call[2].clone()))
     trunk(patches[:, None], [layer])
     hook.remove()
     return found[0]

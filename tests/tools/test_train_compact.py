@@ -12,6 +12,7 @@ from stst.streams.spatial import CAFFE, Trunk, TrunkShape, frozen
 sys.path.append(str(Path(__file__).parents[2] / "tools"))
 patches = importlib.import_module("patches")
 photographs = importlib.import_module("photographs")
+start = importlib.import_module("compact_start")
 stills = importlib.import_module("compact_stills")
 trunks = importlib.import_module("compact_trunks")
 training = importlib.import_module("compact_training")
@@ -132,3 +133,11 @@ def test_patches_repeat_with_their_generator(source):
 def test_a_photograph_that_is_not_there_is_named(tmp_path):
     with pytest.raises(SystemExit, match="rockwall"):
         photographs.find_photographs([tmp_path])
+
+
+def test_the_linear_part_of_a_layer_is_what_it_was_before_rectification(teacher, source):
+    shown = source(2, np.random.default_rng(0))
+    linear = start.linear_part(teacher, "block2_conv1", shown)
+    rectified = stills.look(teacher, shown)["block2_conv1"]
+    torch.testing.assert_close(linear.relu(), rectified)
+    assert linear.min() < 0
