@@ -52,7 +52,7 @@ def follow(run: Synthesis, frames: int, recipe: Recipe) -> None:
         TextColumn("{task.percentage:3.0f} %"),
         TimeElapsedColumn(),
         TextColumn("left:"),
-        TimeRemainingColumn(elapsed_when_finished=True),
+        TimeRemainingColumn(),
     )
     # By default rich forgets after 30 s, and an octave may take longer.
     with Progress(*columns, console=console, speed_estimate_period=math.inf) as bar:
