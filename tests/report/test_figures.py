@@ -77,7 +77,10 @@ CHECKS = [check_frames_stand, check_slices_stand]
 @pytest.mark.parametrize("check", CHECKS)
 def test_every_pixel_stands_in_the_sheet(check):
     natural, metamer = noise(0), noise(1)
-    check(contact_sheet(natural, metamer, caption=CAPTION), natural, metamer)
+    sheet = contact_sheet(natural, metamer, caption=CAPTION)
+    check(sheet, natural, metamer)
+    first = [place(sheet, to_uint8(clip.frames)[0])[0] for clip in (natural, metamer)]
+    assert first == sorted(first)
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -110,7 +113,8 @@ def test_frames_are_evenly_spread_from_first_to_last():
 def test_small_frames_are_enlarged_by_repeating_pixels():
     natural, metamer = noise(0, height=20, width=32), noise(1, height=20, width=32)
     sheet = contact_sheet(natural, metamer)
-    place(sheet, enlarged(to_uint8(natural.frames)[0], 5, 5))  # 160 // 32
+    upper, lower = (place(sheet, enlarged(to_uint8(c.frames)[0], 5, 5)) for c in (natural, metamer))
+    assert lower[0] >= upper[0] + 5 * natural.size[0]  # enlarged by 160 // 32
 
 
 def test_large_frames_are_reduced_by_averaging_blocks():
