@@ -18,7 +18,7 @@ from torch import Tensor
 
 from textures import CANVAS, DENSITY
 
-MAX_SPEED = 8.0  # px per frame
+MAX_SPEED = 10.0  # px per frame: beyond the 8 that are promised, for they end nowhere
 
 # ---------------------------------------------------------------- motion
 

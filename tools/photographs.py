@@ -1,4 +1,4 @@
-"""Photographs and photographic textures that the compact trunk learns from.
+"""Photographs and photographic textures that the embedded weights learn from.
 
 Chosen by eye from packages of Debian 12 (licences in docs/model_card_compact.md): no logos,
 drawings, gradients or renderings. Each is decoded once and kept in memory at half-octave

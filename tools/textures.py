@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import torch
 from numpy.random import Generator
@@ -85,6 +86,19 @@ def texture(rng: Generator, kind: str) -> Tensor:
         field = {"leaves": leaves, "plaid": plaid}[kind](rng)
     canvas = np.clip(0.5 + 0.2 * field, 0, 1).astype(np.float32)
     return torch.from_numpy(canvas)[None, None]
+
+
+def photograph(rng: Generator, grey: np.ndarray) -> Tensor:
+    """A piece of a grey photograph, (H, W) uint8, as a canvas: (1, 1, CANVAS, CANVAS).
+
+    One pixel of the photograph is one of the frames, so that frames carry all of it and
+    a shift by parts of a pixel is no aliasing.
+    """
+    side = CANVAS // DENSITY
+    top, left = (int(rng.integers(length - side + 1)) for length in grey.shape)
+    piece = grey[top : top + side, left : left + side].astype(np.float32) / 255
+    canvas = cv2.resize(piece, (CANVAS, CANVAS), interpolation=cv2.INTER_CUBIC)
+    return torch.from_numpy(canvas).clamp(0, 1)[None, None]
 
 
 def blob_mask(rng: Generator) -> Tensor:

@@ -1,9 +1,10 @@
 """Train the embedded weights of the temporal stream from scratch, on one CPU core.
 
-    python tools/train_msoe.py --out msoe.safetensors --seed 0
+    python tools/train_msoe.py --photographs FOLDER --out msoe.safetensors --seed 0
 
-The same seed gives the same file on the same machine and torch version. Nothing but
-generated textures goes in: see textures.py and moving_textures.py beside this file.
+The same seed gives the same file on the same machine and torch version. Generated textures
+and pieces of photographs go in, moved by formulas: see textures.py, photographs.py and
+moving_textures.py beside this file.
 """
 
 from __future__ import annotations
@@ -12,23 +13,26 @@ import argparse
 import itertools
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.random import Generator
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from moving_textures import augment, random_scene
+from photographs import find_photographs, pyramid
 from stst.streams.ops import symmetric_pad
 from stst.streams.temporal import Msoe
-from textures import KINDS, SHARES, blob_mask, texture
+from textures import CANVAS, DENSITY, KINDS, SHARES, blob_mask, photograph, texture
 
 STEPS = 5000
+PHOTOGRAPHS = 0.3  # share of the textures, where there are any
 POOL = 192  # textures kept; the oldest is replaced every REFRESH scenes
 MASKS = 32
 SIDES = (64, 64, 80, 96)  # px, of the patches
@@ -40,6 +44,7 @@ HEAD_GAIN = 32.0  # the head sees 64 channels that sum to one: larger weights, l
 RATES = {"conv1": 1.5e-3, "conv2": 2e-3, "conv3": 1e-3 * HEAD_GAIN, "conv4": 2e-3}
 BIAS_RATE = {"conv1": 0.01, "conv2": 0.02, "conv3": 1 / HEAD_GAIN, "conv4": 1.0}
 WARM_UP = 100
+GOING_ON = 0.5  # of the rates, where a trained network learns on
 
 
 # ---------------------------------------------------------------- start
@@ -84,10 +89,21 @@ def start(rng: Generator) -> Msoe:
 # ---------------------------------------------------------------- training
 
 
-def scenes(rng: Generator) -> Iterator[tuple[Tensor, Tensor]]:
+def grey_levels(path: Path) -> list[np.ndarray]:
+    """One photograph in grey, at every size that fills a canvas: (H, W) uint8 each."""
+    levels = [level for level in pyramid(path) if min(level.shape[:2]) >= CANVAS // DENSITY]
+    return [cv2.cvtColor(level, cv2.COLOR_RGB2GRAY) for level in levels]
+
+
+def scenes(
+    rng: Generator, photographs: Sequence[Sequence[np.ndarray]]
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Clips (1, 2, 3, S, S) and flows (1, 2, S, S), S from SIDES, without end."""
 
     def fresh() -> Tensor:
+        if photographs and rng.random() < PHOTOGRAPHS:
+            levels = photographs[rng.integers(len(photographs))]
+            return photograph(rng, levels[rng.integers(len(levels))])
         return texture(rng, rng.choice(KINDS, p=SHARES))
 
     pool = [fresh() for _ in range(POOL)]
@@ -113,12 +129,12 @@ def weight(flow: Tensor) -> Tensor:
     return 2 / (1 + flow.square().sum(1).sqrt())
 
 
-def optimiser(model: Msoe) -> torch.optim.Adam:
+def optimiser(model: Msoe, pace: float) -> torch.optim.Adam:
     groups = []
     for name, rate in RATES.items():
         layer = getattr(model, name)
-        groups.append({"params": [layer.weight], "lr": rate})
-        groups.append({"params": [layer.bias], "lr": rate * BIAS_RATE[name]})
+        groups.append({"params": [layer.weight], "lr": pace * rate})
+        groups.append({"params": [layer.bias], "lr": pace * rate * BIAS_RATE[name]})
     return torch.optim.Adam(groups, betas=(0.9, 0.99))
 
 
@@ -127,13 +143,23 @@ def schedule(step: int, steps: int) -> float:
     return min(1, (step + 1) / WARM_UP) * (1 + math.cos(math.pi * step / steps)) / 2
 
 
-def train(seed: int, steps: int) -> Iterator[tuple[int, float, Msoe]]:
-    """Yield (step, mean end-point error of its batch, network) after every step."""
+def train(
+    seed: int,
+    steps: int,
+    photographs: Sequence[Sequence[np.ndarray]] = (),
+    trained: Mapping[str, Tensor] | None = None,
+) -> Iterator[tuple[int, float, Msoe]]:
+    """Yield (step, mean end-point error of its batch, network) after every step.
+
+    It goes on from `trained` weights, where there are any.
+    """
     rng = np.random.default_rng(seed)
     model = start(rng)
-    adam = optimiser(model)
+    if trained:
+        model.load_state_dict(trained)
+    adam = optimiser(model, GOING_ON if trained else 1.0)
     rates = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: schedule(step, steps))
-    source = scenes(rng)
+    source = scenes(rng, photographs)
     for step in range(1, steps + 1):
         adam.zero_grad()
         total = 0.0
@@ -151,38 +177,50 @@ def train(seed: int, steps: int) -> Iterator[tuple[int, float, Msoe]]:
 # ---------------------------------------------------------------- command line
 
 
-def save(model: Msoe, path: Path, seed: int, steps: int) -> str:
+def save(model: Msoe, path: Path, facts: str) -> str:
     """Write the file and return its SHA-256."""
-    facts = (
-        f"trained from scratch by tools/train_msoe.py, seed {seed}, {steps} steps, "
-        f"torch {torch.__version__}; Apache-2.0"
-    )
     weights = {name: w.contiguous() for name, w in model.state_dict().items()}
     save_file(weights, path, {"training": facts})  # one entry: their order is not fixed
     return sha256(path.read_bytes()).hexdigest()
 
 
-def run(out: Path, seed: int, steps: int) -> None:
+def run(options: argparse.Namespace) -> None:
+    levels = [grey_levels(path) for path in find_photographs(options.photographs)]
+    photographs = [pictures for pictures in levels if pictures]
+    trained = load_file(options.start) if options.start else None
+    seed, steps = options.seed, options.steps
     began, recent = time.monotonic(), math.nan
-    for step, error, model in train(seed, steps):
+    for step, error, model in train(seed, steps, photographs, trained):
         recent = error if step == 1 else 0.98 * recent + 0.02 * error
         if step % 50 == 0:
             left = (time.monotonic() - began) * (steps - step) / step / 60
             done = f"step {step}/{steps}  end-point error {recent:.3f} px"
             print(f"{done}  {left:.1f} min left", flush=True)
         if step % 250 == 0 or step == steps:
-            digest = save(model, out, seed, steps)
+            digest = save(model, options.out, facts(options))
     print("sha256", digest)
+
+
+def facts(options: argparse.Namespace) -> str:
+    """What the file says of its training."""
+    source = "from scratch"
+    if options.start:
+        source = f"on from the weights of sha256 {sha256(options.start.read_bytes()).hexdigest()}"
+    return (
+        f"trained {source} by tools/train_msoe.py, seed {options.seed}, {options.steps} steps, "
+        f"torch {torch.__version__}; Apache-2.0"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train the temporal stream.")
     parser.add_argument("--out", type=Path, required=True, help="where to write the weights")
+    parser.add_argument("--photographs", type=Path, nargs="+", required=True, metavar="FOLDER")
+    parser.add_argument("--start", type=Path, help="weights that learn on (safetensors)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=STEPS)
-    given = parser.parse_args()
     torch.set_num_threads(1)  # so that sums do not depend on the number of cores
-    run(given.out, given.seed, given.steps)
+    run(parser.parse_args())
 
 
 if __name__ == "__main__":

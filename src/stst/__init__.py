@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from stst.errors import StstError
     from stst.outcome import Result, Synthesis
     from stst.recipe import Recipe
+    from stst.stimuli.kinds import make_control, make_stimulus
     from stst.streams.stream import Stream, list_streams, load_stream
     from stst.video.frames import Clip
     from stst.video.read import open_video, read_video
@@ -29,6 +30,8 @@ __all__ = [
     "Synthesis",
     "list_streams",
     "load_stream",
+    "make_control",
+    "make_stimulus",
     "open_video",
     "read_video",
     "synthesize",
@@ -45,6 +48,8 @@ _HOME = {
     "Synthesis": "stst.outcome",
     "list_streams": "stst.streams.stream",
     "load_stream": "stst.streams.stream",
+    "make_control": "stst.stimuli.kinds",
+    "make_stimulus": "stst.stimuli.kinds",
     "open_video": "stst.video.read",
     "read_video": "stst.video.read",
     "synthesize": "stst.api",

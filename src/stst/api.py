@@ -178,7 +178,7 @@ def _agreed(clips: Sequence[Footage]) -> Footage:
 def _targets(target: Footage | Targets, recipe: Recipe) -> Targets:
     """The natural clip of each loss that the recipe weighs, checked against each other."""
     weights = recipe.weights
-    weighed = [loss for loss in LOSSES if any(getattr(weights, loss))]
+    weighed = weights.weighed
     for index in range(max(len(schedule) for _, schedule in weights)):
         if not weights.at(index).keys() & set(LOSSES):
             raise RecipeError(

@@ -7,7 +7,7 @@ import yaml
 from PIL import Image
 from terminal import FRAMES, HEIGHT, QUICK, WIDTH, refused, stst_command, waves
 
-from stst.cli import work
+from stst.cli import sources
 from stst.video.write import write_video
 
 
@@ -100,7 +100,7 @@ def test_no_video_is_asked_for():
 
 
 def test_a_folder_in_use_is_refused_before_anything_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(work, "open_video", lambda *_, **__: pytest.fail("it was read"))
+    monkeypatch.setattr(sources, "open_video", lambda *_, **__: pytest.fail("it was read"))
     (tmp_path / "notes.txt").write_text("mine")
     said = stst_command("synthesize", "any.mp4", "--out", tmp_path, *QUICK)
     assert refused(said, tmp_path, "--overwrite")
@@ -108,7 +108,7 @@ def test_a_folder_in_use_is_refused_before_anything_is_read(tmp_path, monkeypatc
 
 
 def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(work, "open_video", lambda *_, **__: pytest.fail("it was read"))
+    monkeypatch.setattr(sources, "open_video", lambda *_, **__: pytest.fail("it was read"))
     (tmp_path / "file").touch()
     said = stst_command("synthesize", "any.mp4", "--out", tmp_path / "file" / "run", *QUICK)
     assert refused(said, tmp_path / "file", "--out")

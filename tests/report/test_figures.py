@@ -77,7 +77,7 @@ CHECKS = [check_frames_stand, check_slices_stand]
 @pytest.mark.parametrize("check", CHECKS)
 def test_every_pixel_stands_in_the_sheet(check):
     natural, metamer = noise(0), noise(1)
-    sheet = contact_sheet(natural, metamer, caption=CAPTION)
+    sheet = contact_sheet({"natural": natural, "metamer": metamer}, caption=CAPTION)
     check(sheet, natural, metamer)
     first = [place(sheet, to_uint8(clip.frames)[0])[0] for clip in (natural, metamer)]
     assert first == sorted(first)
@@ -95,14 +95,14 @@ def test_a_wrong_sheet_is_seen(check, planted):
             Clip((c.frames + c.frames.roll(1, 3)) / 2, c.frame_rate) for c in (natural, metamer)
         ),
     }
-    sheet = contact_sheet(*shown[planted])
+    sheet = contact_sheet(dict(zip(("natural", "metamer"), shown[planted], strict=True)))
     with pytest.raises(AssertionError):
         check(sheet, natural, metamer)
 
 
 def test_frames_are_evenly_spread_from_first_to_last():
     natural, metamer = noise(0, frames=20), noise(1, frames=20)
-    sheet = contact_sheet(natural, metamer, columns=3)
+    sheet = contact_sheet({"natural": natural, "metamer": metamer}, columns=3)
     frames = to_uint8(natural.frames)
     columns = [place(sheet, frames[index])[1] for index in (0, 10, 19)]
     assert columns == sorted(columns)
@@ -112,14 +112,14 @@ def test_frames_are_evenly_spread_from_first_to_last():
 
 def test_small_frames_are_enlarged_by_repeating_pixels():
     natural, metamer = noise(0, height=20, width=32), noise(1, height=20, width=32)
-    sheet = contact_sheet(natural, metamer)
+    sheet = contact_sheet({"natural": natural, "metamer": metamer})
     upper, lower = (place(sheet, enlarged(to_uint8(c.frames)[0], 5, 5)) for c in (natural, metamer))
     assert lower[0] >= upper[0] + 5 * natural.size[0]  # enlarged by 160 // 32
 
 
 def test_large_frames_are_reduced_by_averaging_blocks():
     natural, metamer = (noise(s, frames=1, height=300, width=720) for s in (0, 1))
-    page = np.asarray(contact_sheet(natural, metamer))
+    page = np.asarray(contact_sheet({"natural": natural, "metamer": metamer}))
     means = to_uint8(natural.frames)[0].reshape(150, 2, 360, 2, 3).mean((1, 3))
     block = means.round().astype(np.uint8)
     _, _, (left, top), _ = cv2.minMaxLoc(cv2.matchTemplate(page, block, cv2.TM_SQDIFF))
@@ -129,7 +129,7 @@ def test_large_frames_are_reduced_by_averaging_blocks():
 @given(st.integers(1, 12), st.integers(2, 400), st.integers(2, 400), st.integers(1, 9))
 def test_any_shape_gives_a_legible_sheet(frames, height, width, columns):
     grey = Clip(torch.full((frames, 3, height, width), 0.5), Fraction(25))
-    sheet = contact_sheet(grey, grey, columns=columns, caption=CAPTION)
+    sheet = contact_sheet({"natural": grey, "metamer": grey}, columns=columns, caption=CAPTION)
     page = np.asarray(sheet)
     assert sheet.mode == "RGB"
     assert (page[0] == 255).all()  # a white margin all round
@@ -142,7 +142,9 @@ def test_any_shape_gives_a_legible_sheet(frames, height, width, columns):
 
 def test_the_caption_is_written_above_the_frames():
     natural, metamer = noise(0), noise(1)
-    without, given_one = (contact_sheet(natural, metamer, caption=c) for c in ("", CAPTION))
+    without, given_one = (
+        contact_sheet({"natural": natural, "metamer": metamer}, caption=c) for c in ("", CAPTION)
+    )
     top, left = place(given_one, to_uint8(natural.frames)[0])
     changed = np.argwhere((np.asarray(without) != np.asarray(given_one)).any(-1))
     assert changed[:, 0].max() < top
@@ -162,17 +164,17 @@ def test_the_caption_is_written_above_the_frames():
 )
 def test_clips_that_differ_are_refused(show, other):
     with pytest.raises(FramesError, match=r"natural has 3 frames .* metamer has"):
-        show(noise(0), other)
+        show({"natural": noise(0), "metamer": other})
 
 
 def test_a_sheet_without_columns_is_refused():
     with pytest.raises(FramesError, match="at least 1 column, got 0"):
-        contact_sheet(noise(0), noise(1), columns=0)
+        contact_sheet({"natural": noise(0), "metamer": noise(1)}, columns=0)
 
 
 def test_side_by_side_keeps_every_value():
     natural, metamer = noise(0), noise(1)
-    both = side_by_side(natural, metamer)
+    both = side_by_side({"natural": natural, "metamer": metamer})
     assert both.frame_rate == natural.frame_rate
     frames = gathered(both).frames
     assert torch.equal(frames[..., :170], natural.frames)
@@ -183,12 +185,12 @@ def test_side_by_side_keeps_every_value():
 
 def test_no_more_than_a_frame_is_taken_at_once_to_be_shown(watched):
     natural, metamer = watched(noise(0, frames=20)), watched(noise(1, frames=20))
-    both = side_by_side(natural, metamer)
+    both = side_by_side({"natural": natural, "metamer": metamer})
     assert (natural.most, len(both)) == (0, 20)
     both.take([3])
-    sheet = contact_sheet(natural, metamer)
+    sheet = contact_sheet({"natural": natural, "metamer": metamer})
     assert (natural.most, metamer.most) == (1, 1)
-    plain = contact_sheet(natural.footage, metamer.footage)
+    plain = contact_sheet({"natural": natural.footage, "metamer": metamer.footage})
     assert np.array_equal(np.asarray(sheet), np.asarray(plain))
     gathered(both)
     assert natural.most == 20  # a way of showing that takes all frames would be seen
@@ -237,7 +239,7 @@ def test_a_figure_of_little_or_nothing_can_be_saved(losses, tmp_path):
 
 
 def pictures() -> Iterator[Image.Image]:
-    yield contact_sheet(noise(0), noise(1), caption=CAPTION)
+    yield contact_sheet({"natural": noise(0), "metamer": noise(1)}, caption=CAPTION)
     yield loss_figure({"a": [3.0, 2.0]}, {"a/b": [0.1]}, boundaries=[1])
 
 

@@ -19,7 +19,7 @@ def short(monkeypatch):
 
 def digest(path, seed):
     for _, _, model in train_msoe.train(seed, 2):
-        last = train_msoe.save(model, path, seed, 2)
+        last = train_msoe.save(model, path, "2 steps")
     return last
 
 
@@ -30,7 +30,7 @@ def test_the_same_seed_gives_the_same_file(short, tmp_path):
 
 
 def test_strided_error_is_that_of_the_flow_layer(short):
-    clip, flow = next(train_msoe.scenes(np.random.default_rng(0)))
+    clip, flow = next(train_msoe.scenes(np.random.default_rng(0), []))
     model = train_msoe.start(np.random.default_rng(1)).requires_grad_(False)
     whole = (model(clip, ["flow"])["flow"] - flow).square().sum(1).sqrt()
     sampled = train_msoe.flow_error(model, clip, flow, 1, 2)

@@ -26,23 +26,28 @@ def build_job(
     Options are named as in the file, ``source.width``; those that are None were not
     given, and the file's value, or else the default, holds.
     """
-    data = read_job(file) if file else {}
-    for name, value in options.items():
-        if value is not None:
-            section, _, key = name.rpartition(".")
-            (data.setdefault(section, {}) if section else data)[key] = value
+    data = placed(options, read_job(file) if file else {})
     if "path" not in data.get("source", {}):
         raise RecipeError("which video? Give its path: stst synthesize IN.mp4 --out DIR.")
     if preset is not None or "recipe" not in data:
         data["recipe"] = Recipe.preset(preset or "default").model_dump(mode="json")
     job = Job.parse(data)
     recipe = job.recipe if quality is None else job.recipe.with_quality(quality)
-    for name, value in map(_setting, settings):
+    for name, value in map(setting, settings):
         recipe = recipe.with_settings({name: value})
     return job.model_copy(update={"recipe": recipe})
 
 
-def _setting(text: str) -> tuple[str, object]:
+def placed(options: Mapping[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """Put the options that were given, by dotted name, into a job's plain data."""
+    for name, value in options.items():
+        if value is not None:
+            section, _, key = name.rpartition(".")
+            (data.setdefault(section, {}) if section else data)[key] = value
+    return data
+
+
+def setting(text: str) -> tuple[str, object]:
     """``octaves.0.steps=10`` -> its name and its value, read as YAML."""
     name, equals, value = text.partition("=")
     if not equals:

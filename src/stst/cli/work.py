@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-import warnings
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import torch
 from stst.api import synthesize as begin
 from stst.cli.folder import write_folder
 from stst.cli.show import announce, follow, say
+from stst.cli.sources import read_source
 from stst.errors import RunError
 from stst.estimate import estimate
 from stst.outcome import Result, Synthesis
@@ -23,21 +24,22 @@ from stst.run.manifest import stand_ins
 from stst.streams.spatial import Trunk
 from stst.streams.stream import load_stream
 from stst.streams.temporal import Msoe
-from stst.video.film import Film
+from stst.video.files import digest
 from stst.video.frames import Footage
-from stst.video.read import FramesWarning, digest, open_video
 
 
 def carry_out(job: Job, out: Path, *, overwrite: bool = False) -> None:
     """Do all of a job; nothing is written before its input is found good."""
     refuse_folder(out, overwrite=overwrite)
     _refuse_device(job.device)
-    natural, remarks = _read(job)
+    read = [read_source(source) for source in job.sources.values()]
+    sources = dict(zip(job.titles, (film for film, _ in read), strict=True))
+    natural = read[0][0]
     streams = _streams(job)
     provenances = [stream.provenance for stream in streams]
     job = job.checked(
         {
-            "source": digest(job.source.path),
+            **{key: digest(source.path) for key, source in job.sources.items()},
             **{
                 role: p.sha256
                 for role, p in zip(("spatial", "temporal"), provenances, strict=True)
@@ -45,7 +47,7 @@ def carry_out(job: Job, out: Path, *, overwrite: bool = False) -> None:
             },
         }
     )
-    start = partial(_begin, natural, streams, job)
+    start = partial(_begin, sources, streams, job)
     frames = len(natural) + job.recipe.pad - 1
     expected = estimate(start, job.recipe, frames)
     new_folder(out, overwrite=overwrite)
@@ -57,17 +59,19 @@ def carry_out(job: Job, out: Path, *, overwrite: bool = False) -> None:
     result = run.result()
     seconds = time.perf_counter() - began
     record = {
-        "warnings": [*remarks, *notes],
+        "warnings": [*(remark for _, remarks in read for remark in remarks), *notes],
         "streams": [vars(p) if p else None for p in provenances],
         "seconds": round(seconds, 2),
     }
-    _write(out, natural, result, job, record)
+    _write(out, sources, result, job, record)
 
 
-def _begin(natural: Footage, streams: tuple[Trunk, Msoe], job: Job, recipe: Recipe) -> Synthesis:
+def _begin(
+    sources: Mapping[str, Footage], streams: tuple[Trunk, Msoe], job: Job, recipe: Recipe
+) -> Synthesis:
     spatial, temporal = streams
     return begin(
-        natural,
+        targets_of(sources, recipe),
         spatial=spatial,
         temporal=temporal,
         recipe=recipe,
@@ -92,30 +96,22 @@ def _streams(job: Job) -> tuple[Trunk, Msoe]:
     return spatial, temporal
 
 
-def _read(job: Job) -> tuple[Film, list[str]]:
-    """The natural clip, and what its reader remarked."""
-    source = job.source
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", FramesWarning)
-        film = open_video(
-            source.path,
-            width=source.width,
-            start=source.start,
-            frames=source.frames,
-            every=source.every,
-            frame_rate=source.fps,
-        )
-    remarks = [str(w.message) for w in caught if issubclass(w.category, FramesWarning)]
-    for remark in remarks:
-        say(f"warning: {remark}")
-    return film, remarks
+def targets_of(sources: Mapping[str, Footage], recipe: Recipe) -> Footage | dict[str, Footage]:
+    """One clip for all losses, or the first for those of space and the other for those of time."""
+    space, *others = sources.values()
+    if not others:
+        return space
+    clips = {"space": space, "time": others[0]}
+    return {loss: clips[loss.split("_")[0]] for loss in recipe.weights.weighed}
 
 
-def _write(out: Path, natural: Footage, result: Result, job: Job, record: dict[str, Any]) -> None:
+def _write(
+    out: Path, sources: Mapping[str, Footage], result: Result, job: Job, record: dict[str, Any]
+) -> None:
     for i, seed in enumerate(job.seeds):
         folder = out if len(job.seeds) == 1 else out / f"seed_{seed}"
         new_folder(folder, overwrite=True)
-        write_folder(folder, natural, result, i, job, record)
+        write_folder(folder, sources, result, i, job, record)
     say(
         f"Written to {out}: open {out / 'contact_sheet.png'} and {out / 'side_by_side.mp4'}."
         if len(job.seeds) == 1

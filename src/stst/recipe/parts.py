@@ -62,6 +62,11 @@ class Weights(Part):
         values = {name: at(getattr(self, name), index) for name in type(self).model_fields}
         return {name: value for name, value in values.items() if value}
 
+    @property
+    def weighed(self) -> tuple[str, ...]:
+        """The losses (not total variation) that have a weight in any frame."""
+        return tuple(loss for loss in LOSSES if any(getattr(self, loss)))
+
     @field_validator("*")
     @classmethod
     def _not_negative(cls, schedule: tuple[float, ...]) -> tuple[float, ...]:

@@ -1,6 +1,8 @@
-"""Natural and metamer in one picture, pixel for pixel."""
+"""Natural clip and stimulus in one picture, pixel for pixel."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
@@ -14,17 +16,18 @@ _SMALL, _LARGE = 160, 360  # px: frames below half are enlarged, frames above re
 
 
 def contact_sheet(
-    natural: Footage, metamer: Footage, *, columns: int = 8, caption: str = ""
+    films: Mapping[str, Footage], *, columns: int = 8, caption: str = ""
 ) -> Image.Image:
-    """Draw frames of natural over metamer, and an x-t slice of each below.
+    """Draw frames of each film below one another, and an x-t slice of each at the foot.
 
     No pixel is interpolated: frames stand as they are; small ones (and the slices) are
     enlarged by repeating pixels, wide ones reduced by averaging square blocks of them.
 
     Parameters
     ----------
-    natural, metamer : Footage
-        Of the same length, size and frame rate.
+    films : mapping of str to Footage
+        At least one, by the names to be shown, ``{"natural": ..., "metamer": ...}``; of
+        one length, size and frame rate.
     columns : int
         How many frames to show, evenly spread; a shorter clip shows all it has.
     caption : str
@@ -40,15 +43,15 @@ def contact_sheet(
     FramesError
         If the clips differ in length, size or frame rate, or `columns` is below 1.
     """
-    check_same_shape(natural, metamer)
+    first = next(iter(films.values()))
+    check_same_shape(films)
     if columns < 1:
         raise FramesError(f"a contact sheet needs at least 1 column, got {columns}.")
-    films = {"natural": natural, "metamer": metamer}
-    shown = np.linspace(0, len(natural) - 1, min(columns, len(natural))).round().astype(int)
+    shown = np.linspace(0, len(first) - 1, min(columns, len(first))).round().astype(int)
     cells = {n: [_fit(to_uint8(f.take([i]))[0]) for i in shown] for n, f in films.items()}
-    step = cells["natural"][0].shape[1] + GAP
+    step = next(iter(cells.values()))[0].shape[1] + GAP
     ink = font(min(30, max(14, step * len(shown) // 70)))
-    room, middle = max(_SMALL, step * len(shown) // 2 - GAP), natural.size[0] // 2
+    room, middle = max(_SMALL, step * len(shown) // len(films) - GAP), first.size[0] // 2
     slices = [
         below(
             [
@@ -61,8 +64,7 @@ def contact_sheet(
     rows = {
         "": line([caption], 0, ink),
         "frame": line([str(index) for index in shown], step, ink),
-        "natural": beside(cells["natural"]),
-        "metamer": beside(cells["metamer"]),
+        **{name: beside(frames) for name, frames in cells.items()},
         "time \N{DOWNWARDS ARROW}": beside(slices),
     }
     labels = [line([label], 0, ink) for label in rows]

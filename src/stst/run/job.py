@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 from stst.errors import RecipeError
 from stst.recipe import Part, Recipe, explain
 
-SECTIONS = ("source", "streams", "recipe")
+SECTIONS = ("source", "streams", "recipe", "settings")
 
 
 class Source(Part):
@@ -35,19 +35,13 @@ class Streams(Part):
     temporal_weights: str | None = None
 
 
-class Job(Part):
-    """All that `stst synthesize` is told; written beside its results as recipe.yaml.
+class Repeatable(Part):
+    """All that a command was told, to be written beside its results as recipe.yaml.
 
-    ``digests`` (SHA-256 of the source and of each stream's weights) are filled in when
-    it runs, and checked when it is repeated.
+    ``digests`` (SHA-256 of the files that went in) are filled in when it runs, and
+    checked when it is repeated.
     """
 
-    source: Source
-    streams: Streams = Streams()
-    seeds: tuple[int, ...] = Field((0,), min_length=1)
-    device: str = "cpu"
-    deterministic: bool = False
-    recipe: Recipe
     digests: dict[str, str] = Field(default_factory=dict)
 
     @classmethod
@@ -62,7 +56,7 @@ class Job(Part):
         """Text that `read_job` and `parse` turn into this job again."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
-    def checked(self, found: Mapping[str, str]) -> Job:
+    def checked(self, found: Mapping[str, str]) -> Self:
         """Fill in digests; RecipeError if one differs from that of the job's first run."""
         for name, before in self.digests.items():
             if found.get(name, before) != before:
@@ -74,6 +68,36 @@ class Job(Part):
         return self.model_copy(update={"digests": dict(found)})
 
 
+class Job(Repeatable):
+    """All that `stst synthesize` is told."""
+
+    source: Source
+    time: Source | None = None  # the clip behind the temporal losses, where it is another
+    streams: Streams = Streams()
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    device: str = "cpu"
+    deterministic: bool = False
+    recipe: Recipe
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """The natural clips by the keys of their digests, the spatial one first."""
+        return {"source": self.source} | ({} if self.time is None else {"time": self.time})
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """What the clips are called where they are shown."""
+        return ("natural",) if self.time is None else ("space", "time")
+
+
+class Making(Repeatable):
+    """All that `stst stimulus` and `stst scramble` are told; only the latter has a source."""
+
+    kind: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+    source: Source | None = None
+
+
 def read_job(path: Path) -> dict[str, Any]:
     """Read a job's YAML file as plain data."""
     try:
@@ -81,7 +105,7 @@ def read_job(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise RecipeError(f"{path} is not a recipe that can be read: {reason}.") from error
-    sections = [data, *(data.get(key, {}) for key in SECTIONS)] if isinstance(data, dict) else []
+    sections = [data, *(data.get(key) or {} for key in SECTIONS)] if isinstance(data, dict) else []
     if not sections or not all(isinstance(section, dict) for section in sections):
         raise RecipeError(
             f"{path} is not a recipe: wanted the sections {', '.join(SECTIONS)}, as in the "

@@ -19,8 +19,22 @@ def methods(manifest: dict[str, Any]) -> str:
     manifest : dict
         As `stst.run.manifest.read_manifest` gives it.
     """
-    parts = (_stimulus, _streams, _optimisation, _outcome, _software)
+    synthesis = (_stimulus, _streams, _optimisation, _outcome, _software)
+    parts = [_made, _versions] if "stimulus" in manifest else synthesis
     return " ".join(part(manifest) for part in parts)
+
+
+def _made(manifest: dict[str, Any]) -> str:
+    sentence = manifest["stimulus"]["sentence"]
+    if "source" not in manifest:
+        return f"The stimulus was {sentence}."
+    source, clipped = manifest["source"], manifest["clipped_share"]
+    lost = f"; {100 * clipped:.2g} % of its values were clipped to [0, 1]" if clipped else ""
+    return (
+        f"The control stimulus of the natural clip {source['file']} ({source['frames']} frames, "
+        f"{source['width']} x {source['height']} px, {source['frame_rate']} frames/s) "
+        f"{sentence}{lost}."
+    )
 
 
 def _stimulus(manifest: dict[str, Any]) -> str:
@@ -108,6 +122,11 @@ def _outcome(manifest: dict[str, Any]) -> str:
         f"The relative error of the matched representations was {sum(means) / len(means):.3f} "
         f"on average over layers and frames (largest: {worst[1]['max']:.3f}, {worst[0]})."
     )
+
+
+def _versions(manifest: dict[str, Any]) -> str:
+    packages = manifest["environment"]["packages"]
+    return f"Software: stst-vision {packages['stst-vision']}, NumPy {packages['numpy']}."
 
 
 def _software(manifest: dict[str, Any]) -> str:

@@ -1,0 +1,65 @@
+"""The films of a stimulus in its folder, and what the manifest says of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from stst.report.figures import save_png
+from stst.report.pair import side_by_side
+from stst.report.sheet import contact_sheet
+from stst.run.job import Source
+from stst.video.files import digest
+from stst.video.frames import Footage
+from stst.video.write import Written, write_video
+
+
+def write_films(
+    folder: Path, name: str, sources: Mapping[str, Footage], made: Footage, caption: str
+) -> dict[str, Any]:
+    """Write NAME.webm, NAME.mp4, the contact sheet and, beside its sources, a film of all.
+
+    Returns
+    -------
+    dict
+        What the manifest says of each file.
+    """
+    films = {f"{name}.webm": made, f"{name}.mp4": made}
+    shown = {**sources, name: made}
+    if sources:
+        films["side_by_side.mp4"] = side_by_side(shown)
+    written = {file: write_video(film, folder / file) for file, film in films.items()}
+    save_png(contact_sheet(shown, caption=caption), folder / "contact_sheet.png")
+    records = {file: video_record(video) for file, video in written.items()}
+    return records | file_records(folder, ["contact_sheet.png"])
+
+
+def video_record(file: Written) -> dict[str, Any]:
+    """What the manifest says of a video."""
+    return {
+        "sha256": file.sha256,
+        "lossless": file.lossless,
+        "mean_difference_levels": round(file.mean_difference, 4),
+        "values_at_0_or_1": round(file.clipped, 6),
+    }
+
+
+def file_records(folder: Path, names: Iterable[str]) -> dict[str, Any]:
+    """What the manifest says of any other file."""
+    return {name: {"sha256": digest(folder / name)} for name in names}
+
+
+def source_record(source: Source, natural: Footage, sha256: str) -> dict[str, Any]:
+    """What the manifest says of a clip that went in."""
+    height, width = natural.size
+    return {
+        "file": Path(source.path).name,
+        "sha256": sha256,
+        "start": source.start,
+        "every": source.every,
+        "frames": len(natural),
+        "width": width,
+        "height": height,
+        "frame_rate": str(natural.frame_rate),
+    }

@@ -1,0 +1,81 @@
+"""A stimulus made without optimisation: read, made, written with its truth and manifest."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stst.cli.films import file_records, source_record, write_films
+from stst.cli.show import console, say
+from stst.cli.sources import read_source
+from stst.run.atomic import new_folder, refuse_folder, write_whole
+from stst.run.job import Making
+from stst.run.manifest import SCHEMA, environment
+from stst.stimuli.kinds import CONTROLS, STIMULI, chosen
+from stst.stimuli.stimulus import Control, Generated, Made
+from stst.video.files import digest
+from stst.video.frames import Footage, gathered
+
+NAME = "stimulus"  # of the films
+
+
+def carry_out(job: Making, out: Path, *, overwrite: bool = False) -> None:
+    """Do all of a job; nothing is written before its input is found good."""
+    refuse_folder(out, overwrite=overwrite)
+    began = time.perf_counter()
+    stimulus: Generated | Control
+    with console.status(f"{job.kind} ..."):
+        if job.source is None:
+            stimulus = chosen(job.kind, job.settings, STIMULI)
+            sources, remarks, made = dict[str, Footage](), list[str](), stimulus.make()
+        else:
+            stimulus = chosen(job.kind, job.settings, CONTROLS)
+            natural, remarks = read_source(job.source)
+            job = job.checked({"source": digest(job.source.path)})
+            sources, made = {"natural": natural}, stimulus.make(gathered(natural))
+        new_folder(out, overwrite=overwrite)
+        (out / "manifest.json").unlink(missing_ok=True)
+        record = {"seconds": round(time.perf_counter() - began, 2), "warnings": remarks}
+        _write(out, sources, made, stimulus, job, record)
+    say(f"Written to {out}: open {out / 'contact_sheet.png'}.")
+
+
+def _write(
+    out: Path,
+    sources: Mapping[str, Footage],
+    made: Made,
+    stimulus: Generated | Control,
+    job: Making,
+    record: dict[str, Any],
+) -> None:
+    outputs = write_films(out, NAME, sources, made.clip, f"{job.kind}: {stimulus.sentence}")
+    if made.flow is not None:
+        np.save(out / "flow.npy", made.flow.numpy(), allow_pickle=False)
+        outputs |= file_records(out, ["flow.npy"])
+    write_whole(out / "recipe.yaml", job.to_yaml())
+    manifest = {
+        "schema": SCHEMA,
+        "outcome": "complete",
+        "seed": stimulus.seed,
+        **(
+            {"source": source_record(job.source, sources["natural"], job.digests["source"])}
+            if job.source
+            else {}
+        ),
+        "stimulus": {
+            "kind": job.kind,
+            "settings": stimulus.model_dump(mode="json"),
+            "sentence": stimulus.sentence,
+        },
+        "environment": environment("cpu", "float32"),
+        "seconds": record["seconds"],
+        "outputs": outputs,
+        "clipped_share": round(made.clipped, 6),
+        "warnings": record["warnings"],
+    }
+    write_whole(out / "manifest.json", json.dumps(manifest, indent=1, allow_nan=False))

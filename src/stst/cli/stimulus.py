@@ -1,0 +1,95 @@
+"""`stst stimulus` and `stst scramble`: stimuli that are made without optimisation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stst.cli.making import carry_out
+from stst.cli.options import placed, setting
+from stst.errors import RecipeError
+from stst.run.job import Making, read_job
+from stst.stimuli.kinds import CONTROLS, STIMULI
+
+Recipe = Annotated[Path | None, typer.Option(help="A recipe.yaml, as a run leaves it, to repeat.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", help="A setting: speed=2.")]
+Seed = Annotated[int | None, typer.Option(help="Of what is random in it.")]
+Overwrite = Annotated[bool, typer.Option(help="Write into a folder that is not empty.")]
+
+
+def stimulus(
+    kind: Annotated[str | None, typer.Argument(help=f"One of {', '.join(STIMULI)}.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("stst-out"),
+    recipe: Recipe = None,
+    frames: Annotated[int | None, typer.Option(help="Length.")] = None,
+    width: Annotated[int | None, typer.Option(help="px.")] = None,
+    height: Annotated[int | None, typer.Option(help="px.")] = None,
+    fps: Annotated[str | None, typer.Option(help="Frame rate: 60, 30000/1001.")] = None,
+    seed: Seed = None,
+    settings: Settings = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Draw a stimulus of known truth, with its exact flow beside it."""
+    options = {
+        "kind": kind,
+        "settings.frames": frames,
+        "settings.width": width,
+        "settings.height": height,
+        "settings.frame_rate": fps,
+        "settings.seed": seed,
+    }
+    _make(options, recipe, settings, out, overwrite)
+
+
+def scramble(
+    video: Annotated[
+        Path | None, typer.Argument(help="Video, GIF, folder of images or .npy array.")
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help=f"One of {', '.join(CONTROLS)}.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("stst-out"),
+    recipe: Recipe = None,
+    width: Annotated[int | None, typer.Option(help="Reduce to this width, px.")] = None,
+    frames: Annotated[int | None, typer.Option(help="How many frames to take.")] = None,
+    start: Annotated[int | None, typer.Option(help="First frame to take, from 0.")] = None,
+    every: Annotated[int | None, typer.Option(help="Take every n-th frame.")] = None,
+    fps: Annotated[str | None, typer.Option(help="Frame rate, for sources that have none.")] = None,
+    seed: Seed = None,
+    settings: Settings = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Make a control stimulus of a natural video: phases or frames scrambled."""
+    options = {
+        "kind": kind,
+        "source.path": video and str(video.absolute()),
+        "source.width": width,
+        "source.frames": frames,
+        "source.start": start,
+        "source.every": every,
+        "source.fps": fps,
+        "settings.seed": seed,
+    }
+    if video is None and recipe is None:
+        raise RecipeError("which video? Give its path: stst scramble IN.mp4 --out DIR.")
+    _make(options, recipe, settings, out, overwrite)
+
+
+def _make(
+    options: Mapping[str, Any],
+    recipe: Path | None,
+    settings: list[str] | None,
+    out: Path,
+    overwrite: bool,
+) -> None:
+    data = placed(options, read_job(recipe) if recipe else {})
+    named = {
+        f"settings.{name}": value for name, value in dict(map(setting, settings or [])).items()
+    }
+    data = placed(named, data)
+    if "kind" not in data:
+        raise RecipeError(
+            f"which kind? One of {', '.join(CONTROLS if 'source' in data else STIMULI)}."
+        )
+    carry_out(Making.parse(data), out, overwrite=overwrite)

@@ -1,0 +1,90 @@
+"""The stimuli that are made without optimisation, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from stst.errors import RecipeError, guess, only_known
+from stst.recipe import explain
+from stst.stimuli.gratings import DriftingGrating
+from stst.stimuli.order import Reversed, Shuffled, Static
+from stst.stimuli.stimulus import Control, Generated, Made
+from stst.video.frames import Footage, gathered
+
+Kind = TypeVar("Kind", Generated, Control)
+
+STIMULI: dict[str, type[Generated]] = {"drifting-grating": DriftingGrating}
+CONTROLS: dict[str, type[Control]] = {
+    "reversed": Reversed,
+    "shuffled": Shuffled,
+    "static": Static,
+}
+
+
+def make_stimulus(kind: str, **settings: object) -> Made:
+    """Draw a stimulus of known truth: `kind` is a name in ``STIMULI``.
+
+    Parameters
+    ----------
+    kind : str
+        Which.
+    **settings
+        ``frames``, ``height``, ``width``, ``frame_rate``, ``seed`` and those of its class.
+
+    Raises
+    ------
+    RecipeError
+        Unknown kind or setting, or a value that it cannot have.
+
+    Examples
+    --------
+    >>> made = make_stimulus("drifting-grating", speed=2, direction=90, frames=4)
+    >>> made.flow[0, :, 0, 0].round().tolist()  # right, DOWN
+    [0.0, -2.0]
+    """
+    return chosen(kind, settings, STIMULI).make()
+
+
+def make_control(natural: Footage, kind: str, **settings: object) -> Made:
+    """Make a control stimulus of a natural clip: `kind` is a name in ``CONTROLS``.
+
+    Parameters
+    ----------
+    natural : Clip or Film
+        Read into memory as a whole.
+    kind : str
+        Which.
+    **settings
+        ``seed`` and those of its class.
+
+    Raises
+    ------
+    RecipeError
+        Unknown kind or setting, or a value that it cannot have.
+    FramesError
+        A clip that it cannot be made of.
+
+    Examples
+    --------
+    >>> natural = make_stimulus("drifting-grating", frames=4).clip
+    >>> control = make_control(natural, "reversed").clip
+    >>> bool((control.frames[0] == natural.frames[3]).all())
+    True
+    """
+    return chosen(kind, settings, CONTROLS).make(gathered(natural))
+
+
+def chosen(kind: str, settings: Mapping[str, object], kinds: Mapping[str, type[Kind]]) -> Kind:
+    """Validate the settings of one of `kinds`; RecipeError names what is wrong."""
+    if kind not in kinds:
+        raise RecipeError(
+            f"there is no {kind!r}.{guess(kind, kinds)} There is: {', '.join(kinds)}."
+        )
+    only_known(settings, kinds[kind].model_fields, kind)
+    try:
+        return kinds[kind].model_validate(settings)
+    except ValidationError as error:
+        raise RecipeError(f"{kind}: {explain(error)}") from None
