@@ -13,6 +13,7 @@ from stst.api import synthesize
 from stst.errors import Diverged, FramesError, RecipeError, StreamError
 from stst.losses.functional import gram
 from stst.recipe import LOSSES, Recipe
+from stst.streams.stream import load_stream
 from stst.synthesis.clip import FrameDone, padded_order
 from stst.synthesis.transition import Step
 from stst.video.film import Film
@@ -230,6 +231,15 @@ def test_a_stream_that_no_loss_asks_for_is_not_loaded(toy_space):
     how = recipe(weights={"time_texture": 0, "space_content": 1})
     result = synthesize(clip(), spatial=toy_space, temporal="no such stream", recipe=how).result()
     assert set(result.residuals) == {"space_texture/toy", "space_content/toy"}
+
+
+def test_all_layers_of_a_stream_can_be_matched():
+    layers = {"space_texture": "all", "time_texture": "all"}
+    everything = recipe(octaves=[{"steps": 1}], layers=layers)
+    run = synthesize(clip(frames=2, height=40, width=40), spatial="compact", recipe=everything)
+    matched = [name.split("/") for name in run.result().residuals]
+    for loss, stream in (("space_texture", "compact"), ("time_texture", "msoe")):
+        assert [layer for of, layer in matched if of == loss] == list(load_stream(stream).layers)
 
 
 def test_a_callable_is_a_stream_where_the_recipe_names_layers():

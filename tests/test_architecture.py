@@ -25,6 +25,7 @@ ALLOWED = {
     "sides": {"streams", "losses", "synthesis"},
     "outcome": {"video", "synthesis"},
     "api": {"video", "losses", "synthesis", "sides", "outcome"},
+    "pairing": {"api", "outcome", "losses", "video.frames"},
     "estimate": {"outcome", "synthesis"},
     "cli": {EVERYTHING},
     "__init__": {EVERYTHING},

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from stst.api import synthesize, synthesize_many
     from stst.errors import StstError
     from stst.outcome import Result, Synthesis
+    from stst.pairing import factorize
     from stst.recipe import Recipe
     from stst.stimuli.kinds import make_control, make_stimulus
     from stst.streams.stream import Stream, list_streams, load_stream
@@ -28,6 +29,7 @@ __all__ = [
     "Stream",
     "StstError",
     "Synthesis",
+    "factorize",
     "list_streams",
     "load_stream",
     "make_control",
@@ -46,6 +48,7 @@ _HOME = {
     "Stream": "stst.streams.stream",
     "StstError": "stst.errors",
     "Synthesis": "stst.outcome",
+    "factorize": "stst.pairing",
     "list_streams": "stst.streams.stream",
     "load_stream": "stst.streams.stream",
     "make_control": "stst.stimuli.kinds",

@@ -10,7 +10,7 @@ import torch
 
 from stst.errors import FramesError, StreamError
 from stst.losses.objective import StreamCall, Wanted
-from stst.recipe import Recipe
+from stst.recipe import ALL, Recipe
 from stst.streams.precision import resolved
 from stst.streams.spatial import Trunk, check_layers
 from stst.streams.stream import load_stream
@@ -82,6 +82,8 @@ def _placed(module: torch.nn.Module, device: str) -> torch.nn.Module:
 def _wanted(loss: str, model: Any, recipe: Recipe) -> Wanted:  # noqa: ANN401
     kind = loss.split("_")[1]
     layers = getattr(recipe.layers, loss)
+    if layers == ALL:
+        layers = getattr(model, "layers", None)
     if layers is None:
         layers = getattr(model, f"{kind}_layers", None) or getattr(model, "layers", None)
     if not layers:

@@ -11,7 +11,7 @@ from stst.cli.machine import prepare
 
 prepare()
 
-from stst.cli import demo, doctor, stimulus, synthesize, texts, weights  # noqa: E402
+from stst.cli import demo, doctor, factorize, stimulus, synthesize, texts, weights  # noqa: E402
 from stst.errors import Diverged, StstError  # noqa: E402
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("synthesize")(synthesize.synthesize)
+app.command("factorize")(factorize.factorize)
 app.command("scramble")(stimulus.scramble)
 app.command("stimulus")(stimulus.stimulus)
 app.command("demo")(demo.demo)

@@ -8,29 +8,24 @@ from typing import Annotated, Any
 
 import typer
 
+from stst.cli import options as o
 from stst.cli.making import carry_out
-from stst.cli.options import placed, setting
 from stst.errors import RecipeError
 from stst.run.job import Making, read_job
 from stst.stimuli.kinds import CONTROLS, STIMULI
 
-Recipe = Annotated[Path | None, typer.Option(help="A recipe.yaml, as a run leaves it, to repeat.")]
-Settings = Annotated[list[str] | None, typer.Option("--set", help="A setting: speed=2.")]
-Seed = Annotated[int | None, typer.Option(help="Of what is random in it.")]
-Overwrite = Annotated[bool, typer.Option(help="Write into a folder that is not empty.")]
-
 
 def stimulus(
     kind: Annotated[str | None, typer.Argument(help=f"One of {', '.join(STIMULI)}.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("stst-out"),
-    recipe: Recipe = None,
+    out: o.Out = Path("stst-out"),
+    recipe: o.Again = None,
     frames: Annotated[int | None, typer.Option(help="Length.")] = None,
     width: Annotated[int | None, typer.Option(help="px.")] = None,
     height: Annotated[int | None, typer.Option(help="px.")] = None,
     fps: Annotated[str | None, typer.Option(help="Frame rate: 60, 30000/1001.")] = None,
-    seed: Seed = None,
-    settings: Settings = None,
-    overwrite: Overwrite = False,
+    seed: o.Seed = None,
+    settings: o.Settings = None,
+    overwrite: o.Overwrite = False,
 ) -> None:
     """Draw a stimulus of known truth, with its exact flow beside it."""
     options = {
@@ -49,21 +44,21 @@ def scramble(
         Path | None, typer.Argument(help="Video, GIF, folder of images or .npy array.")
     ] = None,
     kind: Annotated[str | None, typer.Option(help=f"One of {', '.join(CONTROLS)}.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("stst-out"),
-    recipe: Recipe = None,
-    width: Annotated[int | None, typer.Option(help="Reduce to this width, px.")] = None,
-    frames: Annotated[int | None, typer.Option(help="How many frames to take.")] = None,
-    start: Annotated[int | None, typer.Option(help="First frame to take, from 0.")] = None,
-    every: Annotated[int | None, typer.Option(help="Take every n-th frame.")] = None,
-    fps: Annotated[str | None, typer.Option(help="Frame rate, for sources that have none.")] = None,
-    seed: Seed = None,
-    settings: Settings = None,
-    overwrite: Overwrite = False,
+    out: o.Out = Path("stst-out"),
+    recipe: o.Again = None,
+    width: o.Width = None,
+    frames: o.Frames = None,
+    start: o.First = None,
+    every: o.Every = None,
+    fps: o.Fps = None,
+    seed: o.Seed = None,
+    settings: o.Settings = None,
+    overwrite: o.Overwrite = False,
 ) -> None:
     """Make a control stimulus of a natural video: phases or frames scrambled."""
     options = {
         "kind": kind,
-        "source.path": video and str(video.absolute()),
+        "source.path": o.absolute(video),
         "source.width": width,
         "source.frames": frames,
         "source.start": start,
@@ -83,11 +78,11 @@ def _make(
     out: Path,
     overwrite: bool,
 ) -> None:
-    data = placed(options, read_job(recipe) if recipe else {})
+    data = o.placed(options, read_job(recipe) if recipe else {})
     named = {
-        f"settings.{name}": value for name, value in dict(map(setting, settings or [])).items()
+        f"settings.{name}": value for name, value in dict(map(o.setting, settings or [])).items()
     }
-    data = placed(named, data)
+    data = o.placed(named, data)
     if "kind" not in data:
         raise RecipeError(
             f"which kind? One of {', '.join(CONTROLS if 'source' in data else STIMULI)}."

@@ -7,68 +7,57 @@ from typing import Annotated
 
 import typer
 
-from stst.cli.options import build_job
+from stst.cli import options as o
 from stst.cli.work import carry_out
-from stst.recipe import QUALITIES, list_presets
 
 
 def synthesize(
     video: Annotated[
         Path | None, typer.Argument(help="Video, GIF, folder of images or .npy array.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("stst-out"),
-    recipe: Annotated[
-        Path | None, typer.Option(help="A recipe.yaml, as a run leaves it, to repeat.")
-    ] = None,
-    quality: Annotated[
-        str | None, typer.Option(help=f"When to stop: {', '.join(QUALITIES)}.")
-    ] = None,
-    preset: Annotated[str | None, typer.Option(help=f"One of {', '.join(list_presets())}.")] = None,
-    spatial: Annotated[
-        str | None, typer.Option(help="Spatial stream: vgg19, vgg16, compact, ...")
-    ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="Weights file of your own for the spatial stream.")
-    ] = None,
-    temporal_weights: Annotated[
-        Path | None, typer.Option(help="Weights file of your own for MSOE.")
-    ] = None,
-    width: Annotated[int | None, typer.Option(help="Reduce to this width, px.")] = None,
-    frames: Annotated[int | None, typer.Option(help="How many frames to take.")] = None,
-    start: Annotated[int | None, typer.Option(help="First frame to take, from 0.")] = None,
-    every: Annotated[int | None, typer.Option(help="Take every n-th frame.")] = None,
-    fps: Annotated[str | None, typer.Option(help="Frame rate, for sources that have none.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the starting noise.")] = None,
-    seeds: Annotated[
-        int | None, typer.Option(min=1, help="Make this many metamers, from --seed on.")
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, ...")] = None,
+    out: o.Out = Path("stst-out"),
+    recipe: o.Again = None,
+    quality: o.Quality = None,
+    preset: o.Preset = None,
+    losses: o.Losses = None,
+    spatial: o.Spatial = None,
+    weights: o.SpatialWeights = None,
+    temporal_weights: o.TemporalWeights = None,
+    width: o.Width = None,
+    frames: o.Frames = None,
+    start: o.First = None,
+    every: o.Every = None,
+    fps: o.Fps = None,
+    seed: o.Seed = None,
+    seeds: o.Seeds = None,
+    device: o.Device = None,
     deterministic: Annotated[
         bool | None, typer.Option("--deterministic", help="On CUDA: repeat to the bit.")
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Change a setting of the recipe: octaves.0.steps=10."),
-    ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Write into a folder that is not empty.")] = False,
+    settings: o.Settings = None,
+    overwrite: o.Overwrite = False,
 ) -> None:
     """Make the dynamic metamer of a natural video."""
-    chosen = None
-    if seed is not None or seeds is not None:
-        chosen = [(seed or 0) + i for i in range(seeds or 1)]
     options = {
-        "source.path": video and str(video.absolute()),
+        "source.path": o.absolute(video),
         "source.width": width,
         "source.frames": frames,
         "source.start": start,
         "source.every": every,
         "source.fps": fps,
         "streams.spatial": spatial,
-        "streams.spatial_weights": weights and str(weights.absolute()),
-        "streams.temporal_weights": temporal_weights and str(temporal_weights.absolute()),
-        "seeds": chosen,
+        "streams.spatial_weights": o.absolute(weights),
+        "streams.temporal_weights": o.absolute(temporal_weights),
+        "seeds": o.seeds_of(seed, seeds),
         "device": device,
         "deterministic": deterministic,
     }
-    job = build_job(options, file=recipe, preset=preset, quality=quality, settings=settings or [])
+    job = o.build_job(
+        options,
+        file=recipe,
+        preset=preset,
+        losses=losses,
+        quality=quality,
+        settings=settings or [],
+    )
     carry_out(job, out, overwrite=overwrite)

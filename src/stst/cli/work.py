@@ -17,6 +17,7 @@ from stst.cli.sources import read_source
 from stst.errors import RunError
 from stst.estimate import estimate
 from stst.outcome import Result, Synthesis
+from stst.pairing import targets
 from stst.recipe import Recipe
 from stst.run.atomic import new_folder, refuse_folder
 from stst.run.job import Job
@@ -70,8 +71,9 @@ def _begin(
     sources: Mapping[str, Footage], streams: tuple[Trunk, Msoe], job: Job, recipe: Recipe
 ) -> Synthesis:
     spatial, temporal = streams
+    space, *time = sources.values()
     return begin(
-        targets_of(sources, recipe),
+        targets(space, time[0], recipe) if time else space,
         spatial=spatial,
         temporal=temporal,
         recipe=recipe,
@@ -94,15 +96,6 @@ def _streams(job: Job) -> tuple[Trunk, Msoe]:
             "See `stst weights list`."
         )
     return spatial, temporal
-
-
-def targets_of(sources: Mapping[str, Footage], recipe: Recipe) -> Footage | dict[str, Footage]:
-    """One clip for all losses, or the first for those of space and the other for those of time."""
-    space, *others = sources.values()
-    if not others:
-        return space
-    clips = {"space": space, "time": others[0]}
-    return {loss: clips[loss.split("_")[0]] for loss in recipe.weights.weighed}
 
 
 def _write(

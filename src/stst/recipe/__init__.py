@@ -2,6 +2,7 @@
 
 from stst.recipe.dotted import explain
 from stst.recipe.parts import (
+    ALL,
     LOSSES,
     QUALITIES,
     Colour,
@@ -17,6 +18,7 @@ from stst.recipe.parts import (
 from stst.recipe.recipe import PRESETS, Recipe, list_presets
 
 __all__ = [
+    "ALL",
     "LOSSES",
     "PRESETS",
     "QUALITIES",

@@ -19,7 +19,10 @@ Schedule = Annotated[tuple[float, ...], BeforeValidator(_listed), Field(min_leng
 Counts = Annotated[
     tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_listed), Field(min_length=1)
 ]
-Names = tuple[str, ...]
+ALL = ("all",)  # the layers of a stream
+Chosen = Annotated[
+    tuple[str, ...] | None, BeforeValidator(lambda names: ALL if names == "all" else names)
+]
 Memory = Annotated[float, Field(ge=0, lt=1)]  # share of the past in a running mean
 
 
@@ -67,6 +70,17 @@ class Weights(Part):
         """The losses (not total variation) that have a weight in any frame."""
         return tuple(loss for loss in LOSSES if any(getattr(self, loss)))
 
+    def schedule(self, loss: str, *, alone: bool = False) -> tuple[float, ...]:
+        """The weights of a loss, or else those of its stream's other one, or else 1.
+
+        `alone`: the last of them throughout, for a loss that no other stands in for.
+        """
+        stream = loss.split("_")[0]
+        known = [loss, *(other for other in LOSSES if other.startswith(stream))]
+        schedules = (getattr(self, name) for name in known)
+        found: tuple[float, ...] = next((one for one in schedules if any(one)), (1.0,))
+        return found[-1:] if alone else found
+
     @field_validator("*")
     @classmethod
     def _not_negative(cls, schedule: tuple[float, ...]) -> tuple[float, ...]:
@@ -76,12 +90,15 @@ class Weights(Part):
 
 
 class Layers(Part):
-    """Layers that each loss matches; None is the stream's own choice (the paper's)."""
+    """Layers that each loss matches: names, ``all``, or None, the stream's own choice.
 
-    space_content: Names | None = None
-    space_texture: Names | None = None
-    time_content: Names | None = None
-    time_texture: Names | None = None
+    The package's streams choose the paper's.
+    """
+
+    space_content: Chosen = None
+    space_texture: Chosen = None
+    time_content: Chosen = None
+    time_texture: Chosen = None
 
 
 class Optimiser(Part):

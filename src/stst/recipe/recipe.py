@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 from stst.errors import RecipeError, guess
 from stst.recipe.dotted import explain, place
 from stst.recipe.parts import (
+    LOSSES,
     QUALITIES,
     Colour,
     Layers,
@@ -129,6 +130,34 @@ class Recipe(Part):
                 f"{', '.join(QUALITIES)}."
             )
         return self.with_settings({"stop": QUALITIES[name].model_dump()})
+
+    def with_losses(self, names: str) -> Recipe:
+        """Match these losses and no others: names joined by ``+``, or ``all``.
+
+        A loss that the recipe weighs keeps its schedule; one that it does not gets that of
+        its stream's other loss. Without a spatial loss the temporal ones count from the
+        first frame on, because there is nothing else to match in it.
+
+        Examples
+        --------
+        >>> weights = Recipe.preset("default").with_losses("time_texture").weights
+        >>> weights.space_texture, weights.time_texture
+        ((0.0,), (1.0,))
+        """
+        chosen = LOSSES if names == "all" else tuple(names.split("+"))
+        for name in chosen:
+            if name not in LOSSES:
+                raise RecipeError(
+                    f"there is no loss {name!r}.{guess(name, LOSSES)} Losses, to be joined by +: "
+                    f"{', '.join(LOSSES)}; or all."
+                )
+        alone = not any(name.startswith("space") for name in chosen)
+        return self.with_settings(
+            {
+                f"weights.{loss}": self.weights.schedule(loss, alone=alone) if loss in chosen else 0
+                for loss in LOSSES
+            }
+        )
 
     def to_yaml(self) -> str:
         """Text that `parse` (after ``yaml.safe_load``) turns into this recipe again."""

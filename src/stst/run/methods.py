@@ -39,19 +39,25 @@ def _made(manifest: dict[str, Any]) -> str:
 
 def _stimulus(manifest: dict[str, Any]) -> str:
     source = manifest["source"]
+    form = (
+        f"{source['frames']} frames ({source['width']} x {source['height']} px, "
+        f"{source['frame_rate']} frames/s)"
+    )
+    by = "was synthesised by spatiotemporal style transfer (Greco & Siegel, 2024)"
+    if "time" not in manifest:
+        return f"A dynamic model metamer of {form} of the natural clip {source['file']} {by}."
     return (
-        f"A dynamic model metamer of {source['frames']} frames ({source['width']} x "
-        f"{source['height']} px, {source['frame_rate']} frames/s) of the natural clip "
-        f"{source['file']} was synthesised by spatiotemporal style transfer (Greco & Siegel, "
-        f"2024)."
+        f"A clip of {form} with the spatial features of the natural clip {source['file']} and "
+        f"the temporal ones of {manifest['time']['file']} {by}."
     )
 
 
 def _streams(manifest: dict[str, Any]) -> str:
     weights = manifest["recipe"]["weights"]
+    clips = "clips" if "time" in manifest else "clip"
     losses = [_loss(name, manifest) for name, value in weights.items() if any(value)]
     return (
-        "Frames were optimised one after the other to match the natural clip in these losses: "
+        f"Frames were optimised one after the other to match the natural {clips} in these losses: "
         + "; ".join(losses)
         + ". Weights: "
         + "; ".join(_weights(s) for s in manifest["streams"] if s)
