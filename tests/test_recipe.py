@@ -110,6 +110,8 @@ CHANGED = {
     "pad": 9,
     "pad_order": "authors",
     "precision": "float32",
+    "distances": [1, 4],
+    "whole": {"loop": True, "chunk": 2},
 }
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stst.pairing import factorize
     from stst.recipe import Recipe
     from stst.stimuli.kinds import make_control, make_stimulus
+    from stst.stimuli.matching import match_set
     from stst.streams.stream import Stream, list_streams, load_stream
     from stst.video.frames import Clip
     from stst.video.read import open_video, read_video
@@ -34,6 +35,7 @@ __all__ = [
     "load_stream",
     "make_control",
     "make_stimulus",
+    "match_set",
     "open_video",
     "read_video",
     "synthesize",
@@ -53,6 +55,7 @@ _HOME = {
     "load_stream": "stst.streams.stream",
     "make_control": "stst.stimuli.kinds",
     "make_stimulus": "stst.stimuli.kinds",
+    "match_set": "stst.stimuli.matching",
     "open_video": "stst.video.read",
     "read_video": "stst.video.read",
     "synthesize": "stst.api",

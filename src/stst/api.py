@@ -11,7 +11,8 @@ from stst.losses.objective import StreamCall
 from stst.outcome import Synthesis
 from stst.recipe import LOSSES, Recipe
 from stst.sides import check_size, frames_needed, make_sides
-from stst.synthesis.clip import count_steps, padded_order, walk
+from stst.synthesis.clip import count_events, made_order, walk
+from stst.synthesis.joint import weave
 from stst.synthesis.starts import noise
 from stst.video.film import blank_films
 from stst.video.frames import Footage
@@ -28,6 +29,7 @@ def synthesize(
     seed: int | Sequence[int] = 0,
     device: str = "cpu",
     start: Footage | None = None,
+    given: Footage | None = None,
     deterministic: bool = False,
 ) -> Synthesis:
     """Make the dynamic metamer of a natural clip (paper, figure 1).
@@ -48,6 +50,8 @@ def synthesize(
         ``"cpu"``, ``"cuda"`` or another device of torch.
     start : Clip or Film, optional
         Start each frame from this clip's, in place of noise and of the previous frame.
+    given : Clip or Film, optional
+        The first frames, kept as they are: the rest goes on from them (extension).
     deterministic : bool
         On CUDA, take only algorithms that repeat to the bit (on the CPU all do); an
         operation that has none is refused by torch.
@@ -82,6 +86,7 @@ def synthesize(
         seed=seed,
         device=device,
         start=start,
+        given=given,
         deterministic=deterministic,
     )
 
@@ -95,6 +100,7 @@ def synthesize_many(
     seed: int | Sequence[int] = 0,
     device: str = "cpu",
     start: Footage | None = None,
+    given: Footage | None = None,
     deterministic: bool = False,
 ) -> Synthesis:
     """Make metamers of many natural clips in one batch, which keeps a GPU busy.
@@ -106,7 +112,7 @@ def synthesize_many(
     ----------
     targets : sequence of Clip, Film, or mapping of str to such
         As for `synthesize`, all of one length, size and frame rate.
-    spatial, temporal, recipe, seed, device, start, deterministic
+    spatial, temporal, recipe, seed, device, start, given, deterministic
         As for `synthesize`; each clip is given every seed.
 
     Returns
@@ -144,17 +150,20 @@ def synthesize_many(
     _check_start(start, natural)
     span = max(2, *(frames_needed(side.stream) for side in sides))
     shape = (3, *natural.size)
-    transitions = range(len(padded_order(len(natural), recipe, span)) - span + 1)
-    events = walk(
-        {loss: _behind([target[loss] for target in each], len(seeds)) for loss in each[0]},
+    behind = {loss: _behind([target[loss] for target in each], len(seeds)) for loss in each[0]}
+    _check_given(given, natural)
+    order = made_order(behind, recipe, span, given)
+    events = (walk if recipe.whole is None else weave)(
+        behind,
         sides,
         recipe,
         lambda t: torch.stack([noise(s, t, shape) for _ in each for s in seeds]).to(device),
         span=span,
         start=start,
+        given=given,
         device=device,
     )
-    length = count_steps(recipe, transitions) + len(transitions)
+    length = count_events(order, recipe, span, 0 if given is None else len(given))
     return Synthesis(events, length, blank_films(count, natural), deterministic=deterministic)
 
 
@@ -200,3 +209,11 @@ def _check_start(start: Footage | None, natural: Footage) -> None:
     if start is not None and (len(start), start.size) != (len(natural), natural.size):
         wanted, found = ((len(clip), 3, *clip.size) for clip in (natural, start))
         raise FramesError(f"the start must have the target's shape {wanted}, got {found}.")
+
+
+def _check_given(given: Footage | None, natural: Footage) -> None:
+    if given is not None and (given.size, given.frame_rate) != (natural.size, natural.frame_rate):
+        wanted, found = (
+            f"{clip.size[1]}x{clip.size[0]} px at {clip.frame_rate}/s" for clip in (natural, given)
+        )
+        raise FramesError(f"the given frames must be as the target's, {wanted}, got {found}.")

@@ -28,7 +28,8 @@ class Estimate:
     per_step : tuple of float
         Seconds a step takes in each octave.
     per_frame : float
-        Seconds a frame takes beside its steps (targets, colour transfer, residuals).
+        Seconds a frame (all frames, where they are made together) takes beside its steps:
+        targets, colour transfer, residuals.
     frames : int
         Frames to make, pad frames included.
     seconds : float
@@ -70,12 +71,16 @@ def estimate(begin: Callable[[Recipe], Synthesis], recipe: Recipe, frames: int) 
     for event in probe:
         now = time.perf_counter()
         if not isinstance(event, Step):
-            break
+            if any(gaps.values()):
+                break
+            continue  # a frame that was given
         if event.step > 0:  # the first of an octave also fixes its targets
             gaps[event.octave].append(now - last)
         last = now
     per_step = tuple(min(gap) for gap in gaps.values())
     per_frame = max(time.perf_counter() - began - PROBE_STEPS * sum(per_step), 0.0)
+    if recipe.whole is not None:
+        frames = 1  # every step is one of all frames
     steps = sum(
         count_steps(recipe.model_copy(update={"octaves": (octave,)}), range(frames)) * cost
         for octave, cost in zip(recipe.octaves, per_step, strict=True)

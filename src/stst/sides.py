@@ -11,6 +11,7 @@ import torch
 from stst.errors import FramesError, StreamError
 from stst.losses.objective import StreamCall, Wanted
 from stst.recipe import ALL, Recipe
+from stst.streams.distant import Distant
 from stst.streams.precision import resolved
 from stst.streams.spatial import Trunk, check_layers
 from stst.streams.stream import load_stream
@@ -62,12 +63,15 @@ def _side(stream: str | StreamCall, losses: Sequence[str], recipe: Recipe, devic
     model: Any = load_stream(stream) if isinstance(stream, str) else stream
     if isinstance(model, torch.nn.Module):
         model = _placed(model, device)
-    wanted = tuple(_wanted(loss, model, recipe) for loss in losses)
     dtype = resolved(recipe.precision, device)
-    if dtype == torch.float32 or not isinstance(model, Trunk | Msoe):
-        return Side(model, wanted)
-    with torch.inference_mode(False):  # as in load_stream
-        return Side(copy.deepcopy(model).to(dtype), wanted, exact=model)
+    exact = None
+    if dtype != torch.float32 and isinstance(model, Trunk | Msoe):
+        with torch.inference_mode(False):  # as in load_stream
+            model, exact = copy.deepcopy(model).to(dtype), model
+    if losses[0].startswith("time") and recipe.distances != (1,):
+        model = Distant(model, recipe.distances)
+        exact = exact and Distant(exact, recipe.distances)
+    return Side(model, tuple(_wanted(loss, model, recipe) for loss in losses), exact)
 
 
 def _placed(module: torch.nn.Module, device: str) -> torch.nn.Module:

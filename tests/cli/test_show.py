@@ -9,9 +9,11 @@ from terminal import waves
 
 from stst.api import synthesize
 from stst.cli import show
+from stst.cli.show import Plan
 from stst.estimate import Estimate
 from stst.recipe import Recipe
 from stst.run.job import Job
+from stst.video.frames import Clip
 
 FRAMES, PAD = 4, 2
 OCTAVES = [{"scale": 0.5, "steps": 4}, {"scale": 1, "steps": 6}]
@@ -46,13 +48,38 @@ def is_honest(told):
 
 @pytest.mark.parametrize("stop", STOPS.values(), ids=STOPS)
 def test_the_bar_moves_forward_to_its_end_however_many_steps_are_taken(begin, stop):
-    assert is_honest(list(show.stages(begin(recipe(stop)), FRAMES, recipe(stop))))
+    assert is_honest(list(show.stages(begin(recipe(stop)), Plan(FRAMES, recipe(stop)))))
+
+
+@pytest.mark.parametrize("stop", STOPS.values(), ids=STOPS)
+@pytest.mark.parametrize("loop", [False, True])
+def test_the_bar_of_a_whole_clip_moves_by_its_steps(begin, stop, loop):
+    how = recipe(stop).with_settings({"whole": {"loop": loop}})
+    plan = Plan(FRAMES, how)
+    told = list(show.stages(begin(how), plan))
+    amounts = [0, *(done for _, done in told)]
+    assert all(b - a >= 0 for a, b in pairwise(amounts))
+    assert amounts[-1] == plan.made == FRAMES + (0 if loop else PAD - 1)
+    if stop is None:
+        assert told[0][0] == "whole clip, octave 1/2, step 1"
+        assert 0 < amounts[4] < amounts[8] < plan.made
+
+
+def test_frames_that_are_given_are_counted_from_the_first(toy_space, toy_time):
+    natural = waves(FRAMES, 32, 36)
+    given = Clip(natural.frames[:2], natural.frame_rate)
+    how = recipe()
+    run = synthesize(natural, spatial=toy_space, temporal=toy_time, recipe=how, given=given)
+    told = list(show.stages(run, Plan(FRAMES, how, given=2)))
+    assert told[0] == ("frame 1/4", 1)
+    assert told[2][0] == "frame 3/4, octave 1/2, step 1"
+    assert told[-1] == ("frame 4/4", 4)
 
 
 @pytest.fixture
 def full(begin):
     """Stages of a run that takes all its steps."""
-    return list(show.stages(begin(recipe()), FRAMES, recipe()))
+    return list(show.stages(begin(recipe()), Plan(FRAMES, recipe())))
 
 
 def test_a_stage_says_where_it_is(full):
@@ -85,7 +112,7 @@ def test_the_test_of_the_bar_catches_a_false_one(planted, full):
 def test_the_bar_is_full_in_the_end(begin, monkeypatch, stop):
     terminal = io.StringIO()
     monkeypatch.setattr(show, "console", Console(file=terminal, width=120))
-    show.follow(begin(recipe(stop)), FRAMES, recipe(stop))
+    show.follow(begin(recipe(stop)), Plan(FRAMES, recipe(stop)))
     assert terminal.getvalue().startswith("frame 4/4 ")
     assert "100 %" in terminal.getvalue()
 
@@ -94,7 +121,7 @@ def test_the_bar_is_full_in_the_end(begin, monkeypatch, stop):
 def test_time_is_a_bound_where_octaves_may_end_early(stop, wanted, capsys):
     job = Job(source={"path": "a.mp4"}, recipe=recipe(stop))
     expected = Estimate((1.0, 1.0), 0.0, 5, 400, 3 * 10**8)
-    show.announce(waves(FRAMES), job, expected, ["a stand-in"])
+    show.announce(waves(FRAMES), job, expected, ["a stand-in"], Plan(FRAMES, job.recipe))
     said = capsys.readouterr().out
     assert f"Expected: {wanted}, 300 MB of memory." in said
     assert "Note: a stand-in" in said

@@ -152,6 +152,13 @@ def test_the_caption_is_written_above_the_frames():
     assert np.ptp(changed[:, 1]) > 300
 
 
+def test_a_long_caption_is_written_in_several_lines():
+    films = {"natural": noise(0), "metamer": noise(1)}
+    long, none = (contact_sheet(films, caption=text) for text in (CAPTION * 40, ""))
+    assert long.size[0] == none.size[0]
+    assert long.size[1] > none.size[1] + 50
+
+
 @pytest.mark.parametrize("show", [contact_sheet, side_by_side])
 @pytest.mark.parametrize(
     "other",

@@ -55,6 +55,7 @@ def write_folder(
             key: source_record(source, sources[name], job.digests[key])
             for (key, source), name in zip(job.sources.items(), sources, strict=True)
         },
+        **({} if job.given is None else {"given": given_record(job)}),
         "streams": record["streams"],
         "recipe": recipe_record(job.recipe),
         "environment": environment(job.device, precision),
@@ -64,3 +65,10 @@ def write_folder(
         "warnings": [*record["warnings"], *verdicts(residuals)],
     }
     write_whole(folder / "manifest.json", json.dumps(manifest, indent=1, allow_nan=False))
+
+
+def given_record(job: Job) -> dict[str, Any]:
+    """What the manifest says of frames that were given."""
+    assert job.given is not None
+    record = job.given.model_dump(mode="json", exclude_none=True)
+    return record | {"path": Path(job.given.path).name, "sha256": job.digests["given"]}

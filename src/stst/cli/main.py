@@ -11,7 +11,16 @@ from stst.cli.machine import prepare
 
 prepare()
 
-from stst.cli import demo, doctor, factorize, stimulus, synthesize, texts, weights  # noqa: E402
+from stst.cli import (  # noqa: E402
+    demo,
+    doctor,
+    factorize,
+    match,
+    stimulus,
+    synthesize,
+    texts,
+    weights,
+)
 from stst.errors import Diverged, StstError  # noqa: E402
 
 app = typer.Typer(
@@ -25,6 +34,7 @@ app.command("synthesize")(synthesize.synthesize)
 app.command("factorize")(factorize.factorize)
 app.command("scramble")(stimulus.scramble)
 app.command("stimulus")(stimulus.stimulus)
+app.command("match")(match.match)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("methods")(texts.methods)

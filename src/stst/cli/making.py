@@ -14,7 +14,7 @@ from stst.cli.films import file_records, source_record, write_films
 from stst.cli.show import console, say
 from stst.cli.sources import read_source
 from stst.run.atomic import new_folder, refuse_folder, write_whole
-from stst.run.job import Making
+from stst.run.job import Making, Repeatable
 from stst.run.manifest import SCHEMA, environment
 from stst.stimuli.kinds import CONTROLS, STIMULI, chosen
 from stst.stimuli.stimulus import Control, Generated, Made
@@ -39,21 +39,45 @@ def carry_out(job: Making, out: Path, *, overwrite: bool = False) -> None:
             job = job.checked({"source": digest(job.source.path)})
             sources, made = {"natural": natural}, stimulus.make(gathered(natural))
         new_folder(out, overwrite=overwrite)
-        (out / "manifest.json").unlink(missing_ok=True)
-        record = {"seconds": round(time.perf_counter() - began, 2), "warnings": remarks}
-        _write(out, sources, made, stimulus, job, record)
+        record = {
+            **_told(job, stimulus, sources),
+            "seconds": round(time.perf_counter() - began, 2),
+            "warnings": remarks,
+        }
+        write_stimulus(out, sources, made, job, record)
     say(f"Written to {out}: open {out / 'contact_sheet.png'}.")
 
 
-def _write(
+def _told(
+    job: Making, stimulus: Generated | Control, sources: Mapping[str, Footage]
+) -> dict[str, Any]:
+    """What was asked for."""
+    source = job.source and source_record(job.source, sources["natural"], job.digests["source"])
+    return {
+        "seed": stimulus.seed,
+        **({"source": source} if source else {}),
+        "stimulus": {
+            "kind": job.kind,
+            "settings": stimulus.model_dump(mode="json"),
+            "sentence": stimulus.sentence,
+        },
+    }
+
+
+def write_stimulus(
     out: Path,
     sources: Mapping[str, Footage],
     made: Made,
-    stimulus: Generated | Control,
-    job: Making,
-    record: dict[str, Any],
+    job: Repeatable,
+    record: Mapping[str, Any],
 ) -> None:
-    outputs = write_films(out, NAME, sources, made.clip, f"{job.kind}: {stimulus.sentence}")
+    """Write everything about a stimulus into a folder that is there; the manifest comes last.
+
+    `record` is what the manifest says of how it was made, ``stimulus`` among it.
+    """
+    (out / "manifest.json").unlink(missing_ok=True)  # of a run that is overwritten
+    caption = f"{record['stimulus']['kind']}: {record['stimulus']['sentence']}"
+    outputs = write_films(out, NAME, sources, made.clip, caption)
     if made.flow is not None:
         np.save(out / "flow.npy", made.flow.numpy(), allow_pickle=False)
         outputs |= file_records(out, ["flow.npy"])
@@ -61,21 +85,9 @@ def _write(
     manifest = {
         "schema": SCHEMA,
         "outcome": "complete",
-        "seed": stimulus.seed,
-        **(
-            {"source": source_record(job.source, sources["natural"], job.digests["source"])}
-            if job.source
-            else {}
-        ),
-        "stimulus": {
-            "kind": job.kind,
-            "settings": stimulus.model_dump(mode="json"),
-            "sentence": stimulus.sentence,
-        },
+        **record,
         "environment": environment("cpu", "float32"),
-        "seconds": record["seconds"],
         "outputs": outputs,
         "clipped_share": round(made.clipped, 6),
-        "warnings": record["warnings"],
     }
     write_whole(out / "manifest.json", json.dumps(manifest, indent=1, allow_nan=False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import (
@@ -16,7 +17,7 @@ from rich.progress import (
 
 from stst.estimate import Estimate
 from stst.outcome import Synthesis
-from stst.recipe import Recipe
+from stst.recipe import Recipe, at
 from stst.run.job import Job
 from stst.synthesis.clip import FrameDone
 from stst.synthesis.transition import Step
@@ -30,12 +31,45 @@ def say(text: str) -> None:
     console.print(text, markup=False)
 
 
-def announce(natural: Footage, job: Job, expected: Estimate, notes: list[str]) -> None:
+@dataclass(frozen=True)
+class Plan:
+    """How the frames of a run are counted: what the progress bar must know."""
+
+    frames: int  # kept
+    recipe: Recipe
+    given: int = 0  # of the kept ones
+
+    @property
+    def pad(self) -> int:
+        """Pad frames, which are made first and dropped."""
+        whole = self.recipe.whole
+        return 0 if self.given or (whole and whole.loop) else self.recipe.pad
+
+    @property
+    def made(self) -> int:
+        """Frames that a run finishes, those given among them; the very first pad is noise."""
+        return self.frames + max(self.pad - 1, 0)
+
+    def stage(self, event: Step | FrameDone) -> str:
+        """What is under way at an event."""
+        if isinstance(event, FrameDone):
+            return self._frame(event.index)
+        place = f"octave {event.octave + 1}/{len(self.recipe.octaves)}, step {event.step + 1}"
+        if self.recipe.whole:
+            return f"whole clip, {place}"
+        first = self.given - 1 if self.given else 1 - self.pad
+        return f"{self._frame(first + event.transition)}, {place}"
+
+    def _frame(self, index: int) -> str:
+        return f"frame {index + 1}/{self.frames}" if index >= 0 else f"pad frame {index + self.pad}"
+
+
+def announce(natural: Footage, job: Job, expected: Estimate, notes: list[str], plan: Plan) -> None:
     """State what is about to be done, what it will take, and which stand-ins are used."""
     height, width = natural.size
     say(
         f"{len(natural)} frames of {width}x{height} px at {float(natural.frame_rate):g} frames/s "
-        f"(and {job.recipe.pad} pad frames); {len(job.seeds)} metamer(s); "
+        f"(and {plan.pad} pad frames); {len(job.seeds)} metamer(s); "
         f"{job.streams.spatial} + {job.streams.temporal} on {job.device}"
     )
     most = "at most " if job.recipe.stop else ""
@@ -44,7 +78,7 @@ def announce(natural: Footage, job: Job, expected: Estimate, notes: list[str]) -
         say(f"Note: {note}")
 
 
-def follow(run: Synthesis, frames: int, recipe: Recipe) -> None:
+def follow(run: Synthesis, plan: Plan) -> None:
     """Run to the end behind a bar that moves with the frames made."""
     columns = (
         TextColumn("{task.description}"),
@@ -56,32 +90,29 @@ def follow(run: Synthesis, frames: int, recipe: Recipe) -> None:
     )
     # By default rich forgets after 30 s, and an octave may take longer.
     with Progress(*columns, console=console, speed_estimate_period=math.inf) as bar:
-        task = bar.add_task("starting", total=frames + recipe.pad - 1)
-        for name, done in stages(run, frames, recipe):
+        task = bar.add_task("starting", total=plan.made)
+        for name, done in stages(run, plan):
             bar.update(task, description=name, completed=done)
 
 
-def stages(
-    events: Iterable[Step | FrameDone], frames: int, recipe: Recipe
-) -> Iterator[tuple[str, float]]:
+def stages(events: Iterable[Step | FrameDone], plan: Plan) -> Iterator[tuple[str, float]]:
     """What is under way at each event, and how many frames are made, pad frames counted.
 
-    An octave counts as its share of the pixels once it is done, however many steps it took.
+    An octave counts as its share of the pixels once it is done, however many steps it took;
+    where all frames are made together, by the steps that it may take too.
     """
-    pixels = [octave.scale**2 for octave in recipe.octaves]
-    made = 0
+    octaves, made = plan.recipe.octaves, 0
+    costs = [o.scale**2 * (at(o.steps, 0) if plan.recipe.whole else 1) for o in octaves]
     for event in events:
         if isinstance(event, FrameDone):
             made += 1
-            yield _frame(event.index, frames, recipe), made
+            yield plan.stage(event), plan.made if plan.recipe.whole else made
         else:
-            frame = _frame(event.transition + 1 - recipe.pad, frames, recipe)
-            place = f"octave {event.octave + 1}/{len(pixels)}, step {event.step + 1}"
-            yield f"{frame}, {place}", made + sum(pixels[: event.octave]) / sum(pixels)
-
-
-def _frame(index: int, frames: int, recipe: Recipe) -> str:
-    return f"frame {index + 1}/{frames}" if index >= 0 else f"pad frame {index + recipe.pad}"
+            done = sum(costs[: event.octave])
+            if plan.recipe.whole:
+                done += octaves[event.octave].scale ** 2 * event.step
+            share = min(done / sum(costs), 1)
+            yield plan.stage(event), plan.made * share if plan.recipe.whole else made + share
 
 
 def duration(seconds: float) -> str:

@@ -31,6 +31,9 @@ def synthesize(
     seed: o.Seed = None,
     seeds: o.Seeds = None,
     device: o.Device = None,
+    given: Annotated[
+        Path | None, typer.Option(help="A clip whose frames come first and are kept: extend it.")
+    ] = None,
     deterministic: Annotated[
         bool | None, typer.Option("--deterministic", help="On CUDA: repeat to the bit.")
     ] = None,
@@ -45,6 +48,7 @@ def synthesize(
         "source.start": start,
         "source.every": every,
         "source.fps": fps,
+        "given": given and {"path": o.absolute(given), "width": width},
         "streams.spatial": spatial,
         "streams.spatial_weights": o.absolute(weights),
         "streams.temporal_weights": o.absolute(temporal_weights),

@@ -12,7 +12,7 @@ import torch
 
 from stst.api import synthesize as begin
 from stst.cli.folder import write_folder
-from stst.cli.show import announce, follow, say
+from stst.cli.show import Plan, announce, follow, say
 from stst.cli.sources import read_source
 from stst.errors import RunError
 from stst.estimate import estimate
@@ -36,11 +36,13 @@ def carry_out(job: Job, out: Path, *, overwrite: bool = False) -> None:
     read = [read_source(source) for source in job.sources.values()]
     sources = dict(zip(job.titles, (film for film, _ in read), strict=True))
     natural = read[0][0]
+    given = None if job.given is None else read_source(job.given)[0]
     streams = _streams(job)
     provenances = [stream.provenance for stream in streams]
     job = job.checked(
         {
             **{key: digest(source.path) for key, source in job.sources.items()},
+            **({} if job.given is None else {"given": digest(job.given.path)}),
             **{
                 role: p.sha256
                 for role, p in zip(("spatial", "temporal"), provenances, strict=True)
@@ -48,15 +50,15 @@ def carry_out(job: Job, out: Path, *, overwrite: bool = False) -> None:
             },
         }
     )
-    start = partial(_begin, sources, streams, job)
-    frames = len(natural) + job.recipe.pad - 1
-    expected = estimate(start, job.recipe, frames)
+    start = partial(_begin, sources, given, streams, job)
+    plan = Plan(len(natural), job.recipe, len(given or ()))
+    expected = estimate(start, job.recipe, plan.made - plan.given)
     new_folder(out, overwrite=overwrite)
     notes = stand_ins([vars(p) for p in provenances if p])
-    announce(natural, job, expected, notes)
+    announce(natural, job, expected, notes, plan)
     began = time.perf_counter()
     run = start(job.recipe)
-    follow(run, len(natural), job.recipe)
+    follow(run, plan)
     result = run.result()
     seconds = time.perf_counter() - began
     record = {
@@ -68,7 +70,11 @@ def carry_out(job: Job, out: Path, *, overwrite: bool = False) -> None:
 
 
 def _begin(
-    sources: Mapping[str, Footage], streams: tuple[Trunk, Msoe], job: Job, recipe: Recipe
+    sources: Mapping[str, Footage],
+    given: Footage | None,
+    streams: tuple[Trunk, Msoe],
+    job: Job,
+    recipe: Recipe,
 ) -> Synthesis:
     spatial, temporal = streams
     space, *time = sources.values()
@@ -79,6 +85,7 @@ def _begin(
         recipe=recipe,
         seed=job.seeds,
         device=job.device,
+        given=given,
         deterministic=job.deterministic,
     )
 

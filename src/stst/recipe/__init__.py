@@ -13,6 +13,7 @@ from stst.recipe.parts import (
     Start,
     Stop,
     Weights,
+    Whole,
     at,
 )
 from stst.recipe.recipe import PRESETS, Recipe, list_presets
@@ -31,6 +32,7 @@ __all__ = [
     "Start",
     "Stop",
     "Weights",
+    "Whole",
     "at",
     "explain",
     "list_presets",

@@ -13,7 +13,8 @@ def explain(error: ValidationError) -> str:
     """Put the first fault of a validation into one line: where, what is wrong, what came."""
     fault = error.errors()[0]
     where = ".".join(str(part) for part in fault["loc"])
-    return f"{where}: {fault['msg'].lower()}, got {fault['input']!r}."
+    said = fault["msg"][0].lower() + fault["msg"][1:]
+    return f"{where}: {said}, got {fault['input']!r}."
 
 
 def place(data: Any, dotted: str, value: object) -> None:  # noqa: ANN401

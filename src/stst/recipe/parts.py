@@ -133,6 +133,19 @@ QUALITIES = {
 }
 
 
+class Whole(Part):
+    """All frames of a clip together, rather than one after the other (our choice).
+
+    Every frame moves in every step, in as many steps as a recipe gives its first frame,
+    with the weights that it has for late ones. With ``loop`` the last frame is followed by
+    the first: no pad frames are made, and the clip can be shown without a seam.
+    `chunk` windows go through the streams at a time; fewer take less memory.
+    """
+
+    loop: bool = False
+    chunk: int = Field(4, ge=1)
+
+
 class Start(Part):
     """Where a frame starts from, before its first step.
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from importlib.resources import files
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -24,8 +24,10 @@ from stst.recipe.parts import (
     Start,
     Stop,
     Weights,
+    Whole,
 )
 
+Distances = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 PRESETS = files("stst") / "presets"
 
 
@@ -58,6 +60,12 @@ class Recipe(Part):
         Frames made before the first kept one, then dropped.
     pad_order : {"mirror", "authors"}
         ``mirror`` is t_n ... t_1, t_0; the authors' is t_1 ... t_n, t_0.
+    distances : tuple of int
+        How many frames apart the pairs are that the temporal stream looks at: (1,) is the
+        paper's; each further one adds its layers (``energy@4``), for motion that takes
+        longer than two frames.
+    whole : Whole or None
+        All frames at once. None makes one after the other (the paper's).
     precision : {"auto", "float32", "bfloat16"}
         Number format of the streams' activations while a frame is optimised; Gram
         matrices, frames and optimiser are float32. ``auto`` is bfloat16 where the device
@@ -83,6 +91,8 @@ class Recipe(Part):
     antialias: bool = True
     pad: int = Field(2, ge=0)
     pad_order: Literal["mirror", "authors"] = "mirror"
+    distances: Distances = (1,)
+    whole: Whole | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
     @model_validator(mode="after")

@@ -36,6 +36,20 @@ def line(texts: Sequence[str], step: int, ink: ImageFont.FreeTypeFont) -> Pixels
     return np.asarray(written)
 
 
+def paragraph(text: str, width: int, ink: ImageFont.FreeTypeFont) -> Pixels:
+    """Write a text in lines of at most `width` px, if its words are not longer."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and ink.getlength(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    rows = [line([one], 0, ink) for one in lines]
+    across = max(row.shape[1] for row in rows)
+    return np.concatenate([_grown(row, row.shape[0], across) for row in rows])
+
+
 def font(size: int) -> ImageFont.FreeTypeFont:
     """Load DejaVu Sans, which comes with matplotlib and knows arrows and Greek."""
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from stst.errors import FramesError
-from stst.report.page import GAP, Pixels, below, beside, font, line, page
+from stst.report.page import GAP, Pixels, below, beside, font, line, page, paragraph
 from stst.report.pair import check_same_shape
 from stst.video.frames import Footage, to_uint8
 
@@ -31,7 +31,7 @@ def contact_sheet(
     columns : int
         How many frames to show, evenly spread; a shorter clip shows all it has.
     caption : str
-        One line above the frames.
+        Above the frames, in as many lines as it takes.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def contact_sheet(
         for name, film in films.items()
     ]
     rows = {
-        "": line([caption], 0, ink),
+        "": paragraph(caption, step * len(shown), ink),
         "frame": line([str(index) for index in shown], step, ink),
         **{name: beside(frames) for name, frames in cells.items()},
         "time \N{DOWNWARDS ARROW}": beside(slices),

@@ -73,6 +73,7 @@ class Job(Repeatable):
 
     source: Source
     time: Source | None = None  # the clip behind the temporal losses, where it is another
+    given: Source | None = None  # the first frames, which are kept
     streams: Streams = Streams()
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     device: str = "cpu"
@@ -96,6 +97,13 @@ class Making(Repeatable):
     kind: str
     settings: dict[str, Any] = Field(default_factory=dict)
     source: Source | None = None
+
+
+class Set(Repeatable):
+    """All that `stst match` is told: the clips of a set and what they shall have in common."""
+
+    sources: tuple[Source, ...]
+    settings: dict[str, Any] = Field(default_factory=dict)
 
 
 def read_job(path: Path) -> dict[str, Any]:

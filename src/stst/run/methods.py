@@ -57,12 +57,26 @@ def _streams(manifest: dict[str, Any]) -> str:
     clips = "clips" if "time" in manifest else "clip"
     losses = [_loss(name, manifest) for name, value in weights.items() if any(value)]
     return (
-        f"Frames were optimised one after the other to match the natural {clips} in these losses: "
+        f"{_order(manifest)} optimised {_way(manifest['recipe'])} to match the natural {clips} in "
+        "these losses: "
         + "; ".join(losses)
         + ". Weights: "
         + "; ".join(_weights(s) for s in manifest["streams"] if s)
         + "."
     )
+
+
+def _order(manifest: dict[str, Any]) -> str:
+    given = manifest.get("given")
+    return f"Frames after those given ({given['path']}) were" if given else "Frames were"
+
+
+def _way(recipe: dict[str, Any]) -> str:
+    far = recipe["distances"]
+    pairs = "" if far == [1] else f" (frame pairs at distances of {', '.join(map(str, far))})"
+    if recipe["whole"] is None:
+        return f"one after the other{pairs}"
+    return f"all together{' as a seamless loop' if recipe['whole']['loop'] else ''}{pairs}"
 
 
 def _loss(name: str, manifest: dict[str, Any]) -> str:
@@ -90,8 +104,15 @@ def _optimisation(manifest: dict[str, Any]) -> str:
     return (
         f"Optimisation: {_RULES[recipe['optimiser']['method']]}, coarse to fine, {octaves}; "
         f"{_stop(recipe['stop'])}{_start(recipe['start'])}"
-        f"{recipe['pad']} pad frames were made first and dropped; seed {manifest['seed']}."
+        f"{_pad(manifest)}seed {manifest['seed']}."
     )
+
+
+def _pad(manifest: dict[str, Any]) -> str:
+    recipe = manifest["recipe"]
+    if "given" in manifest or (recipe["whole"] and recipe["whole"]["loop"]):
+        return ""
+    return f"{recipe['pad']} pad frames were made first and dropped; "
 
 
 def _stop(stop: dict[str, Any] | None) -> str:

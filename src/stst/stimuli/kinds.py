@@ -9,18 +9,42 @@ from pydantic import ValidationError
 
 from stst.errors import RecipeError, guess, only_known
 from stst.recipe import explain
-from stst.stimuli.gratings import DriftingGrating
+from stst.stimuli.bands import Band
+from stst.stimuli.camera import CameraPath
+from stst.stimuli.circular import ExpandingRings, RotatingGrating
+from stst.stimuli.clouds import MotionCloud
+from stst.stimuli.dots import RandomDots
+from stst.stimuli.gratings import CounterphaseGrating, DriftingGrating
+from stst.stimuli.leaves import DeadLeaves
 from stst.stimuli.order import Reversed, Shuffled, Static
+from stst.stimuli.phases import SpacePhases, Stps, TimePhases
+from stst.stimuli.plaids import Plaid
+from stst.stimuli.portilla import PortillaSimoncelli
 from stst.stimuli.stimulus import Control, Generated, Made
 from stst.video.frames import Footage, gathered
 
 Kind = TypeVar("Kind", Generated, Control)
 
-STIMULI: dict[str, type[Generated]] = {"drifting-grating": DriftingGrating}
+STIMULI: dict[str, type[Generated]] = {
+    "camera-path": CameraPath,
+    "counterphase-grating": CounterphaseGrating,
+    "dead-leaves": DeadLeaves,
+    "drifting-grating": DriftingGrating,
+    "expanding-rings": ExpandingRings,
+    "motion-cloud": MotionCloud,
+    "plaid": Plaid,
+    "random-dots": RandomDots,
+    "rotating-grating": RotatingGrating,
+}
 CONTROLS: dict[str, type[Control]] = {
+    "band": Band,
+    "phases-space": SpacePhases,
+    "phases-time": TimePhases,
+    "portilla-simoncelli": PortillaSimoncelli,
     "reversed": Reversed,
     "shuffled": Shuffled,
     "static": Static,
+    "stps": Stps,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import ClassVar
 
 from pydantic import Field
 from torch import Tensor
@@ -24,7 +25,7 @@ class Made:
         The stimulus.
     flow : Tensor, optional
         (T - 1, 2, H, W), float32: where each pixel of a frame goes until the next, px to the
-        right and DOWN. None where nothing moves as one.
+        right and DOWN; NaN where that is not known. None where nothing moves as one.
     clipped : float
         Share of values that did not fit into [0, 1] and were clipped.
 
@@ -81,6 +82,8 @@ class Control(Part):
     seed : int
         Of whatever is random in it.
     """
+
+    needs: ClassVar[str | None] = None  # a package that only this kind of control needs
 
     seed: int = Field(0, ge=0)
 

@@ -34,8 +34,8 @@ class FrameDone:
 
     index: int
     frame: Tensor  # (B, 3, H, W)
-    residuals: dict[str, Tensor]  # loss/layer -> (B,)
-    state: ClipState
+    residuals: dict[str, Tensor]  # loss/layer -> (B,); none of a frame that was given
+    state: ClipState | None  # None where frames are not made one after the other
 
 
 def padded_order(frames: int, recipe: Recipe, span: int = 2) -> list[int]:
@@ -64,6 +64,41 @@ def padded_order(frames: int, recipe: Recipe, span: int = 2) -> list[int]:
     return (pad if recipe.pad_order == "authors" else pad[::-1]) + list(range(frames))
 
 
+def made_order(
+    targets: Mapping[str, Sequence[Footage]], recipe: Recipe, span: int, given: Footage | None
+) -> list[int]:
+    """Index of the natural frame behind each made one.
+
+    Pad frames come first, unless frames are given to begin with or the clip is a loop.
+    """
+    frames = frames_of(targets)
+    loop = recipe.whole is not None and recipe.whole.loop
+    if given is None and not loop:
+        return padded_order(frames, recipe, span)
+    if given is not None and (loop or not span - 1 <= len(given) < frames):
+        raise FramesError(
+            f"{len(given)} frame(s) are given for a clip of {frames}: give at least {span - 1} and "
+            "fewer than all, and to no loop, which has no beginning."
+        )
+    if frames < span:
+        raise FramesError(f"a loop needs at least {span} frames here, got {frames}.")
+    return list(range(frames))
+
+
+def frames_of(targets: Mapping[str, Sequence[Footage]]) -> int:
+    """Length of the natural clips."""
+    return len(next(iter(targets.values()))[0])
+
+
+def count_events(order: Sequence[int], recipe: Recipe, span: int, fixed: int) -> int:
+    """Steps and finished frames of a synthesis; with a stop, the most there can be."""
+    loop = recipe.whole is not None and recipe.whole.loop
+    made = len(order) - (0 if loop else fixed or span - 1)
+    first = 1 if fixed else 0
+    transitions = range(first, first + made) if recipe.whole is None else range(1)
+    return count_steps(recipe, transitions) + made + fixed
+
+
 def count_steps(recipe: Recipe, transitions: Sequence[int]) -> int:
     """Optimiser steps of these transitions, all octaves; with a stop, the most there can be."""
     rounds = 1 if recipe.stop is None else recipe.stop.rounds
@@ -78,6 +113,7 @@ def walk(
     *,
     span: int = 2,
     start: Footage | None = None,
+    given: Footage | None = None,
     state: ClipState | None = None,
     device: str = "cpu",
 ) -> Iterator[Step | FrameDone]:
@@ -98,6 +134,8 @@ def walk(
         Frames that the streams look at together.
     start : Footage, optional
         Frames to start from, in place of noise and of the previous frame.
+    given : Footage, optional
+        The first frames, which are kept as they are.
     state : ClipState, optional
         Where to go on.
     device : str
@@ -108,22 +146,26 @@ def walk(
     Step, FrameDone
         Steps of a frame, then the frame.
     """
-    order = padded_order(len(next(iter(targets.values()))[0]), recipe, span)
-    source = Source(targets, order, recipe, fresh, start, device)
+    order = made_order(targets, recipe, span, given)
+    source = Source(targets, order, recipe, fresh, start, given, device)
+    pad, origin = len(order) - frames_of(targets), (source.fixed or span) - 1
     if state is None:
-        first = [source.begin(t)[:, None] for t in range(span - 1)]
-        state = ClipState(span - 1, torch.cat(first, 1))
+        first = torch.stack([source.begin(t) for t in range(source.fixed or span - 1)], 1)
+        for kept in range(source.fixed):
+            yield FrameDone(kept, first[:, kept], {}, None)
+        state = ClipState(first.shape[1], first[:, 1 - span :])
     evaluations = Evaluations()
     while state.transition < len(order):
         t = state.transition
-        previous = state.history[:, -1] if t >= span else None
+        index = t - origin
+        previous = state.history[:, -1] if index > 0 else None
         window = torch.cat((state.history, source.begin(t, previous)[:, None]), 1)
         windows = source.natural(t - span + 1, t)
-        frame = yield from refine(window, windows, sides, recipe, t - span + 1, evaluations)
-        if recipe.colour.at(t - span + 1) == "frame":
+        frame = yield from refine(window, windows, sides, recipe, index, evaluations)
+        if recipe.colour.at(index) == "frame":
             frame = coloured(frame, windows, recipe)
         window = torch.cat((state.history, frame[:, None]), 1)
         judges = tuple(side.judge for side in sides)
-        residuals = build_objective(windows, judges, recipe, t - span + 1).residuals(window)
+        residuals = build_objective(windows, judges, recipe, index).residuals(window)
         state = ClipState(t + 1, window[:, 1:])
-        yield FrameDone(t - recipe.pad, frame, residuals, state)
+        yield FrameDone(t - pad, frame, residuals, state)

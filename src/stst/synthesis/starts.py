@@ -41,7 +41,13 @@ class Source:
     recipe: Recipe
     fresh: Noise
     start: Footage | None
+    given: Footage | None
     device: str
+
+    @property
+    def fixed(self) -> int:
+        """How many frames are given, at the beginning."""
+        return 0 if self.given is None else len(self.given)
 
     def natural(self, first: int, last: int) -> dict[str, Tensor]:
         """The natural frames behind made ones, (1 or B, T, 3, H, W), of each loss."""
@@ -54,7 +60,10 @@ class Source:
         }
 
     def begin(self, transition: int, previous: Tensor | None = None) -> Tensor:
-        """The start of one frame, (B, 3, H, W)."""
+        """The start of one frame, (B, 3, H, W); a given one is the frame itself."""
+        if self.given is not None and transition < self.fixed:
+            frame = self.given.take([transition]).to(self.device)
+            return frame.expand_as(self.fresh(transition))
         if self.start is not None:
             given = self.start.take([self.order[transition]]).to(self.device)
             return given.expand_as(self.fresh(transition))

@@ -100,7 +100,7 @@ def refine(
             objective = objective.equalised(window, recipe.equalise)
         key = (number, *recipe.weights.at(index).items())
         evaluate = evaluations(key, objective, history, window[:, -1])
-        frame = yield from _climb(window[:, -1], evaluate, recipe, (index, number))
+        frame = yield from climb(window[:, -1], evaluate, recipe, (index, number))
         finest = number + 1 == len(recipe.octaves)
         if recipe.colour.at(index) == "octave" and not finest:
             frame = coloured(frame, targets, recipe)
@@ -109,7 +109,7 @@ def refine(
     return resized(frame[:, None], full, recipe.antialias)[:, 0].clamp(0, 1)
 
 
-def _climb(
+def climb(
     start: Tensor, evaluate: Evaluate, recipe: Recipe, place: tuple[int, int]
 ) -> Generator[Step, None, Tensor]:
     """All steps of one octave: (B, 3, h, w) -> refined frame (B, 3, h, w)."""

@@ -1,0 +1,161 @@
+"""A band of spatial or temporal frequencies: fine or coarse structure, slow or fast change."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from scipy.fft import dctn, idctn
+
+from stst.stimuli.light import Array, fitted
+from stst.stimuli.passband import Passband
+from stst.stimuli.stimulus import Control, Made
+from stst.video.frames import Clip
+
+_LIMITS = ("low", "high", "low_hz", "high_hz")
+
+
+class Band(Control):
+    """The clip with only a band of its spatial and, or, of its temporal frequencies.
+
+    A limit that is not given does not cut. Of what is outside the band only the mean
+    colour of the whole clip is kept. Spatial frequency 0, brightness that the whole frame
+    has in common, goes with `low`; temporal frequency 0, what stands still, with `low_hz`.
+
+    Encoded values (gamma not undone) are filtered, each channel by itself. Beyond its
+    borders the clip goes on as its mirror image, in space and in time, so that opposite
+    borders do not leak into each other. Bands that share a limit and `edge` add up to the
+    clip: where the gain of one falls, that of the other rises by as much.
+
+    Parameters
+    ----------
+    low, high : float, optional
+        Limits of spatial frequency, in any direction: cycles per degree of visual angle if
+        `degrees` is given, else cycles per px (times the width: cycles per image). At most
+        0.5 cycles per px. Without any limit these two are 1/32 and 1/8 cycles per px.
+    degrees : float, optional
+        Visual angle of the clip's width; pixels are taken as square and of one size.
+    low_hz, high_hz : float, optional
+        Limits of temporal frequency, Hz; at most half the frame rate.
+    edge : float
+        How many octaves the gain takes to rise or fall, as a raised cosine on log frequency;
+        it is 0.5 at the limit. A band is at least as wide. Narrower edges ring further:
+        round a step the ripple more than one period away is 0.3 % of it with 1 octave, 2.5 %
+        with none. Some energy of a motion leaks into other frequencies where the clip begins
+        and ends, the more of it the fewer cycles the clip has.
+
+    Examples
+    --------
+    >>> blurred = Band(high=2, degrees=10)  # at most 2 cycles per degree
+    >>> blurred.make(Clip(torch.rand(2, 3, 48, 64), Fraction(25))).clip.size
+    (48, 64)
+    """
+
+    low: float | None = Field(None, gt=0)
+    high: float | None = Field(None, gt=0)
+    low_hz: float | None = Field(None, gt=0)
+    high_hz: float | None = Field(None, gt=0)
+    degrees: float | None = Field(None, gt=0, lt=180)
+    edge: float = Field(1, gt=0, le=4, validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _some_band(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Without any limit the clip would stay as it is."""
+        if any(given.get(name) is not None for name in (*_LIMITS, "degrees")):
+            return given
+        return given | {"low": 1 / 32, "high": 1 / 8}
+
+    @field_validator("high", "high_hz")
+    @classmethod
+    def _above(cls, high: float | None, info: ValidationInfo) -> float | None:
+        name = str(info.field_name).replace("high", "low")
+        low = info.data.get(name)
+        if low and high and not low < high:
+            raise ValueError(f"a band must end above its beginning, {name}={low:g}")
+        return high
+
+    @field_validator("degrees")
+    @classmethod
+    def _of_use(cls, degrees: float | None, info: ValidationInfo) -> float | None:
+        if degrees and not (info.data.get("low") or info.data.get("high")):
+            raise ValueError("is of use only with low or high, the limits of spatial frequency")
+        return degrees
+
+    @field_validator("edge")
+    @classmethod
+    def _has_room(cls, edge: float, info: ValidationInfo) -> float:
+        for end in ("", "_hz"):
+            low, high = info.data.get(f"low{end}"), info.data.get(f"high{end}")
+            if low and high and math.log2(high / low) < edge * (1 - 1e-9):
+                raise ValueError(
+                    f"the band from low{end}={low:g} to high{end}={high:g} is "
+                    f"{math.log2(high / low):.2g} octaves wide and needs edges no wider"
+                )
+        return edge
+
+    def make(self, natural: Clip) -> Made:
+        """Filter it.
+
+        Raises
+        ------
+        FramesError
+            If a clip of this size, length and rate cannot have the band.
+        """
+        gain = self._gain((len(natural), *natural.size), natural.frame_rate)
+        channels = natural.frames.double().numpy().transpose(1, 0, 2, 3)
+        # The cosine transform (type II) is the Fourier transform of a clip and its mirror image.
+        kept = [idctn(dctn(one, norm="ortho") * gain, norm="ortho") for one in channels]
+        values, clipped = fitted(np.stack(kept, 1))
+        frames = torch.from_numpy(values.astype(np.float32))
+        return Made(Clip(frames, natural.frame_rate), clipped=clipped)
+
+    def _gain(self, shape: tuple[int, int, int], rate: Fraction) -> Array:
+        """Factor of every frequency of a clip: (T, H, W)."""
+        time, down, across = (np.arange(side) / (2 * side) for side in shape)  # cycles a sample
+        density = shape[2] / self.degrees if self.degrees else 1.0  # px a degree, or a px
+        space = self._space(density).gain(density * np.hypot(down[:, None], across), self.edge)
+        gain: Array = self._time(rate).gain(float(rate) * time, self.edge)[:, None, None] * space
+        gain[0, 0, 0] = 1
+        return gain
+
+    def _space(self, density: float) -> Passband:
+        return Passband(
+            kind="spatial",
+            low=("low", self.low),
+            high=("high", self.high),
+            unit="cycles/degree" if self.degrees else "cycles/px",
+            nyquist=density / 2,
+            ruler=f"0.5 per px; {density:.4g} px/degree"
+            if self.degrees
+            else "for cycles/degree set degrees, the visual angle of the clip's width",
+        )
+
+    def _time(self, rate: Fraction) -> Passband:
+        return Passband(
+            kind="temporal",
+            low=("low_hz", self.low_hz),
+            high=("high_hz", self.high_hz),
+            unit="Hz",
+            nyquist=float(rate / 2),
+            ruler="half the frame rate",
+        )
+
+    @property
+    def sentence(self) -> str:
+        """How it is made."""
+        angle = f" (its width taken as {self.degrees:g} degrees)" if self.degrees else ""
+        bands = (
+            (self._space(1).span, "its spatial frequencies {}" + angle),
+            (self._time(Fraction(1)).span, "its temporal frequencies {}"),
+        )
+        kept = " and ".join(words.format(span) for span, words in bands if span)
+        return (
+            f"keeps {kept}, and its mean colour (of encoded RGB values; the gain is 0.5 at a limit "
+            f"and changes over {self.edge:g} octave{'s' * (self.edge != 1)} as a raised cosine; "
+            "the clip was mirrored at its borders)"
+        )

@@ -1,0 +1,147 @@
+"""A whole clip at once: every frame moves in every step."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from stst.losses.objective import Losses
+from stst.recipe import Recipe
+from stst.synthesis.clip import FrameDone, frames_of, made_order
+from stst.synthesis.evaluation import Evaluate
+from stst.synthesis.starts import Noise, Source
+from stst.synthesis.transition import (
+    Side,
+    Step,
+    carried,
+    climb,
+    coloured,
+    octave_size,
+    resized,
+)
+from stst.synthesis.windows import Chunk, Windows
+from stst.video.frames import Footage
+
+
+def weave(
+    targets: Mapping[str, Sequence[Footage]],
+    sides: tuple[Side, ...],
+    recipe: Recipe,
+    fresh: Noise,
+    *,
+    span: int = 2,
+    start: Footage | None = None,
+    given: Footage | None = None,
+    device: str = "cpu",
+) -> Iterator[Step | FrameDone]:
+    """Make all frames together; arguments and events are those of `stst.synthesis.clip.walk`.
+
+    The slope is gathered chunk by chunk: a longer clip takes memory for its frames, their
+    targets and the optimiser's two moments, and not for more activations.
+    """
+    assert recipe.whole is not None
+    order = made_order(targets, recipe, span, given)
+    source = Source(targets, order, recipe, fresh, start, given, device)
+    begun = _begun(source)
+    windows = Windows(source, len(begun), span, recipe)
+    full = (begun.shape[-2], begun.shape[-1])
+    clip, opening = begun, begun
+    for number, octave in enumerate(recipe.octaves):
+        size = octave_size(full, octave.scale)
+        clip = carried(clip, opening, size, recipe)
+        chunks = [c for some in windows.chunks(size, sides, recipe.whole.chunk) for c in some]
+        clip = yield from _octave(clip, chunks, recipe, number, source.fixed)
+        finest = number + 1 == len(recipe.octaves)
+        if recipe.colour.after == ("frame" if finest else "octave"):
+            clip = _coloured(clip, windows, recipe)
+    clip = resized(clip, full, recipe.antialias).clamp(0, 1)
+    clip[:, : source.fixed] = begun[:, : source.fixed]  # whatever colour transfer did to them
+    yield from _judged(clip, windows, sides)
+
+
+def _begun(source: Source) -> Tensor:
+    """Where all frames start, (B, L, 3, H, W): each from the one before, as in `walk`."""
+    frames: list[Tensor] = []
+    for index in range(len(source.order)):
+        frames.append(source.begin(index, frames[-1] if frames else None))
+    return torch.stack(frames, 1)
+
+
+def _octave(
+    clip: Tensor, chunks: list[Chunk], recipe: Recipe, number: int, fixed: int
+) -> Generator[Step, None, Tensor]:
+    """All steps of one octave: (B, L, 3, h, w) -> refined (B, L, 3, h, w)."""
+    evaluate = slope_of_all(chunks, clip.shape, fixed)
+    steps = climb(clip.flatten(0, 1), evaluate, recipe, (0, number))
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as stop:
+            refined: Tensor = stop.value
+            return refined.view(clip.shape)
+        means = {name: loss.view(len(clip), -1).mean(1) for name, loss in step.losses.items()}
+        yield replace(step, losses=means)
+
+
+def slope_of_all(chunks: Sequence[Chunk], shape: torch.Size, fixed: int) -> Evaluate:
+    """The function that maps all frames (B L, 3, h, w) to losses of windows and the slope.
+
+    The first `fixed` frames have no slope.
+    """
+
+    def evaluate(x: Tensor) -> tuple[Losses, Tensor]:
+        frames = x.view(shape)
+        slope = torch.zeros_like(frames)
+        found = []
+        for chunk in chunks:
+            windows = frames[chunk.item, chunk.places].detach().requires_grad_()
+            losses = dict[str, Tensor]()
+            for part in chunk.objective.parts:  # one after the other, to hold less
+                with torch.enable_grad():
+                    some = part(windows)
+                    total = chunk.objective.total(some).sum()
+                down = torch.autograd.grad(total, windows)[0]
+                slope[chunk.item].index_add_(0, chunk.places.flatten(), down.flatten(0, 1))
+                losses |= {name: value.detach() for name, value in some.items()}
+            found.append(losses | {"total": chunk.objective.total(losses)})
+        slope[:, :fixed] = 0
+        return _in_order(found, chunks, shape[0]), slope.view_as(x)
+
+    return evaluate
+
+
+def _in_order(found: Sequence[Losses], chunks: Sequence[Chunk], batch: int) -> Losses:
+    """Losses of all windows, (B x windows): those of the first metamer first."""
+    items = [
+        [one for one, chunk in zip(found, chunks, strict=True) if chunk.item == item]
+        for item in range(batch)
+    ]
+    return {name: torch.cat([one[name] for some in items for one in some]) for name in found[0]}
+
+
+def _coloured(clip: Tensor, windows: Windows, recipe: Recipe) -> Tensor:
+    """Colour transfer of every frame (B, L, 3, h, w) to its natural one."""
+    size = (clip.shape[-2], clip.shape[-1])
+    frames = []
+    for index in range(clip.shape[1]):
+        natural = windows.source.natural(index, index)
+        targets = {k: resized(w, size, recipe.antialias) for k, w in natural.items()}
+        frames.append(coloured(clip[:, index], targets, recipe))
+    return torch.stack(frames, 1)
+
+
+def _judged(clip: Tensor, windows: Windows, sides: tuple[Side, ...]) -> Iterator[FrameDone]:
+    """Every frame with the residuals of the window that ends at it."""
+    size = (clip.shape[-2], clip.shape[-1])
+    judges = tuple(side.judge for side in sides)
+    pad = len(windows.source.order) - frames_of(windows.source.targets)
+    for index in range(windows.source.fixed):
+        yield FrameDone(index - pad, clip[:, index], {}, None)
+    for end, chunks in zip(windows.ends, windows.chunks(size, judges, 1), strict=True):
+        errors = [c.objective.residuals(clip[c.item, c.places]) for c in chunks]
+        residuals = {name: torch.cat([one[name] for one in errors]) for name in errors[0]}
+        if end >= windows.source.fixed:
+            yield FrameDone(end - pad, clip[:, end], residuals, None)
