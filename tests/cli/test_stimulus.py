@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 from terminal import bytes_of, manifest_of, refused, stst_command
 
 import stst
@@ -91,3 +92,35 @@ def test_a_scramble_of_another_file_than_its_recipe_names_is_refused(film, tmp_p
     (tmp_path / "other.yaml").write_text(text.replace(sha, "a" * 64))
     said = stst_command("scramble", "--recipe", tmp_path / "other.yaml", "--out", tmp_path / "two")
     assert refused(said, "the source is not the one", sha)
+
+
+def test_a_picture_is_found_from_anywhere_and_bound_to_its_digest(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
+    Image.fromarray(pixels).save("photo.png")
+    words = ("camera-path", "--set", "picture=photo.png", "--out", "one", *SMALL)
+    assert stst_command("stimulus", *words).code == 0
+    assert manifest_of(tmp_path / "one")["picture"] == digest(tmp_path / "photo.png")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    again = ("--recipe", tmp_path / "one" / "recipe.yaml", "--out", "two")
+    assert stst_command("stimulus", *again).code == 0
+    Image.fromarray(255 - pixels).save(tmp_path / "photo.png")
+    again = ("--recipe", tmp_path / "one" / "recipe.yaml", "--out", "three")
+    assert refused(stst_command("stimulus", *again), "the picture is not the one")
+
+
+def test_a_flow_is_drawn_in_the_sheet(tmp_path):
+    """A drift to the right is red; a clip without a flow has no colour."""
+    for kind in ("drifting-grating", "counterphase-grating"):
+        assert stst_command("stimulus", kind, "--out", tmp_path / kind, *SMALL).code == 0
+    red = [
+        int(
+            (np.asarray(Image.open(tmp_path / kind / "contact_sheet.png")) == (255, 0, 0))
+            .all(-1)
+            .sum()
+        )
+        for kind in ("drifting-grating", "counterphase-grating")
+    ]
+    assert red[0] > 1000
+    assert red[1] == 0

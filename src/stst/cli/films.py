@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from stst.report.figures import save_png
@@ -16,9 +17,16 @@ from stst.video.write import Written, write_video
 
 
 def write_films(
-    folder: Path, name: str, sources: Mapping[str, Footage], made: Footage, caption: str
+    folder: Path,
+    name: str,
+    sources: Mapping[str, Footage],
+    made: Footage,
+    caption: str,
+    pictures: Mapping[str, Footage] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Write NAME.webm, NAME.mp4, the contact sheet and, beside its sources, a film of all.
+
+    `pictures` are further rows of the sheet.
 
     Returns
     -------
@@ -30,7 +38,7 @@ def write_films(
     if sources:
         films["side_by_side.mp4"] = side_by_side(shown)
     written = {file: write_video(film, folder / file) for file, film in films.items()}
-    save_png(contact_sheet(shown, caption=caption), folder / "contact_sheet.png")
+    save_png(contact_sheet({**shown, **pictures}, caption=caption), folder / "contact_sheet.png")
     records = {file: video_record(video) for file, video in written.items()}
     return records | file_records(folder, ["contact_sheet.png"])
 

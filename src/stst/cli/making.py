@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from stst.cli.films import file_records, source_record, write_films
 from stst.cli.show import console, say
 from stst.cli.sources import read_source
+from stst.report.flow import flow_picture
 from stst.run.atomic import new_folder, refuse_folder, write_whole
 from stst.run.job import Making, Repeatable
 from stst.run.manifest import SCHEMA, environment
 from stst.stimuli.kinds import CONTROLS, STIMULI, chosen
 from stst.stimuli.stimulus import Control, Generated, Made
 from stst.video.files import digest
-from stst.video.frames import Footage, gathered
+from stst.video.frames import Clip, Footage, gathered
 
 NAME = "stimulus"  # of the films
 
@@ -31,6 +33,7 @@ def carry_out(job: Making, out: Path, *, overwrite: bool = False) -> None:
     stimulus: Generated | Control
     with console.status(f"{job.kind} ..."):
         if job.source is None:
+            job = _with_picture(job)
             stimulus = chosen(job.kind, job.settings, STIMULI)
             sources, remarks, made = dict[str, Footage](), list[str](), stimulus.make()
         else:
@@ -56,12 +59,31 @@ def _told(
     return {
         "seed": stimulus.seed,
         **({"source": source} if source else {}),
+        **({"picture": job.digests["picture"]} if "picture" in job.digests else {}),
         "stimulus": {
             "kind": job.kind,
             "settings": stimulus.model_dump(mode="json"),
             "sentence": stimulus.sentence,
         },
     }
+
+
+def _with_picture(job: Making) -> Making:
+    """A job whose picture, if any, has a path that holds everywhere, and a digest."""
+    picture = job.settings.get("picture")
+    if not isinstance(picture, str) or not Path(picture).is_file():
+        return job  # the stimulus says what is wrong
+    path = str(Path(picture).absolute())
+    job = job.model_copy(update={"settings": job.settings | {"picture": path}})
+    return job.checked({"picture": digest(path)})
+
+
+def _drawn(made: Made) -> dict[str, Footage]:
+    """The flow in colours, as a row of the sheet; that of the last frame is the one before."""
+    if made.flow is None:
+        return {}
+    frames = torch.from_numpy(flow_picture(made.flow)).movedim(-1, 1) / 255
+    return {"flow": Clip(torch.cat((frames, frames[-1:])), made.clip.frame_rate)}
 
 
 def write_stimulus(
@@ -77,7 +99,7 @@ def write_stimulus(
     """
     (out / "manifest.json").unlink(missing_ok=True)  # of a run that is overwritten
     caption = f"{record['stimulus']['kind']}: {record['stimulus']['sentence']}"
-    outputs = write_films(out, NAME, sources, made.clip, caption)
+    outputs = write_films(out, NAME, sources, made.clip, caption, _drawn(made))
     if made.flow is not None:
         np.save(out / "flow.npy", made.flow.numpy(), allow_pickle=False)
         outputs |= file_records(out, ["flow.npy"])
