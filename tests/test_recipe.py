@@ -90,7 +90,7 @@ CHANGED = {
     "octaves.0.scale": 0.5,
     "octaves.0.steps": [60, 59],
     "octaves.0.rate": 0.03,
-    **{f"weights.{loss}": [0.25] for loss in (*LOSSES, "total_variation")},
+    **{f"weights.{loss}": [0.25] for loss in (*LOSSES, "total_variation", "sameness")},
     **{f"layers.{loss}": ["a"] for loss in LOSSES},
     "optimiser.method": "lbfgs",
     "optimiser.decay": "constant",

@@ -145,6 +145,7 @@ def synthesize_many(
             f"got {len(each)} clip(s) and {len(seeds)} seed(s): give at least one, and just one "
             "for the optimiser lbfgs, whose line search would couple them."
         )
+    _check_sameness(recipe, len(each), len(seeds))
     sides = make_sides(spatial, temporal, each[0], recipe, device)
     check_size(natural.size, sides, recipe)
     _check_start(start, natural)
@@ -217,3 +218,12 @@ def _check_given(given: Footage | None, natural: Footage) -> None:
             f"{clip.size[1]}x{clip.size[0]} px at {clip.frame_rate}/s" for clip in (natural, given)
         )
         raise FramesError(f"the given frames must be as the target's, {wanted}, got {found}.")
+
+
+def _check_sameness(recipe: Recipe, clips: int, seeds: int) -> None:
+    if any(recipe.weights.sameness) and (clips > 1 or seeds < 2 or recipe.whole is not None):
+        raise RecipeError(
+            f"weights.sameness keeps metamers of one clip apart, made frame by frame; got {clips} "
+            f"clip(s) and {seeds} seed(s){' of a whole clip' if recipe.whole else ''}. Give at "
+            "least two seeds, or set it to 0."
+        )

@@ -145,6 +145,10 @@ def test_several_seeds_have_a_folder_each_and_one_recipe_that_repeats_them(film,
     assert stst_command(*command, one, *QUICK).code == 0
     recipe = one / "seed_4" / "recipe.yaml"
     assert stst_command("synthesize", "--recipe", recipe, "--out", two).code == 0
+    table = [row.split(",") for row in (one / "distances.csv").read_text().splitlines()]
+    assert table[0] == ["seed", "3", "4"]
+    assert [float(table[1][1]), float(table[2][2])] == [0, 0]
+    assert table[1][2] == table[2][1] != "0.0000"
     films = set()
     for seed in (3, 4):
         folder = one / f"seed_{seed}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,11 @@ from stst.cli.show import Plan, announce, follow, say
 from stst.cli.sources import read_source
 from stst.errors import RunError
 from stst.estimate import estimate
+from stst.evaluate.distances import layout_distances
 from stst.outcome import Result, Synthesis
 from stst.pairing import targets
 from stst.recipe import Recipe
-from stst.run.atomic import new_folder, refuse_folder
+from stst.run.atomic import new_folder, refuse_folder, write_whole
 from stst.run.job import Job
 from stst.run.manifest import stand_ins
 from stst.streams.spatial import Trunk
@@ -112,11 +113,23 @@ def _write(
         folder = out if len(job.seeds) == 1 else out / f"seed_{seed}"
         new_folder(folder, overwrite=True)
         write_folder(folder, sources, result, i, job, record)
+    if len(job.seeds) > 1:
+        natural = next(iter(sources.values()))
+        write_whole(out / "distances.csv", _table(job.seeds, result, natural))
     say(
         f"Written to {out}: open {out / 'contact_sheet.png'} and {out / 'side_by_side.mp4'}."
         if len(job.seeds) == 1
-        else f"Written to {out}: one folder for each of {len(job.seeds)} seeds."
+        else f"Written to {out}: one folder for each of {len(job.seeds)} seeds; distances.csv says "
+        "how unlike they are (1: unrelated)."
     )
+
+
+def _table(seeds: Sequence[int], result: Result, natural: Footage) -> str:
+    """Distances between the layouts of the metamers, as CSV."""
+    rows = zip(seeds, layout_distances(result.films, natural), strict=True)
+    lines = [",".join(["seed", *map(str, seeds)])]
+    lines += [",".join([str(seed), *(f"{d:.4f}" for d in row)]) for seed, row in rows]
+    return "\n".join(lines) + "\n"
 
 
 def _refuse_device(device: str) -> None:

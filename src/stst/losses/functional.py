@@ -6,7 +6,10 @@ Every gap keeps the batch apart: one value for each metamer, (B,).
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+CELLS = 12  # of a layout, on the short side
 
 
 def gram(activation: Tensor) -> Tensor:
@@ -53,3 +56,22 @@ def total_variation(frame: Tensor) -> Tensor:
     down = frame.diff(dim=-2).abs().flatten(1).sum(1)
     across = frame.diff(dim=-1).abs().flatten(1).sum(1)
     return (down + across) / (frame.shape[-2] * frame.shape[-1])
+
+
+def layout(frames: Tensor) -> Tensor:
+    """Mean colours of square cells, 12 on the short side: (B, 3, H, W) -> (B, 3, h, w)."""
+    side = max(min(frames.shape[-2:]) / CELLS, 1)
+    cells = [max(round(length / side), 1) for length in frames.shape[-2:]]
+    return F.interpolate(frames, cells, mode="area")
+
+
+def sameness(layouts: Tensor, spread: Tensor) -> Tensor:
+    """How alike each layout is to the others, on average: (B, 3, h, w), () -> (B,).
+
+    exp(-d), where d is the mean square difference over twice the `spread`, the variance of
+    the natural layout over places: 1 for the same layout, 0.37 for unrelated ones.
+    """
+    flat = layouts.flatten(1)
+    gaps = (flat[:, None] - flat[None]).square().mean(-1) / (2 * spread)
+    others = ~torch.eye(len(flat), dtype=torch.bool, device=flat.device)
+    return (torch.exp(-gaps) * others).sum(1) / (len(flat) - 1)

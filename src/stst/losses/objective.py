@@ -9,7 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stst.losses.functional import gram, mean_square_gap, relative_error, total_variation
+from stst.losses.functional import (
+    gram,
+    layout,
+    mean_square_gap,
+    relative_error,
+    sameness,
+    total_variation,
+)
 
 Layers = dict[str, Tensor]
 Losses = dict[str, Tensor]
@@ -138,12 +145,33 @@ class Variation:
         return {"total_variation": found}
 
 
+class Sameness:
+    """How alike the last frames of a batch are in layout, so that they can avoid each other.
+
+    `natural` (1, 3, H, W) is their common target, whose own spread is the unit.
+    """
+
+    capturable = True
+
+    def __init__(self, natural: Tensor) -> None:
+        self.spread = layout(natural).var((-2, -1), correction=0).mean().clamp_min(1e-12)
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """The unit."""
+        return [self.spread]
+
+    def __call__(self, window: Tensor) -> Losses:
+        """(B, T, 3, H, W) -> {"sameness": (B,)}."""
+        return {"sameness": sameness(layout(window[:, -1]), self.spread)}
+
+
 class Objective:
     """Weighted sum of named losses of a window.
 
     Parameters
     ----------
-    parts : sequence of Match or Variation
+    parts : sequence of Match, Variation or Sameness
         Each takes a window (B, T, 3, H, W) and returns {loss: (B,)}.
     weights : mapping of str to float or (B,) Tensor
         Weight of each loss.
@@ -151,7 +179,7 @@ class Objective:
 
     def __init__(
         self,
-        parts: Iterable[Match | Variation],
+        parts: Iterable[Match | Variation | Sameness],
         weights: Mapping[str, float | Tensor],
     ) -> None:
         self.parts = tuple(parts)

@@ -52,13 +52,18 @@ class Octave(Part):
 
 
 class Weights(Part):
-    """How much each loss counts; 0 leaves it out. May change from frame to frame."""
+    """How much each loss counts; 0 leaves it out. May change from frame to frame.
+
+    ``sameness`` keeps the metamers of several seeds apart (our choice): it is lowered by
+    layouts that avoid each other, at the price of somewhat larger residuals.
+    """
 
     space_content: Schedule = (0.0,)
     space_texture: Schedule = (1.0,)
     time_content: Schedule = (0.0,)
     time_texture: Schedule = (1.0,)
     total_variation: Schedule = (1.0,)
+    sameness: Schedule = (0.0,)
 
     def at(self, index: int) -> dict[str, float]:
         """Weights for frame `index`, by the name of the loss; those of 0 left out."""

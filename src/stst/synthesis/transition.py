@@ -11,7 +11,15 @@ from torch import Tensor
 
 from stst.errors import Diverged
 from stst.losses.functional import total_variation
-from stst.losses.objective import Losses, Match, Objective, StreamCall, Variation, Wanted
+from stst.losses.objective import (
+    Losses,
+    Match,
+    Objective,
+    Sameness,
+    StreamCall,
+    Variation,
+    Wanted,
+)
 from stst.recipe import LOSSES, Recipe, at
 from stst.synthesis.colour import colour_transfer
 from stst.synthesis.evaluation import Evaluate, Evaluations
@@ -155,7 +163,7 @@ def build_objective(
 ) -> Objective:
     """Fix the targets of one transition at one size."""
     weights = recipe.weights.at(index)
-    parts: list[Match | Variation] = []
+    parts: list[Match | Variation | Sameness] = []
     for side in sides:
         chosen = {one: targets[one.loss] for one in side.wanted if one.loss in weights}
         if chosen:
@@ -164,6 +172,8 @@ def build_objective(
         frame = appearance(targets)
         excess = recipe.variation == "excess"
         parts.append(Variation(total_variation(frame) if excess else None))
+    if "sameness" in weights:
+        parts.append(Sameness(appearance(targets)))
     return Objective(parts, weights)
 
 
