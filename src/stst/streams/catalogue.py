@@ -78,10 +78,10 @@ CATALOGUE = {
     "vgg16-torchvision": _torchvision("vgg16-397923af.pth", 528),
     "compact": _embedded(
         "compact",
-        1.5,
+        3.5,
         "caffe",
         "embedded stand-in, not VGG-19",
-        "cae585e1981733339dfc08b02fc4b97f",
+        "8344e0878787a76c8e17877e642667c0",
     ),
     "msoe": _embedded(
         "msoe",

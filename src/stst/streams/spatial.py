@@ -73,7 +73,7 @@ class TrunkShape:
 
 VGG19 = TrunkShape((2, 2, 4, 4, 4), (64, 128, 256, 512, 512))
 VGG16 = TrunkShape((2, 2, 3, 3, 3), (64, 128, 256, 512, 512))
-COMPACT = TrunkShape((2, 2, 2, 2, 1), (24, 48, 96, 160, 160))
+COMPACT = TrunkShape((2, 2, 2, 2, 1), (32, 64, 128, 256, 256))
 
 
 class Trunk(nn.Module):
