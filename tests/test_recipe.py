@@ -101,6 +101,7 @@ CHANGED = {
     "stop": {"tolerance": 0.2, "improvement": 0.1, "rounds": 2, "every": 4},
     "colour.after": "frame",
     "colour.regrain": False,
+    "colour.keep_grey": False,
     "colour.frames": 1,
     "scaling": "raw",
     "equalise": 10.0,

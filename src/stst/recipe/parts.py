@@ -169,11 +169,13 @@ class Colour(Part):
     """Colour transfer to the spatial target frame (Pitie et al. 2007).
 
     After each finished frame (the authors'), after each octave but the last, or never; in
-    the first `frames` frames made, pad frames included, or in all (None).
+    the first `frames` frames made, pad frames included, or in all (None). With `keep_grey` the
+    metamer of a natural frame without colour has none: its channels move together.
     """
 
     after: Literal["never", "frame", "octave"] = "never"
     regrain: bool = True
+    keep_grey: bool = True
     frames: int | None = Field(None, ge=1)
 
     def at(self, index: int) -> str:

@@ -12,6 +12,7 @@ from stst.losses.objective import Losses
 from stst.recipe import Recipe
 from stst.synthesis.clip import FrameDone, frames_of, made_order
 from stst.synthesis.evaluation import Evaluate
+from stst.synthesis.grey import greyed, tied
 from stst.synthesis.starts import Noise, Source
 from stst.synthesis.transition import (
     Side,
@@ -19,6 +20,7 @@ from stst.synthesis.transition import (
     carried,
     climb,
     coloured,
+    grey_of,
     octave_size,
     resized,
 )
@@ -46,6 +48,8 @@ def weave(
     order = made_order(targets, recipe, span, given)
     source = Source(targets, order, recipe, fresh, start, given, device)
     begun = _begun(source)
+    grey = _grey(source, len(begun))
+    begun = greyed(begun.flatten(0, 1), grey).view(begun.shape)
     windows = Windows(source, len(begun), span, recipe)
     full = (begun.shape[-2], begun.shape[-1])
     clip, opening = begun, begun
@@ -53,7 +57,8 @@ def weave(
         size = octave_size(full, octave.scale)
         clip = carried(clip, opening, size, recipe)
         chunks = [c for some in windows.chunks(size, sides, recipe.whole.chunk) for c in some]
-        clip = yield from _octave(clip, chunks, recipe, number, source.fixed)
+        evaluate = tied(slope_of_all(chunks, clip.shape, source.fixed), grey)
+        clip = yield from _octave(clip, evaluate, recipe, number)
         finest = number + 1 == len(recipe.octaves)
         if recipe.colour.after == ("frame" if finest else "octave"):
             clip = _coloured(clip, windows, recipe)
@@ -70,11 +75,19 @@ def _begun(source: Source) -> Tensor:
     return torch.stack(frames, 1)
 
 
+def _grey(source: Source, batch: int) -> Tensor:
+    """Which of all frames are to have no colour: bool (B L, 1, 1, 1)."""
+    frames = range(len(source.order))
+    masks = [grey_of(source.natural(i, i), source.recipe).expand(batch, 1, 1, 1) for i in frames]
+    mask = torch.stack(masks, 1)
+    mask[:, : source.fixed] = False  # those that are given stay as they are
+    return mask.flatten(0, 1)
+
+
 def _octave(
-    clip: Tensor, chunks: list[Chunk], recipe: Recipe, number: int, fixed: int
+    clip: Tensor, evaluate: Evaluate, recipe: Recipe, number: int
 ) -> Generator[Step, None, Tensor]:
     """All steps of one octave: (B, L, 3, h, w) -> refined (B, L, 3, h, w)."""
-    evaluate = slope_of_all(chunks, clip.shape, fixed)
     steps = climb(clip.flatten(0, 1), evaluate, recipe, (0, number))
     while True:
         try:

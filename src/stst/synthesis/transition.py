@@ -23,6 +23,7 @@ from stst.losses.objective import (
 from stst.recipe import LOSSES, Recipe, at
 from stst.synthesis.colour import colour_transfer
 from stst.synthesis.evaluation import Evaluate, Evaluations
+from stst.synthesis.grey import greyed, tied, without_colour
 from stst.synthesis.optimisers import descend, rates_of
 from stst.synthesis.watch import Watch
 
@@ -93,6 +94,8 @@ def refine(
         If a loss or the frame becomes infinite or not a number.
     """
     full = (window.shape[-2], window.shape[-1])
+    grey = grey_of(targets, recipe)
+    window = torch.cat((window[:, :-1], greyed(window[:, -1], grey)[:, None]), 1)
     source, past, start = targets, window[:, :-1], window[:, -1:]
     evaluations = evaluations or Evaluations()
     for number, octave in enumerate(recipe.octaves):
@@ -108,6 +111,7 @@ def refine(
             objective = objective.equalised(window, recipe.equalise)
         key = (number, *recipe.weights.at(index).items())
         evaluate = evaluations(key, objective, history, window[:, -1])
+        evaluate = tied(evaluate, grey)
         frame = yield from climb(window[:, -1], evaluate, recipe, (index, number))
         finest = number + 1 == len(recipe.octaves)
         if recipe.colour.at(index) == "octave" and not finest:
@@ -190,7 +194,13 @@ def motion(targets: Windows) -> Tensor:
 def coloured(frames: Tensor, targets: Windows, recipe: Recipe) -> Tensor:
     """Colour transfer of each metamer's frame (B, 3, H, W) to the natural one."""
     pairs = zip(frames, appearance(targets).expand_as(frames), strict=True)
-    return torch.stack([colour_transfer(*pair, regrain=recipe.colour.regrain) for pair in pairs])
+    moved = [colour_transfer(*pair, regrain=recipe.colour.regrain) for pair in pairs]
+    return greyed(torch.stack(moved), grey_of(targets, recipe))
+
+
+def grey_of(targets: Windows, recipe: Recipe) -> Tensor:
+    """Which metamers are to have no colour, because their natural frame has none: bool (1 or B)."""
+    return without_colour(appearance(targets)) & recipe.colour.keep_grey
 
 
 def carried(frame: Tensor, start: Tensor, size: tuple[int, int], recipe: Recipe) -> Tensor:
