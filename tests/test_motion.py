@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from stst import Clip, Recipe, synthesize
+from stst import Clip, Recipe, factorize, load_stream, make_stimulus, synthesize
+from stst.losses.functional import gram, relative_error
 from stst.stimuli.texture import pink_noise
 from stst.video.frames import to_uint8
 
@@ -53,3 +54,23 @@ def test_the_metamer_of_a_panned_texture_is_panned(panned, settings, within, exp
     assert moves_alike(panned)
     metamer = synthesize(panned, spatial="compact", recipe=recipe).result().clip
     assert bool(moves_alike(metamer, within)) is expected
+
+
+def spatial_residual(made, natural):
+    """Mean relative error of the Gram matrices of the spatial stream."""
+    stream = load_stream("compact")
+    pairs = [stream(clip.frames[:, None], stream.texture_layers) for clip in (made, natural)]
+    errors = [relative_error(*(gram(found[name]) for found in pairs)) for name in pairs[0]]
+    return float(torch.stack(errors).mean())
+
+
+@pytest.mark.slow
+def test_a_factorised_clip_looks_like_one_clip_and_moves_like_the_other():
+    raster = {"frames": 6, "height": 80, "width": 96, "speed": 2}
+    space = make_stimulus("camera-path", direction=180, seed=1, **raster).clip
+    time = make_stimulus("dead-leaves", direction=90, **raster).clip
+    made = factorize(space, time, spatial="compact").result().clip
+    to_space, to_time = (spatial_residual(made, clip) for clip in (space, time))
+    assert 3 * to_space < to_time
+    right, down = np.median(median_flow(made)[1:], 0)
+    assert abs(np.degrees(np.arctan2(-down, right)) - 90) < 20
