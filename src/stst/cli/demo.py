@@ -15,7 +15,7 @@ from stst.run.job import Job, Source, Streams
 from stst.stimuli.scene import natural_scene
 from stst.video.write import write_video
 
-FRAMES, HEIGHT, WIDTH = 8, 88, 152
+FRAMES, HEIGHT, WIDTH = 6, 100, 176
 
 
 def demo(
