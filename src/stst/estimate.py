@@ -79,13 +79,12 @@ def estimate(begin: Callable[[Recipe], Synthesis], recipe: Recipe, frames: int) 
         last = now
     per_step = tuple(min(gap) for gap in gaps.values())
     per_frame = max(time.perf_counter() - began - PROBE_STEPS * sum(per_step), 0.0)
-    if recipe.whole is not None:
-        frames = 1  # every step is one of all frames
+    times = frames if recipe.whole is None else 1  # else every step is one of all frames
     steps = sum(
-        count_steps(recipe.model_copy(update={"octaves": (octave,)}), range(frames)) * cost
+        count_steps(recipe.model_copy(update={"octaves": (octave,)}), range(times)) * cost
         for octave, cost in zip(recipe.octaves, per_step, strict=True)
     )
-    return Estimate(per_step, per_frame, frames, steps + frames * per_frame, peak_memory())
+    return Estimate(per_step, per_frame, frames, steps + times * per_frame, peak_memory())
 
 
 def peak_memory() -> int:

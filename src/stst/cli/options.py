@@ -20,7 +20,7 @@ Quality = Annotated[str | None, typer.Option(help=f"When to stop: {', '.join(QUA
 Preset = Annotated[str | None, typer.Option(help=f"One of {', '.join(list_presets())}.")]
 Losses = Annotated[
     str | None,
-    typer.Option(help=f"Those to match, joined by +: {' '.join(LOSSES)}, none or all."),
+    typer.Option(help=f"Those to match, joined by +: {' '.join(LOSSES)}; or all."),
 ]
 Spatial = Annotated[str | None, typer.Option(help="Spatial stream: vgg19, vgg16, compact, ...")]
 SpatialWeights = Annotated[

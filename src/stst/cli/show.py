@@ -42,8 +42,7 @@ class Plan:
     @property
     def pad(self) -> int:
         """Pad frames, which are made first and dropped."""
-        whole = self.recipe.whole
-        return 0 if self.given or (whole and whole.loop) else self.recipe.pad
+        return 0 if self.given or self.recipe.loop else self.recipe.pad
 
     @property
     def made(self) -> int:

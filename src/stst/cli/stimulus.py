@@ -79,9 +79,7 @@ def _make(
     overwrite: bool,
 ) -> None:
     data = o.placed(options, read_job(recipe) if recipe else {})
-    named = {
-        f"settings.{name}": value for name, value in dict(map(o.setting, settings or [])).items()
-    }
+    named = {f"settings.{name}": value for name, value in map(o.setting, settings or [])}
     data = o.placed(named, data)
     if "kind" not in data:
         raise RecipeError(

@@ -37,7 +37,7 @@ def carry_out(job: Job, out: Path, *, overwrite: bool = False) -> None:
     read = [read_source(source) for source in job.sources.values()]
     sources = dict(zip(job.titles, (film for film, _ in read), strict=True))
     natural = read[0][0]
-    given = None if job.given is None else read_source(job.given)[0]
+    given, remarks = (None, []) if job.given is None else read_source(job.given)
     streams = _streams(job)
     provenances = [stream.provenance for stream in streams]
     job = job.checked(
@@ -63,7 +63,7 @@ def carry_out(job: Job, out: Path, *, overwrite: bool = False) -> None:
     result = run.result()
     seconds = time.perf_counter() - began
     record = {
-        "warnings": [*(remark for _, remarks in read for remark in remarks), *notes],
+        "warnings": [*(one for _, some in read for one in some), *remarks, *notes],
         "streams": [vars(p) if p else None for p in provenances],
         "seconds": round(seconds, 2),
     }

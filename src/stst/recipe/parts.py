@@ -144,6 +144,7 @@ class Whole(Part):
     Every frame moves in every step, in as many steps as a recipe gives its first frame,
     with the weights that it has for late ones. With ``loop`` the last frame is followed by
     the first: no pad frames are made, and the clip can be shown without a seam.
+    Colour transfer, where there is any, is done in every frame, whatever ``colour.frames``.
     `chunk` windows go through the streams at a time; fewer take less memory.
     """
 

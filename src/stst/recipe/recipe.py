@@ -141,6 +141,11 @@ class Recipe(Part):
             )
         return self.with_settings({"stop": QUALITIES[name].model_dump()})
 
+    @property
+    def loop(self) -> bool:
+        """Whether the first frame follows the last: no pad frames are made."""
+        return self.whole is not None and self.whole.loop
+
     def with_losses(self, names: str) -> Recipe:
         """Match these losses and no others: names joined by ``+``, or ``all``.
 

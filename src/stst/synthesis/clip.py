@@ -72,10 +72,9 @@ def made_order(
     Pad frames come first, unless frames are given to begin with or the clip is a loop.
     """
     frames = frames_of(targets)
-    loop = recipe.whole is not None and recipe.whole.loop
-    if given is None and not loop:
+    if given is None and not recipe.loop:
         return padded_order(frames, recipe, span)
-    if given is not None and (loop or not span - 1 <= len(given) < frames):
+    if given is not None and (recipe.loop or not span - 1 <= len(given) < frames):
         raise FramesError(
             f"{len(given)} frame(s) are given for a clip of {frames}: give at least {span - 1} and "
             "fewer than all, and to no loop, which has no beginning."
@@ -92,8 +91,7 @@ def frames_of(targets: Mapping[str, Sequence[Footage]]) -> int:
 
 def count_events(order: Sequence[int], recipe: Recipe, span: int, fixed: int) -> int:
     """Steps and finished frames of a synthesis; with a stop, the most there can be."""
-    loop = recipe.whole is not None and recipe.whole.loop
-    made = len(order) - (0 if loop else fixed or span - 1)
+    made = len(order) - (0 if recipe.loop else fixed or span - 1)
     first = 1 if fixed else 0
     transitions = range(first, first + made) if recipe.whole is None else range(1)
     return count_steps(recipe, transitions) + made + fixed

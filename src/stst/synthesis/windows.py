@@ -35,19 +35,15 @@ class Windows:
     recipe: Recipe
 
     @property
-    def loop(self) -> bool:
-        """Whether the first frame follows the last."""
-        return self.recipe.whole is not None and self.recipe.whole.loop
-
-    @property
     def ends(self) -> range:
         """Made frames that a window ends at. Without a loop the first have no past."""
-        return range(0 if self.loop else self.span - 1, len(self.source.order))
+        return range(0 if self.recipe.loop else self.span - 1, len(self.source.order))
 
     def places(self, ends: Sequence[int]) -> Tensor:
         """Made frames of the windows that end there, (n, T); a loop goes around."""
-        back = torch.arange(1 - self.span, 1)
-        return (torch.tensor(ends)[:, None] + back) % len(self.source.order)
+        device = self.source.device  # of the slopes that are added at these places
+        back = torch.arange(1 - self.span, 1, device=device)
+        return (torch.tensor(ends, device=device)[:, None] + back) % len(self.source.order)
 
     def natural(self, ends: Sequence[int]) -> dict[str, Tensor]:
         """Natural windows of each loss, (1 or B, n, T, 3, H, W).
