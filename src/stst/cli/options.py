@@ -77,6 +77,25 @@ def placed(options: Mapping[str, Any], data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
+def source_options(
+    video: Path | None,
+    width: int | None,
+    frames: int | None,
+    start: int | None,
+    every: int | None,
+    fps: str | None,
+) -> dict[str, Any]:
+    """The clip that a command was told of, by the names of a job."""
+    return {
+        "source.path": absolute(video),
+        "source.width": width,
+        "source.frames": frames,
+        "source.start": start,
+        "source.every": every,
+        "source.fps": fps,
+    }
+
+
 def absolute(path: Path | None) -> str | None:
     """A path that another working directory does not change."""
     return None if path is None else str(path.absolute())

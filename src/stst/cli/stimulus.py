@@ -58,12 +58,7 @@ def scramble(
     """Make a control stimulus of a natural video: phases or frames scrambled."""
     options = {
         "kind": kind,
-        "source.path": o.absolute(video),
-        "source.width": width,
-        "source.frames": frames,
-        "source.start": start,
-        "source.every": every,
-        "source.fps": fps,
+        **o.source_options(video, width, frames, start, every, fps),
         "settings.seed": seed,
     }
     if video is None and recipe is None:

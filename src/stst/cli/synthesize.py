@@ -42,12 +42,7 @@ def synthesize(
 ) -> None:
     """Make the dynamic metamer of a natural video."""
     options = {
-        "source.path": o.absolute(video),
-        "source.width": width,
-        "source.frames": frames,
-        "source.start": start,
-        "source.every": every,
-        "source.fps": fps,
+        **o.source_options(video, width, frames, start, every, fps),
         "given": given and {"path": o.absolute(given), "width": width},
         "streams.spatial": spatial,
         "streams.spatial_weights": o.absolute(weights),
