@@ -1,6 +1,6 @@
 """The recipe: refusals, presets, qualities, settings by name, text and back, fingerprints."""
 
-from itertools import combinations, pairwise
+from itertools import pairwise
 
 import pytest
 import yaml
@@ -273,32 +273,3 @@ def test_a_recipe_cannot_be_changed_in_place():
         PLAIN.pad = 3
     changed = PLAIN.with_settings({"pad": 3})
     assert (PLAIN.pad, changed.pad) == (2, 3)
-
-
-SETS = ["+".join(some) for n in range(1, 5) for some in combinations(LOSSES, n)]
-
-
-@pytest.mark.parametrize("preset", list_presets())
-@pytest.mark.parametrize("names", SETS)
-def test_every_set_of_losses_is_a_recipe_that_weighs_those_and_no_other(preset, names):
-    recipe = Recipe.preset(preset).with_losses(names)
-    assert set(recipe.weights.weighed) == set(names.split("+"))
-    for frame in range(8):  # there is something to match in every frame
-        assert set(recipe.weights.at(frame)) & set(LOSSES)
-    assert recipe.octaves == Recipe.preset(preset).octaves
-
-
-def test_losses_keep_the_schedule_of_the_preset():
-    default = Recipe.preset("default")
-    both = default.with_losses("space_texture+time_content").weights
-    assert both.time_content == default.weights.time_texture == (0.0, 1.0)
-    assert default.with_losses("space_texture+time_texture") == default
-    assert set(default.with_losses("all").weights.weighed) == set(LOSSES)
-
-
-@pytest.mark.parametrize(
-    ("names", "told"), [("", "''"), ("none", "no loss"), ("space_textur", "Did you mean")]
-)
-def test_a_loss_that_is_none_is_refused(names, told):
-    with pytest.raises(RecipeError, match=told):
-        Recipe.preset("default").with_losses(names)
