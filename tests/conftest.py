@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from hypothesis import settings
 from torch import Tensor, nn
 
+from small_clips import clip, recipe
+from stst.api import synthesize
 from stst.video.frames import Footage
 
 torch.set_num_threads(1)
@@ -127,3 +129,14 @@ def globals_unchanged():
     after = _global_state()
     changed = [name for name in before if before[name] != after[name]]
     assert not changed, f"changed: {changed}"
+
+
+@pytest.fixture
+def begin(toy_space, toy_time):
+    """``begin(target, recipe, ...)``: a synthesis on the toy streams."""
+
+    def start(target=None, how=None, **more):
+        streams = {"spatial": toy_space, "temporal": toy_time} | more
+        return synthesize(clip() if target is None else target, recipe=how or recipe(), **streams)
+
+    return start

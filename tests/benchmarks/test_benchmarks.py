@@ -165,6 +165,7 @@ def test_exponent_and_line_are_those_that_were_put_in():
     assert off > 0.05  # what must be told from linear
 
 
+@pytest.mark.slow
 def test_memory_is_told_by_length_and_size(here, capsys):
     memory.main(MEMORY)
     said = capsys.readouterr().out

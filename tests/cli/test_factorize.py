@@ -56,6 +56,7 @@ def test_the_recipe_of_a_pair_repeats_it(pair, tmp_path):
         assert bytes_of(again)[name] == bytes_of(pair)[name]
 
 
+@pytest.mark.slow
 def test_a_crossed_set_has_each_with_each(pair, film, other, tmp_path):
     out = tmp_path / "set"
     words = ("--crossed", "--out", out, *QUICK)

@@ -205,6 +205,7 @@ def off(done, arrays):
     return (done.frame[0] - frames(arrays["output"][done.index])).abs().mean().item()
 
 
+@pytest.mark.slow
 def test_reference_short_run(short_run):
     arrays, _, run = short_run
     gaps = [off(done, arrays) for done in run if done.index >= 0]
@@ -212,6 +213,7 @@ def test_reference_short_run(short_run):
     assert max(gaps) <= 1.5e-3, gaps
 
 
+@pytest.mark.slow
 def test_reference_short_run_catches_a_missing_colour_transfer(short_run, sides):
     arrays, recipe, run = short_run
     planted = recipe.with_settings({"colour.after": "never"})

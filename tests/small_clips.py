@@ -1,0 +1,20 @@
+"""Clips and a recipe so small that the whole optimiser runs in milliseconds."""
+
+from fractions import Fraction
+
+import torch
+
+from stst.recipe import Recipe
+from stst.video.frames import Clip
+
+RATE = Fraction(30000, 1001)
+
+
+def clip(frames=4, height=20, width=24, seed=1, rate=RATE):
+    dice = torch.Generator().manual_seed(seed)
+    return Clip(torch.rand(frames, 3, height, width, generator=dice, dtype=torch.float32), rate)
+
+
+def recipe(**settings):
+    plain = {"octaves": [{"scale": 0.5, "steps": 2}, {"steps": [3, 2]}], "pad": 1}
+    return Recipe.parse(plain | settings)
