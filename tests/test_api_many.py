@@ -16,7 +16,9 @@ def clip(seed, frames=3, side=24):
 
 @pytest.fixture
 def how(toy_space, toy_time):
-    recipe = Recipe(octaves=[{"scale": 0.5, "steps": 3}, {"steps": 4}], pad=1, start={"warp": True})
+    recipe = Recipe(
+        octaves=[{"scale": 0.5, "steps": 3}, {"steps": 4}], pad=1, start={"warp": "dense"}
+    )
     return {"spatial": toy_space, "temporal": toy_time, "recipe": recipe}
 
 

@@ -46,7 +46,7 @@ plain_recipes = st.fixed_dictionaries(
             {
                 "noise": st.sampled_from(["uniform", "matched"]),
                 "blend": st.floats(0, 1),
-                "warp": st.booleans(),
+                "warp": st.sampled_from(["none", "affine", "dense"]),
             }
         ),
         "colour": some(
@@ -97,7 +97,7 @@ CHANGED = {
     "optimiser.betas": [0.8, 0.99],
     "start.noise": "uniform",
     "start.blend": 0.5,
-    "start.warp": True,
+    "start.warp": "dense",
     "stop": {"tolerance": 0.2, "improvement": 0.1, "rounds": 2, "every": 4},
     "colour.after": "frame",
     "colour.regrain": False,

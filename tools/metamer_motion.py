@@ -17,7 +17,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import cv2
-import moten
 import numpy as np
 import skimage.data
 import torch
@@ -84,6 +83,8 @@ def flows(clip: Clip) -> Array:
 
 def motion_energy(clip: Clip) -> Array:
     """Energy by direction, spatial and temporal frequency, over places and times: (n,)."""
+    import moten  # asked for here alone: it is nobody's dependency
+
     grey = np.stack([cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in to_uint8(clip.frames)])
     pyramid = moten.get_default_pyramid(vhsize=(HEIGHT, WIDTH), fps=RATE)
     found = pyramid.project_stimulus(grey.astype(np.float64)).mean(0)

@@ -32,7 +32,7 @@ from stst.streams.temporal import Msoe
 from textures import CANVAS, DENSITY, KINDS, SHARES, blob_mask, photograph, texture
 
 STEPS = 5000
-PHOTOGRAPHS = 0.3  # share of the textures, where there are any
+PHOTOGRAPHS = 0.5  # share of the textures, where there are any
 POOL = 192  # textures kept; the oldest is replaced every REFRESH scenes
 MASKS = 32
 SIDES = (64, 64, 80, 96)  # px, of the patches

@@ -70,10 +70,14 @@ def test_a_loss_without_weight_is_not_named():
     assert "space content (weight 0/0.5)" in methods(weighed)
 
 
-def test_when_octaves_ended_and_what_frames_started_from_is_told():
+@pytest.mark.parametrize(
+    ("warp", "told"),
+    [("dense", "moved along the optical flow"), ("affine", "affine motion nearest to the optical")],
+)
+def test_when_octaves_ended_and_what_frames_started_from_is_told(warp, told):
     recipe = Recipe.preset("default").with_settings({
         "octaves": [{"steps": 96}],
-        "start.warp": True,
+        "start.warp": warp,
         "stop": {"tolerance": 0.125, "improvement": 0.05, "rounds": 3},
     })  # fmt: skip
     text = methods(MANIFEST | {"recipe": recipe_record(recipe)})
@@ -81,7 +85,7 @@ def test_when_octaves_ended_and_what_frames_started_from_is_told():
         "at most 96 steps at scale 1",
         "relative residual of every loss was at most 0.125 (twice that below full size)",
         "repeated up to 3 times in all, as long as they lowered all together by at least 5 %",
-        "moved along the optical flow of the natural clip",
+        told,
     ):
         assert fact in text
 

@@ -18,7 +18,7 @@ from stst.video.frames import Clip
 
 def recipe(**start):
     """No steps: what is made is what frames start from."""
-    start = {"noise": "uniform", "warp": True} | start
+    start = {"noise": "uniform", "warp": "dense"} | start
     return Recipe.parse({"octaves": [{"steps": 0}], "pad": 1, "start": start})
 
 
@@ -59,12 +59,13 @@ def starts(toy_space, toy_time):
     return run
 
 
-def test_a_frame_starts_from_the_one_before_moved_as_the_target_moves(starts):
+@pytest.mark.parametrize("warp", ["affine", "dense"])
+def test_a_frame_starts_from_the_one_before_moved_as_the_target_moves(starts, warp):
     clip = panned(4)
-    done = starts(recipe(), clip, clip)
+    done = starts(recipe(warp=warp), clip, clip)
     assert [each.index for each in done] == [0, 1, 2, 3]
     assert moves_along(done)
-    still = starts(recipe(warp=False), clip, clip)
+    still = starts(recipe(warp="none"), clip, clip)
     assert not moves_along(still)
     assert all(each.frame.equal(still[0].frame) for each in still)
 
@@ -93,3 +94,11 @@ def test_a_moved_frame_is_blended_with_noise_as_one_that_is_not(starts):
     moved, blended = (starts(recipe(**more), clip, clip) for more in ({}, {"blend": 0.75}))
     oracle = 0.75 * moved[1].frame + 0.25 * panned(1, seed=5)
     torch.testing.assert_close(blended[1].frame, oracle)
+
+
+def test_an_affine_start_moves_as_a_whole_and_a_dense_one_where_the_target_moves(starts):
+    clip = panned(2)
+    clip[1, :, 20:] = clip[0, :, 20:]  # the lower part stands still
+    affine, dense = (starts(recipe(warp=warp), clip, clip) for warp in ("affine", "dense"))
+    change = [(done[1].frame - done[0].frame)[0, :, 32:].abs().mean() for done in (affine, dense)]
+    assert change[1] < 0.1 * change[0]

@@ -157,13 +157,16 @@ class Start(Part):
 
     The first frames are noise: ``uniform`` in [0, 1] (the authors') or ``matched`` to
     the target frame's mean colour and covariance of channels. A later frame starts from
-    ``blend`` x the finished frame + (1 - ``blend``) x noise, where with ``warp`` the
-    finished frame is first moved along the optical flow of the temporal target.
+    ``blend`` x the finished frame + (1 - ``blend``) x noise, where the finished frame is
+    first moved as ``warp`` says: not at all (the authors'), by the ``affine`` motion that is
+    nearest to the optical flow of the temporal target (panning, turning, growing,
+    shearing of the frame as a whole), or along that flow itself (``dense``), which shows the
+    borders of what moves.
     """
 
     noise: Literal["uniform", "matched"] = "matched"
     blend: float = Field(1.0, ge=0, le=1)
-    warp: bool = False
+    warp: Literal["none", "affine", "dense"] = "none"
 
 
 class Colour(Part):

@@ -134,11 +134,12 @@ def _rounds(stop: dict[str, Any]) -> str:
 
 
 def _start(start: dict[str, Any]) -> str:
-    if not start["warp"]:
+    if start["warp"] == "none":
         return ""
+    path = {"affine": "by the affine motion nearest to", "dense": "along"}[start["warp"]]
     return (
-        "a frame started from the finished one before it, moved along the optical flow of the "
-        "natural clip (dense inverse search); "
+        f"a frame started from the finished one before it, moved {path} the optical flow of "
+        "the natural clip (dense inverse search); "
     )
 
 

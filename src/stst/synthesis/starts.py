@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stst.recipe import Recipe
 from stst.synthesis.transition import appearance, motion
-from stst.synthesis.warp import flow_back, warped
+from stst.synthesis.warp import affine, flow_back, slope, warped
 from stst.video.frames import Footage
 
 Noise = Callable[[int], Tensor]  # transition -> (B, 3, H, W) in [0, 1]
@@ -69,12 +69,17 @@ class Source:
             return given.expand_as(self.fresh(transition))
         if previous is None:
             return self._random(transition)
-        if self.recipe.start.warp:
+        if self.recipe.start.warp != "none":
             window = self.natural(transition - 1, transition)
-            previous = warped(previous, flow_back(*motion(window).unbind(1)))
+            previous = warped(previous, self._flow(*motion(window).unbind(1)))
         if self.recipe.start.blend == 1:
             return previous
         return torch.lerp(self._random(transition), previous, self.recipe.start.blend)
+
+    def _flow(self, before: Tensor, after: Tensor) -> Tensor:
+        """Where pixels of `after` were, as the recipe tells it, (1 or B, 2, H, W)."""
+        flow = flow_back(before, after)
+        return flow if self.recipe.start.warp == "dense" else affine(flow, slope(after))
 
     def _random(self, transition: int) -> Tensor:
         """Noise as the recipe wants it, (B, 3, H, W)."""

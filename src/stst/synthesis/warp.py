@@ -25,6 +25,42 @@ def flow_back(before: Tensor, after: Tensor) -> Tensor:
     return torch.stack([*map(torch.from_numpy, found)]).permute(0, 3, 1, 2).to(before)
 
 
+def affine(flow: Tensor, weight: Tensor) -> Tensor:
+    """Keep the affine part of a flow (B, 2, H, W): the fit of least weighted squares.
+
+    Six numbers a frame: it pans, turns, grows and shears, and holds no borders of objects.
+    `weight` (B, H, W) is at least 0; where it is 0 everywhere, the fit is 0.
+
+    Examples
+    --------
+    >>> turning = torch.stack(pixels(5, 7)).flip(0)[None]
+    >>> torch.allclose(affine(turning, torch.ones(1, 5, 7)), turning, atol=1e-5)
+    True
+    """
+    x, y = pixels(*flow.shape[-2:])
+    places = torch.stack((torch.ones_like(x), x, y)).flatten(1).to(flow.device, torch.float64)
+    weighted = places * weight.double().flatten(1)[:, None]  # (B, 3, H W)
+    fit = torch.linalg.pinv(weighted @ places.mT, hermitian=True)
+    fitted: Tensor = flow.double().flatten(2) @ weighted.mT @ fit @ places
+    return fitted.view_as(flow).to(flow)
+
+
+def slope(frames: Tensor) -> Tensor:
+    """Squared slope of the luminance, (B, 3, H, W) -> (B, H, W): how much there is to move."""
+    across, down = torch.gradient(frames.mean(1), dim=(-1, -2))
+    return across.square() + down.square()
+
+
+def pixels(height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Across and down of each pixel, from the first: (H, W) each."""
+    down, across = torch.meshgrid(
+        torch.arange(height, dtype=torch.float32),
+        torch.arange(width, dtype=torch.float32),
+        indexing="ij",
+    )
+    return across, down
+
+
 def warped(frames: Tensor, flow: Tensor) -> Tensor:
     """Move frames (B, 3, H, W) in [0, 1] along a flow (1 or B, 2, H, W) in px.
 
@@ -38,11 +74,7 @@ def warped(frames: Tensor, flow: Tensor) -> Tensor:
     True
     """
     height, width = frames.shape[-2:]
-    y, x = torch.meshgrid(
-        torch.arange(height, device=frames.device),
-        torch.arange(width, device=frames.device),
-        indexing="ij",
-    )
+    x, y = (line.to(frames.device) for line in pixels(height, width))
     # grid_sample counts from the centre, in half sides.
     across = (2 * (x + flow[:, 0]) + 1) / width - 1
     down = (2 * (y + flow[:, 1]) + 1) / height - 1

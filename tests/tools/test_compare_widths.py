@@ -1,0 +1,47 @@
+import importlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from stst.streams.spatial import CAFFE, Trunk, TrunkShape
+
+sys.path.append(str(Path(__file__).parents[2] / "tools"))
+compare_widths = importlib.import_module("compare_widths")
+RATIOS = {"narrow": 2.0, "wide": 1.25}
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two trunks of random weights, one four times as wide as the other."""
+    paths = []
+    for name, width in (("narrow", 8), ("wide", 32)):
+        trunk = Trunk(TrunkShape((2, 2, 2, 2, 1), (width,) * 5), CAFFE)
+        state = {k.removeprefix("convolutions."): w for k, w in trunk.state_dict().items()}
+        paths.append(tmp_path / f"{name}.safetensors")
+        save_file(state, paths[-1])
+    return paths
+
+
+def test_cost_and_quality_of_each_width_are_told_and_drawn(files, tmp_path, monkeypatch, capsys):
+    def judged(teacher, students, images, seed, steps):
+        yield "a picture", [], [0.1, *(0.1 * RATIOS[name] for name in students)]
+
+    monkeypatch.setattr(compare_widths, "judged", judged)
+    monkeypatch.setattr(compare_widths, "load_trunk", lambda name, path: None)
+    monkeypatch.setattr(compare_widths, "SIZE", (96, 96))
+    monkeypatch.setattr(compare_widths, "TURNS", 3)
+    monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)
+    plot = tmp_path / "knee.png"
+    words = [*map(str, files), "--teacher", "any", "--plot", str(plot)]
+    monkeypatch.setattr(sys, "argv", ["compare_widths.py", *words])
+    compare_widths.main()
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert [(row[0], float(row[-1])) for row in rows] == list(RATIOS.items())
+    narrow, wide = (float(row[4]) for row in rows)
+    assert 0 < narrow < wide < 1
+    assert np.asarray(Image.open(plot)).std() > 10
