@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stst.recipe import Recipe
 from stst.synthesis.transition import appearance, motion
-from stst.synthesis.warp import affine, flow_back, slope, warped
+from stst.synthesis.warp import affine, flow_back, warped
 from stst.video.frames import Footage
 
 Noise = Callable[[int], Tensor]  # transition -> (B, 3, H, W) in [0, 1]
@@ -79,7 +79,7 @@ class Source:
     def _flow(self, before: Tensor, after: Tensor) -> Tensor:
         """Where pixels of `after` were, as the recipe tells it, (1 or B, 2, H, W)."""
         flow = flow_back(before, after)
-        return flow if self.recipe.start.warp == "dense" else affine(flow, slope(after))
+        return flow if self.recipe.start.warp == "dense" else affine(flow)
 
     def _random(self, transition: int) -> Tensor:
         """Noise as the recipe wants it, (B, 3, H, W)."""

@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 MIN_SIDE = 16  # px; smaller frames have no room for the flow's patches
+ROUNDS = 10
+EXACT = 1e-6  # px squared: no flow is better known
 
 
 def flow_back(before: Tensor, after: Tensor) -> Tensor:
@@ -25,30 +27,31 @@ def flow_back(before: Tensor, after: Tensor) -> Tensor:
     return torch.stack([*map(torch.from_numpy, found)]).permute(0, 3, 1, 2).to(before)
 
 
-def affine(flow: Tensor, weight: Tensor) -> Tensor:
-    """Keep the affine part of a flow (B, 2, H, W): the fit of least weighted squares.
+def affine(flow: Tensor) -> Tensor:
+    """Keep the motion of the frame as a whole: the affine flow that most of it follows.
 
-    Six numbers a frame: it pans, turns, grows and shears, and holds no borders of objects.
-    `weight` (B, H, W) is at least 0; where it is 0 everywhere, the fit is 0.
+    (B, 2, H, W) in px -> the same. Six numbers a frame: it pans, turns, grows and shears, and
+    holds no borders of objects. Least squares, with less weight for pixels that move
+    otherwise (Cauchy's weights, reweighted).
 
     Examples
     --------
     >>> turning = torch.stack(pixels(5, 7)).flip(0)[None]
-    >>> torch.allclose(affine(turning, torch.ones(1, 5, 7)), turning, atol=1e-5)
+    >>> torch.allclose(affine(turning), turning, atol=1e-5)
     True
     """
     x, y = pixels(*flow.shape[-2:])
     places = torch.stack((torch.ones_like(x), x, y)).flatten(1).to(flow.device, torch.float64)
-    weighted = places * weight.double().flatten(1)[:, None]  # (B, 3, H W)
-    fit = torch.linalg.pinv(weighted @ places.mT, hermitian=True)
-    fitted: Tensor = flow.double().flatten(2) @ weighted.mT @ fit @ places
-    return fitted.view_as(flow).to(flow)
-
-
-def slope(frames: Tensor) -> Tensor:
-    """Squared slope of the luminance, (B, 3, H, W) -> (B, H, W): how much there is to move."""
-    across, down = torch.gradient(frames.mean(1), dim=(-1, -2))
-    return across.square() + down.square()
+    given = flow.double().flatten(2)
+    weight = torch.ones_like(given[:, :1])  # (B, 1, H W)
+    for _ in range(ROUNDS):
+        normal = torch.linalg.pinv(weight * places @ places.mT, hermitian=True)
+        fitted = given @ (weight * places).mT @ normal @ places
+        off = (given - fitted).square().sum(1, keepdim=True)
+        spread = (weight * off).sum(2, keepdim=True) / weight.sum(2, keepdim=True)
+        weight = 1 / (1 + off / (spread + EXACT))
+    whole: Tensor = fitted.view_as(flow).to(flow)
+    return whole
 
 
 def pixels(height: int, width: int) -> tuple[Tensor, Tensor]:
