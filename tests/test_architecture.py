@@ -27,6 +27,7 @@ ALLOWED = {
     "api": {"video", "losses", "synthesis", "sides", "outcome"},
     "pairing": {"api", "outcome", "losses", "video.frames"},
     "estimate": {"outcome", "synthesis"},
+    "plenoptic": {"losses", "sides", "synthesis", "video.frames"},
     "cli": {EVERYTHING},
     "__init__": {EVERYTHING},
 }

@@ -1,0 +1,186 @@
+"""The streams as a model of plenoptic: its vector against our losses, and what it refuses."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from stst import Recipe
+from stst.errors import FramesError, RecipeError
+from stst.losses.objective import Match, Objective, Wanted
+from stst.plenoptic import VideoModel
+
+GUIDE = Path(__file__).parents[1] / "docs" / "plenoptic.md"
+SCALING = {"space": "power", "time": "variance"}  # of the preset "default"
+
+
+def video(*, batch=1, length=4, side=12, seed=0):
+    dice = torch.Generator().manual_seed(seed)
+    return torch.rand(batch, 3, length, side, side, generator=dice)
+
+
+def recipe(losses="space_texture+time_texture", **weights):
+    settings = {f"weights.{name}": value for name, value in weights.items()}
+    return Recipe.preset("default").with_losses(losses).with_settings(settings)
+
+
+def expected(toys, made, natural, weights):
+    """Weighted losses of each frame or pair by our own objective, their means added up."""
+    total = 0.0
+    for loss, weight in weights.items():
+        side = loss.split("_")[0]
+        stream, scaling = toys[side], SCALING[side] if loss == "time_texture" else "power"
+        span, losses = stream.frames_needed, []
+        for first in range(natural.shape[2] - span + 1):
+            one, other = (x[:, :, first : first + span].transpose(1, 2) for x in (made, natural))
+            part = Match(stream, {Wanted(loss, ("toy",), scaling): other})
+            losses.append(Objective([part], {loss: weight}).total(part(one)))
+        total += torch.stack(losses).mean()
+    return total
+
+
+@pytest.fixture
+def toys(toy_space, toy_time):
+    return {"space": toy_space, "time": toy_time}
+
+
+@pytest.fixture
+def build(toys):
+    def make(natural, plan=None):
+        return VideoModel(
+            natural, spatial=toys["space"], temporal=toys["time"], recipe=plan or recipe()
+        )
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {"space_texture": 1.0, "time_texture": 1.0},
+        {"space_texture": 2.0, "time_texture": 0.5},
+        {"space_texture": 1.0},
+        {"time_texture": 3.0},
+        {"space_content": 1.0, "time_content": 2.0},
+        {"space_content": 0.5, "space_texture": 1.0, "time_content": 2.0, "time_texture": 1.0},
+    ],
+)
+def test_a_plain_mean_square_is_the_sum_of_our_losses(build, toys, weights):
+    natural, made = video(), video(seed=1)
+    model = build(natural, recipe("+".join(weights), **weights))
+    found = (model(made) - model(natural)).square().mean()
+    torch.testing.assert_close(found, expected(toys, made, natural, weights))
+
+
+def test_layers_share_a_loss_and_each_video_of_a_batch_its_own_scale(build, toys):
+    class Two(nn.Module):
+        frames_needed, layers = 1, ("a", "b")
+
+        def forward(self, clip, layers):
+            found = toys["space"](clip, ("toy",))["toy"]
+            both = {"a": found, "b": torch.cat((found, 3 * found), 1)}
+            return {name: both[name] for name in layers}
+
+    natural, made = video(batch=2), video(batch=2, seed=1)
+    plan = recipe("space_texture")
+    model = VideoModel(natural, spatial=Two(), recipe=plan)
+    found = (model(made) - model(natural)).square().mean(1)
+    toy = [
+        expected(toys, made[i : i + 1], natural[i : i + 1], {"space_texture": 1.0})
+        for i in range(2)
+    ]  # that of "b" is the same: its Gram matrix is a Kronecker product with that of "a"
+    torch.testing.assert_close(found, torch.stack(toy))
+
+
+def test_plenoptic_takes_it_as_a_model(build):
+    plenoptic = pytest.importorskip("plenoptic", reason="the extra plenoptic is not installed")
+    natural = video()
+    model = build(natural)
+    plenoptic.validate.validate_model(model, image_shape=natural.shape)
+    model = VideoModel(video(side=34), spatial="compact")
+    plenoptic.validate.validate_model(model, image_shape=(1, 3, 4, 34, 34))
+
+
+@pytest.mark.filterwarnings("ignore:plenoptic's methods have mostly been tested on 4d")
+@pytest.mark.filterwarnings("ignore:The use of `x.T`")
+def test_plenoptics_metamer_goes_down_our_losses(build, toys):
+    plenoptic = pytest.importorskip("plenoptic", reason="the extra plenoptic is not installed")
+    natural, start = video(), video(seed=1)
+    metamer = plenoptic.Metamer(natural, build(natural))
+    metamer.setup(initial_image=start)
+    metamer.synthesize(max_iter=20)
+    weights = {"space_texture": 1.0, "time_texture": 1.0}
+    before, after = (
+        float(expected(toys, x.detach(), natural, weights)) for x in (start, metamer.metamer)
+    )
+    assert metamer.losses[0] == pytest.approx(before, rel=1e-4)
+    assert after < 0.5 * before
+
+
+@pytest.mark.parametrize("loss", ["space_texture", "time_texture"])
+def test_every_frame_gets_a_slope(build, loss):
+    natural = video()
+    model = build(natural, recipe(loss))
+    made = video(seed=1).requires_grad_()
+    (model(made) - model(natural)).square().mean().backward()
+    assert (made.grad.abs().amax((0, 1, 3, 4)) > 0).all()
+
+
+def test_it_learns_nothing_and_takes_its_streams_along():
+    model = VideoModel(video(length=2, side=34), spatial="compact")
+    assert not any(weight.requires_grad for weight in model.parameters())
+    assert not model.training
+    assert {str(x.dtype) for x in (*model.parameters(), *model.buffers())} == {"torch.float32"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (video()[0], r"\(batch, 3, time, height, width\) and float32, got \(3, 4, 12, 12\)"),
+        (video()[:, :1], r"got \(1, 1, 4, 12, 12\)"),
+        (video().double(), "torch.float64"),
+        (video(length=5), "Make another model"),
+    ],
+)
+def test_what_is_no_video_of_its_kind_is_refused(build, wrong, told):
+    model = build(video())
+    with pytest.raises(FramesError, match=told):
+        model(wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (video() * 2, r"in \[0, 1\]"),
+        (video() * float("nan"), "finite"),
+        (video(length=1), "looks at 2 frame"),
+        (video(side=7), "of at least 8 px"),
+    ],
+)
+def test_a_natural_video_that_cannot_be_matched_is_refused(build, wrong, told):
+    with pytest.raises(FramesError, match=told):
+        build(wrong)
+
+
+def test_a_recipe_that_weighs_nothing_to_the_end_is_refused(build):
+    plan = recipe("space_texture", space_texture=[1.0, 0.0])
+    with pytest.raises(RecipeError, match="weighs none"):
+        build(video(), plan)
+
+
+@pytest.mark.slow
+def test_the_guides_example_runs_and_its_loss_falls(tmp_path):
+    pytest.importorskip("plenoptic", reason="the extra plenoptic is not installed")
+    code = GUIDE.read_text("utf-8").split("```python\n", 1)[1].split("```", 1)[0]
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 0, said.stderr
+    first, last = map(float, said.stdout.split()[-2:])
+    assert last < 0.1 * first
+    width, height = Image.open(tmp_path / "plenoptic.png").size
+    assert (width, height) == (4 * 128, 2 * 128)
