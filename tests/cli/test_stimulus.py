@@ -32,7 +32,9 @@ def check_whole(folder):
     assert manifest["outputs"]["stimulus.webm"]["lossless"]
     said = stst_command("methods", folder)
     assert said.code == 0
-    assert manifest["stimulus"]["sentence"] in " ".join(said.out.split())
+    words = " ".join(said.out.split())
+    assert manifest["stimulus"]["sentence"] in words
+    assert bool(manifest["residuals"]) == ("relative error of the statistics" in words)
     return manifest
 
 
@@ -61,6 +63,7 @@ def test_a_control_is_written_whole_and_repeats_to_the_bit(kind, film, tmp_path)
     manifest = check_whole(one)
     assert {p.name for p in one.iterdir()} == MADE | {"side_by_side.mp4"}
     assert manifest["source"]["sha256"] == digest(film)
+    assert bool(manifest["residuals"]) == (kind == "portilla-simoncelli")
     assert manifest_of(two) | {"seconds": 0} == manifest | {"seconds": 0}
     made = stst.make_control(read_video(film), kind)
     found = read_video(one / "stimulus.webm")

@@ -109,13 +109,44 @@ def test_as_many_scales_as_fit(plenoptic, size, scales, whole):
 
 def distance(made, clip, plenoptic):
     """How far the statistics of grey clips are from each other, relative, by plenoptic alone."""
-    state = np.random.get_state()
-    model = plenoptic.models.PortillaSimoncelli(clip.size, 2, 4, 7)
-    np.random.set_state(state)
+    model = statistics_of(clip.size, plenoptic)
     one, other = (model(x.frames[:, :1].double()) for x in (made, clip))
     extremes = slice(4, 6)  # of the pixels, which no descent can match
     one[..., extremes] = other[..., extremes]
     return float((one - other).norm() / other.norm())
+
+
+def weighed(picture, model):
+    """The statistics that are matched, as plenoptic weighs them: no extremes, more fine detail."""
+    found = model.convert_to_dict(model(picture))
+    found["pixel_statistics"][..., -2:] = 0
+    found["var_highpass_residual"] *= 100
+    return model.convert_to_tensor(found)
+
+
+def statistics_of(size, plenoptic):
+    """The model of plenoptic alone, which draws from NumPy's generator."""
+    state = np.random.get_state()
+    model = plenoptic.models.PortillaSimoncelli(size, 2, 4, 7)
+    np.random.set_state(state)
+    return model
+
+
+def test_the_error_is_that_of_the_weighed_statistics(plenoptic):
+    model = TextureModel((32, 32), 2, 4)
+    picture, goal = rand(2, 1, 1, 32, 32)
+    a, b = (weighed(x, statistics_of((32, 32), plenoptic)) for x in (picture, goal))
+    assert model.error(picture, goal) == pytest.approx(float((a - b).norm() / b.norm()))
+    assert model.error(goal, goal) == 0
+
+
+def test_a_residual_of_each_frame_is_told(plenoptic):
+    few, many = (
+        make_control(natural(height=32), "portilla-simoncelli", steps=n).residuals for n in (1, 40)
+    )
+    assert len(few) == len(many) == 2
+    assert max(many) < 0.25 < min(few)
+    assert len(set(many)) == 2
 
 
 def test_statistics_are_matched_and_places_are_not(plenoptic):

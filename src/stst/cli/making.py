@@ -17,7 +17,7 @@ from stst.cli.sources import read_source
 from stst.report.flow import flow_picture
 from stst.run.atomic import new_folder, refuse_folder, write_whole
 from stst.run.job import Making, Repeatable
-from stst.run.manifest import SCHEMA, environment
+from stst.run.manifest import SCHEMA, environment, residual_record, verdicts
 from stst.stimuli.kinds import CONTROLS, STIMULI, chosen
 from stst.stimuli.stimulus import Control, Generated, Made
 from stst.video.files import digest
@@ -104,10 +104,13 @@ def write_stimulus(
         np.save(out / "flow.npy", made.flow.numpy(), allow_pickle=False)
         outputs |= file_records(out, ["flow.npy"])
     write_whole(out / "recipe.yaml", job.to_yaml())
+    residuals = {"statistics": np.array(made.residuals, np.float32)} if made.residuals else {}
     manifest = {
         "schema": SCHEMA,
         "outcome": "complete",
         **record,
+        "residuals": residual_record(residuals),
+        "warnings": [*record["warnings"], *verdicts(residuals)],
         "environment": environment("cpu", "float32"),
         "outputs": outputs,
         "clipped_share": round(made.clipped, 6),

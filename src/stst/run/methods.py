@@ -33,7 +33,17 @@ def _made(manifest: dict[str, Any]) -> str:
     return (
         f"The control stimulus of the natural clip {source['file']} ({source['frames']} frames, "
         f"{source['width']} x {source['height']} px, {source['frame_rate']} frames/s) "
-        f"{sentence}{lost}."
+        f"{sentence}{lost}.{_fit(manifest['residuals'])}"
+    )
+
+
+def _fit(residuals: dict[str, Any]) -> str:
+    if "statistics" not in residuals:
+        return ""
+    found = residuals["statistics"]
+    return (
+        f" The relative error of the statistics was {found['mean']:.3f} on average over frames "
+        f"(largest: {found['max']:.3f})."
     )
 
 

@@ -75,29 +75,34 @@ class PortillaSimoncelli(Control):
         model = TextureModel(natural.size, self.scales, self.orientations)
         components = Components.of(natural.frames)
         made = torch.empty(natural.frames.shape, dtype=torch.float64)
+        errors = []
         for index in range(len(natural)):
             frame = components.split(natural.take([index]))
-            made[index] = self._texture(frame, index, model, components)
+            made[index], error = self._texture(frame, index, model, components)
+            errors.append(error)
         if not made.isfinite().all():
             raise Diverged("a frame became infinite or not a number; another seed may do better.")
         values, clipped = fitted(made.numpy())
-        return Made(Clip(torch.from_numpy(values).float(), natural.frame_rate), clipped=clipped)
+        clip = Clip(torch.from_numpy(values).float(), natural.frame_rate)
+        return Made(clip, clipped=clipped, residuals=tuple(errors))
 
     def _texture(
         self, frame: Tensor, index: int, model: TextureModel, components: Components
-    ) -> Tensor:
-        """Make one of the components of a frame: (1, K, H, W) -> (3, H, W)."""
+    ) -> tuple[Tensor, float]:
+        """Make one of the components of a frame: (1, K, H, W) -> (3, H, W), its residual."""
         dice, whole = np.random.default_rng((self.seed, index)), model.extended(frame)
         start, grain = torch.from_numpy(dice.standard_normal((2, *whole.shape)))
         # A smooth frame has nothing at some scales, and nothing has no correlations.
-        distance = model.distance_to(whole + components.rounding()[:, None, None] * grain)
+        goal = whole + components.rounding()[:, None, None] * grain
+        distance = model.distance_to(goal)
 
         def loss(parts: Tensor) -> Tensor:
             colours = components.join(parts)
             return distance(parts) + _OUTSIDE * (colours - colours.clamp(0, 1)).square().sum()
 
         texture = components.join(descended(start, loss, self.steps))
-        return texture[0, :, : frame.shape[2], : frame.shape[3]]
+        error = model.error(components.split(texture.clamp(0, 1)), goal)  # of what is shown
+        return texture[0, :, : frame.shape[2], : frame.shape[3]], error
 
     @property
     def sentence(self) -> str:

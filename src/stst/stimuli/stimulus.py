@@ -28,6 +28,8 @@ class Made:
         right and DOWN; NaN where that is not known. None where nothing moves as one.
     clipped : float
         Share of values that did not fit into [0, 1] and were clipped.
+    residuals : tuple of float
+        Relative error of each frame's statistics, where a descent matched them.
 
     Raises
     ------
@@ -38,6 +40,7 @@ class Made:
     clip: Clip
     flow: Tensor | None = None
     clipped: float = 0.0
+    residuals: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         wanted = (len(self.clip) - 1, 2, *self.clip.size)

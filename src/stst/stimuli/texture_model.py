@@ -66,6 +66,13 @@ class TextureModel:
         gap = self._library.loss.portilla_simoncelli_loss_factory(self._model, goal)
         return lambda picture: gap(self._model(picture), wanted)
 
+    def error(self, picture: Tensor, goal: Tensor) -> float:
+        """Relative error of the statistics of a picture, weighted as `distance_to` weighs."""
+        gap = self._library.loss.portilla_simoncelli_loss_factory(self._model, goal)
+        with torch.no_grad():
+            found, wanted = self._model(picture), self._model(goal)
+            return float(gap(found, wanted) / gap(torch.zeros_like(wanted), wanted))
+
 
 def descended(start: Tensor, loss: Loss, steps: int) -> Tensor:
     """Go down a loss by at most so many steps of L-BFGS; `start` is not changed."""
