@@ -76,6 +76,9 @@ def generators(natural: Clip, other: Clip, options: argparse.Namespace) -> dict[
             make_control(natural, "phases-space", frames="independent").clip
         ),
         **{name: of(recipe.with_losses(losses)) for name, losses in textures.items()},
+        "texture-only-independent": of(
+            recipe.with_losses("space_texture").with_settings({"start.blend": 0})
+        ),
         "metamer": of(recipe),
         "factorised": lambda: factorize(natural, other, recipe=recipe, **streams).result().clip,
     }
