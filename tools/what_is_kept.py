@@ -5,7 +5,7 @@
 Both clips must be of one length, size and frame rate. Printed: relative error of the amplitude
 spectrum in space and time and of those of single frames (mean left out); error of each frame's mean
 luma, absolute, and of its RMS contrast, relative; end-point error of DIS flow over the natural mean
-length of flow; correlation of pixels with the natural ones (about their mean).
+length of flow; correlation of pixels with the natural ones (about the clip's mean colour).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def compared(natural: Clip, made: Clip) -> dict[str, float]:
     luma, luma_made = (luminances(x, "encoded") for x in (natural, made))
     flow, flow_made = flows(natural), flows(made)
     contrast, contrast_made = (x.std((1, 2)) for x in (luma, luma_made))
-    pixels = [x.frames.numpy() - x.frames.numpy().mean() for x in (natural, made)]
+    pixels = [x.frames - x.frames.mean((0, 2, 3), keepdim=True) for x in (natural, made)]
     return {
         "spectrum": spectrum_error(natural, made, (0, 2, 3)),
         "of frames": spectrum_error(natural, made, (2, 3)),
@@ -57,7 +57,7 @@ def compared(natural: Clip, made: Clip) -> dict[str, float]:
         "flow": float(
             np.linalg.norm(flow_made - flow, axis=-1).mean() / np.linalg.norm(flow, axis=-1).mean()
         ),
-        "pixels r": float(np.corrcoef(*(x.ravel() for x in pixels))[0, 1]),
+        "pixels r": float(np.corrcoef(*(x.numpy().ravel() for x in pixels))[0, 1]),
     }
 
 
