@@ -52,6 +52,18 @@ def test_the_master_holds_the_frames_exactly(tmp_path, size, globals_unchanged):
     assert (written.lossless, written.mean_difference, written.max_difference) == (True, 0, 0)
 
 
+def test_noise_that_libvpx_cannot_look_ahead_in_is_written(tmp_path, monkeypatch):
+    dice = torch.Generator().manual_seed(1)
+    frames = (0.5 + 0.2 * torch.randn(4, 3, 96, 96, generator=dice)).clamp(0, 1)
+    write_video(Clip(frames, Fraction(25)), tmp_path / "a.webm")
+    back = read_video(tmp_path / "a.webm").frames
+    np.testing.assert_array_equal(to_uint8(back), to_uint8(frames))
+    looking = {key: v for key, v in encode.VP9_LOSSLESS.items() if key != "lag-in-frames"}
+    monkeypatch.setattr(encode, "VP9_LOSSLESS", looking)  # the planted bug
+    with pytest.raises(FramesError):
+        write_video(Clip(frames, Fraction(25)), tmp_path / "b.webm")
+
+
 def test_the_master_is_tagged_for_browsers(tmp_path, clip):
     write_video(clip, tmp_path / "a.webm")
     with av.open(str(tmp_path / "a.webm")) as container:

@@ -25,7 +25,14 @@ Levels = npt.NDArray[np.uint8]  # (H, W, 3)
 RGB_MATRIX = 0  # H.273: the planes are G, B and R themselves
 ROUNDING = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INP | Interpolation.ACCURATE_RND
 # One thread: the bytes then do not depend on the machine's number of cores.
-VP9_LOSSLESS = {"lossless": "1", "deadline": "good", "cpu-used": "5", "threads": "1"}
+# Nothing ahead is looked at: of some small noisy clips libvpx else writes what cannot be decoded.
+VP9_LOSSLESS = {
+    "lossless": "1",
+    "deadline": "good",
+    "cpu-used": "5",
+    "threads": "1",
+    "lag-in-frames": "0",
+}
 REPEATABLE = {"fflags": "+bitexact"}  # no random identifiers, no date
 # Without looking ahead: what x264 decides there differs from run to run.
 H264_PREVIEW = {
