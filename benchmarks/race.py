@@ -18,7 +18,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from stst.losses.objective import Match, Objective, Variation, Wanted
+from stst.losses.objective import Match, Objective, Wanted
+from stst.losses.pixels import Variation
 from stst.recipe import Optimiser, Recipe
 from stst.streams.precision import resolved
 from stst.streams.stream import load_stream

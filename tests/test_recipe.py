@@ -33,7 +33,7 @@ def some(fields):
 plain_recipes = st.fixed_dictionaries(
     {"octaves": st.lists(octaves, min_size=1, max_size=3)},
     optional={
-        "weights": some(dict.fromkeys((*LOSSES, "total_variation"), schedules)),
+        "weights": some(dict.fromkeys((*LOSSES, "colour_moments", "total_variation"), schedules)),
         "layers": some(dict.fromkeys(LOSSES, names)),
         "optimiser": some(
             {
@@ -90,7 +90,10 @@ CHANGED = {
     "octaves.0.scale": 0.5,
     "octaves.0.steps": [60, 59],
     "octaves.0.rate": 0.03,
-    **{f"weights.{loss}": [0.25] for loss in (*LOSSES, "total_variation", "sameness")},
+    **{
+        f"weights.{loss}": [0.25]
+        for loss in (*LOSSES, "colour_moments", "total_variation", "sameness")
+    },
     **{f"layers.{loss}": ["a"] for loss in LOSSES},
     "optimiser.method": "lbfgs",
     "optimiser.decay": "constant",

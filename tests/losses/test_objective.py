@@ -5,7 +5,8 @@ import torch
 from torch.autograd import gradcheck
 
 from stst.losses.functional import gram, total_variation
-from stst.losses.objective import Match, Objective, Variation, Wanted
+from stst.losses.objective import Match, Objective, Wanted
+from stst.losses.pixels import Variation
 
 LAYER = ("toy",)
 ALL = ("space_content", "space_texture", "time_content", "time_texture")

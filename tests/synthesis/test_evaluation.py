@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from stst.losses.functional import total_variation
-from stst.losses.objective import Match, Objective, Variation, Wanted
+from stst.losses.objective import Match, Objective, Wanted
+from stst.losses.pixels import Variation
 from stst.streams.stream import load_stream
 from stst.synthesis.evaluation import Evaluations, slope_of
 

@@ -58,6 +58,28 @@ def total_variation(frame: Tensor) -> Tensor:
     return (down + across) / (frame.shape[-2] * frame.shape[-1])
 
 
+def colour_moments(frames: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean colour, and covariance of the colours of the frame and of its halved copies.
+
+    (B, 3, H, W) -> (B, 3) and (B, L, 3, 3). Each copy is the one before with 2 x 2 pixels
+    averaged, down to 2 pixels on the short side: what each loses is what is finer.
+
+    Examples
+    --------
+    >>> mean, covariances = colour_moments(torch.full((1, 3, 8, 16), 0.5))
+    >>> mean, covariances.shape, covariances.abs().max()
+    (tensor([[0.5000, 0.5000, 0.5000]]), torch.Size([1, 3, 3, 3]), tensor(0.))
+    """
+    mean = frames.mean((-2, -1))
+    centred = frames - mean[..., None, None]
+    covariances = [gram(centred)]
+    while min(centred.shape[-2:]) >= 4:
+        centred = F.avg_pool2d(centred, 2)
+        around = centred - centred.mean((-2, -1), keepdim=True)  # odd sides lose their last line
+        covariances.append(gram(around))
+    return mean, torch.stack(covariances, 1)
+
+
 def layout(frames: Tensor) -> Tensor:
     """Mean colours of square cells, 12 on the short side: (B, 3, H, W) -> (B, 3, h, w)."""
     side = max(min(frames.shape[-2:]) / CELLS, 1)

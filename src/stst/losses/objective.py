@@ -9,17 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stst.losses.functional import (
-    gram,
-    layout,
-    mean_square_gap,
-    relative_error,
-    sameness,
-    total_variation,
-)
+from stst.losses.functional import gram, mean_square_gap, relative_error
+from stst.losses.pixels import ColourMoments, Losses, Sameness, Variation
 
 Layers = dict[str, Tensor]
-Losses = dict[str, Tensor]
+Asked = ColourMoments | Sameness | Variation  # of the pixels themselves
 StreamCall = Callable[[Tensor, Sequence[str]], Mapping[str, Tensor]]
 
 
@@ -124,54 +118,12 @@ class Match:
         }
 
 
-class Variation:
-    """Total variation of the last frame; above `allowed` (1 or B,) only, where it is given."""
-
-    def __init__(self, allowed: Tensor | None = None) -> None:
-        self.allowed = allowed
-
-    capturable = True
-
-    @property
-    def tensors(self) -> list[Tensor]:
-        """What is allowed, if anything."""
-        return [] if self.allowed is None else [self.allowed]
-
-    def __call__(self, window: Tensor) -> Losses:
-        """(B, T, 3, H, W) -> {"total_variation": (B,)}."""
-        found = total_variation(window[:, -1])
-        if self.allowed is not None:
-            found = torch.relu(found - self.allowed)  # without a slope where it is 0
-        return {"total_variation": found}
-
-
-class Sameness:
-    """How alike the last frames of a batch are in layout, so that they can avoid each other.
-
-    `natural` (1, 3, H, W) is their common target, whose own spread is the unit.
-    """
-
-    capturable = True
-
-    def __init__(self, natural: Tensor) -> None:
-        self.spread = layout(natural).var((-2, -1), correction=0).mean().clamp_min(1e-12)
-
-    @property
-    def tensors(self) -> list[Tensor]:
-        """The unit."""
-        return [self.spread]
-
-    def __call__(self, window: Tensor) -> Losses:
-        """(B, T, 3, H, W) -> {"sameness": (B,)}."""
-        return {"sameness": sameness(layout(window[:, -1]), self.spread)}
-
-
 class Objective:
     """Weighted sum of named losses of a window.
 
     Parameters
     ----------
-    parts : sequence of Match, Variation or Sameness
+    parts : sequence of Match, ColourMoments, Variation or Sameness
         Each takes a window (B, T, 3, H, W) and returns {loss: (B,)}.
     weights : mapping of str to float or (B,) Tensor
         Weight of each loss.
@@ -179,7 +131,7 @@ class Objective:
 
     def __init__(
         self,
-        parts: Iterable[Match | Variation | Sameness],
+        parts: Iterable[Match | Asked],
         weights: Mapping[str, float | Tensor],
     ) -> None:
         self.parts = tuple(parts)

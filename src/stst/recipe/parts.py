@@ -54,6 +54,8 @@ class Octave(Part):
 class Weights(Part):
     """How much each loss counts; 0 leaves it out. May change from frame to frame.
 
+    ``colour_moments`` matches mean and covariance of colours of the spatial target, from fine
+    to coarse, and with them its luminance and contrast (our choice).
     ``sameness`` keeps the metamers of several seeds apart (our choice): it is lowered by
     layouts that avoid each other, at the price of somewhat larger residuals.
     """
@@ -62,6 +64,7 @@ class Weights(Part):
     space_texture: Schedule = (1.0,)
     time_content: Schedule = (0.0,)
     time_texture: Schedule = (1.0,)
+    colour_moments: Schedule = (0.0,)
     total_variation: Schedule = (1.0,)
     sameness: Schedule = (0.0,)
 

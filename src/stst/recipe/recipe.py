@@ -151,7 +151,7 @@ class Recipe(Part):
 
         A loss that the recipe weighs keeps its schedule; one that it does not gets that of
         its stream's other loss. Without a spatial loss the temporal ones count from the
-        first frame on, because there is nothing else to match in it.
+        first frame on, because there is nothing else to match in it, and colours are free.
 
         Examples
         --------
@@ -172,6 +172,7 @@ class Recipe(Part):
                 f"weights.{loss}": self.weights.schedule(loss, alone=alone) if loss in chosen else 0
                 for loss in LOSSES
             }
+            | ({"weights.colour_moments": 0} if alone else {})
         )
 
     def to_yaml(self) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from stst.losses.objective import Losses, Objective
+from stst.losses.objective import Objective
+from stst.losses.pixels import Losses
 
 Evaluate = Callable[[Tensor], tuple[Losses, Tensor]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stst.losses.objective import Losses
+from stst.losses.pixels import Losses
 from stst.synthesis.evaluation import Evaluate
 
 APART = 2 / 255  # between the channels of a grey pixel; codecs round

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from stst.losses.objective import Losses
+from stst.losses.pixels import Losses
 from stst.recipe import Recipe
 from stst.synthesis.clip import FrameDone, frames_of, made_order
 from stst.synthesis.evaluation import Evaluate

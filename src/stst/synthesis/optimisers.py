@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from stst.losses.objective import Losses
+from stst.losses.pixels import Losses
 from stst.recipe import Optimiser
 from stst.synthesis.evaluation import Evaluate
 

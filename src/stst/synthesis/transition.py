@@ -12,14 +12,13 @@ from torch import Tensor
 from stst.errors import Diverged
 from stst.losses.functional import total_variation
 from stst.losses.objective import (
-    Losses,
+    Asked,
     Match,
     Objective,
-    Sameness,
     StreamCall,
-    Variation,
     Wanted,
 )
+from stst.losses.pixels import ColourMoments, Losses, Sameness, Variation
 from stst.recipe import LOSSES, Recipe, at
 from stst.synthesis.colour import colour_transfer
 from stst.synthesis.evaluation import Evaluate, Evaluations
@@ -167,11 +166,13 @@ def build_objective(
 ) -> Objective:
     """Fix the targets of one transition at one size."""
     weights = recipe.weights.at(index)
-    parts: list[Match | Variation | Sameness] = []
+    parts: list[Match | Asked] = []
     for side in sides:
         chosen = {one: targets[one.loss] for one in side.wanted if one.loss in weights}
         if chosen:
             parts.append(Match(side.stream, chosen))
+    if "colour_moments" in weights:
+        parts.append(ColourMoments(appearance(targets)))
     if "total_variation" in weights:
         frame = appearance(targets)
         excess = recipe.variation == "excess"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stst.losses.objective import Losses
+from stst.losses.pixels import Losses
 from stst.recipe import LOSSES, Stop
 
 COARSE = 2.0  # how much further an octave below full size may stay from its target
