@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from stst.ablation import ablate
     from stst.api import synthesize, synthesize_many
     from stst.errors import StstError
     from stst.outcome import Result, Synthesis
@@ -30,6 +31,7 @@ __all__ = [
     "Stream",
     "StstError",
     "Synthesis",
+    "ablate",
     "factorize",
     "list_streams",
     "load_stream",
@@ -50,6 +52,7 @@ _HOME = {
     "Stream": "stst.streams.stream",
     "StstError": "stst.errors",
     "Synthesis": "stst.outcome",
+    "ablate": "stst.ablation",
     "factorize": "stst.pairing",
     "list_streams": "stst.streams.stream",
     "load_stream": "stst.streams.stream",

@@ -12,6 +12,7 @@ from stst.cli.machine import prepare
 prepare()
 
 from stst.cli import (  # noqa: E402
+    ablate,
     demo,
     doctor,
     factorize,
@@ -35,6 +36,7 @@ app.command("factorize")(factorize.factorize)
 app.command("scramble")(stimulus.scramble)
 app.command("stimulus")(stimulus.stimulus)
 app.command("match")(match.match)
+app.command("ablate")(ablate.ablate)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("methods")(texts.methods)

@@ -108,12 +108,18 @@ def seeds_of(seed: int | None, seeds: int | None) -> list[int] | None:
     return [(seed or 0) + i for i in range(seeds or 1)]
 
 
-def setting(text: str) -> tuple[str, object]:
+def setting(text: str, option: str = "--set", example: str = "pad=1") -> tuple[str, Any]:
     """``octaves.0.steps=10`` -> its name and its value, read as YAML."""
     name, equals, value = text.partition("=")
     if not equals:
-        raise RecipeError(f"--set takes key=value, such as pad=1; got {text!r}.")
+        raise RecipeError(f"{option} takes key=value, such as {example}; got {text!r}.")
     try:
         return name.strip(), yaml.safe_load(value)
     except yaml.YAMLError:
-        raise RecipeError(f"--set {name}: {value!r} is not a value that can be read.") from None
+        raise RecipeError(f"{option} {name}: {value!r} is not a value that can be read.") from None
+
+
+def factor(text: str) -> tuple[str, list[object]]:
+    """``pad=2,4`` -> a name and its levels, each read as YAML."""
+    name, equals, levels = text.partition("=")
+    return setting(f"{name}{equals}[{levels}]" if equals else text, "--vary", "pad=2,4")

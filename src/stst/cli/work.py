@@ -38,19 +38,9 @@ def carry_out(job: Job, out: Path, *, overwrite: bool = False) -> None:
     sources = dict(zip(job.titles, (film for film, _ in read), strict=True))
     natural = read[0][0]
     given, remarks = (None, []) if job.given is None else read_source(job.given)
-    streams = _streams(job)
+    streams = load_streams(job)
     provenances = [stream.provenance for stream in streams]
-    job = job.checked(
-        {
-            **{key: digest(source.path) for key, source in job.sources.items()},
-            **({} if job.given is None else {"given": digest(job.given.path)}),
-            **{
-                role: p.sha256
-                for role, p in zip(("spatial", "temporal"), provenances, strict=True)
-                if p
-            },
-        }
-    )
+    job = bound(job, streams)
     start = partial(_begin, sources, given, streams, job)
     plan = Plan(len(natural), job.recipe, len(given or ()))
     expected = estimate(start, job.recipe, plan.made - plan.given)
@@ -91,7 +81,20 @@ def _begin(
     )
 
 
-def _streams(job: Job) -> tuple[Trunk, Msoe]:
+def bound(job: Job, streams: tuple[Trunk, Msoe]) -> Job:
+    """A job bound to the files that go in, by their digests."""
+    provenances = zip(("spatial", "temporal"), (one.provenance for one in streams), strict=True)
+    return job.checked(
+        {
+            **{key: digest(source.path) for key, source in job.sources.items()},
+            **({} if job.given is None else {"given": digest(job.given.path)}),
+            **{role: p.sha256 for role, p in provenances if p},
+        }
+    )
+
+
+def load_streams(job: Job) -> tuple[Trunk, Msoe]:
+    """The two streams that a job names."""
     files = (job.streams.spatial_weights, job.streams.temporal_weights)
     names = (job.streams.spatial, job.streams.temporal)
     spatial, temporal = (

@@ -20,7 +20,7 @@ from stst.errors import RunError
 
 MATCHED = 0.25  # relative Gram error that the dashed line marks
 # Okabe and Ito's palette: told apart with any colour vision.
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#56b4e9", "#e69f00")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#56b4e9", "#e69f00")
 
 Values = Sequence[float] | npt.NDArray[np.floating]
 
@@ -58,7 +58,7 @@ def loss_figure(
     figure = Figure(figsize=(10, 6), dpi=150, layout="constrained")
     upper, lower = figure.subplots(2, 1)
     terms = dict.fromkeys([*losses, *map(_term, residuals)])
-    colours = dict(zip(terms, cycle(_COLOURS), strict=False))
+    colours = dict(zip(terms, cycle(COLOURS), strict=False))
     _draw_losses(upper, losses, colours, boundaries)
     _draw_residuals(lower, residuals, colours)
     for axes in (upper, lower):

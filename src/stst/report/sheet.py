@@ -48,7 +48,7 @@ def contact_sheet(
     if columns < 1:
         raise FramesError(f"a contact sheet needs at least 1 column, got {columns}.")
     shown = np.linspace(0, len(first) - 1, min(columns, len(first))).round().astype(int)
-    cells = {n: [_fit(to_uint8(f.take([i]))[0]) for i in shown] for n, f in films.items()}
+    cells = {n: [fitted(to_uint8(f.take([i]))[0]) for i in shown] for n, f in films.items()}
     step = next(iter(cells.values()))[0].shape[1] + GAP
     ink = font(min(30, max(14, step * len(shown) // 70)))
     room, middle = max(_SMALL, step * len(shown) // len(films) - GAP), first.size[0] // 2
@@ -56,7 +56,7 @@ def contact_sheet(
         below(
             [
                 line([f"{name}: x-t slice, row {middle}"], 0, ink),
-                _enlarge(_row(film, middle), room),
+                enlarged(row_of(film, middle), room),
             ]
         )
         for name, film in films.items()
@@ -71,13 +71,13 @@ def contact_sheet(
     return Image.fromarray(page(labels, list(rows.values()), margin=int(ink.size)))
 
 
-def _row(film: Footage, row: int) -> Pixels:
+def row_of(film: Footage, row: int) -> Pixels:
     """One row of pixels of every frame, (T, W, 3)."""
     frames = (film.take([index]) for index in range(len(film)))
     return np.concatenate([to_uint8(frame[:, :, row : row + 1])[:, 0] for frame in frames])
 
 
-def _fit(frame: Pixels) -> Pixels:
+def fitted(frame: Pixels) -> Pixels:
     """Bring a frame, (H, W, 3), to a legible size by whole factors."""
     longer = max(frame.shape[:2])
     if longer > _LARGE:
@@ -85,7 +85,7 @@ def _fit(frame: Pixels) -> Pixels:
     return _repeat(frame, max(1, _SMALL // longer), max(1, _SMALL // longer))
 
 
-def _enlarge(pixels: Pixels, room: int) -> Pixels:
+def enlarged(pixels: Pixels, room: int) -> Pixels:
     """Bring an x-t slice, (T, W, 3), to at most `room` px across."""
     time, width = pixels.shape[:2]
     if width > room:

@@ -1,0 +1,76 @@
+"""The runs of an ablation, each in a folder as `stst synthesize` leaves it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from stst.ablation import Made
+from stst.cli.show import duration, say
+from stst.cli.sources import read_source
+from stst.cli.work import carry_out
+from stst.errors import RunError
+from stst.recipe.design import Cell
+from stst.run.finished import is_finished
+from stst.run.job import Job, Source
+from stst.run.manifest import read_manifest
+
+
+class Runs:
+    """What is to be made, and what is there already and is not made again.
+
+    Parameters
+    ----------
+    job : Job
+        Bound to its files; the recipe and the seeds of each run take the place of its own.
+    cells : sequence of Cell
+        Each is made with each seed of the job.
+    out : Path
+        Has a folder for each cell, and that one for each seed.
+    overwrite : bool
+        Make runs of other settings anew, which are refused otherwise.
+    """
+
+    def __init__(self, job: Job, cells: Sequence[Cell], out: Path, *, overwrite: bool) -> None:
+        self._job, self._out = job, out
+        self._total, self._made = len(cells) * len(job.seeds), list[float]()  # and seconds of each
+        places = [(cell, seed) for cell in cells for seed in job.seeds]
+        self._todo = [
+            self.folder(*place)
+            for place in places
+            if not is_finished(self.folder(*place), self._own(*place))
+        ]
+        for folder in self._todo:
+            if (folder / "manifest.json").exists() and not overwrite:
+                raise RunError(
+                    f"{folder} holds a run of other settings, or one that was changed. Give "
+                    "another folder with --out, or --overwrite to replace it."
+                )
+        if len(self._todo) < self._total:
+            say(f"{self._total - len(self._todo)} of {self._total} runs are there already.")
+
+    def folder(self, cell: Cell, seed: int) -> Path:
+        """Where a run is."""
+        return self._out / cell.folder / f"seed_{seed}"
+
+    def make(self, cell: Cell, seed: int) -> Made:
+        """The metamer of a run and the mean residual of each layer; made unless it is there."""
+        folder = self.folder(cell, seed)
+        if folder in self._todo:
+            self._announce(folder, f"{cell.label}, seed {seed}")
+            began = time.perf_counter()
+            carry_out(self._own(cell, seed), folder, overwrite=True)
+            self._made.append(time.perf_counter() - began)
+        film, _ = read_source(Source(path=str(folder / "metamer.webm")))
+        residuals = read_manifest(folder)["residuals"]
+        return film, {layer: found["mean"] for layer, found in residuals.items()}
+
+    def _own(self, cell: Cell, seed: int) -> Job:
+        return self._job.model_copy(update={"recipe": cell.recipe, "seeds": (seed,)})
+
+    def _announce(self, folder: Path, name: str) -> None:
+        index = self._todo.index(folder)
+        each = sum(self._made) / len(self._made) if self._made else None
+        left = f" ({duration(each * (len(self._todo) - index))} left)" if each else ""
+        say(f"\nRun {index + 1}/{len(self._todo)}{left}: {name}")

@@ -1,0 +1,43 @@
+"""Whether a folder holds all of a job's run already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from stst import __version__
+from stst.errors import RecipeError, RunError
+from stst.run.job import Job, read_job
+from stst.run.manifest import read_manifest
+from stst.video.files import digest
+
+
+def is_finished(folder: Path, job: Job) -> bool:
+    """Say whether `folder` holds the whole run of this job, made by this version.
+
+    Settings, seeds and the digests of all that went in (which the job must hold) are
+    compared, paths are not; and each file is looked at: it must be as the manifest says.
+    """
+    try:
+        manifest = read_manifest(folder)
+        found = Job.parse(read_job(folder / "recipe.yaml"))
+    except (RunError, RecipeError):
+        return False
+    return (
+        _settings(found) == _settings(job)
+        and manifest["environment"]["packages"]["stst-vision"] == __version__
+        and all(
+            (folder / name).is_file() and digest(folder / name) == record["sha256"]
+            for name, record in manifest["outputs"].items()
+        )
+    )
+
+
+def _settings(job: Job) -> dict[str, Any]:
+    """What makes the run, wherever its files lie."""
+    data = job.model_dump(mode="json")
+    for section in ("source", "time", "given"):
+        (data[section] or {}).pop("path", None)
+    for role in ("spatial_weights", "temporal_weights"):
+        data["streams"].pop(role)
+    return data
