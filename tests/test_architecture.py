@@ -26,6 +26,7 @@ ALLOWED = {
     "outcome": {"video", "synthesis"},
     "api": {"video", "losses", "synthesis", "sides", "outcome"},
     "pairing": {"api", "outcome", "losses", "video.frames"},
+    "ablation": {"api", "evaluate", "losses", "video.frames"},
     "estimate": {"outcome", "synthesis"},
     "plenoptic": {"losses", "sides", "synthesis", "video.frames"},
     "cli": {EVERYTHING},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import product
 from typing import Any
 
@@ -12,7 +11,8 @@ import numpy as np
 
 from stst.api import synthesize
 from stst.errors import StstError
-from stst.evaluate.outcomes import Features, Measure, against
+from stst.evaluate.late import Features
+from stst.evaluate.outcomes import Measure, against
 from stst.losses.objective import StreamCall
 from stst.recipe import Recipe
 from stst.recipe.design import Cell, design, level_text
@@ -112,7 +112,14 @@ def ablate(
     """
     base = Recipe.preset(recipe) if isinstance(recipe, str) else recipe
     cells = design(base, vary=vary, leave_out=leave_out)
-    make = partial(_make, target, spatial=spatial, temporal=temporal, device=device)
+
+    def make(cell: Cell, seed: int) -> Made:
+        recipe = cell.recipe
+        result = synthesize(
+            target, spatial=spatial, temporal=temporal, recipe=recipe, seed=seed, device=device
+        ).result()
+        return result.films[0], {n: float(np.nanmean(v[0])) for n, v in result.residuals.items()}
+
     return findings(cells, seeds, make, against(target, features))
 
 
@@ -129,22 +136,6 @@ def findings(
             yield Finding(cell, seed, error=" ".join(str(error).split()) or type(error).__name__)
         else:
             yield Finding(cell, seed, film, outcomes)
-
-
-def _make(
-    target: Footage,
-    cell: Cell,
-    seed: int,
-    *,
-    spatial: str | StreamCall,
-    temporal: str | StreamCall,
-    device: str,
-) -> Made:
-    run = synthesize(
-        target, spatial=spatial, temporal=temporal, recipe=cell.recipe, seed=seed, device=device
-    )
-    result = run.result()
-    return result.films[0], {n: float(np.nanmean(v[0])) for n, v in result.residuals.items()}
 
 
 def _by_loss(residuals: Mapping[str, float]) -> dict[str, float]:

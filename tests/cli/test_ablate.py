@@ -5,7 +5,6 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
 from terminal import FILES, QUICK, bytes_of, manifest_of, refused, stst_command
 
 LAYERS = ("--vary", "layers.space_texture=null,[nowhere]")  # the second fails

@@ -11,8 +11,8 @@ from scipy import signal
 from skimage import color, data
 
 from stst.errors import WeightsError
-from stst.evaluate.late import late_features
-from stst.evaluate.outcomes import OUTCOMES, against, high_share, similarity, statistics
+from stst.evaluate.late import late_features, similarity
+from stst.evaluate.outcomes import OUTCOMES, against, high_share, statistics
 from stst.video.frames import Clip
 
 

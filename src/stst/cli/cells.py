@@ -17,8 +17,8 @@ from stst.cli.show import console, say
 from stst.cli.sources import read_source
 from stst.cli.work import bound, load_streams
 from stst.errors import RunError, WeightsError
-from stst.evaluate.late import late_features
-from stst.evaluate.outcomes import OUTCOMES, Features, against
+from stst.evaluate.late import Features, late_features
+from stst.evaluate.outcomes import OUTCOMES, against
 from stst.recipe.design import Cell
 from stst.report.ablation import Records, outcome_figure, outcome_names, tidy_csv
 from stst.report.figures import save_png
@@ -87,7 +87,7 @@ def _write(
         "streams": job.streams.model_dump(mode="json"),
         "environment": environment(job.device, job.recipe.precision),
         "outcomes": {name: OUTCOMES.get(name, (RESIDUAL,))[0] for name in names},
-        "runs": [record | {"outcomes": _plain(record["outcomes"])} for record in records],
+        "runs": [{**record, "outcomes": _plain(record["outcomes"])} for record in records],
     }
     write_whole(out / "ablation.json", json.dumps(data, indent=1, allow_nan=False))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ import torch
 import torch.nn.functional as F
 
 from stst.errors import WeightsError
-from stst.evaluate.outcomes import Features
 from stst.stimuli.light import Array
 from stst.video.frames import Footage
+
+Features = Callable[[Footage], Array]  # (T, N), of each frame
 
 _DIGEST = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _SIDE, _LEVEL, _SPREAD = 224, 127.0, 128.0  # of its input, as it was trained (TensorFlow)
@@ -58,3 +60,17 @@ def _pooled(network: torch.nn.Module, footage: Footage, index: int) -> Array:
     frame = F.interpolate(footage.take([index]), (_SIDE, _SIDE), mode="bilinear", antialias=True)
     found: torch.Tensor = network.extract_features((255 * frame - _LEVEL) / _SPREAD)  # type: ignore[operator]
     return found.mean((2, 3))[0].double().numpy()
+
+
+def similarity(natural: Array, made: Array) -> float:
+    """Pearson correlation of the features of each frame, (T, N) each; mean of frames.
+
+    Examples
+    --------
+    >>> features = np.random.default_rng(0).random((2, 50))
+    >>> round(similarity(features, 3 * features + 1), 6)
+    1.0
+    """
+    one, other = (each - each.mean(1, keepdims=True) for each in (natural, made))
+    norms = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    return float(((one * other).sum(1) / np.maximum(norms, 1e-12)).mean())

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from stst.errors import FramesError
+from stst.evaluate.late import Features, similarity
 from stst.stimuli.light import Array, luminances
 from stst.video.frames import Clip, Footage
 
-Features = Callable[[Footage], Array]  # (T, N), of each frame
 Measure = Callable[[Footage], dict[str, float]]
 
 STATISTICS = ("luminance", "contrast", "pixel_change", "high_frequency")
@@ -102,20 +102,6 @@ def compared(natural: Mapping[str, Array], made: Mapping[str, Array]) -> dict[st
 
 def _mean(values: Array) -> float:
     return float(values.mean()) if values.size else np.nan
-
-
-def similarity(natural: Array, made: Array) -> float:
-    """Pearson correlation of the features of each frame, (T, N) each; mean of frames.
-
-    Examples
-    --------
-    >>> features = np.random.default_rng(0).random((2, 50))
-    >>> round(similarity(features, 3 * features + 1), 6)
-    1.0
-    """
-    one, other = (each - each.mean(1, keepdims=True) for each in (natural, made))
-    norms = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-    return _mean((one * other).sum(1) / np.maximum(norms, 1e-12))
 
 
 def against(natural: Footage, features: Features | None = None) -> Measure:
