@@ -77,7 +77,7 @@ def _write(
         label, alike = OUTCOMES.get(name, (RESIDUAL, 0.0))
         figure = outcome_figure(records, name, label=label, alike=alike)
         save_png(figure, out / f"ablation_{name}.png")
-    caption = "Middle frames, and x-t slices of the middle row. " + " ".join(told["notes"])
+    caption = " · ".join(["middle frames, and x-t slices of the middle row", *told["notes"]])
     save_png(mosaic(tiles, caption=caption), out / "ablation.png")
     write_whole(out / "ablation.csv", tidy_csv(records))
     data = {
