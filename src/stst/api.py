@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import torch
 
@@ -11,9 +12,10 @@ from stst.losses.objective import StreamCall
 from stst.outcome import Synthesis
 from stst.recipe import LOSSES, Recipe
 from stst.sides import check_size, frames_needed, make_sides
-from stst.synthesis.clip import count_events, made_order, walk
+from stst.synthesis.clip import FrameDone, count_events, made_order, walk
 from stst.synthesis.joint import weave
 from stst.synthesis.starts import noise
+from stst.synthesis.transition import Step
 from stst.video.film import blank_films
 from stst.video.frames import Footage
 
@@ -31,6 +33,7 @@ def synthesize(
     start: Footage | None = None,
     given: Footage | None = None,
     deterministic: bool = False,
+    finished: Iterable[Step | FrameDone] = (),
 ) -> Synthesis:
     """Make the dynamic metamer of a natural clip (paper, figure 1).
 
@@ -55,6 +58,9 @@ def synthesize(
     deterministic : bool
         On CUDA, take only algorithms that repeat to the bit (on the CPU all do); an
         operation that has none is refused by torch.
+    finished : iterable of events
+        Events of the same synthesis, stopped earlier (`stst.run.journal`): it goes on after
+        them. One that makes the whole clip at once begins anew.
 
     Returns
     -------
@@ -88,6 +94,7 @@ def synthesize(
         start=start,
         given=given,
         deterministic=deterministic,
+        finished=finished,
     )
 
 
@@ -102,6 +109,7 @@ def synthesize_many(
     start: Footage | None = None,
     given: Footage | None = None,
     deterministic: bool = False,
+    finished: Iterable[Step | FrameDone] = (),
 ) -> Synthesis:
     """Make metamers of many natural clips in one batch, which keeps a GPU busy.
 
@@ -112,7 +120,7 @@ def synthesize_many(
     ----------
     targets : sequence of Clip, Film, or mapping of str to such
         As for `synthesize`, all of one length, size and frame rate.
-    spatial, temporal, recipe, seed, device, start, given, deterministic
+    spatial, temporal, recipe, seed, device, start, given, deterministic, finished
         As for `synthesize`; each clip is given every seed.
 
     Returns
@@ -154,7 +162,7 @@ def synthesize_many(
     behind = {loss: _behind([target[loss] for target in each], len(seeds)) for loss in each[0]}
     _check_given(given, natural)
     order = made_order(behind, recipe, span, given)
-    events = (walk if recipe.whole is None else weave)(
+    events = (partial(walk, finished=finished) if recipe.whole is None else weave)(
         behind,
         sides,
         recipe,

@@ -2,26 +2,21 @@
 
 import errno
 import os
-import stat
 import subprocess
 import sys
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
+from failing import Calls, naive
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stst.errors import RunError
-from stst.run.atomic import new_folder, refuse_folder, write_whole
+from stst.run import atomic
+from stst.run.atomic import clear_parts, new_folder, refuse_folder, refuse_full, write_whole
 
 OLD, NEW = b"old " * 300, b"new " * 500
-
-
-def naive(path, data):
-    """Plant a bug: write under the name itself."""
-    with path.open("wb") as file:
-        file.write(data)
 
 
 def remove_then_rename(path, data):
@@ -39,58 +34,6 @@ def rename_then_flush(path, data):
     os.replace(part, path)
     with path.open("rb") as file:
         os.fsync(file.fileno())
-
-
-class Injected(OSError):
-    """Raised in place of a call to the operating system."""
-
-
-class Calls:
-    """Counts calls to the operating system by name; the k-th fails, a write half-way."""
-
-    def __init__(self, monkeypatch, fail_at=None):
-        self.names, self._fail_at = [], fail_at
-        for name in ("fsync", "replace", "open", "close"):
-            monkeypatch.setattr(os, name, self._watched(name, getattr(os, name)))
-        opened = Path.open
-        monkeypatch.setattr(Path, "open", lambda path, *how: self._open(opened, path, *how))
-
-    def _watched(self, name, call):
-        def watched(*given, **named):
-            label = name
-            if name == "fsync":
-                folder = stat.S_ISDIR(os.fstat(given[0]).st_mode)
-                label += " folder" if folder else " file"
-            self._count(label)
-            return call(*given, **named)
-
-        return watched
-
-    def _count(self, name):
-        self.names.append(name)
-        if len(self.names) == self._fail_at:
-            raise Injected(errno.EIO, "injected")
-
-    @contextmanager
-    def _open(self, opened, path, *how):
-        self._count("create")
-        with opened(path, *how) as file:
-            yield _Half(file, self._count) if how == ("wb",) else file
-
-
-class _Half:
-    """A file that writes the first half before a write can fail."""
-
-    def __init__(self, file, count):
-        self._file, self._count = file, count
-        self.flush, self.fileno = file.flush, file.fileno
-
-    def write(self, data):
-        half = len(data) // 2
-        self._file.write(data[:half])
-        self._file.flush()
-        self._count("write")
-        self._file.write(data[half:])
 
 
 def outcomes(write, folder, monkeypatch):
@@ -229,3 +172,46 @@ def test_refusing_makes_nothing_and_making_makes_all_of_it(tmp_path):
     new_folder(folder, overwrite=False)
     assert list(folder.iterdir()) == []
     new_folder(folder, overwrite=False)  # an empty one may be used
+
+
+def test_a_disk_that_gives_back_something_else_is_found_out(tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(OLD)
+
+    def loses_a_byte(handle):
+        os.ftruncate(handle, os.fstat(handle).st_size - 1)
+
+    monkeypatch.setattr(atomic.os, "fsync", loses_a_byte)
+    with pytest.raises(RunError, match="gives back something else"):
+        write_whole(tmp_path / "file", NEW)
+    naive(tmp_path / "naive", NEW)  # who does not look does not know
+    assert (tmp_path / "file").read_bytes() == OLD
+
+
+def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path):
+    left = [tmp_path / ".a.webm.12.part", tmp_path / "seed_1" / ".state.0.3.part"]
+    kept = [tmp_path / "a.part", tmp_path / ".hidden", tmp_path / "seed_1" / "a.webm"]
+    (tmp_path / "seed_1").mkdir()
+    for path in (*left, *kept):
+        path.touch()
+    clear_parts(tmp_path)
+    assert [path.exists() for path in (*left, *kept)] == [False, False, True, True, True]
+
+
+def test_a_disk_without_room_is_refused_early_with_both_numbers(tmp_path, monkeypatch):
+    asked = []
+
+    def disk_usage(path):
+        asked.append(path)
+        return SimpleNamespace(free=3_000_000_000)
+
+    monkeypatch.setattr(atomic.shutil, "disk_usage", disk_usage)
+    refuse_full(tmp_path / "deep" / "run", 3_000_000_000)
+    with pytest.raises(RunError, match=r"4 GB .* 3 GB free"):
+        refuse_full(tmp_path / "deep" / "run", 4_000_000_000)
+    assert asked == [tmp_path, tmp_path]
+
+
+def test_a_folder_with_a_stopped_run_is_refused_with_the_way_on(tmp_path):
+    (tmp_path / atomic.UNFINISHED).mkdir()
+    with pytest.raises(RunError, match=f"stst resume {tmp_path}"):
+        refuse_folder(tmp_path, overwrite=False)

@@ -15,7 +15,7 @@ from stst.cli.films import source_record
 from stst.cli.runs import Runs
 from stst.cli.show import console, say
 from stst.cli.sources import read_source
-from stst.cli.work import bound, load_streams
+from stst.cli.task import bound, load_streams
 from stst.errors import RunError, WeightsError
 from stst.evaluate.late import Features, late_features
 from stst.evaluate.outcomes import OUTCOMES, against

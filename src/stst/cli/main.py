@@ -17,11 +17,13 @@ from stst.cli import (  # noqa: E402
     doctor,
     factorize,
     match,
+    resume,
     stimulus,
     synthesize,
     texts,
     weights,
 )
+from stst.cli.stopping import Stopped  # noqa: E402
 from stst.errors import Diverged, StstError  # noqa: E402
 
 app = typer.Typer(
@@ -32,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("synthesize")(synthesize.synthesize)
+app.command("resume")(resume.resume)
 app.command("factorize")(factorize.factorize)
 app.command("scramble")(stimulus.scramble)
 app.command("stimulus")(stimulus.stimulus)
@@ -54,7 +57,12 @@ def main() -> None:
     except StstError as error:
         Console(stderr=True, soft_wrap=True, highlight=False).print(f"stst: {error}", markup=False)
         sys.exit(DIVERGED if isinstance(error, Diverged) else USER_ERROR)
+    except Stopped as stopped:
+        print(f"stst: {stopped}", file=sys.stderr)
+        sys.exit(stopped.code)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:  # what typer makes of Ctrl-C
-            print("stst: stopped; a folder without manifest.json is not whole", file=sys.stderr)
+            print(
+                "stst: stopped; if steps were taken, go on with: stst resume DIR", file=sys.stderr
+            )
         raise

@@ -16,7 +16,6 @@ from rich.progress import (
 )
 
 from stst.estimate import Estimate
-from stst.outcome import Synthesis
 from stst.recipe import Recipe, at
 from stst.run.job import Job
 from stst.synthesis.clip import FrameDone
@@ -77,8 +76,11 @@ def announce(natural: Footage, job: Job, expected: Estimate, notes: list[str], p
         say(f"Note: {note}")
 
 
-def follow(run: Synthesis, plan: Plan) -> None:
-    """Run to the end behind a bar that moves with the frames made."""
+def follow(run: Iterable[Step | FrameDone], plan: Plan, before: int = 0) -> None:
+    """Run to the end behind a bar that moves with the frames made.
+
+    `before` of them were made in an earlier run: they say nothing about the time left.
+    """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -89,9 +91,10 @@ def follow(run: Synthesis, plan: Plan) -> None:
     )
     # By default rich forgets after 30 s, and an octave may take longer.
     with Progress(*columns, console=console, speed_estimate_period=math.inf) as bar:
-        task = bar.add_task("starting", total=plan.made)
+        task = bar.add_task("starting", total=plan.made, completed=before)
         for name, done in stages(run, plan):
-            bar.update(task, description=name, completed=done)
+            if done > before or before == plan.made:
+                bar.update(task, description=name, completed=done)
 
 
 def stages(events: Iterable[Step | FrameDone], plan: Plan) -> Iterator[tuple[str, float]]:

@@ -2,123 +2,62 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from stst.api import synthesize as begin
 from stst.cli.folder import write_folder
-from stst.cli.show import Plan, announce, follow, say
-from stst.cli.sources import read_source
+from stst.cli.show import announce, follow, say
+from stst.cli.stopping import Stopping
+from stst.cli.task import Task
+from stst.cli.unfinished import begin, go_on, remove
 from stst.errors import RunError
-from stst.estimate import estimate
+from stst.estimate import Estimate, estimate
 from stst.evaluate.distances import layout_distances
-from stst.outcome import Result, Synthesis
-from stst.pairing import targets
-from stst.recipe import Recipe
-from stst.run.atomic import new_folder, refuse_folder, write_whole
+from stst.outcome import Result
+from stst.run.atomic import clear_parts, new_folder, refuse_folder, refuse_full, write_whole
 from stst.run.job import Job
-from stst.run.manifest import stand_ins
-from stst.streams.spatial import Trunk
-from stst.streams.stream import load_stream
-from stst.streams.temporal import Msoe
-from stst.video.files import digest
+from stst.run.journal import Journal
+from stst.run.lock import locked
 from stst.video.frames import Footage
 
 
 def carry_out(job: Job, out: Path, *, overwrite: bool = False) -> None:
     """Do all of a job; nothing is written before its input is found good."""
     refuse_folder(out, overwrite=overwrite)
-    _refuse_device(job.device)
-    read = [read_source(source) for source in job.sources.values()]
-    sources = dict(zip(job.titles, (film for film, _ in read), strict=True))
-    natural = read[0][0]
-    given, remarks = (None, []) if job.given is None else read_source(job.given)
-    streams = load_streams(job)
-    provenances = [stream.provenance for stream in streams]
-    job = bound(job, streams)
-    start = partial(_begin, sources, given, streams, job)
-    plan = Plan(len(natural), job.recipe, len(given or ()))
-    expected = estimate(start, job.recipe, plan.made - plan.given)
+    task = Task.of(job)
+    expected = _expected(task, out)
     new_folder(out, overwrite=overwrite)
-    notes = stand_ins([vars(p) for p in provenances if p])
-    announce(natural, job, expected, notes, plan)
-    began = time.perf_counter()
-    run = start(job.recipe)
-    follow(run, plan)
-    result = run.result()
-    seconds = time.perf_counter() - began
-    record = {
-        "warnings": [*(one for _, some in read for one in some), *remarks, *notes],
-        "streams": [vars(p) if p else None for p in provenances],
-        "seconds": round(seconds, 2),
-    }
-    _write(out, sources, result, job, record)
+    with locked(out):
+        clear_parts(out)
+        _make(task, out, begin(task, out), expected)
 
 
-def _begin(
-    sources: Mapping[str, Footage],
-    given: Footage | None,
-    streams: tuple[Trunk, Msoe],
-    job: Job,
-    recipe: Recipe,
-) -> Synthesis:
-    spatial, temporal = streams
-    space, *time = sources.values()
-    return begin(
-        targets(space, time[0], recipe) if time else space,
-        spatial=spatial,
-        temporal=temporal,
-        recipe=recipe,
-        seed=job.seeds,
-        device=job.device,
-        given=given,
-        deterministic=job.deterministic,
-    )
+def resume(job: Job, out: Path, *, allow_mixed: bool = False) -> None:
+    """Do the rest of a job whose run was stopped; its folder is locked."""
+    clear_parts(out)
+    task = Task.of(job)
+    journal = go_on(task, out, allow_mixed=allow_mixed)
+    _make(task, out, journal, _expected(task, out, journal.count))
 
 
-def bound(job: Job, streams: tuple[Trunk, Msoe]) -> Job:
-    """A job bound to the files that go in, by their digests."""
-    provenances = zip(("spatial", "temporal"), (one.provenance for one in streams), strict=True)
-    return job.checked(
-        {
-            **{key: digest(source.path) for key, source in job.sources.items()},
-            **({} if job.given is None else {"given": digest(job.given.path)}),
-            **{role: p.sha256 for role, p in provenances if p},
-        }
-    )
+def _expected(task: Task, out: Path, finished: int = 0) -> Estimate:
+    """What the rest will take; refused where the disk has no room for it."""
+    refuse_full(out, task.room(finished))
+    return estimate(task.begin, task.job.recipe, task.plan.made - task.plan.given - finished)
 
 
-def load_streams(job: Job) -> tuple[Trunk, Msoe]:
-    """The two streams that a job names."""
-    files = (job.streams.spatial_weights, job.streams.temporal_weights)
-    names = (job.streams.spatial, job.streams.temporal)
-    spatial, temporal = (
-        load_stream(name, weights=Path(file) if file else None)
-        for name, file in zip(names, files, strict=True)
-    )
-    if not isinstance(spatial, Trunk) or not isinstance(temporal, Msoe):
-        raise RunError(
-            f"{names[0]!r} and {names[1]!r} are not a spatial and a temporal stream. "
-            "See `stst weights list`."
-        )
-    return spatial, temporal
-
-
-def _write(
-    out: Path, sources: Mapping[str, Footage], result: Result, job: Job, record: dict[str, Any]
-) -> None:
-    for i, seed in enumerate(job.seeds):
-        folder = out if len(job.seeds) == 1 else out / f"seed_{seed}"
-        new_folder(folder, overwrite=True)
-        write_folder(folder, sources, result, i, job, record)
-    if len(job.seeds) > 1:
-        natural = next(iter(sources.values()))
-        write_whole(out / "distances.csv", _table(job.seeds, result, natural))
+def _make(task: Task, out: Path, journal: Journal, expected: Estimate) -> None:
+    job, plan, before = task.job, task.plan, journal.count
+    announce(task.natural, job, expected, task.notes, plan)
+    run = task.begin(job.recipe, journal.finished(job.device))
+    advice = f"go on with: stst resume {out}"
+    with Stopping(advice) as stopping, _memory(advice):
+        follow(stopping.until(journal.kept(run)), plan, before and before + plan.given)
+        _write(task, out, run.result(), journal)
+    remove(out)
     say(
         f"Written to {out}: open {out / 'contact_sheet.png'} and {out / 'side_by_side.mp4'}."
         if len(job.seeds) == 1
@@ -127,17 +66,33 @@ def _write(
     )
 
 
+@contextmanager
+def _memory(advice: str) -> Iterator[None]:
+    """Say what helps where there is too little memory."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise RunError(
+            f"out of memory ({str(error).splitlines()[0]}). Once there is more, {advice}. Less is "
+            "taken by fewer seeds, a smaller --width, and whole.chunk=1 of a whole clip."
+        ) from error
+
+
+def _write(task: Task, out: Path, result: Result, journal: Journal) -> None:
+    seeds, record = task.job.seeds, task.record
+    record["seconds"] = round(journal.seconds, 2)
+    record["warnings"] += journal.mixed
+    for i, seed in enumerate(seeds):
+        folder = out if len(seeds) == 1 else out / f"seed_{seed}"
+        new_folder(folder, overwrite=True)
+        write_folder(folder, task.sources, result, i, task.job, record)
+    if len(seeds) > 1:
+        write_whole(out / "distances.csv", _table(seeds, result, task.natural))
+
+
 def _table(seeds: Sequence[int], result: Result, natural: Footage) -> str:
     """Distances between the layouts of the metamers, as CSV."""
     rows = zip(seeds, layout_distances(result.films, natural), strict=True)
     lines = [",".join(["seed", *map(str, seeds)])]
     lines += [",".join([str(seed), *(f"{d:.4f}" for d in row)]) for seed, row in rows]
     return "\n".join(lines) + "\n"
-
-
-def _refuse_device(device: str) -> None:
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise RunError(f"device {device!r} cannot be used: {reason} Try --device cpu.") from None

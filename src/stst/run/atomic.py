@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
 from stst.errors import RunError
 
+UNFINISHED = "unfinished"  # the part of a run's folder that is there until the run has ended
+
 
 def write_whole(path: Path, data: bytes | str) -> None:
     """Write a file so that its name only ever stands for all of its bytes.
 
-    A temporary file in the same folder is flushed to disk and then takes the name, and
-    the folder is flushed too, so that a loss of power keeps data before name.
+    A temporary file in the same folder is flushed to disk, read back, and then takes the
+    name, and the folder is flushed too, so that a loss of power keeps data before name.
 
     Raises
     ------
     RunError
-        If the folder is missing or full; whatever had the name is still there.
+        If the folder is missing or full, or gives back something else; whatever had the
+        name is still there.
     """
+    data = data.encode() if isinstance(data, str) else data
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
-            file.write(data.encode() if isinstance(data, str) else data)
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        if part.read_bytes() != data:
+            raise OSError(errno.EIO, "the disk gives back something else")
         os.replace(part, path)
         _flush_folder(path.parent)
     except OSError as error:
@@ -43,6 +51,33 @@ def _flush_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def clear_parts(folder: Path) -> None:
+    """Remove what writers that were killed have left in a run's folder and those below it."""
+    for pattern in (".*.part", "*/.*.part"):
+        for part in folder.glob(pattern):
+            part.unlink(missing_ok=True)
+
+
+def refuse_full(folder: Path, need: int) -> None:
+    """Say before any work that the disk of `folder` has no room for `need` bytes.
+
+    Raises
+    ------
+    RunError
+        With both numbers.
+    """
+    free = shutil.disk_usage(_nearest(folder)).free
+    if need > free:
+        raise RunError(
+            f"{folder} may need {need / 1e9:.3g} GB while the run goes on, and its disk has "
+            f"{free / 1e9:.3g} GB free. Make room, or give a folder on another disk with --out."
+        )
+
+
+def _nearest(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
 def refuse_folder(folder: Path, *, overwrite: bool) -> None:
     """Say before any work that a run could not be written to `folder`; makes nothing.
 
@@ -51,12 +86,15 @@ def refuse_folder(folder: Path, *, overwrite: bool) -> None:
     RunError
         If it is not empty and `overwrite` is false, or cannot be made or written to.
     """
-    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    nearest = _nearest(folder)
     if not (nearest.is_dir() and os.access(nearest, os.R_OK | os.W_OK)):
         raise _no_folder(folder, f"{nearest} is not a folder that can be written to")
     if nearest == folder and any(folder.iterdir()) and not overwrite:
+        stopped = (folder / UNFINISHED).is_dir()
         raise RunError(
-            f"{folder} already holds files. Give another folder, or --overwrite to replace them."
+            f"{folder} already holds files. Give another folder, or --overwrite to replace them"
+            + (f"; or go on with the run that was stopped there: stst resume {folder}." * stopped)
+            + "." * (not stopped)
         )
 
 

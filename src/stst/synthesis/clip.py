@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -112,7 +112,7 @@ def walk(
     span: int = 2,
     start: Footage | None = None,
     given: Footage | None = None,
-    state: ClipState | None = None,
+    finished: Iterable[Step | FrameDone] = (),
     device: str = "cpu",
 ) -> Iterator[Step | FrameDone]:
     """Make all frames, in order.
@@ -134,8 +134,9 @@ def walk(
         Frames to start from, in place of noise and of the previous frame.
     given : Footage, optional
         The first frames, which are kept as they are.
-    state : ClipState, optional
-        Where to go on.
+    finished : iterable of Step and FrameDone
+        Events of the same walk, stopped earlier, from its first state on (frames that are
+        given come before it): they come again, and the walk goes on after them.
     device : str
         Where frames are taken to; that of the noise.
 
@@ -147,11 +148,13 @@ def walk(
     order = made_order(targets, recipe, span, given)
     source = Source(targets, order, recipe, fresh, start, given, device)
     pad, origin = len(order) - frames_of(targets), (source.fixed or span) - 1
-    if state is None:
-        first = torch.stack([source.begin(t) for t in range(source.fixed or span - 1)], 1)
-        for kept in range(source.fixed):
-            yield FrameDone(kept, first[:, kept], {}, None)
-        state = ClipState(first.shape[1], first[:, 1 - span :])
+    first = torch.stack([source.begin(t) for t in range(source.fixed or span - 1)], 1)
+    for kept in range(source.fixed):
+        yield FrameDone(kept, first[:, kept], {}, None)
+    state = ClipState(first.shape[1], first[:, 1 - span :])
+    for event in finished:
+        yield event
+        state = getattr(event, "state", None) or state
     evaluations = Evaluations()
     while state.transition < len(order):
         t = state.transition

@@ -1,0 +1,39 @@
+"""`stst resume`: a run that was stopped goes on after its last finished frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stst.cli.show import say
+from stst.cli.unfinished import RECIPE, remove
+from stst.cli.work import resume as go_on
+from stst.errors import RunError
+from stst.run.atomic import UNFINISHED
+from stst.run.job import Job, read_job
+from stst.run.lock import locked
+
+
+def resume(
+    folder: Annotated[Path, typer.Argument(help="Folder of the run, as --out named it.")],
+    allow_mixed: Annotated[
+        bool, typer.Option("--allow-mixed", help="Also on another machine or other versions.")
+    ] = False,
+) -> None:
+    """Go on with a run that was stopped; its frames are those of an unbroken run, to the bit."""
+    if not folder.is_dir():
+        raise RunError(f"{folder} is not a folder. Give the one that --out named.")
+    with locked(folder):
+        recipe = folder / UNFINISHED / RECIPE
+        if recipe.exists():
+            go_on(Job.parse(read_job(recipe)), folder, allow_mixed=allow_mixed)
+        elif any(folder.glob("manifest.json")) or any(folder.glob("seed_*/manifest.json")):
+            remove(folder)  # what may be left of it
+            say(f"{folder} is finished: there is nothing to do.")
+        else:
+            raise RunError(
+                f"{folder} holds no run that was stopped. Give the folder of a run, or begin one "
+                "there with --overwrite."
+            )

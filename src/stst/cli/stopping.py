@@ -1,0 +1,54 @@
+"""Ctrl-C and SIGTERM: the first ends a run after the step under way, the second at once."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable, Iterator
+from types import FrameType
+from typing import Self, TypeVar
+
+Event = TypeVar("Event")
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(Exception):
+    """A signal has ended a run that can go on; `code` is the shell's for that signal."""
+
+    def __init__(self, number: int, text: str) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}; {text}")
+        self.code = 128 + number
+
+
+class Stopping:
+    """Within its ``with`` a signal ends the run, events before their next, all else at once."""
+
+    def __init__(self, advice: str) -> None:
+        self.advice, self._number, self._stepping = advice, 0, False
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        self._number = number
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_DFL)  # the second ends the process
+        if not self._stepping:
+            self._end()
+
+    def _end(self) -> None:
+        if self._number:
+            raise Stopped(self._number, self.advice)
+
+    def until(self, events: Iterable[Event]) -> Iterator[Event]:
+        """The same events; Stopped after the one during which a signal came."""
+        self._stepping = True
+        for event in events:
+            yield event
+            self._end()
+        self._stepping = False
+        self._end()

@@ -1,0 +1,144 @@
+"""A job with all that it names read and found good, ready to begin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+
+from stst.api import synthesize
+from stst.cli.show import Plan
+from stst.cli.sources import read_source
+from stst.errors import RunError
+from stst.outcome import Synthesis
+from stst.pairing import targets
+from stst.recipe import Recipe
+from stst.run.conditions import conditions
+from stst.run.job import Job
+from stst.run.journal import Event
+from stst.run.manifest import stand_ins
+from stst.streams.precision import resolved
+from stst.streams.spatial import Trunk
+from stst.streams.stream import load_stream
+from stst.streams.temporal import Msoe
+from stst.video.files import digest
+from stst.video.film import frame_bytes
+from stst.video.frames import Footage
+
+
+@dataclass(frozen=True)
+class Task:
+    """A job, its digests filled in, with its clips and streams."""
+
+    job: Job
+    sources: dict[str, Footage]  # as they are called where they are shown, the spatial first
+    given: Footage | None
+    streams: tuple[Trunk, Msoe]
+    remarks: list[str]  # of the clips' readers
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """Read and load what a job names; nothing is written."""
+        _refuse_device(job.device)
+        read = [read_source(source) for source in job.sources.values()]
+        remarks = [one for _, some in read for one in some]
+        sources = dict[str, Footage](zip(job.titles, (film for film, _ in read), strict=True))
+        given, more = (None, list[str]()) if job.given is None else read_source(job.given)
+        streams = load_streams(job)
+        return cls(bound(job, streams), sources, given, streams, remarks + more)
+
+    @property
+    def natural(self) -> Footage:
+        """The first of the clips."""
+        return next(iter(self.sources.values()))
+
+    @property
+    def plan(self) -> Plan:
+        """How the frames are counted."""
+        return Plan(len(self.natural), self.job.recipe, len(self.given or ()))
+
+    @property
+    def notes(self) -> list[str]:
+        """Which weights are stand-ins."""
+        return stand_ins([vars(p) for stream in self.streams if (p := stream.provenance)])
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the manifest says of what went in."""
+        provenances = [stream.provenance for stream in self.streams]
+        return {
+            "warnings": [*self.remarks, *self.notes],
+            "streams": [vars(p) if p else None for p in provenances],
+        }
+
+    @property
+    def conditions(self) -> dict[str, Any]:
+        """What decides the bytes that come out."""
+        return conditions(self.job, str(resolved(self.job.recipe.precision, self.job.device)))
+
+    def room(self, finished: int = 0) -> int:
+        """Bytes on disk that the run may need, `finished` frames being there already.
+
+        Each made frame until the run has ended, and its films, which are smaller.
+        """
+        frames = self.plan.made - finished + len(self.natural)
+        return len(self.job.seeds) * frames * frame_bytes(self.natural.size)
+
+    def begin(self, recipe: Recipe, finished: Iterable[Event] = ()) -> Synthesis:
+        """Start the synthesis, or go on with it after the events of finished frames."""
+        space, *time = self.sources.values()
+        spatial, temporal = self.streams
+        return synthesize(
+            targets(space, time[0], recipe) if time else space,
+            spatial=spatial,
+            temporal=temporal,
+            recipe=recipe,
+            seed=self.job.seeds,
+            device=self.job.device,
+            given=self.given,
+            deterministic=self.job.deterministic,
+            finished=finished,
+        )
+
+
+def load_streams(job: Job) -> tuple[Trunk, Msoe]:
+    """The two streams that a job names."""
+    files = (job.streams.spatial_weights, job.streams.temporal_weights)
+    names = (job.streams.spatial, job.streams.temporal)
+    spatial, temporal = (
+        load_stream(name, weights=Path(file) if file else None)
+        for name, file in zip(names, files, strict=True)
+    )
+    if not isinstance(spatial, Trunk) or not isinstance(temporal, Msoe):
+        raise RunError(
+            f"{names[0]!r} and {names[1]!r} are not a spatial and a temporal stream. "
+            "See `stst weights list`."
+        )
+    return spatial, temporal
+
+
+def bound(job: Job, streams: tuple[Trunk, Msoe]) -> Job:
+    """The job with the SHA-256 of every file that goes in; refused where one has changed."""
+    clips = job.sources | ({} if job.given is None else {"given": job.given})
+    weights = [stream.provenance for stream in streams]
+    return job.checked(
+        {
+            **{key: digest(source.path) for key, source in clips.items()},
+            **{
+                role: p.sha256
+                for role, p in zip(("spatial", "temporal"), weights, strict=True)
+                if p
+            },
+        }
+    )
+
+
+def _refuse_device(device: str) -> None:
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise RunError(f"device {device!r} cannot be used: {reason} Try --device cpu.") from None

@@ -1,0 +1,73 @@
+"""What a run that goes on must have in common with the one that was stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from stst.errors import RunError
+from stst.run.job import Job
+from stst.run.manifest import environment
+
+PATHS = ("path", "spatial_weights", "temporal_weights")  # files are known by their digests
+MACHINE = ("device", "precision", "device_name", "cpu_capability", "threads", "packages")
+
+
+def conditions(job: Job, precision: str) -> dict[str, Any]:
+    """All that decides the bytes of a run: what was asked for, and where it runs."""
+    here = environment(job.device, precision)
+    told = job.model_dump(mode="json", exclude={"device"})
+    return {"job": _without_paths(told), "machine": {name: here[name] for name in MACHINE}}
+
+
+def _without_paths(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _without_paths(value) if isinstance(value, Mapping) else value
+        for name, value in data.items()
+        if name not in PATHS
+    }
+
+
+def differences(before: object, now: object, name: str = "") -> Iterator[str]:
+    """Name each fact that differs, with both values.
+
+    Examples
+    --------
+    >>> list(differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}}))
+    ['a.c was 2 and is 3']
+    """
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for key in [*before, *(key for key in now if key not in before)]:
+            yield from differences(before.get(key), now.get(key), f"{name}.{key}".strip("."))
+    elif before != now:
+        yield f"{name} was {before} and is {now}"
+
+
+def refuse_others(
+    before: Mapping[str, Any], now: Mapping[str, Any], *, allow_mixed: bool
+) -> list[str]:
+    """Refuse to go on with another job, or on another machine unless that is allowed.
+
+    Returns
+    -------
+    list of str
+        What differs about the machine.
+
+    Raises
+    ------
+    RunError
+        That names each field with both values.
+    """
+    if job := list(differences(before["job"], now["job"])):
+        raise RunError(
+            f"this is not the run that was stopped: {'; '.join(job)}. Give it what it had, or "
+            "begin anew with --overwrite."
+        )
+    machine = list(differences(before["machine"], now["machine"]))
+    if machine and not allow_mixed:
+        raise RunError(
+            f"the run was stopped under other conditions: {'; '.join(machine)}. Its frames would "
+            "not be those of an unbroken run. Go on where it was begun, or with --allow-mixed, "
+            "which the manifest then says."
+        )
+    return machine
