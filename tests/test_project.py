@@ -87,3 +87,27 @@ def test_ci_runs_the_command_of_the_readme():
     command = "pip install -c constraints.txt '.[test]' && pytest"
     assert f"```\n{command}\n```" in README
     assert f'bash -c "{command}"' in (ROOT / ".ci" / "run").read_text("utf-8")
+
+
+def named_and_absent(text):
+    """Tests and their files that a page names and that are not there."""
+    tests = ROOT / "tests"
+    sources = {str(p.relative_to(tests)): p.read_text("utf-8") for p in tests.rglob("test_*.py")}
+    named = re.findall(r"`((?:\w+/)*test_\w+\.py)?(?:::)?(test_\w+)?`", text)
+    return [
+        (path, name)
+        for path, name in named
+        if (path or name)
+        and not any(
+            (not path or path == file) and (not name or f"def {name}(" in source)
+            for file, source in sources.items()
+        )
+    ]
+
+
+def test_the_tests_that_prove_reliability_are_there():
+    text = (ROOT / "docs" / "reliability.md").read_text("utf-8")
+    assert len(re.findall(r"^\| [A-F]\d+ \|", text, re.MULTILINE)) == 13 + 9 + 14 + 5 + 7 + 6
+    assert named_and_absent(text) == []
+    planted = text + "`run/test_lock.py::test_none` `test_none` `run/test_none.py`"
+    assert len(named_and_absent(planted)) == 3

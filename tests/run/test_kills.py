@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import time
+import traceback
 import warnings
 from functools import partial
 
@@ -33,6 +34,9 @@ def forked(begin, folder):
     try:
         write_whole(folder.with_suffix(".ended"), repr(summary(session(begin, folder))))
         code = 0
+    except BaseException:
+        traceback.print_exc()
+        raise
     finally:
         os._exit(code)
 
@@ -88,5 +92,5 @@ def test_starting_from_other_noise_is_caught(toy_space, toy_time, tmp_path):
 @pytest.mark.slow
 def test_a_kill_at_any_moment_of_real_streams_leaves_no_trace(tmp_path):
     streams = {"spatial": load_stream("compact"), "temporal": load_stream("msoe")}
-    begin = partial(synthesize, natural(3, 40, 44), recipe=RECIPE, **streams)
+    begin = partial(synthesize, natural(3, 52, 56), recipe=RECIPE, **streams)
     assert all_the_same(*kills(begin, tmp_path, KILLS))
