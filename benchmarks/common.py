@@ -7,17 +7,16 @@ import prepared  # noqa: F401
 # isort: split
 import argparse
 import os
-import platform
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import TypeVar
 
 import torch
 
 from stst.api import synthesize
 from stst.recipe import LOSSES, Recipe
+from stst.run.manifest import processor
 from stst.streams.spatial import CAFFE, COMPACT, VGG16, VGG19, Trunk, frozen
 from stst.streams.stream import load_stream
 from stst.streams.temporal import Msoe
@@ -61,14 +60,6 @@ def machine(device: str) -> str:
         found.insert(0, torch.cuda.get_device_name(device))
     found += [f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith(SWITCHES)]
     return ", ".join(found)
-
-
-def processor() -> str:
-    """The CPU by its own name, where the system tells it."""
-    facts = Path("/proc/cpuinfo")
-    lines = facts.read_text().splitlines() if facts.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def size(text: str) -> Size:

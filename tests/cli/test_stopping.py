@@ -85,3 +85,12 @@ def test_the_second_ends_the_process_within_the_step(first, second):
 def test_a_run_without_a_signal_is_let_be():
     with Stopping("go on") as stopping:
         assert list(stopping.until(range(3))) == [0, 1, 2]
+
+
+def test_a_process_that_is_deaf_to_a_signal_stays_so():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Stopping("go on"):
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)

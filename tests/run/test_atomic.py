@@ -189,7 +189,7 @@ def test_a_disk_that_gives_back_something_else_is_found_out(tmp_path, monkeypatc
 
 def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path):
     left = [tmp_path / ".a.webm.12.part", tmp_path / "seed_1" / ".state.0.3.part"]
-    kept = [tmp_path / "a.part", tmp_path / ".hidden", tmp_path / "seed_1" / "a.webm"]
+    kept = [tmp_path / "a.1.part", tmp_path / ".mine.part", tmp_path / "seed_1" / "a.webm"]
     (tmp_path / "seed_1").mkdir()
     for path in (*left, *kept):
         path.touch()

@@ -93,7 +93,7 @@ def follow(run: Iterable[Step | FrameDone], plan: Plan, before: int = 0) -> None
     with Progress(*columns, console=console, speed_estimate_period=math.inf) as bar:
         task = bar.add_task("starting", total=plan.made, completed=before)
         for name, done in stages(run, plan):
-            if done > before or before == plan.made:
+            if done >= before:
                 bar.update(task, description=name, completed=done)
 
 

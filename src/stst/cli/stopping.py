@@ -26,7 +26,9 @@ class Stopping:
         self.advice, self._number, self._stepping = advice, 0, False
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+        # A process that was begun deaf to one, as a shell's background jobs are, stays so.
+        heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._note) for number in heard}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -35,7 +37,7 @@ class Stopping:
 
     def _note(self, number: int, _: FrameType | None) -> None:
         self._number = number
-        for each in SIGNALS:
+        for each in self._before:
             signal.signal(each, signal.SIG_DFL)  # the second ends the process
         if not self._stepping:
             self._end()

@@ -53,7 +53,7 @@ def _flush_folder(folder: Path) -> None:
 
 def clear_parts(folder: Path) -> None:
     """Remove what writers that were killed have left in a run's folder and those below it."""
-    for pattern in (".*.part", "*/.*.part"):
+    for pattern in (".*.[0-9]*.part", "*/.*.[0-9]*.part"):
         for part in folder.glob(pattern):
             part.unlink(missing_ok=True)
 

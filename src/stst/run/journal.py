@@ -52,7 +52,7 @@ class Journal:
 
     def kept(self, run: Iterable[Event]) -> Iterator[Event]:
         """The same events; a frame that ends is on disk before it is passed on."""
-        there, steps = self.count, list[Step]()
+        there, steps, self._began = self.count, list[Step](), time.perf_counter()
         for event in run:
             if isinstance(event, Step):
                 steps.append(event)

@@ -26,18 +26,26 @@ PACKAGES = ("torch", "numpy", "av", "opencv-python-headless")
 def environment(device: str, precision: str) -> dict[str, Any]:
     """Versions and machine: what bytes may depend on."""
     place = torch.device(device)
-    name = torch.cuda.get_device_name(place) if place.type == "cuda" else platform.processor()
+    name = torch.cuda.get_device_name(place) if place.type == "cuda" else processor()
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": device,
         "precision": precision,
-        "device_name": name or platform.machine(),
+        "device_name": name,
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "cpus": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "packages": {"stst-vision": __version__} | {name: _version(name) for name in PACKAGES},
     }
+
+
+def processor() -> str:
+    """The CPU by its own name, where the system tells it."""
+    facts = Path("/proc/cpuinfo")
+    lines = facts.read_text("utf-8").splitlines() if facts.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _version(package: str) -> str:
