@@ -25,7 +25,7 @@ CASES = {
     "one octave": ({"octaves": [{"steps": 2}], "start": {"blend": 0.9}}, {}),
     "no steps": ({"octaves": [{"steps": [1, 0, 2]}]}, {}),
     "pairs further apart": ({"distances": [1, 2], "pad": 2}, {}),
-    "moved starts and Adam": ({"start": {"warp": True}, "optimiser": {"method": "adam"}}, {}),
+    "moved starts and Adam": ({"start": {"warp": "affine"}, "optimiser": {"method": "adam"}}, {}),
     "weights equalised": ({"equalise": 10.0, "scaling": "raw"}, {}),
     "a whole clip": ({"whole": {}}, {}),
 }
