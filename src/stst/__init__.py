@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from stst.ablation import ablate
     from stst.api import synthesize, synthesize_many
     from stst.errors import StstError
+    from stst.evaluate.comparison import Evaluation, evaluate, joined
     from stst.outcome import Result, Synthesis
     from stst.pairing import factorize
     from stst.recipe import Recipe
@@ -26,13 +27,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Clip",
+    "Evaluation",
     "Recipe",
     "Result",
     "Stream",
     "StstError",
     "Synthesis",
     "ablate",
+    "evaluate",
     "factorize",
+    "joined",
     "list_streams",
     "load_stream",
     "make_control",
@@ -47,13 +51,16 @@ __all__ = [
 
 _HOME = {
     "Clip": "stst.video.frames",
+    "Evaluation": "stst.evaluate.comparison",
     "Recipe": "stst.recipe",
     "Result": "stst.outcome",
     "Stream": "stst.streams.stream",
     "StstError": "stst.errors",
     "Synthesis": "stst.outcome",
     "ablate": "stst.ablation",
+    "evaluate": "stst.evaluate.comparison",
     "factorize": "stst.pairing",
+    "joined": "stst.evaluate.comparison",
     "list_streams": "stst.streams.stream",
     "load_stream": "stst.streams.stream",
     "make_control": "stst.stimuli.kinds",

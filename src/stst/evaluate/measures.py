@@ -1,0 +1,156 @@
+"""The table of all measures: what each is called, and what an error in it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from stst.evaluate import curves, gaps, motion
+from stst.evaluate.luminance import Array
+from stst.evaluate.seen import Curve, Seen
+
+Gap = Callable[[Array, Array, Seen], float]
+
+LEVEL = 1 / 255  # of 8 bits: luminance below it is rounding
+SLOW = 0.1  # px a frame: slower is at rest, as far as the flow can tell
+INCOHERENT = 0.1  # below it there is no one direction
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure, and how far another clip is from the natural one in it.
+
+    Parameters
+    ----------
+    label : str
+        What people call it.
+    unit : str
+        Of its values.
+    curve : callable
+        (the clip, the natural one), both `Seen` -> `Curve`.
+    gap : callable
+        (values of the natural clip, values of the other, the natural clip) -> error, 0 for
+        none; NaN where the natural clip has too little to tell.
+    meaning : str
+        Of the error: "difference in ...".
+    tolerance : float
+        The largest error that is called kept. Our choice.
+    """
+
+    label: str
+    unit: str
+    curve: Callable[[Seen, Seen], Curve]
+    gap: Gap
+    meaning: str
+    tolerance: float = 0.15
+
+
+def _of_own(least: float) -> Gap:
+    """In means of what the natural clip has."""
+    return lambda a, b, _: gaps.relative(a, b, scale=float(np.abs(a).mean()), least=least)
+
+
+def _of(other: Callable[[Seen, Seen], Curve], least: float) -> Gap:
+    """In means of another measure of the natural clip."""
+    return lambda a, b, natural: gaps.relative(
+        a, b, scale=other(natural, natural).pooled or 0, least=least
+    )
+
+
+def _plain(gap: Callable[[Array, Array], float]) -> Gap:
+    return lambda a, b, _: gap(a, b)
+
+
+def _moving(gap: Callable[[Array, Array], float], coherent: float = 0) -> Gap:
+    """An error that only a natural clip that moves can have."""
+
+    def tested(a: Array, b: Array, natural: Seen) -> float:
+        moves = motion.speed(natural.flow).mean() >= SLOW
+        return gap(a, b) if moves and _coherence(natural) >= coherent else math.nan
+
+    return tested
+
+
+def _coherence(clip: Seen) -> float:
+    return float(motion.coherence(clip.flow).mean())
+
+
+def _difference(a: Array, b: Array) -> float:
+    return float(np.abs(b - a).mean())
+
+
+_LIGHT, _OWN = "luminance, 0 to 1", "difference in means of the natural clip"
+_BANDS = "relative difference, mean over frequencies"
+_SHARES = "share of the histogram that is elsewhere"
+_SPEEDS = "distance in mean speeds of the natural clip"
+
+MEASURES = {
+    "luminance": Measure("mean luminance", _LIGHT, curves.luminance, _of_own(LEVEL), _OWN),
+    "contrast": Measure("RMS contrast", _LIGHT, curves.contrast, _of_own(LEVEL), _OWN),
+    "histogram": Measure(
+        "luminance histogram",
+        "distance in luminance",
+        curves.histogram,
+        _of(curves.contrast, LEVEL),
+        "distance in contrasts of the natural clip",
+    ),
+    "drift": Measure(
+        "luminance drift",
+        "luminance, first frame to last",
+        curves.drift,
+        _of(curves.luminance, LEVEL),
+        "difference in mean luminances of the natural clip",
+    ),
+    "pixel_change": Measure(
+        "pixel change", "luminance, frame to frame", curves.pixel_change, _of_own(LEVEL / 2), _OWN
+    ),
+    "flicker": Measure("flicker", "luminance", curves.flicker, _of_own(LEVEL / 4), _OWN),
+    "spatial_spectrum": Measure(
+        "spatial spectrum", "amplitude", curves.spatial_spectrum, _plain(gaps.bands), _BANDS
+    ),
+    "spectral_slope": Measure(
+        "spectral slope", "exponent of frequency", curves.spectral_slope, _of_own(0.1), _OWN
+    ),
+    "orientation": Measure(
+        "orientation energy", "share", curves.orientation, _plain(gaps.shares), _SHARES
+    ),
+    "temporal_spectrum": Measure(
+        "temporal spectrum", "amplitude", curves.temporal_spectrum, _plain(gaps.bands), _BANDS
+    ),
+    "xt_spectrum": Measure(
+        "x-t spectrum", "amplitude", curves.xt_spectrum, _plain(gaps.bands), _BANDS
+    ),
+    "flow": Measure(
+        "optical flow", "end-point error, px", curves.flow, _of(curves.speed, SLOW), _SPEEDS
+    ),
+    "mean_field": Measure(
+        "mean flow field",
+        "end-point error, px",
+        curves.mean_field,
+        _of(curves.speed, SLOW),
+        _SPEEDS,
+    ),
+    "speed": Measure("speed", "px/frame", curves.speed, _of_own(SLOW), _OWN),
+    "speed_histogram": Measure(
+        "speed histogram", "share", curves.speed_histogram, _moving(gaps.shares), _SHARES
+    ),
+    "direction": Measure(
+        "direction",
+        "degrees",
+        curves.direction,
+        _moving(gaps.turn, INCOHERENT),
+        "difference in half turns",
+    ),
+    "direction_histogram": Measure(
+        "direction histogram", "share", curves.direction_histogram, _moving(gaps.shares), _SHARES
+    ),
+    "coherence": Measure(
+        "coherence of motion", "0 to 1", curves.coherence, _moving(_difference), "difference"
+    ),
+    "motion_energy": Measure(
+        "motion energy", "share", curves.energy, _moving(gaps.shares), _SHARES
+    ),
+}
