@@ -47,7 +47,7 @@ def test_a_clip_keeps_all_of_itself(found):
 def test_scrambled_phases_keep_the_spectrum_and_lose_the_flow(found):
     verdict = verdicts(found, "stps")
     assert verdict["luminance"] == "kept"
-    assert verdict["flow"] == verdict["direction"] == "lost"
+    assert verdict["flow"] == verdict["motion_energy"] == "lost"
 
 
 def test_every_measure_has_values_and_pooled_ones_are_the_means(found):
@@ -158,7 +158,7 @@ def test_a_verdict_is_kept_or_lost_only_where_the_interval_is_on_one_side(mean, 
 def test_tables_are_tidy_csv():
     rows = [Value("a", "metamer", 0, "flow", "frame", 1.0, 0.25),
             Value("a", "metamer", 0, "flow", "clip", "", math.nan)]  # fmt: skip
-    table = list(csv.DictReader(io.StringIO(to_csv(rows, Value._fields))))
+    table = list(csv.DictReader(io.StringIO(to_csv(rows))))
     assert table[0]["at"] == "1"
     assert table[0]["value"] == "0.25"
     assert table[1]["value"] == ""

@@ -21,7 +21,7 @@ def clip_of(values):
     return Clip(torch.from_numpy(np.stack([values] * 3, 1)).float(), Fraction(24))
 
 
-def falling(exponent, frames=8, side=128):
+def falling(exponent, frames=64, side=128):
     """Noise whose amplitude falls as a power of frequency, and is even over a ring."""
     rng = np.random.default_rng(0)
     radius = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None])
@@ -65,11 +65,11 @@ def test_the_histogram_distance_is_scipys():
     np.testing.assert_allclose(luminance.histogram_distance(one, other), wanted)
 
 
-@pytest.mark.parametrize("exponent", [0, -0.7, -1, -1.5])
+@pytest.mark.parametrize("exponent", [0, -0.7, -1, -1.3])
 def test_the_slope_of_the_spectrum_is_the_exponent(exponent):
     frequency, amplitude = spectra.spatial_spectrum(falling(exponent))
     found = spectra.spectral_slope(frequency, amplitude, 128).mean()
-    assert found == pytest.approx(exponent, abs=0.02 * max(1, -exponent))
+    assert found == pytest.approx(exponent, abs=0.02)
 
 
 def test_white_noise_has_its_deviation_at_every_frequency():
@@ -101,7 +101,7 @@ def test_a_grating_has_its_orientation(direction, contour):
 
 
 def test_noise_prefers_no_orientation():
-    _, share = spectra.orientation_energy(falling(0, frames=32))
+    _, share = spectra.orientation_energy(falling(0))
     np.testing.assert_allclose(share.mean(0), 1 / 12, rtol=0.05)
 
 
@@ -163,25 +163,27 @@ def test_histograms_of_a_known_flow():
 
 @pytest.mark.parametrize("direction", [0, 90, 225])
 def test_motion_energy_is_in_the_direction_of_motion(direction):
-    clip = make_stimulus("motion-cloud", frames=16, direction=direction, seed=1).clip
+    clip = make_stimulus("dead-leaves", frames=16, speed=2, direction=direction).clip
     angles, share = motion_energy(seen(clip, "encoded").luminance)
     assert angles[share.argmax()] == direction
     assert share.sum() == pytest.approx(1)
 
 
-def test_motion_energy_ranks_directions_as_pymoten_does():
-    moten = pytest.importorskip("moten")
-    values = seen(
-        make_stimulus("drifting-grating", frames=24, height=64, width=64, wavelength=8,
-                      speed=1, direction=45).clip, "encoded",
-    ).luminance  # fmt: skip
-    _, share = motion_energy(values)
-    pyramid = moten.pyramids.MotionEnergyPyramid(
-        stimulus_vhsize=(64, 64), stimulus_fps=24, spatial_frequencies=[8],
-        temporal_frequencies=[3], filter_temporal_width=16,
-    )  # fmt: skip
-    found = np.square(pyramid.project_stimulus(values)).mean(0)
-    theirs = np.zeros(8)
-    for view, energy in zip(pyramid.filters, found, strict=True):
-        theirs[int(view["direction"] // 45)] += energy
-    assert np.corrcoef(share, theirs / theirs.sum())[0, 1] > 0.95
+@pytest.mark.parametrize("direction", [0, 45, 270])
+def test_motion_energy_is_that_of_pymotens_gabor_filters(direction):
+    core = pytest.importorskip("moten.core")
+    settings = {"frames": 16, "height": 64, "width": 64, "wavelength": 8, "direction": direction}
+    values = seen(make_stimulus("drifting-grating", **settings).clip, "encoded").luminance
+    flat = (values - values.mean()).reshape(16, -1)
+
+    def theirs(towards):
+        *space, sine, cosine = core.mk_3d_gabor(
+            (64, 64), stimulus_fps=24, aspect_ratio=1.0, filter_temporal_width=16, centerh=0.5,
+            centerv=0.5, direction=towards, spatial_freq=8.0, spatial_env=0.15,
+            temporal_freq=3.0, temporal_env=0.3,
+        )  # fmt: skip
+        odd, even = (flat @ np.ravel(filters) for filters in space)
+        return (odd @ cosine + even @ sine) ** 2 + (even @ cosine - odd @ sine) ** 2
+
+    angles, share = motion_energy(values)
+    assert np.corrcoef(share, [theirs(angle) for angle in angles])[0, 1] > 0.95

@@ -15,6 +15,7 @@ from stst.cli import (  # noqa: E402
     ablate,
     demo,
     doctor,
+    evaluate,
     factorize,
     match,
     resume,
@@ -40,6 +41,7 @@ app.command("scramble")(stimulus.scramble)
 app.command("stimulus")(stimulus.stimulus)
 app.command("match")(match.match)
 app.command("ablate")(ablate.ablate)
+app.command("evaluate")(evaluate.evaluate)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("methods")(texts.methods)

@@ -31,9 +31,18 @@ def claims(summaries: Iterable[Summary]) -> list[Claim]:
     Examples
     --------
     >>> claims([Summary("metamer", "contrast", 3, 0.04, 0.03, 0.06)])[0].why
-    'error 4 % (95 % interval 3 to 6 %, n = 3); at most 15 % is kept'
+    'error 4.0 % (95 % interval 3.0 % to 6.0 %, n = 3); at most 15 % is kept'
     """
     return [Claim(one.condition, one.measure, *_judged(one)) for one in summaries]
+
+
+def by_verdict(found: Iterable[Claim]) -> dict[str, dict[str, list[str]]]:
+    """Condition -> verdict -> measures."""
+    sorted_out: dict[str, dict[str, list[str]]] = {}
+    for one in found:
+        verdicts = sorted_out.setdefault(one.condition, {KEPT: [], LOST: [], UNTESTABLE: []})
+        verdicts[one.verdict].append(one.measure)
+    return sorted_out
 
 
 def _judged(one: Summary) -> tuple[str, str]:
@@ -49,9 +58,9 @@ def _judged(one: Summary) -> tuple[str, str]:
 def _number(one: Summary) -> str:
     if one.units < 2:
         return f"{_percent(one.mean)} (n = 1: no interval)"
-    span = f"{100 * one.low:.2g} to {_percent(one.high)}"
+    span = f"{_percent(one.low)} to {_percent(one.high)}"
     return f"{_percent(one.mean)} (95 % interval {span}, n = {one.units})"
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.1f} %"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from stst.errors import FramesError
 from stst.evaluate.claims import Claim, claims
@@ -50,16 +50,20 @@ class Evaluation:
         """What each condition has kept and lost, in words."""
         return claims(self.summary)
 
-    def plain(self) -> dict[str, Any]:
-        """All tables as plain data, for JSON."""
-        tables = {
+    @property
+    def tables(self) -> dict[str, Sequence[NamedTuple]]:
+        """All tables by name."""
+        return {
             "values": self.values,
             "errors": self.errors,
             "summary": self.summary,
             "contrasts": self.contrasts,
             "claims": self.claims,
         }
-        return {name: plain(rows) for name, rows in tables.items()}
+
+    def plain(self) -> dict[str, Any]:
+        """All tables as plain data, for JSON."""
+        return {name: plain(rows) for name, rows in self.tables.items()}
 
 
 def evaluate(
@@ -103,23 +107,38 @@ def evaluate(
     >>> [claim.verdict for claim in found.claims if claim.measure in ("luminance", "flow")]
     ['kept', 'lost']
     """
+    return joined(measuring(natural, against, stimulus=stimulus, luminance=luminance))
+
+
+def measuring(
+    natural: Footage,
+    against: Mapping[str, Footage | Sequence[Footage]],
+    *,
+    stimulus: str = "clip",
+    luminance: Scale = "linear",
+) -> Iterator[Evaluation]:
+    """Do what `evaluate` does, one clip after the other: the natural one, then each other."""
     clips = {
         name: list(made) if isinstance(made, Sequence) else [made] for name, made in against.items()
     }
     _check(natural, clips)
     reference = seen(natural, luminance)
     own = measured(reference, reference)
-    rows, errors = list(values(stimulus, NATURAL, 0, own)), list[Error]()
+    yield Evaluation(tuple(values(stimulus, NATURAL, 0, own)), ())
     for name, made in clips.items():
         for seed, clip in enumerate(made):
+            head = stimulus, name, seed
             found = measured(seen(clip, luminance), reference)
-            rows += values(stimulus, name, seed, found)
-            errors += _errors((stimulus, name, seed), own, found, reference)
-    return Evaluation(tuple(rows), tuple(errors))
+            yield Evaluation(
+                tuple(values(*head, found)), tuple(_errors(head, own, found, reference))
+            )
 
 
 def joined(evaluations: Iterable[Evaluation]) -> Evaluation:
-    """Put evaluations of several natural clips together, so that conditions are over clips."""
+    """Put evaluations together, such as those of several natural clips.
+
+    Means, intervals and tests are then over these clips.
+    """
     parts = list(evaluations)
     return Evaluation(
         tuple(chain.from_iterable(part.values for part in parts)),

@@ -7,6 +7,7 @@ import numpy as np
 from scipy import fft
 
 from stst.evaluate.luminance import Array
+from stst.evaluate.spectra import periodic
 
 SIDE = 64  # px of the short side that frames are reduced to, as finer motion costs much
 WAVES = (4, 8, 16)  # px per cycle, of the reduced frames
@@ -58,11 +59,8 @@ def _reduced(luminance: Array) -> Array:
 
 def _power(values: Array) -> tuple[Array, list[Array]]:
     """Power spectrum about each pixel's mean over time, and its frequencies (t, y, x)."""
-    for axis, length in enumerate(values.shape):
-        place = np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2
-        window = np.expand_dims(place, [a for a in range(3) if a != axis])
-        mean = (values * window).sum(0) / window.sum() if axis == 0 else 0
-        values = (values - mean) * window
-    power = np.square(np.abs(fft.fftn(values)))
+    window = np.sin(np.pi * (np.arange(len(values)) + 0.5) / len(values)) ** 2
+    mean = np.tensordot(window, values, 1) / window.sum()
+    faded = periodic(values - mean, (1, 2)) * window[:, None, None]
     axes = [fft.fftfreq(length) for length in values.shape]
-    return power, list(np.meshgrid(*axes, indexing="ij", sparse=True))
+    return np.square(np.abs(fft.fftn(faded))), list(np.meshgrid(*axes, indexing="ij", sparse=True))

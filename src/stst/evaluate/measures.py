@@ -85,7 +85,8 @@ def _difference(a: Array, b: Array) -> float:
 _LIGHT, _OWN = "luminance, 0 to 1", "difference in means of the natural clip"
 _BANDS = "relative difference, mean over frequencies"
 _SHARES = "share of the histogram that is elsewhere"
-_SPEEDS = "distance in mean speeds of the natural clip"
+_SPEEDS = "distance in mean speeds of the natural clip: a still clip has about 100 %"
+_HALF = 0.5  # of what a still clip has
 
 MEASURES = {
     "luminance": Measure("mean luminance", _LIGHT, curves.luminance, _of_own(LEVEL), _OWN),
@@ -124,7 +125,12 @@ MEASURES = {
         "x-t spectrum", "amplitude", curves.xt_spectrum, _plain(gaps.bands), _BANDS
     ),
     "flow": Measure(
-        "optical flow", "end-point error, px", curves.flow, _of(curves.speed, SLOW), _SPEEDS
+        "optical flow",
+        "end-point error, px",
+        curves.flow,
+        _of(curves.speed, SLOW),
+        _SPEEDS,
+        _HALF,
     ),
     "mean_field": Measure(
         "mean flow field",
@@ -132,6 +138,7 @@ MEASURES = {
         curves.mean_field,
         _of(curves.speed, SLOW),
         _SPEEDS,
+        _HALF,
     ),
     "speed": Measure("speed", "px/frame", curves.speed, _of_own(SLOW), _OWN),
     "speed_histogram": Measure(

@@ -1,20 +1,21 @@
 """Amplitude spectra over space and time: pure functions of luminance, (T, H, W).
 
-Values fade to their mean at the edges (Hann windows), which the Fourier transform would
-take to be neighbours. Amplitudes are such that white noise of standard deviation s has s
-at every frequency.
+The Fourier transform takes opposite edges to be neighbours. Over space the jumps between
+them are taken away with no pixel weighing less than another (`periodic`); over time, where
+there are few frames, values fade to their mean at both ends (Hann window). Amplitudes are
+such that white noise of standard deviation s has s at every frequency.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy import fft
 
 from stst.evaluate.luminance import Array
 
-LOWEST, HIGHEST = 4, 0.4  # cycles a frame side, cycles a px: between them the slope is fitted
+LOWEST, HIGHEST = 3, 0.4  # cycles a frame side, cycles a px: between them the slope is fitted
 ORIENTATIONS = 12
 RINGS = 4  # an octave
 COLUMNS = 16  # spatial frequencies of the x-t spectrum
@@ -52,8 +53,8 @@ def spatial_spectrum(luminance: Array) -> tuple[Array, Array]:
 def spectral_slope(frequency: Array, amplitude: Array, side: int) -> Array:
     """Exponent of frequency that the amplitude falls with: -1 for 1/f.
 
-    A straight line through the logarithms, from 4 cycles a frame side, where the window is
-    no longer seen, to 0.4 cycles a px, where a video's own filters begin.
+    A straight line through the logarithms, from 3 cycles a frame side, which frames have enough
+    of to average, to 0.4 cycles a px, where a video's own filters begin.
 
     Parameters
     ----------
@@ -91,7 +92,7 @@ def orientation_energy(luminance: Array) -> tuple[Array, Array]:
     orientation : ndarray
         (12,), degrees counter-clockwise from the horizontal: 90 for upright contours.
     share : ndarray
-        (T, 12), from 4 cycles a frame side to 0.5 cycles a px; each frame's are 1 together,
+        (T, 12), from 3 cycles a frame side to 0.5 cycles a px; each frame's are 1 together,
         and 1/12 each where none is preferred.
     """
     down, right = _frequencies(luminance.shape[1:])
@@ -154,11 +155,11 @@ def xt_spectrum(luminance: Array, frame_rate: float) -> tuple[Array, Array, Arra
         (T, n), root mean square over rows of pixels.
     """
     length, width = len(luminance), luminance.shape[2]
-    window = np.outer(_hann(length), _hann(width))
+    window = _hann(length)[:, None]
     power = np.zeros((length, width // 2 + 1))
     for row in luminance.transpose(1, 0, 2):
-        power += np.square(np.abs(fft.rfft2(_faded(row, window))))
-    power /= luminance.shape[1] * np.square(window).sum()
+        power += np.square(np.abs(fft.rfft2(_faded(periodic(row, (1,)), window))))
+    power /= luminance.shape[1] * width * np.square(window).sum()
     # sin(k x - w t) has frequencies of opposite signs.
     temporal = -fft.fftfreq(length, 1 / frame_rate)
     order = np.argsort(temporal)
@@ -166,6 +167,32 @@ def xt_spectrum(luminance: Array, frame_rate: float) -> tuple[Array, Array, Arra
     spatial = np.array([fft.rfftfreq(width)[part].mean() for part in parts])
     columns = np.stack([power[:, part].mean(1) for part in parts], 1)
     return spatial, temporal[order], np.sqrt(columns[order])
+
+
+def periodic(values: Array, axes: Sequence[int]) -> Array:
+    """Take away the jumps between opposite edges, with the smooth field that has only these.
+
+    The periodic component of Moisan (2011, J. Math. Imaging Vis. 39, 161), along some axes.
+
+    Examples
+    --------
+    >>> periodic(np.array([0.0, 1, 2, 3]), (0,)).tolist()  # a ramp is nothing but a jump
+    [1.5, 1.5, 1.5, 1.5]
+    """
+    jumps, curvature = np.zeros_like(values), np.zeros([1] * values.ndim)
+    for axis in axes:
+        ends = np.moveaxis(jumps, axis, 0)
+        jump = np.take(values, -1, axis) - np.take(values, 0, axis)
+        ends[0] += jump
+        ends[-1] -= jump
+        bend = 2 * np.cos(2 * np.pi * fft.fftfreq(values.shape[axis])) - 2
+        others = [other for other in range(values.ndim) if other != axis]
+        curvature = curvature + np.expand_dims(bend, others)
+    constant = tuple(0 if axis in axes else slice(None) for axis in range(values.ndim))
+    curvature[tuple(0 for _ in constant)] = 1  # its mean is 0
+    smooth = fft.fftn(jumps, axes=axes) / curvature
+    smooth[constant] = 0
+    return np.asarray(values - fft.ifftn(smooth, axes=axes).real)
 
 
 def _frequencies(size: tuple[int, ...]) -> tuple[Array, Array]:
@@ -176,16 +203,15 @@ def _frequencies(size: tuple[int, ...]) -> tuple[Array, Array]:
 
 
 def _powers(luminance: Array) -> Iterator[Array]:
-    """Power of each frame's half spectrum, (H, W // 2 + 1)."""
-    window = np.outer(*map(_hann, luminance.shape[1:]))
+    """Power of each frame's half spectrum about its mean, (H, W // 2 + 1)."""
     for frame in luminance:
-        yield np.square(np.abs(fft.rfft2(_faded(frame, window)))) / np.square(window).sum()
+        centred = periodic(frame - frame.mean(), (0, 1))
+        yield np.square(np.abs(fft.rfft2(centred))) / frame.size
 
 
 def _faded(values: Array, window: Array) -> Array:
-    """Values about the mean that the window sees along its axes, faded to 0."""
-    axes = tuple(axis for axis, length in enumerate(window.shape) if length > 1)
-    return (values - (values * window).sum(axes, keepdims=True) / window.sum()) * window
+    """Values about the mean over time that the window sees, faded to 0."""
+    return (values - (values * window).sum(0) / window.sum()) * window
 
 
 def _hann(length: int) -> Array:

@@ -111,6 +111,16 @@ def _positive(values: Values) -> npt.NDArray[np.floating]:
     return np.where(np.isfinite(values) & (values > 0), values, np.nan)
 
 
+def png_bytes(picture: Image.Image | Figure) -> bytes:
+    """Encode a picture or a figure as PNG, without a date or a version."""
+    encoded = BytesIO()
+    if isinstance(picture, Figure):
+        picture.savefig(encoded, format="png", metadata={"Software": None})
+    else:
+        picture.save(encoded, format="PNG")
+    return encoded.getvalue()
+
+
 def save_png(picture: Image.Image | Figure, path: str | Path) -> None:
     """Write a PNG whole or not at all; the same picture gives the same bytes.
 
@@ -126,15 +136,11 @@ def save_png(picture: Image.Image | Figure, path: str | Path) -> None:
     RunError
         If the file cannot be written; what was there before is kept.
     """
-    path, encoded = Path(path), BytesIO()
-    if isinstance(picture, Figure):
-        picture.savefig(encoded, format="png", metadata={"Software": None})
-    else:
-        picture.save(encoded, format="PNG")
+    path, encoded = Path(path), png_bytes(picture)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
-            file.write(encoded.getvalue())
+            file.write(encoded)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)

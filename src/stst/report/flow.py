@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
+import torch
 from matplotlib.colors import hsv_to_rgb
+from matplotlib.figure import Figure
 from torch import Tensor
 
+from stst.evaluate.motion import mean_field, optical_flow
+from stst.video.frames import Footage
+
 _UNKNOWN = 128
+_ARROWS = 12  # along the longer side
 
 
 def flow_picture(flow: Tensor) -> npt.NDArray[np.uint8]:
@@ -42,3 +50,34 @@ def flow_picture(flow: Tensor) -> npt.NDArray[np.uint8]:
     saturation = np.where(known, speed / fastest, 0)
     wheel = hsv_to_rgb(np.stack([hue, saturation, np.ones_like(hue)], -1))
     return np.where(known[..., None], np.rint(255 * wheel), _UNKNOWN).astype(np.uint8)
+
+
+def flow_figure(films: Mapping[str, Footage]) -> Figure:
+    """Draw the mean flow of each clip, on one scale, and the wheel of its colours.
+
+    Arrows say the same, for those who cannot tell the colours.
+    """
+    fields = {name: mean_field(optical_flow(film)) for name, film in films.items()}
+    fastest = max(float(np.hypot(*field).max()) for field in fields.values()) or 1.0
+    figure = Figure(figsize=(3.2 * len(fields) + 2, 3), dpi=150, layout="constrained")
+    grid = figure.subplots(1, len(fields) + 1, width_ratios=[*[2] * len(fields), 1])
+    for axes, (name, field) in zip(grid, fields.items(), strict=False):
+        height, width = field.shape[1:]
+        axes.imshow(_coloured(field, fastest))
+        step = max(1, max(height, width) // _ARROWS)
+        y, x = np.mgrid[step // 2 : height : step, step // 2 : width : step]
+        axes.quiver(x, y, *field[:, y, x], angles="xy", scale_units="xy", scale=fastest / step)
+        axes.set(title=name, xticks=[], yticks=[])
+    right, down = np.meshgrid(*[np.linspace(-fastest, fastest, 201)] * 2)
+    disc = np.where(np.hypot(right, down) <= fastest, np.stack([right, down]), 0)
+    grid[-1].imshow(_coloured(disc, fastest))
+    grid[-1].set(title=f"rim: {fastest:.2g} px/frame", xticks=[], yticks=[])
+    return figure
+
+
+def _coloured(field: npt.NDArray[np.float64], fastest: float) -> npt.NDArray[np.uint8]:
+    """Colours of one field, (2, H, W), where full saturation is a given speed."""
+    scale = np.zeros((2, field.shape[1], 1))
+    scale[0] = fastest  # a column that no one sees
+    joined = torch.from_numpy(np.concatenate([field, scale], 2))[None]
+    return flow_picture(joined)[0, :, :-1]

@@ -1,0 +1,52 @@
+"""`stst evaluate`: what a metamer or a control kept of its natural clip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+from stst.cli import options as o
+from stst.cli.judge import carry_out
+from stst.errors import RecipeError
+from stst.run.job import Source
+from stst.stimuli.light import Scale
+
+SCALES = get_args(Scale)
+
+
+def evaluate(
+    natural: Annotated[
+        list[Path] | None,
+        typer.Argument(help="A natural clip, or folders that `stst synthesize` wrote."),
+    ] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=CLIP_OR_FOLDER, or a kind of control to make, such as stps."),
+    ] = None,
+    out: o.Out = Path("stst-out"),
+    luminance: Annotated[str, typer.Option(help=f"Of which values: {', '.join(SCALES)}.")] = (
+        "linear"
+    ),
+    width: o.Width = None,
+    frames: o.Frames = None,
+    start: o.First = None,
+    every: o.Every = None,
+    fps: o.Fps = None,
+    overwrite: o.Overwrite = False,
+) -> None:
+    """Measure what a metamer kept of its natural clip: tables, figures and one page.
+
+    A folder of a run stands for its natural clip and its metamers. Several folders are
+    several natural clips, and intervals are then over clips. --width, --frames and the
+    like are of a natural clip that is given as a file.
+    """
+    if luminance not in SCALES:
+        raise RecipeError(f"--luminance is one of {', '.join(SCALES)}, got {luminance!r}.")
+    if not natural:
+        raise RecipeError("which clip? stst evaluate IN.mp4 --against metamer=DIR --out DIR.")
+    given = {"width": width, "frames": frames, "start": start, "every": every, "fps": fps}
+    told = {name: value for name, value in given.items() if value is not None}
+    sources = [Source.model_validate({"path": str(o.absolute(path)), **told}) for path in natural]
+    carry_out(sources, against or [], out, scale=luminance, overwrite=overwrite)

@@ -1,0 +1,82 @@
+"""Folders of runs, read again: the natural clip that went in and the films that came out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stst.cli.sources import read_source
+from stst.errors import RunError
+from stst.run.job import Source, read_job
+from stst.run.manifest import read_manifest
+from stst.run.methods import methods
+from stst.video.files import digest
+from stst.video.film import Film
+from stst.video.read import open_video
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """The clips of one condition, one for each seed, and how they were made."""
+
+    films: list[Film]
+    how: str
+    notes: list[str] = field(default_factory=list)
+
+
+def folders(path: Path) -> list[Path]:
+    """The folder of each metamer of a run: itself, or those of its seeds in their order."""
+    if (path / "manifest.json").is_file():
+        return [path]
+    seeds = (folder for folder in path.glob("seed_*") if (folder / "manifest.json").is_file())
+    return sorted(seeds, key=lambda folder: int(folder.name.removeprefix("seed_")))
+
+
+def natural_of(path: Path) -> tuple[Source, str]:
+    """The natural clip that a run was given, and its SHA-256.
+
+    Raises
+    ------
+    RunError
+        If the run is of another kind, or the clip is no longer what it was.
+    """
+    folder = folders(path)[0]
+    wanted = read_manifest(folder).get("source", {}).get("sha256")
+    job = read_job(folder / "recipe.yaml")
+    if wanted is None or "source" not in job:
+        raise RunError(
+            f"{folder} was not made of a natural clip. Give one, and --against NAME={folder}."
+        )
+    source = Source.model_validate(job["source"])
+    if digest(source.path) != wanted:
+        raise RunError(
+            f"{source.path} is not the clip that {folder} was made of: its SHA-256 is another. "
+            "Give the same file."
+        )
+    return source, wanted
+
+
+def made_by(path: Path) -> Made:
+    """The lossless films of a run, checked against its manifest."""
+    found = [_film(folder) for folder in folders(path)]
+    manifest = found[0][1]
+    return Made([film for film, _ in found], methods(manifest), manifest["warnings"])
+
+
+def clip_of(path: Path) -> Made:
+    """A clip from a file, as it is."""
+    film, remarks = read_source(Source(path=str(path.absolute())))
+    return Made([film], f"Read from {path.name} (SHA-256 {digest(path)[:12]}).", remarks)
+
+
+def _film(folder: Path) -> tuple[Film, dict[str, Any]]:
+    manifest = read_manifest(folder)
+    name = next((name for name in manifest["outputs"] if name.endswith(".webm")), None)
+    if name is None or not (folder / name).is_file():
+        raise RunError(f"{folder} has no lossless film (.webm). Make it again.")
+    if digest(folder / name) != manifest["outputs"][name]["sha256"]:
+        raise RunError(
+            f"{folder / name} is not the film that its manifest tells of. Make it again."
+        )
+    return open_video(folder / name), manifest
