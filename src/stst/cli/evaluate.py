@@ -10,7 +10,7 @@ import typer
 from stst.cli import options as o
 from stst.cli.judge import carry_out
 from stst.errors import RecipeError
-from stst.run.job import Source
+from stst.run.job import Set
 from stst.stimuli.light import Scale
 
 SCALES = get_args(Scale)
@@ -48,5 +48,7 @@ def evaluate(
         raise RecipeError("which clip? stst evaluate IN.mp4 --against metamer=DIR --out DIR.")
     given = {"width": width, "frames": frames, "start": start, "every": every, "fps": fps}
     told = {name: value for name, value in given.items() if value is not None}
-    sources = [Source.model_validate({"path": str(o.absolute(path)), **told}) for path in natural]
+    sources = Set.parse(
+        {"sources": [{"path": o.absolute(path), **told} for path in natural]}
+    ).sources
     carry_out(sources, against or [], out, scale=luminance, overwrite=overwrite)

@@ -36,7 +36,7 @@ def motion_energy(luminance: Array) -> tuple[Array, Array]:
         (8,), together 1, or all 0 where nothing moves.
     """
     power, (ft, fy, fx) = _power(_reduced(luminance))
-    angles = 360 / DIRECTIONS * np.arange(DIRECTIONS)
+    angles = 360 / DIRECTIONS * np.arange(DIRECTIONS, dtype=np.float64)
     energy = np.zeros(DIRECTIONS)
     for index, angle in enumerate(np.radians(angles)):
         for wave in WAVES:
@@ -47,7 +47,7 @@ def motion_energy(luminance: Array) -> tuple[Array, Array]:
                 band = np.exp(-space / (2 * (_OCTAVE / wave) ** 2))
                 band = band * np.exp(-((ft - centre[2]) ** 2) / (2 * (_OCTAVE * rate) ** 2))
                 energy[index] += (power * band).sum() / band.sum()
-    return angles, energy / (energy.sum() or 1)
+    return angles, np.asarray(energy / (energy.sum() or 1))
 
 
 def _reduced(luminance: Array) -> Array:

@@ -74,7 +74,8 @@ def direction_histogram(flow: Array) -> tuple[Array, Array]:
     right, down = flow[:, 0].ravel(), flow[:, 1].ravel()
     bins = np.rint(np.degrees(np.arctan2(-down, right)) / width).astype(int) % DIRECTIONS
     moved = np.bincount(bins, np.hypot(right, down), DIRECTIONS)
-    return width * np.arange(DIRECTIONS), moved / (moved.sum() or 1)
+    middles = width * np.arange(DIRECTIONS, dtype=np.float64)
+    return middles, np.asarray(moved / (moved.sum() or 1))
 
 
 def direction(flow: Array) -> Array:

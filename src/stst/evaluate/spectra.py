@@ -53,6 +53,9 @@ def spatial_spectrum(luminance: Array) -> tuple[Array, Array]:
 def spectral_slope(frequency: Array, amplitude: Array, side: int) -> Array:
     """Exponent of frequency that the amplitude falls with: -1 for 1/f.
 
+    For amplitudes that fall, as those of pictures do: neighbours in white noise are as unlike
+    as opposite edges, and it is seen with a slope of about -0.07.
+
     A straight line through the logarithms, from 3 cycles a frame side, which frames have enough
     of to average, to 0.4 cycles a px, where a video's own filters begin.
 
@@ -107,7 +110,7 @@ def orientation_energy(luminance: Array) -> tuple[Array, Array]:
         np.bincount(bins[used], found[used], ORIENTATIONS) / size for found in _powers(luminance)
     ]
     shares = np.stack(power) + 1e-15  # an even frame has none, and prefers none
-    return width * np.arange(ORIENTATIONS), shares / shares.sum(1, keepdims=True)
+    return width * np.arange(ORIENTATIONS, dtype=np.float64), shares / shares.sum(1, keepdims=True)
 
 
 def temporal_spectrum(luminance: Array, frame_rate: float) -> tuple[Array, Array]:
@@ -150,9 +153,9 @@ def xt_spectrum(luminance: Array, frame_rate: float) -> tuple[Array, Array, Arra
     spatial : ndarray
         (n,), cycles a px, the middles of 16 bins above 0 (fewer in narrow frames).
     temporal : ndarray
-        (T,), Hz in order; above 0 is motion to the right.
+        (T - 1,), Hz in order, without 0; above 0 is motion to the right.
     amplitude : ndarray
-        (T, n), root mean square over rows of pixels.
+        (T - 1, n), root mean square over rows of pixels.
     """
     length, width = len(luminance), luminance.shape[2]
     window = _hann(length)[:, None]
@@ -163,6 +166,7 @@ def xt_spectrum(luminance: Array, frame_rate: float) -> tuple[Array, Array, Arra
     # sin(k x - w t) has frequencies of opposite signs.
     temporal = -fft.fftfreq(length, 1 / frame_rate)
     order = np.argsort(temporal)
+    order = order[temporal[order] != 0]
     parts = np.array_split(np.arange(1, width // 2 + 1), min(COLUMNS, width // 2))
     spatial = np.array([fft.rfftfreq(width)[part].mean() for part in parts])
     columns = np.stack([power[:, part].mean(1) for part in parts], 1)
@@ -211,7 +215,7 @@ def _powers(luminance: Array) -> Iterator[Array]:
 
 def _faded(values: Array, window: Array) -> Array:
     """Values about the mean over time that the window sees, faded to 0."""
-    return (values - (values * window).sum(0) / window.sum()) * window
+    return np.asarray((values - (values * window).sum(0) / window.sum()) * window)
 
 
 def _hann(length: int) -> Array:

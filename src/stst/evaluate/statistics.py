@@ -59,7 +59,7 @@ def units(errors: Iterable[Error]) -> dict[str | int, float]:
         if math.isfinite(error.value):
             clips[error.stimulus][error.seed] = error.value
     if len(clips) == 1:
-        return dict(next(iter(clips.values())))
+        return {seed: value for seeds in clips.values() for seed, value in seeds.items()}
     return {clip: float(np.mean(list(seeds.values()))) for clip, seeds in clips.items()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
@@ -14,7 +15,7 @@ from stst.report.figures import COLOURS
 # Told apart without colours too.
 _MARKERS, _DASHES = "osD^vPX", ("-", "--", ":", "-.")
 
-Styles = Mapping[str, dict[str, str]]
+Styles = Mapping[str, dict[str, Any]]  # keywords of a line
 
 
 def styles(conditions: Iterable[str]) -> Styles:
