@@ -20,7 +20,6 @@ from stst.evaluate.claims import by_verdict
 from stst.evaluate.comparison import NATURAL, Evaluation, joined, measuring
 from stst.evaluate.tables import to_csv
 from stst.report.evaluation import Scene, evaluation_page, pictures
-from stst.report.figures import save_png
 from stst.report.pair import side_by_side
 from stst.run.atomic import new_folder, refuse_folder, write_whole
 from stst.run.job import Source
@@ -125,7 +124,7 @@ def _write(out: Path, stimuli: Sequence[Stimulus], found: Evaluation, scale: str
         scenes.append(Scene(one.name, shown, film.read_bytes()))
     drawn = pictures(found, scenes)
     for name, picture in drawn.items():
-        save_png(picture.drawing, out / f"{name}.png")
+        write_whole(out / f"{name}.png", picture.png)
     made = _made(stimuli)
     page = evaluation_page(found, scenes, drawn, made=made, scale=scale, citation=CITATION)
     write_whole(out / "index.html", page)

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from matplotlib.figure import Figure
-from PIL import Image
 
 from stst import __version__
 from stst.evaluate.claims import KEPT, LOST, UNTESTABLE, by_verdict
@@ -22,6 +20,27 @@ from stst.report.sheet import contact_sheet
 from stst.report.strips import error_figure
 from stst.video.frames import Footage
 
+_TOLD = {
+    "errors": (
+        "Errors",
+        "Strip plot: error of every clip in every measure, mean and 95 % interval of each "
+        "condition. The tables below have the numbers.",
+    ),
+    "sheet": (
+        "Frames and x-t slices",
+        "Frames of each clip below one another, and at the foot its middle row over time.",
+    ),
+    "flow": (
+        "Mean optical flow",
+        "Mean flow as arrows, and as colours of the wheel beside it.",
+    ),
+    "frames": ("Over frames", "Ten measures over frames: luminance, contrast, change, motion."),
+    "bands": (
+        "Spectra and histograms",
+        "Spatial and temporal spectra, orientations, speeds, directions and motion energy.",
+    ),
+    "xt": ("x-t spectra", "Amplitude by spatial and temporal frequency."),
+}
 SIGNS = {KEPT: "\N{CHECK MARK}", LOST: "\N{MULTIPLICATION X}", UNTESTABLE: "\N{EN DASH}"}
 
 
@@ -46,9 +65,9 @@ class Scene:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A figure, what it shows in words, and the stimulus that it is of, if it is of one."""
+    """A PNG, what it shows in words, and the stimulus that it is of, if it is of one."""
 
-    drawing: Figure | Image.Image
+    png: bytes
     title: str
     alt: str
     stimulus: str | None = None
@@ -56,47 +75,20 @@ class Picture:
 
 def pictures(found: Evaluation, scenes: Sequence[Scene]) -> dict[str, Picture]:
     """Draw all figures of an evaluation, by the names of their files without an ending."""
-    drawn = {
-        "errors": Picture(
-            error_figure(found),
-            "Errors",
-            "Strip plot: error of every clip in every measure, mean and 95 % interval of each "
-            "condition. The tables below have the numbers.",
-        )
-    }
+    drawn = {"errors": Picture(png_bytes(error_figure(found)), *_TOLD["errors"])}
     for scene in scenes:
         rows = [row for row in found.values if row.stimulus == scene.name]
         names = ", ".join(scene.films)
-        for what, (drawing, title, alt) in {
-            "sheet": (
-                contact_sheet(scene.films),
-                "Frames and x-t slices",
-                f"Frames of {names} below one another, and at the foot the middle row of each "
-                "over time.",
-            ),
-            "flow": (
-                flow_figure(scene.films),
-                "Mean optical flow",
-                f"Mean flow fields of {names}, as arrows and as colours of a wheel that is shown "
-                "beside them.",
-            ),
-            "frames": (
-                frame_figure(rows),
-                "Over frames",
-                f"Ten measures over the frames of {names}: luminance, contrast, change, motion.",
-            ),
-            "bands": (
-                band_figure(rows),
-                "Spectra and histograms",
-                f"Spatial and temporal spectra, orientations, speeds and directions of {names}.",
-            ),
-            "xt": (
-                xt_figure(rows),
-                "x-t spectra",
-                f"Amplitude by spatial and temporal frequency of {names}.",
-            ),
+        for what, drawing in {
+            "sheet": contact_sheet(scene.films),
+            "flow": flow_figure(scene.films),
+            "frames": frame_figure(rows),
+            "bands": band_figure(rows),
+            "xt": xt_figure(rows),
         }.items():
-            drawn[f"{scene.name}_{what}"] = Picture(drawing, title, alt, scene.name)
+            title, alt = _TOLD[what]
+            shown = Picture(png_bytes(drawing), title, f"{alt} Of {names}.", scene.name)
+            drawn[f"{scene.name}_{what}"] = shown
     return drawn
 
 
@@ -134,7 +126,7 @@ def evaluation_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    jinja.filters |= {"base64": lambda data: b64encode(data).decode(), "png": png_bytes}
+    jinja.filters["base64"] = lambda data: b64encode(data).decode()
     return jinja.get_template("evaluation.html").render(
         found=found,
         told=by_verdict(found.claims),
