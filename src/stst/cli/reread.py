@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from stst.run.manifest import read_manifest
 from stst.run.methods import methods
 from stst.video.files import digest
 from stst.video.film import Film
+from stst.video.frames import Footage
 from stst.video.read import open_video
 
 
@@ -20,7 +22,7 @@ from stst.video.read import open_video
 class Made:
     """The clips of one condition, one for each seed, and how they were made."""
 
-    films: list[Film]
+    films: Sequence[Footage]
     how: str
     notes: list[str] = field(default_factory=list)
 

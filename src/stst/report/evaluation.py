@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+from PIL.Image import Image
 
 from stst import __version__
 from stst.evaluate.claims import KEPT, LOST, UNTESTABLE, by_verdict
@@ -79,13 +81,14 @@ def pictures(found: Evaluation, scenes: Sequence[Scene]) -> dict[str, Picture]:
     for scene in scenes:
         rows = [row for row in found.values if row.stimulus == scene.name]
         names = ", ".join(scene.films)
-        for what, drawing in {
+        drawings: dict[str, Image | Figure] = {
             "sheet": contact_sheet(scene.films),
             "flow": flow_figure(scene.films),
             "frames": frame_figure(rows),
             "bands": band_figure(rows),
             "xt": xt_figure(rows),
-        }.items():
+        }
+        for what, drawing in drawings.items():
             title, alt = _TOLD[what]
             shown = Picture(png_bytes(drawing), title, f"{alt} Of {names}.", scene.name)
             drawn[f"{scene.name}_{what}"] = shown
