@@ -18,6 +18,7 @@ from stst.cli import (  # noqa: E402
     evaluate,
     factorize,
     match,
+    prednet,
     resume,
     stimulus,
     synthesize,
@@ -46,6 +47,7 @@ app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("methods")(texts.methods)
 app.command("cite")(texts.cite)
+app.add_typer(prednet.app, name="prednet")
 app.add_typer(weights.app, name="weights")
 
 # 2 is the shell's code for wrong use; 3 is ours for a synthesis that went wrong.

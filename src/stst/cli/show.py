@@ -81,6 +81,15 @@ def follow(run: Iterable[Step | FrameDone], plan: Plan, before: int = 0) -> None
 
     `before` of them were made in an earlier run: they say nothing about the time left.
     """
+    with progress() as bar:
+        task = bar.add_task("starting", total=plan.made, completed=before)
+        for name, done in stages(run, plan):
+            if done >= before:
+                bar.update(task, description=name, completed=done)
+
+
+def progress() -> Progress:
+    """A bar with the time that is left."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -90,11 +99,7 @@ def follow(run: Iterable[Step | FrameDone], plan: Plan, before: int = 0) -> None
         TimeRemainingColumn(),
     )
     # By default rich forgets after 30 s, and an octave may take longer.
-    with Progress(*columns, console=console, speed_estimate_period=math.inf) as bar:
-        task = bar.add_task("starting", total=plan.made, completed=before)
-        for name, done in stages(run, plan):
-            if done >= before:
-                bar.update(task, description=name, completed=done)
+    return Progress(*columns, console=console, speed_estimate_period=math.inf)
 
 
 def stages(events: Iterable[Step | FrameDone], plan: Plan) -> Iterator[tuple[str, float]]:

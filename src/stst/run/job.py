@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import yaml
 from pydantic import Field, ValidationError
@@ -103,6 +103,21 @@ class Set(Repeatable):
     """All that `stst match` is told: the clips of a set and what they shall have in common."""
 
     sources: tuple[Source, ...]
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class Watching(Repeatable):
+    """All that `stst prednet evaluate` is told: the clips by name, and the network's weights."""
+
+    clips: dict[str, Source] = Field(min_length=1)
+    every: tuple[Annotated[int, Field(ge=1)], ...] = Field((1, 2, 4), min_length=1)
+    weights: str | None = None
+
+
+class Teaching(Repeatable):
+    """All that `stst prednet train` is told; without clips, generated scenes are shown."""
+
+    sources: tuple[Source, ...] = ()
     settings: dict[str, Any] = Field(default_factory=dict)
 
 

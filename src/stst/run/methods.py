@@ -21,6 +21,8 @@ def methods(manifest: dict[str, Any]) -> str:
     """
     synthesis = (_stimulus, _streams, _optimisation, _outcome, _software)
     parts = [_made, _versions] if "stimulus" in manifest else synthesis
+    if "prediction" in manifest:
+        return f"{manifest['prediction']['sentence']}. {_versions(manifest)}"
     return " ".join(part(manifest) for part in parts)
 
 

@@ -7,7 +7,8 @@ with what the stream has before an array is read, so that no header can ask for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -19,6 +20,7 @@ from stst.streams.readers import Arrays
 
 OPENERS = {
     ".h5": readers.keras,
+    ".hdf5": readers.keras,
     ".pth": readers.torchvision,
     ".safetensors": readers.safetensors,
     ".npz": readers.authors_msoe,
@@ -29,6 +31,9 @@ TWINS = {
     "vgg19-torchvision": "vgg19",
     "vgg16-torchvision": "vgg16",
 }
+# How the groups of a network's layers begin, where its files hold other things beside it: those
+# of PredNet may hold the weights of its losses and the state of its optimiser.
+PARTS = {"prednet": "layer_"}
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -58,16 +63,32 @@ def read_weights(path: Path, stream: str, shapes: Shapes) -> dict[str, Tensor]:
         No such file or kind of file, a damaged one, one of another training, or an array
         that is missing, extra, misshaped or not finite.
     """
-    opened = OPENERS.get(path.suffix.lower())
-    if opened is None:
+    with _opened(path) as found:
+        return _read(found, path.name, stream, shapes)
+
+
+def read_shapes(path: Path) -> Shapes:
+    """Canonical names and shapes of the arrays of a file, as its headers tell; as `read_weights`.
+
+    For networks of which the file says how large they are: not to be believed without bounds.
+    """
+    with _opened(path) as found:
+        return {name: entry.shape for name, entry in found.items()}
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Arrays]:
+    """Open a file of any kind; whatever goes wrong with it is a `WeightsError`."""
+    opener = OPENERS.get(path.suffix.lower())
+    if opener is None:
         raise WeightsError(f"{path.name} is no weights file; those end in {', '.join(OPENERS)}.")
     if not path.is_file():
         raise WeightsError(f"there is no weights file {path}.")
     if path.stat().st_size > readers.MAX_BYTES:
         raise WeightsError(f"{path.name} is larger than 1 GiB, as no weights file is.")
     try:
-        with opened(path) as found:
-            return _read(found, path.name, stream, shapes)
+        with opener(path) as found:
+            yield found
     except WeightsError:
         raise
     except Exception as fault:  # a damaged file makes the readers raise anything
@@ -82,7 +103,12 @@ def _read(found: Arrays, file: str, stream: str, shapes: Shapes) -> dict[str, Te
     if theirs != stream.endswith("-torchvision"):
         _refuse_training(file, stream, theirs)
     names = _torchvision_names(shapes) if theirs else {}
-    found = {names.get(name, name): entry for name, entry in found.items()}
+    begun = PARTS.get(stream, "")
+    found = {
+        names.get(name, name): entry
+        for name, entry in found.items()
+        if any(part.startswith(begun) for part in name.split("/"))
+    }
     _check_headers(found, file, stream, shapes)
     return {name: _finite(found[name].read(), f"{file}: {name}") for name in shapes}
 

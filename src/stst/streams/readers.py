@@ -38,13 +38,16 @@ Arrays = dict[str, Entry]
 
 @contextmanager
 def keras(path: Path) -> Iterator[Arrays]:
-    """Open a Keras file: one group a layer, in it a kernel (3, 3, in, out) and a bias."""
+    """Open a Keras file: one group a layer, in it a kernel (3, 3, in, out) and a bias.
+
+    The groups of a layer that is made of others, such as PredNet, lie in groups themselves.
+    """
     found: Arrays = {}
 
     def note(name: str, item: object) -> None:
         if isinstance(item, h5py.Dataset):
             kind = {4: "weight", 1: "bias"}.get(item.ndim, "other")
-            ours = f"{name.split('/')[0]}.{kind}"
+            ours = f"{name.split('/')[-2:][0]}.{kind}"
             axes = (3, 2, 0, 1) if item.ndim == 4 else tuple(range(item.ndim))
             entry = _turned(item.shape, item.dtype, axes, lambda: item[()])
             found[name if ours in found else ours] = entry

@@ -10,6 +10,7 @@ from typing import Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from stst.errors import StreamError
 from stst.streams.formats import read_weights
 from stst.streams.spatial import (
     CAFFE,
@@ -155,6 +156,8 @@ def load_stream(name: str, *, weights: Path | None = None) -> Trunk | Msoe:
         Weights that are absent, damaged, or of another network.
     """
     entry(name)
+    if name not in _BUILDERS:
+        raise StreamError(f"{name!r} names weights that are of no stream.")
     file = verify(name) if weights is None else Path(weights)
     # A caller's inference mode would make weights that no gradient can pass.
     with torch.inference_mode(False):

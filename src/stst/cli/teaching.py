@@ -1,0 +1,129 @@
+"""A PredNet taught: begun or taken up, with progress, checkpoints and a manifest."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors.torch import save
+
+from stst import __version__
+from stst.cli.films import file_records, source_record
+from stst.cli.show import progress, say
+from stst.cli.sources import read_source
+from stst.errors import RecipeError, RunError, only_known
+from stst.evaluate.prednet.checkpoint import packed, unpacked
+from stst.evaluate.prednet.sequences import of_clips, of_scenes, refuse_small
+from stst.evaluate.prednet.training import Batch, Lesson, Training, train
+from stst.recipe import explain
+from stst.run.atomic import new_folder, refuse_folder, write_whole
+from stst.run.job import Teaching
+from stst.run.manifest import SCHEMA, environment
+from stst.video.files import digest
+from stst.video.film import Film
+
+_OFTEN = 60.0  # s between checkpoints
+WEIGHTS, CHECKPOINT = "prednet.safetensors", "checkpoint.safetensors"
+
+
+def begin(job: Teaching, out: Path, *, overwrite: bool = False) -> None:
+    """Begin a training; nothing is written before its input is found good."""
+    refuse_folder(out, overwrite=overwrite)
+    lesson = _lesson(job)
+    job, films = _read(job, lesson)
+    training = Training.begun(lesson)
+    new_folder(out, overwrite=overwrite)
+    for stale in ("manifest.json", CHECKPOINT):  # of a training that is overwritten
+        (out / stale).unlink(missing_ok=True)
+    write_whole(out / "recipe.yaml", job.to_yaml())
+    _teach(training, lesson, job, films, out)
+
+
+def resume(job: Teaching, out: Path) -> None:
+    """Go on with a training from its last checkpoint."""
+    lesson = _lesson(job)
+    job, films = _read(job, lesson)
+    try:
+        data = (out / CHECKPOINT).read_bytes()
+    except OSError as fault:
+        raise RunError(
+            f"{out} has no {CHECKPOINT} ({fault.strerror}): nothing can be taken up. Begin anew."
+        ) from fault
+    _teach(unpacked(data, lesson), lesson, job, films, out)
+
+
+def _lesson(job: Teaching) -> Lesson:
+    only_known(job.settings, Lesson.model_fields, "prednet train")
+    try:
+        return Lesson.model_validate(job.settings)
+    except ValidationError as error:
+        raise RecipeError(f"prednet train: {explain(error)}") from None
+
+
+def _read(job: Teaching, lesson: Lesson) -> tuple[Teaching, list[Film]]:
+    films = [read_source(source)[0] for source in job.sources]
+    refuse_small(films, lesson)
+    digests = {f"clip {i}": digest(s.path) for i, s in enumerate(job.sources, 1)}
+    return job.checked(digests), films
+
+
+def _teach(
+    training: Training, lesson: Lesson, job: Teaching, films: Sequence[Film], out: Path
+) -> None:
+    torch.set_num_threads(1)  # so that sums do not depend on the number of cores
+    shown: Batch = partial(of_clips, films, lesson) if films else partial(of_scenes, lesson)
+    began = saved = time.monotonic()
+    with progress() as bar:
+        done = len(training.losses)
+        task = bar.add_task("learning", total=lesson.steps, completed=done)
+        for loss in train(training, lesson, shown):
+            bar.update(task, advance=1, description=f"loss {loss:.4f}")
+            if time.monotonic() - saved > _OFTEN:
+                write_whole(out / CHECKPOINT, packed(training))
+                saved = time.monotonic()
+    write_whole(out / CHECKPOINT, packed(training))
+    _write(training, lesson, job, films, out, time.monotonic() - began)
+    say(f"Written to {out}: stst prednet evaluate CLIPS --weights {out / WEIGHTS}")
+
+
+def _write(
+    training: Training,
+    lesson: Lesson,
+    job: Teaching,
+    films: Sequence[Film],
+    out: Path,
+    seconds: float,
+) -> None:
+    facts = {"training": json.dumps({"settings": lesson.model_dump(mode="json"), **_shown(job)})}
+    weights = {name: w.contiguous() for name, w in training.network.state_dict().items()}
+    write_whole(out / WEIGHTS, save(weights, facts))
+    lines = [f"{step},{loss:.8f}" for step, loss in enumerate(training.losses, 1)]
+    write_whole(out / "losses.csv", "\n".join(["step,loss", *lines]) + "\n")
+    digests = list(job.digests.values())
+    sources = zip(job.sources, films, digests, strict=True)
+    manifest: dict[str, Any] = {
+        "schema": SCHEMA,
+        "outcome": "complete",
+        "seed": lesson.seed,
+        "training": {
+            "settings": lesson.model_dump(mode="json"),
+            "clips": [source_record(source, film, sha) for source, film, sha in sources],
+        },
+        "environment": environment("cpu", "float32"),
+        "seconds": round(seconds, 1),
+        "outputs": file_records(out, [WEIGHTS, "losses.csv"]),
+        "warnings": [],
+    }
+    write_whole(out / "manifest.json", json.dumps(manifest, indent=1, allow_nan=False))
+
+
+def _shown(job: Teaching) -> dict[str, Any]:
+    """What was shown, and by which program, for the file of weights."""
+    shown: object = job.digests or "generated scenes"
+    return {"shown": shown, "stst": __version__, "torch": torch.__version__}

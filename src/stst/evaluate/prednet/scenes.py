@@ -1,0 +1,114 @@
+"""Moving scenes made to be predicted: textured things that pass over textured ground."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stst.stimuli.texture import Array, pink_noise
+from stst.video.frames import Clip
+
+FRAME_RATE = Fraction(25)
+_CANVAS = 192  # px, of a texture; mirrored beyond
+_FASTEST = 5.0  # px a frame
+_MOST = 4  # things before the ground
+
+
+def moving_scene(
+    seed: int | Sequence[int], *, frames: int = 10, height: int = 64, width: int = 80
+) -> Clip:
+    """Film coloured 1 / f textures that move, turn and grow, up to four before another.
+
+    Each goes at a speed of its own, up to 5 px a frame, and one in eight stays where it is; the
+    ground moves as under a camera. Things are superellipses, and hide what is behind them.
+
+    Parameters
+    ----------
+    seed : int or sequence of int
+        Another seed is another scene.
+    frames, height, width : int
+        Length in frames, size in px.
+
+    Returns
+    -------
+    Clip
+        (frames, 3, height, width), the same for the same arguments.
+
+    Examples
+    --------
+    >>> clip = moving_scene(3, frames=2, height=32, width=40)
+    >>> len(clip), clip.size
+    (2, (32, 40))
+    """
+    rng = np.random.default_rng(seed)
+    film = _Layer.drawn(rng, ground=True).seen(frames, height, width)[0]
+    for _ in range(rng.integers(_MOST + 1)):
+        colours, cover = _Layer.drawn(rng, ground=False).seen(frames, height, width)
+        film = film + cover * (colours - film)
+    return Clip(film.clamp(0, 1).contiguous(), FRAME_RATE)
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A texture, (3, N, N), its outline, and how it goes on from frame to frame."""
+
+    canvas: Tensor
+    axes: Array  # half, px, across and down
+    power: float  # of the superellipse
+    middle: Array  # in the middle of the clip, as a share of the frame's half sides
+    speed: Array  # px a frame, to the right and DOWN
+    turn: float  # radians a frame
+    growth: float  # natural logarithm a frame
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator, *, ground: bool) -> _Layer:
+        way, still = rng.uniform(0, 2 * np.pi), rng.random() < 1 / 8
+        speed = 0.0 if still else _FASTEST * rng.random() ** 1.5
+        turn, growth = (0.0, 0.0) if still else rng.normal(0, (0.02, 0.01))
+        return cls(
+            canvas=_texture(rng),
+            axes=np.full(2, np.inf) if ground else rng.uniform(5, 26, 2),
+            power=rng.uniform(1.5, 5),
+            middle=np.zeros(2) if ground else rng.uniform(-1, 1, 2),
+            speed=speed * np.array([np.cos(way), np.sin(way)]),
+            turn=turn,
+            growth=growth,
+        )
+
+    def seen(self, frames: int, height: int, width: int) -> tuple[Tensor, Tensor]:
+        """Colours, (T, 3, H, W), and how much of each pixel they cover, (T, 1, H, W)."""
+        places = torch.stack([self._places(t - frames / 2, height, width) for t in range(frames)])
+        canvas = self.canvas.expand(frames, -1, -1, -1)
+        grid = places / (_CANVAS / 2)
+        colours = F.grid_sample(canvas, grid, "bicubic", "reflection", align_corners=False)
+        a, b = self.axes.tolist()
+        out = (places[..., 0] / a).abs() ** self.power + (places[..., 1] / b).abs() ** self.power
+        inside = (1 - out ** (1 / self.power)) * min(a, b)  # px from the outline, about
+        cover = (0.5 + inside).clamp(0, 1) if np.isfinite(a) else torch.ones_like(out)
+        return colours, cover[:, None]
+
+    def _places(self, t: float, height: int, width: int) -> Tensor:
+        """Where pixels are on the canvas, px right and down of its middle: (H, W, 2)."""
+        sides = np.array([width, height])
+        x, y = (np.arange(side) - (side - 1) / 2 for side in sides.tolist())
+        pixels = np.stack(np.meshgrid(x, y), -1)
+        c, s = np.cos(self.turn * t), np.sin(self.turn * t)
+        away = pixels - self.middle * sides / 2 - self.speed * t
+        turned = away @ np.array([[c, -s], [s, c]]) * np.exp(-self.growth * t)
+        return torch.from_numpy(turned.astype(np.float32))
+
+
+def _texture(rng: np.random.Generator) -> Tensor:
+    """A base colour and, about it, noise between fine and smooth: mostly light, some colour."""
+    side = (_CANVAS, _CANVAS)
+    light, tint = pink_noise(side, rng, slope=rng.uniform(0.9, 1.6)), pink_noise(side, rng)
+    grey, contrast = rng.uniform(0.2, 0.8), rng.uniform(0.03, 0.2)
+    base, hue = rng.normal(0, 0.12, (3, 1, 1)), rng.normal(0, 0.03, (3, 1, 1))
+    canvas = grey + base + contrast * light + hue * tint
+    return torch.from_numpy(canvas.clip(0, 1).astype(np.float32))
