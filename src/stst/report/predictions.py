@@ -87,7 +87,9 @@ def prediction_figure(watched: Watched) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
     panels[0, 0].set_ylabel("MSE / mean of repeating\nthe previous frame")
     panels[1, 0].set_ylabel("SSIM")
-    panels[0, -1].legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    panels[0, -1].legend(
+        loc="upper left", bbox_to_anchor=(1, 1), frameon=False, title="thin: repeating"
+    )
     return figure
 
 

@@ -42,7 +42,7 @@ class Lesson(Part):
 
     stack: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = (3, 16, 32, 48)
     loss: Literal["L0", "Lall"] = "L0"
-    steps: int = Field(1500, ge=1)
+    steps: int = Field(750, ge=1)
     batch: int = Field(2, ge=1)
     frames: int = Field(8, ge=2)
     height: int = Field(40, ge=16)

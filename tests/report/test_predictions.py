@@ -1,0 +1,63 @@
+"""Tables and figure of predictions: numbers as they are, in their places."""
+
+import numpy as np
+import pytest
+
+from stst.evaluate.prednet.measures import Predicted
+from stst.report.predictions import clip_rows, frame_rows, prediction_figure
+
+RATES = {1: 5, 2: 3}  # every n-th frame: frames predicted
+
+
+@pytest.fixture
+def watched():
+    dice = np.random.default_rng(0)
+    return {
+        name: {
+            every: Predicted(*dice.uniform(0.1, 1, (4, count))) for every, count in RATES.items()
+        }
+        for name in ("natural", "metamer")
+    }
+
+
+def test_rows_hold_means_and_frames(watched):
+    rows = clip_rows(watched)
+    assert [(row["clip"], row["every"]) for row in rows] == [
+        (name, every) for name in watched for every in RATES
+    ]
+    for row in rows:
+        found = watched[row["clip"]][row["every"]]
+        assert row["mse"] == pytest.approx(found.mse.mean(), abs=1e-8)
+        assert row["ratio"] == pytest.approx(row["mse"] / row["repeat_mse"], abs=1e-4)
+        own = [
+            frame
+            for frame in frame_rows(watched)
+            if (frame["clip"], frame["every"]) == (row["clip"], row["every"])
+        ]
+        assert [frame["frame"] for frame in own] == [
+            row["every"] * (i + 1) for i in range(row["frames"])
+        ]
+        assert np.mean([frame["ssim"] for frame in own]) == pytest.approx(row["ssim"], abs=1e-4)
+
+
+def test_a_clip_without_change_has_no_ratio():
+    (row,) = clip_rows({"still": {1: Predicted(np.zeros(3), np.ones(3), np.zeros(3), np.ones(3))}})
+    assert row["ratio"] is None
+
+
+def test_the_figure_shows_every_clip_at_every_rate(watched):
+    panels = np.reshape(prediction_figure(watched).axes, (2, 2))
+    for (above, below), every in zip(panels.T, RATES, strict=True):
+        found = [rates[every] for rates in watched.values()]
+        wanted = [
+            c
+            for p in found
+            for c in (p.mse / p.repeat_mse.mean(), p.repeat_mse / p.repeat_mse.mean())
+        ]
+        for line, curve in zip(above.lines, wanted, strict=True):
+            np.testing.assert_allclose(line.get_ydata(), curve)
+            np.testing.assert_array_equal(line.get_xdata(), every * np.arange(1, len(curve) + 1))
+        wanted = [curve for p in found for curve in (p.ssim, p.repeat_ssim)]
+        for line, curve in zip(below.lines, wanted, strict=True):
+            np.testing.assert_allclose(line.get_ydata(), curve)
+    assert [text.get_text() for text in panels[0, -1].get_legend().get_texts()] == list(watched)
