@@ -40,7 +40,7 @@ def clips(paths: list[Path]) -> Iterator[tuple[str, list[Footage]]]:
     for name, (kind, settings) in STIMULI.items():
         yield name, [make_stimulus(kind, seed=5, **SIZE, **settings).clip]
     for path in paths:
-        yield f"{path.name}, natural", [open_video(path, width=160, frames=60)]
+        yield path.name, [open_video(path, width=160, frames=60)]
 
 
 def main() -> None:

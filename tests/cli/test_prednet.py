@@ -167,6 +167,16 @@ def test_generated_scenes_are_shown_where_no_clip_is(tmp_path):
     assert (one / "losses.csv").read_bytes() != (other / "losses.csv").read_bytes()
 
 
+def test_a_network_is_taught_to_name_what_it_sees(film, shuffled, tmp_path):
+    words = (f"still={film}", f"flicker={shuffled}", "--semantic", 0.5, *TINY)
+    said = stst_command("prednet", "train", *words, "--out", tmp_path / "out")
+    assert said.code == 0, said.err
+    told = manifest_of(tmp_path / "out")["training"]
+    assert told["classes"] == ["flicker", "still"]
+    assert told["settings"]["semantic"] == 0.5
+    assert load_prednet(tmp_path / "out" / "prednet.safetensors").stack == (3, 4)
+
+
 MISTAKES = [
     (["evaluate"], "which clips?"),
     (["evaluate", "a=FILM", "a=FILM"], "two clips are called 'a'"),
@@ -180,6 +190,7 @@ MISTAKES = [
     (["train", "FILM"], "training takes 8 frames"),
     (["train", "--resume", "GONE"], "recipe.yaml"),
     (["train", "--resume", "GONE", "--steps", "9"], "leave everything else out"),
+    (["train", "FILM", "--semantic", "1", "--set", "frames=3"], "two classes or more"),
     (["train", "--set", "stack=[4,4]"], "the first of 3"),
 ]
 

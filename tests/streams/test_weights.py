@@ -233,7 +233,7 @@ def test_provenance_tells_a_published_file_from_another(serve, cache):
     assert "unknown training" in weights.provenance("vgg19", file, own=True).note
 
 
-@pytest.mark.parametrize("name", ["compact", "msoe"])
+@pytest.mark.parametrize("name", ["compact", "msoe", "prednet"])
 def test_embedded_weights_that_are_damaged_are_refused(name, tmp_path, monkeypatch):
     whole = weights.verify(name).read_bytes()
     damaged = tmp_path / "damaged.safetensors"

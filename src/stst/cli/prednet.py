@@ -54,7 +54,8 @@ def evaluate(
 @app.command()
 def train(
     clips: Annotated[
-        list[Path] | None, typer.Argument(help="Videos; none: generated scenes that move.")
+        list[str] | None,
+        typer.Argument(help="Videos; none: generated scenes. With --semantic: class=A.mp4 ..."),
     ] = None,
     out: o.Out = Path("stst-out"),
     recipe: o.Again = None,
@@ -62,6 +63,9 @@ def train(
         Path | None, typer.Option(help="Folder of a training that was stopped, to go on.")
     ] = None,
     loss: Annotated[str | None, typer.Option(help="L0: lowest layer alone; Lall: all.")] = None,
+    semantic: Annotated[
+        float | None, typer.Option(help="Weight of naming the class of a clip, read at the top.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="How many.")] = None,
     width: o.Width = None,
     frames: o.Frames = None,
@@ -78,7 +82,12 @@ def train(
     --set width=160 --set rate=0.001.
     """
     options = {"width": width, "frames": frames, "start": start, "every": every, "fps": fps}
-    chosen: dict[str, Any] = {"settings.loss": loss, "settings.steps": steps, "settings.seed": seed}
+    chosen: dict[str, Any] = {
+        "settings.loss": loss,
+        "settings.semantic": semantic,
+        "settings.steps": steps,
+        "settings.seed": seed,
+    }
     chosen |= {f"settings.{name}": value for name, value in map(o.setting, settings or [])}
     if resume:
         if clips or recipe or any(v is not None for v in (*options.values(), *chosen.values())):
@@ -87,7 +96,9 @@ def train(
         return
     data = _read(recipe)
     if clips:
-        data["sources"] = [{"path": o.absolute(clip)} for clip in clips]
+        named = [_split(clip) for clip in clips]
+        data["labels"] = [name for name, _ in named]
+        data["sources"] = [{"path": o.absolute(path)} for _, path in named]
     data["sources"] = [o.placed(options, dict(clip)) for clip in data.get("sources", [])]
     teaching.begin(Teaching.parse(o.placed(chosen, data)), out, overwrite=overwrite)
 
@@ -97,13 +108,17 @@ def _read(recipe: Path | None) -> dict[str, Any]:
 
 
 def _named(clips: Sequence[str]) -> dict[str, dict[str, str | None]]:
-    """``natural=A.mp4`` -> its name and its path; a path alone is named by its file."""
+    """Clips by their names, of which no two are the same."""
     found: dict[str, dict[str, str | None]] = {}
-    for clip in clips:
-        name, equals, path = clip.partition("=")
-        if not equals or Path(clip).exists():
-            name, path = Path(clip).stem, clip
+    for name, path in map(_split, clips):
         if name in found:
             raise RecipeError(f"two clips are called {name!r}: give names, one=A.mp4 two=B.mp4.")
-        found[name] = {"path": o.absolute(Path(path))}
+        found[name] = {"path": o.absolute(path)}
     return found
+
+
+def _split(clip: str) -> tuple[str, Path]:
+    """``natural=A.mp4`` -> its name and its path; a path alone is named by its file."""
+    name, equals, path = clip.partition("=")
+    alone = not equals or Path(clip).exists()
+    return (Path(clip).stem, Path(clip)) if alone else (name, Path(path))

@@ -19,7 +19,7 @@ from stst.cli.show import progress, say
 from stst.cli.sources import read_source
 from stst.errors import RecipeError, RunError, only_known
 from stst.evaluate.prednet.checkpoint import packed, unpacked
-from stst.evaluate.prednet.sequences import of_clips, of_scenes, refuse_small
+from stst.evaluate.prednet.sequences import classes_of, of_clips, of_scenes, refuse_small
 from stst.evaluate.prednet.training import Batch, Lesson, Training, train
 from stst.recipe import explain
 from stst.run.atomic import new_folder, refuse_folder, write_whole
@@ -37,7 +37,7 @@ def begin(job: Teaching, out: Path, *, overwrite: bool = False) -> None:
     refuse_folder(out, overwrite=overwrite)
     lesson = _lesson(job)
     job, films = _read(job, lesson)
-    training = Training.begun(lesson)
+    training = Training.begun(lesson, len(_classes(job)))
     new_folder(out, overwrite=overwrite)
     for stale in ("manifest.json", CHECKPOINT):  # of a training that is overwritten
         (out / stale).unlink(missing_ok=True)
@@ -55,15 +55,22 @@ def resume(job: Teaching, out: Path) -> None:
         raise RunError(
             f"{out} has no {CHECKPOINT} ({fault.strerror}): nothing can be taken up. Begin anew."
         ) from fault
-    _teach(unpacked(data, lesson), lesson, job, films, out)
+    _teach(unpacked(data, lesson, len(_classes(job))), lesson, job, films, out)
 
 
 def _lesson(job: Teaching) -> Lesson:
     only_known(job.settings, Lesson.model_fields, "prednet train")
     try:
-        return Lesson.model_validate(job.settings)
+        lesson = Lesson.model_validate(job.settings)
     except ValidationError as error:
         raise RecipeError(f"prednet train: {explain(error)}") from None
+    if lesson.semantic and len(_classes(job)) < 2:
+        raise RecipeError("--semantic needs clips of two classes or more: fish=A.mp4 leaf=B.mp4.")
+    return lesson
+
+
+def _classes(job: Teaching) -> list[str]:
+    return sorted(set(job.labels))
 
 
 def _read(job: Teaching, lesson: Lesson) -> tuple[Teaching, list[Film]]:
@@ -78,11 +85,12 @@ def _teach(
 ) -> None:
     torch.set_num_threads(1)  # so that sums do not depend on the number of cores
     shown: Batch = partial(of_clips, films, lesson) if films else partial(of_scenes, lesson)
+    labels = [_classes(job).index(label) for label in job.labels]
     began = saved = time.monotonic()
     with progress() as bar:
         done = len(training.losses)
         task = bar.add_task("learning", total=lesson.steps, completed=done)
-        for loss in train(training, lesson, shown):
+        for loss in train(training, lesson, shown, partial(classes_of, labels, lesson)):
             bar.update(task, advance=1, description=f"loss {loss:.4f}")
             if time.monotonic() - saved > _OFTEN:
                 write_whole(out / CHECKPOINT, packed(training))
@@ -101,7 +109,9 @@ def _write(
     seconds: float,
 ) -> None:
     facts = {"training": json.dumps({"settings": lesson.model_dump(mode="json"), **_shown(job)})}
-    weights = {name: w.contiguous() for name, w in training.network.state_dict().items()}
+    weights = training.network.state_dict()
+    if training.head:
+        weights |= {f"head.{name}": w for name, w in training.head.state_dict().items()}
     write_whole(out / WEIGHTS, save(weights, facts))
     lines = [f"{step},{loss:.8f}" for step, loss in enumerate(training.losses, 1)]
     write_whole(out / "losses.csv", "\n".join(["step,loss", *lines]) + "\n")
@@ -113,6 +123,7 @@ def _write(
         "seed": lesson.seed,
         "training": {
             "settings": lesson.model_dump(mode="json"),
+            "classes": _classes(job) if training.head else [],
             "clips": [source_record(source, film, sha) for source, film, sha in sources],
         },
         "environment": environment("cpu", "float32"),
@@ -125,5 +136,5 @@ def _write(
 
 def _shown(job: Teaching) -> dict[str, Any]:
     """What was shown, and by which program, for the file of weights."""
-    shown: object = job.digests or "generated scenes"
+    shown: object = dict(zip(job.digests.values(), job.labels, strict=True)) or "generated scenes"
     return {"shown": shown, "stst": __version__, "torch": torch.__version__}

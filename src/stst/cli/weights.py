@@ -9,19 +9,21 @@ from rich.progress import Progress
 from rich.table import Table
 
 from stst.cli.show import console, say
+from stst.evaluate.prednet.loading import NAME as PREDNET
 from stst.streams import weights as door
 from stst.streams.stream import list_streams
 
-app = typer.Typer(help="The trained weights of the streams.", no_args_is_help=True)
-Name = Annotated[str, typer.Argument(help="A stream, such as vgg19.")]
+app = typer.Typer(help="The trained weights of the networks.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="A name that is listed, such as vgg19.")]
 
 
 @app.command("list")
 def list_() -> None:
-    """List streams, and whether their weights are here."""
-    table = Table("stream", "role", "weights", "note", box=None, header_style="bold")
+    """List streams and the predicting network, and whether their weights are here."""
+    table = Table("name", "role", "weights", "note", box=None, header_style="bold")
     for info in list_streams():
         table.add_row(info.name, info.role, info.weights, info.note)
+    table.add_row(PREDNET, "prediction", door.state(PREDNET), door.entry(PREDNET).note)
     console.print(table)
 
 

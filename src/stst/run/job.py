@@ -115,9 +115,13 @@ class Watching(Repeatable):
 
 
 class Teaching(Repeatable):
-    """All that `stst prednet train` is told; without clips, generated scenes are shown."""
+    """All that `stst prednet train` is told; without clips, generated scenes are shown.
+
+    ``labels`` are the classes of the clips, in their order, for a semantic head.
+    """
 
     sources: tuple[Source, ...] = ()
+    labels: tuple[str, ...] = ()
     settings: dict[str, Any] = Field(default_factory=dict)
 
 

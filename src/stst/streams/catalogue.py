@@ -90,4 +90,11 @@ CATALOGUE = {
         "embedded, trained for this package, not the authors' weights",
         "31de4e2d95cc1e56b59a242badeb5905",
     ),
+    "prednet": _embedded(
+        "prednet",
+        2.1,
+        "none",
+        "embedded, small, trained on generated scenes, not the KITTI network",
+        "1bfd73876ef80012a35f48d115f3c175",
+    ),
 }

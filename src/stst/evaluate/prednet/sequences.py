@@ -24,8 +24,18 @@ def of_scenes(lesson: Lesson, step: int) -> Tensor:
 def of_clips(clips: Sequence[Footage], lesson: Lesson, step: int) -> Tensor:
     """Pieces of clips, at random places and times, half of them mirrored: (B, T, 3, H, W)."""
     rng = np.random.default_rng((lesson.seed, step))
-    chosen = rng.integers(len(clips), size=lesson.batch).tolist()
+    chosen = _chosen(len(clips), lesson, rng)
     return torch.stack([_piece(clips[index], lesson, rng) for index in chosen])
+
+
+def classes_of(labels: Sequence[int], lesson: Lesson, step: int) -> Tensor:
+    """Classes of the clips that `of_clips` takes its pieces from: (B,)."""
+    rng = np.random.default_rng((lesson.seed, step))
+    return torch.tensor([labels[index] for index in _chosen(len(labels), lesson, rng)])
+
+
+def _chosen(count: int, lesson: Lesson, rng: np.random.Generator) -> list[int]:
+    return [int(index) for index in rng.integers(count, size=lesson.batch)]
 
 
 def _piece(clip: Footage, lesson: Lesson, rng: np.random.Generator) -> Tensor:
