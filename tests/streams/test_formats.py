@@ -116,7 +116,7 @@ def test_no_name_is_proposed_where_there_is_no_twin(tmp_path):
 def test_other_kinds_of_files_are_refused(tmp_path, suffix):
     path = tmp_path / f"some{suffix}"
     path.touch()
-    with pytest.raises(WeightsError, match=r"those end in \.h5, \.pth"):
+    with pytest.raises(WeightsError, match=r"those end in \.h5, \.hdf5, \.pth"):
         read_weights(path, "vgg19", SHAPES)
 
 
