@@ -16,6 +16,7 @@ import torch
 
 from stst.api import synthesize
 from stst.recipe import LOSSES, Recipe
+from stst.recipe.parts import Weights
 from stst.run.manifest import processor
 from stst.streams.spatial import CAFFE, COMPACT, VGG16, VGG19, Trunk, frozen
 from stst.streams.stream import load_stream
@@ -125,7 +126,7 @@ def steps(
     start: Clip | None = None,
 ) -> Iterator[Step]:
     """Steps of one frame in one octave, as a synthesis takes them: each `next` takes one."""
-    wanted = {f"weights.{name}": float(name in losses) for name in ALL_LOSSES}
+    wanted = {f"weights.{name}": float(name in losses) for name in Weights.model_fields}
     recipe = Recipe.preset("default").with_settings(
         {
             "octaves": [{"scale": scale, "steps": 10_000, "rate": RATE}],
