@@ -44,10 +44,23 @@ def test_a_clip_keeps_all_of_itself(found):
     assert set(verdicts(found, "same").values()) == {"kept"}
 
 
-def test_scrambled_phases_keep_the_spectrum_and_lose_the_flow(found):
-    verdict = verdicts(found, "stps")
-    assert verdict["luminance"] == "kept"
-    assert verdict["flow"] == verdict["motion_energy"] == "lost"
+def test_a_reversed_clip_keeps_its_frames_and_loses_its_motion(natural):
+    found = stst.evaluate(natural, {"reversed": make_control(natural, "reversed").clip})
+    verdict = verdicts(found, "reversed")
+    for measure in ("luminance", "contrast", "spatial_spectrum", "temporal_spectrum", "speed"):
+        assert verdict[measure] == "kept", measure
+    for measure in ("flow", "mean_field", "direction", "direction_histogram", "motion_energy"):
+        assert verdict[measure] == "lost", measure
+
+
+def test_a_faded_clip_loses_its_luminance_and_contrast(natural):
+    faded = Clip(0.5 * natural.frames, natural.frame_rate)
+    found = stst.evaluate(natural, {"faded": faded}, luminance="encoded")
+    errors = {error.measure: error.value for error in found.errors}
+    for measure in ("luminance", "contrast", "pixel_change", "spatial_spectrum"):
+        assert errors[measure] == pytest.approx(0.5, rel=0.01)
+    assert errors["spectral_slope"] < 0.01
+    assert verdicts(found, "faded")["contrast"] == "lost"
 
 
 def test_every_measure_has_values_and_pooled_ones_are_the_means(found):

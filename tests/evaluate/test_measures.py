@@ -76,7 +76,8 @@ def test_white_noise_has_its_deviation_at_every_frequency():
     noise = np.random.default_rng(0).normal(0, 0.1, (24, 64, 72))
     frequency, amplitude = spectra.spatial_spectrum(noise)
     fine = amplitude[:, frequency > 0.1]  # below, edges of noise are no jumps to take away
-    spatial, _, xt = spectra.xt_spectrum(noise, 24)
+    spatial, temporal, xt = spectra.xt_spectrum(noise, 24)
+    xt = xt[np.abs(temporal) > 1]  # the lowest loses a part to the mean that is taken away
     for found in (fine, spectra.temporal_spectrum(noise, 24)[1], xt[:, spatial > 0.1]):
         assert np.sqrt(np.square(found).mean()) == pytest.approx(0.1, rel=0.02)
 

@@ -103,7 +103,7 @@ def evaluate(
     --------
     >>> from stst.stimuli.kinds import make_control, make_stimulus
     >>> clip = make_stimulus("dead-leaves", frames=6, height=64, width=64, speed=2).clip
-    >>> found = evaluate(clip, {"stps": make_control(clip, "stps").clip})
+    >>> found = evaluate(clip, {"reversed": make_control(clip, "reversed").clip})
     >>> [claim.verdict for claim in found.claims if claim.measure in ("luminance", "flow")]
     ['kept', 'lost']
     """

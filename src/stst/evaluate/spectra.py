@@ -180,8 +180,10 @@ def periodic(values: Array, axes: Sequence[int]) -> Array:
 
     Examples
     --------
-    >>> periodic(np.array([0.0, 1, 2, 3]), (0,)).tolist()  # a ramp is nothing but a jump
-    [1.5, 1.5, 1.5, 1.5]
+    >>> periodic(np.array([1.0, 3, 2, 1]), (0,)).round(6).tolist()  # there is no jump
+    [1.0, 3.0, 2.0, 1.0]
+    >>> periodic(np.array([0.0, 1, 2, 3]), (0,)).round(3).tolist()
+    [1.125, 1.375, 1.625, 1.875]
     """
     jumps, curvature = np.zeros_like(values), np.zeros([1] * values.ndim)
     for axis in axes:
