@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from scipy import fft
 
+from stst.evaluate.edges import periodic
 from stst.evaluate.luminance import Array
-from stst.evaluate.spectra import periodic
 
 SIDE = 64  # px of the short side that frames are reduced to, as finer motion costs much
 WAVES = (4, 8, 16)  # px per cycle, of the reduced frames

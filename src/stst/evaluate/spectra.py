@@ -8,11 +8,12 @@ such that white noise of standard deviation s has s at every frequency.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from scipy import fft
 
+from stst.evaluate.edges import faded, hann, periodic
 from stst.evaluate.luminance import Array
 
 LOWEST, HIGHEST = 3, 0.4  # cycles a frame side, cycles a px: between them the slope is fitted
@@ -130,10 +131,10 @@ def temporal_spectrum(luminance: Array, frame_rate: float) -> tuple[Array, Array
     amplitude : ndarray
         (n,), root mean square over pixels.
     """
-    window = _hann(len(luminance))
+    window = hann(len(luminance))
     power = np.zeros(len(luminance) // 2 + 1)
     for row in luminance.transpose(1, 0, 2):  # (T, W)
-        power += np.square(np.abs(fft.rfft(_faded(row, window[:, None]), axis=0))).sum(1)
+        power += np.square(np.abs(fft.rfft(faded(row, window[:, None]), axis=0))).sum(1)
     mean = power / luminance[0].size / np.square(window).sum()
     return fft.rfftfreq(len(luminance), 1 / frame_rate)[1:], np.sqrt(mean[1:])
 
@@ -158,10 +159,10 @@ def xt_spectrum(luminance: Array, frame_rate: float) -> tuple[Array, Array, Arra
         (T - 1, n), root mean square over rows of pixels.
     """
     length, width = len(luminance), luminance.shape[2]
-    window = _hann(length)[:, None]
+    window = hann(length)[:, None]
     power = np.zeros((length, width // 2 + 1))
     for row in luminance.transpose(1, 0, 2):
-        power += np.square(np.abs(fft.rfft2(_faded(periodic(row, (1,)), window))))
+        power += np.square(np.abs(fft.rfft2(faded(periodic(row, (1,)), window))))
     power /= luminance.shape[1] * width * np.square(window).sum()
     # sin(k x - w t) has frequencies of opposite signs.
     temporal = -fft.fftfreq(length, 1 / frame_rate)
@@ -171,34 +172,6 @@ def xt_spectrum(luminance: Array, frame_rate: float) -> tuple[Array, Array, Arra
     spatial = np.array([fft.rfftfreq(width)[part].mean() for part in parts])
     columns = np.stack([power[:, part].mean(1) for part in parts], 1)
     return spatial, temporal[order], np.sqrt(columns[order])
-
-
-def periodic(values: Array, axes: Sequence[int]) -> Array:
-    """Take away the jumps between opposite edges, with the smooth field that has only these.
-
-    The periodic component of Moisan (2011, J. Math. Imaging Vis. 39, 161), along some axes.
-
-    Examples
-    --------
-    >>> periodic(np.array([1.0, 3, 2, 1]), (0,)).round(6).tolist()  # there is no jump
-    [1.0, 3.0, 2.0, 1.0]
-    >>> periodic(np.array([0.0, 1, 2, 3]), (0,)).round(3).tolist()
-    [1.125, 1.375, 1.625, 1.875]
-    """
-    jumps, curvature = np.zeros_like(values), np.zeros([1] * values.ndim)
-    for axis in axes:
-        ends = np.moveaxis(jumps, axis, 0)
-        jump = np.take(values, -1, axis) - np.take(values, 0, axis)
-        ends[0] += jump
-        ends[-1] -= jump
-        bend = 2 * np.cos(2 * np.pi * fft.fftfreq(values.shape[axis])) - 2
-        others = [other for other in range(values.ndim) if other != axis]
-        curvature = curvature + np.expand_dims(bend, others)
-    constant = tuple(0 if axis in axes else slice(None) for axis in range(values.ndim))
-    curvature[tuple(0 for _ in constant)] = 1  # its mean is 0
-    smooth = fft.fftn(jumps, axes=axes) / curvature
-    smooth[constant] = 0
-    return np.asarray(values - fft.ifftn(smooth, axes=axes).real)
 
 
 def _frequencies(size: tuple[int, ...]) -> tuple[Array, Array]:
@@ -213,13 +186,3 @@ def _powers(luminance: Array) -> Iterator[Array]:
     for frame in luminance:
         centred = periodic(frame - frame.mean(), (0, 1))
         yield np.square(np.abs(fft.rfft2(centred))) / frame.size
-
-
-def _faded(values: Array, window: Array) -> Array:
-    """Values about the mean over time that the window sees, faded to 0."""
-    return np.asarray((values - (values * window).sum(0) / window.sum()) * window)
-
-
-def _hann(length: int) -> Array:
-    """Weights at the middles of samples, so that none is 0 and lost."""
-    return np.asarray(np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2)
