@@ -4,6 +4,7 @@ from copy import deepcopy
 
 import pytest
 
+from stst.errors import RunError
 from stst.recipe import Recipe
 from stst.run.manifest import recipe_record
 from stst.run.methods import methods
@@ -95,3 +96,8 @@ def test_nothing_is_told_of_what_was_not_done():
     assert "coarse to fine, 2000 steps" in text
     for fact in ("at most", "ended once", "flow"):
         assert fact not in text
+
+
+def test_a_folder_of_another_kind_is_refused():
+    with pytest.raises(RunError, match="no stimulus"):
+        methods({"training": {}, "warnings": []})

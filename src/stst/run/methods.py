@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from stst.errors import RunError
+
 _RULES = {
     "normalised": "gradient descent on the gradient divided by its standard deviation",
     "adam": "Adam",
@@ -18,12 +20,23 @@ def methods(manifest: dict[str, Any]) -> str:
     ----------
     manifest : dict
         As `stst.run.manifest.read_manifest` gives it.
+
+    Raises
+    ------
+    RunError
+        Of a folder that holds no stimulus and no measurement.
     """
-    synthesis = (_stimulus, _streams, _optimisation, _outcome, _software)
-    parts = [_made, _versions] if "stimulus" in manifest else synthesis
     if "prediction" in manifest:
         return f"{manifest['prediction']['sentence']}. {_versions(manifest)}"
-    return " ".join(part(manifest) for part in parts)
+    if "stimulus" in manifest:
+        return f"{_made(manifest)} {_versions(manifest)}"
+    if "streams" in manifest:
+        parts = (_stimulus, _streams, _optimisation, _outcome, _software)
+        return " ".join(part(manifest) for part in parts)
+    raise RunError(
+        "this folder holds no stimulus and no measurement. Give one that `stst synthesize`, "
+        "`factorize`, `scramble`, `stimulus` or `prednet evaluate` wrote."
+    )
 
 
 def _made(manifest: dict[str, Any]) -> str:
