@@ -1,4 +1,6 @@
-"""A film, a quick run of it, and a machine without fetched weights."""
+"""A film, a quick run of it, a machine without fetched weights, ears for signals."""
+
+import signal
 
 import pytest
 from terminal import QUICK, stst_command, waves
@@ -25,3 +27,11 @@ def no_weights(monkeypatch, tmp_path):
     monkeypatch.setenv("STST_WEIGHTS", str(tmp_path / "weights"))
     monkeypatch.setenv("STST_OFFLINE", "1")
     return tmp_path / "weights"
+
+
+@pytest.fixture(autouse=True)
+def hearing():
+    """Hear Ctrl-C also where the tests run in the background, which are begun deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -139,6 +139,7 @@ def test_the_recipe_of_a_run_repeats_it(run, tmp_path):
         assert bytes_of(again)[name] == bytes_of(run[0])[name]
 
 
+@pytest.mark.slow
 def test_several_seeds_have_a_folder_each_and_one_recipe_that_repeats_them(film, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     command = ("synthesize", film, "--frames", 2, "--seed", 3, "--seeds", 2, "--out")

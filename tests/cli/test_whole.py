@@ -1,6 +1,7 @@
 """Loops, whole clips and extensions from the command line."""
 
 import numpy as np
+import pytest
 from terminal import QUICK, bytes_of, manifest_of, refused, stst_command, waves
 
 from stst.video.frames import Clip, to_uint8
@@ -8,6 +9,7 @@ from stst.video.read import digest, read_video
 from stst.video.write import write_video
 
 
+@pytest.mark.slow
 def test_a_loop_is_made_and_repeated(film, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     words = ("--set", "whole={loop: true}", "--set", "distances=[1,2]")
