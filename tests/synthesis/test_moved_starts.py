@@ -89,6 +89,15 @@ def test_it_is_the_temporal_target_that_says_how_a_frame_moves(starts):
     assert not moves_along(starts(recipe(), panned(4), still))
 
 
+def test_without_a_temporal_target_nothing_moves(toy_space):
+    sides = (Side(toy_space, (Wanted("space_texture", ("toy",)),)),)
+    targets = {"space_texture": (Clip(panned(4), Fraction(25)),)}
+    with torch.no_grad():
+        events = list(walk(targets, sides, recipe(), lambda _: panned(1, seed=5)))
+    first, *others = [event.frame for event in events if isinstance(event, FrameDone)]
+    assert all(frame.equal(first) for frame in others)
+
+
 def test_a_moved_frame_is_blended_with_noise_as_one_that_is_not(starts):
     clip = panned(2)
     moved, blended = (starts(recipe(**more), clip, clip) for more in ({}, {"blend": 0.75}))

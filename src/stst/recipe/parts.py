@@ -164,7 +164,7 @@ class Start(Part):
     first moved as ``warp`` says: not at all (the authors'), by the ``affine`` motion that is
     nearest to the optical flow of the temporal target (panning, turning, growing,
     shearing of the frame as a whole), or along that flow itself (``dense``), which shows the
-    borders of what moves.
+    borders of what moves. Without a temporal loss frames are not moved.
     """
 
     noise: Literal["uniform", "matched"] = "matched"

@@ -69,7 +69,8 @@ class Source:
             return given.expand_as(self.fresh(transition))
         if previous is None:
             return self._random(transition)
-        if self.recipe.start.warp != "none":
+        # Without a temporal target there is no motion to follow: texture alone must hold none.
+        if self.recipe.start.warp != "none" and any(k.startswith("time") for k in self.targets):
             window = self.natural(transition - 1, transition)
             previous = warped(previous, self._flow(*motion(window).unbind(1)))
         if self.recipe.start.blend == 1:
