@@ -178,7 +178,7 @@ def slowly(path, data):
     with path.open("wb") as file:
         file.write(data[:len(data) // 2])
         file.flush()
-        time.sleep(0.005)
+        time.sleep(0.05)
         file.write(data[len(data) // 2:])
 
 if sys.argv[2] == "unsafe":
@@ -213,5 +213,5 @@ def test_a_kill_at_any_moment_leaves_a_whole_state(tmp_path):
 
 
 def test_a_kill_finds_out_an_unsafe_writer(tmp_path):
-    kills = (loaded_after_a_kill(tmp_path / str(n), "unsafe", 0.02 + 0.003 * n) for n in range(8))
+    kills = (loaded_after_a_kill(tmp_path / str(n), "unsafe", 0.02 + 0.013 * n) for n in range(20))
     assert not all(kills)
