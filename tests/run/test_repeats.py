@@ -15,7 +15,7 @@ from fractions import Fraction
 import torch
 from stst import Clip, Recipe, synthesize
 torch.set_num_threads(int(sys.argv[1]))
-natural = torch.rand(3, 3, 40, 44, generator=torch.Generator().manual_seed(1))
+natural = torch.rand(3, 3, 44, 48, generator=torch.Generator().manual_seed(1))
 recipe = Recipe(octaves=[{"scale": 0.8, "steps": 2}, {"steps": 2}], pad=1)
 clip, seed = Clip(natural, Fraction(25)), int(sys.argv[2])
 run = synthesize(clip, spatial="compact", recipe=recipe, seed=seed)
