@@ -96,13 +96,24 @@ def test_layers_share_a_loss_and_each_video_of_a_batch_its_own_scale(build, toys
     torch.testing.assert_close(found, torch.stack(toy))
 
 
+def accepted(plenoptic, model, shape):
+    """Whether plenoptic's own validation finds nothing to say."""
+    try:
+        plenoptic.validate.validate_model(model, image_shape=shape)
+    except (TypeError, ValueError, RuntimeError, UserWarning):  # a warning is an error here
+        return False
+    return True
+
+
 def test_plenoptic_takes_it_as_a_model(build):
     plenoptic = pytest.importorskip("plenoptic", reason="the extra plenoptic is not installed")
     natural = video()
     model = build(natural)
-    plenoptic.validate.validate_model(model, image_shape=natural.shape)
-    model = VideoModel(video(side=34), spatial="compact")
-    plenoptic.validate.validate_model(model, image_shape=(1, 3, 4, 34, 34))
+    assert accepted(plenoptic, model, natural.shape)
+    assert accepted(plenoptic, VideoModel(video(side=34), spatial="compact"), (1, 3, 4, 34, 34))
+    assert not accepted(plenoptic, build(natural).train(), natural.shape)  # the planted bugs
+    model.parts[0].factors.requires_grad_()
+    assert not accepted(plenoptic, model, natural.shape)
 
 
 @pytest.mark.filterwarnings("ignore:plenoptic's methods have mostly been tested on 4d")

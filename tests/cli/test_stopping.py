@@ -90,7 +90,11 @@ def test_a_run_without_a_signal_is_let_be():
 def test_a_process_that_is_deaf_to_a_signal_stays_so():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with Stopping("go on"):
+        with Stopping("go on") as stopping:
+            assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) == stopping._note  # the other is heard
             signal.raise_signal(signal.SIGINT)
+            assert list(stopping.until(range(3))) == [0, 1, 2]
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)

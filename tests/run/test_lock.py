@@ -44,8 +44,9 @@ def test_a_second_process_is_refused_and_told_of_the_first(holder, tmp_path):
 def test_a_lock_that_is_not_held_is_caught(holder, tmp_path, monkeypatch):
     """The planted bug that the test above must catch."""
     monkeypatch.setattr(lock.fcntl, "flock", lambda *_: None)
-    with locked(tmp_path):
-        pass
+    with pytest.raises(pytest.fail.Exception):
+        test_a_second_process_is_refused_and_told_of_the_first(holder, tmp_path)
+    assert holder.poll() is None
 
 
 def test_a_file_that_was_removed_meanwhile_guards_nothing(tmp_path, monkeypatch):
