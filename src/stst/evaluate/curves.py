@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import circmean
 
 from stst.evaluate import luminance as light
-from stst.evaluate import motion, spectra
+from stst.evaluate import motion, spectra, time_spectra
 from stst.evaluate.energy import motion_energy
 from stst.evaluate.seen import Curve, Seen, of_clip, over_frames
 
@@ -64,12 +64,12 @@ def orientation(clip: Seen, _: Seen) -> Curve:
 
 def temporal_spectrum(clip: Seen, _: Seen) -> Curve:
     """Amplitude at each temporal frequency."""
-    return Curve("Hz", *spectra.temporal_spectrum(clip.luminance, clip.frame_rate))
+    return Curve("Hz", *time_spectra.temporal_spectrum(clip.luminance, clip.frame_rate))
 
 
 def xt_spectrum(clip: Seen, _: Seen) -> Curve:
     """Amplitude at each spatial and temporal frequency."""
-    spatial, temporal, amplitude = spectra.xt_spectrum(clip.luminance, clip.frame_rate)
+    spatial, temporal, amplitude = time_spectra.xt_spectrum(clip.luminance, clip.frame_rate)
     places = np.stack(np.meshgrid(spatial, temporal), -1).reshape(-1, 2)
     return Curve("cycles/px; Hz", places, amplitude.ravel())
 

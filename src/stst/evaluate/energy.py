@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from scipy import fft
 
-from stst.evaluate.edges import periodic
+from stst.evaluate.edges import faded, hann, periodic
 from stst.evaluate.luminance import Array
 
 SIDE = 64  # px of the short side that frames are reduced to, as finer motion costs much
@@ -59,8 +59,7 @@ def _reduced(luminance: Array) -> Array:
 
 def _power(values: Array) -> tuple[Array, list[Array]]:
     """Power spectrum about each pixel's mean over time, and its frequencies (t, y, x)."""
-    window = np.sin(np.pi * (np.arange(len(values)) + 0.5) / len(values)) ** 2
-    mean = np.tensordot(window, values, 1) / window.sum()
-    faded = periodic(values - mean, (1, 2)) * window[:, None, None]
+    seamless = periodic(faded(values, hann(len(values))[:, None, None]), (1, 2))
+    power = np.square(np.abs(fft.fftn(seamless)))
     axes = [fft.fftfreq(length) for length in values.shape]
-    return np.square(np.abs(fft.fftn(faded))), list(np.meshgrid(*axes, indexing="ij", sparse=True))
+    return power, list(np.meshgrid(*axes, indexing="ij", sparse=True))

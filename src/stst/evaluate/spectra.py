@@ -1,9 +1,8 @@
-"""Amplitude spectra over space and time: pure functions of luminance, (T, H, W).
+"""Spectra of frames: pure functions of luminance, (T, H, W).
 
-The Fourier transform takes opposite edges to be neighbours. Over space the jumps between
-them are taken away with no pixel weighing less than another (`periodic`); over time, where
-there are few frames, values fade to their mean at both ends (Hann window). Amplitudes are
-such that white noise of standard deviation s has s at every frequency.
+The Fourier transform takes opposite edges to be neighbours: the jumps between them are taken
+away with no pixel weighing less than another (`periodic`). Amplitudes are such that white noise
+of standard deviation s has s at every frequency.
 """
 
 from __future__ import annotations
@@ -13,13 +12,14 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import fft
 
-from stst.evaluate.edges import faded, hann, periodic
+from stst.evaluate.edges import hann, periodic
 from stst.evaluate.luminance import Array
 
 LOWEST, HIGHEST = 3, 0.4  # cycles a frame side, cycles a px: between them the slope is fitted
 ORIENTATIONS = 12
 RINGS = 4  # an octave
-COLUMNS = 16  # spatial frequencies of the x-t spectrum
+_EVEN = 1e-20  # power of a pixel that is rounding
+FINE = 0.25  # cycles a px: half the Nyquist frequency
 
 
 def spatial_spectrum(luminance: Array) -> tuple[Array, Array]:
@@ -114,64 +114,27 @@ def orientation_energy(luminance: Array) -> tuple[Array, Array]:
     return width * np.arange(ORIENTATIONS, dtype=np.float64), shares / shares.sum(1, keepdims=True)
 
 
-def temporal_spectrum(luminance: Array, frame_rate: float) -> tuple[Array, Array]:
-    """Amplitude at each temporal frequency above 0 of what a pixel shows over time.
+def high_frequency(luminance: Array) -> Array:
+    """Share of each frame's power above half the Nyquist frequency: (T, H, W) -> (T,).
 
-    Parameters
-    ----------
-    luminance : ndarray
-        (T, H, W).
-    frame_rate : float
-        Frames per second.
+    In any direction, the mean apart; 0 where a frame is even. Frames fade to their mean at their
+    edges (Hann window): between neighbours that are as unlike as these are there is no jump.
 
-    Returns
-    -------
-    frequency : ndarray
-        (n,), Hz, up to half the frame rate.
-    amplitude : ndarray
-        (n,), root mean square over pixels.
+    Examples
+    --------
+    >>> x = np.arange(64)[None, None].repeat(64, 1)
+    >>> [high_frequency(np.cos(2 * np.pi * f * x)).round(3).item() for f in (0.1, 0.4)]
+    [0.0, 1.0]
     """
-    window = hann(len(luminance))
-    power = np.zeros(len(luminance) // 2 + 1)
-    for row in luminance.transpose(1, 0, 2):  # (T, W)
-        power += np.square(np.abs(fft.rfft(faded(row, window[:, None]), axis=0))).sum(1)
-    mean = power / luminance[0].size / np.square(window).sum()
-    return fft.rfftfreq(len(luminance), 1 / frame_rate)[1:], np.sqrt(mean[1:])
-
-
-def xt_spectrum(luminance: Array, frame_rate: float) -> tuple[Array, Array, Array]:
-    """Amplitude of x-t slices at each spatial and temporal frequency.
-
-    Parameters
-    ----------
-    luminance : ndarray
-        (T, H, W).
-    frame_rate : float
-        Frames per second.
-
-    Returns
-    -------
-    spatial : ndarray
-        (n,), cycles a px, the middles of 16 bins above 0 (fewer in narrow frames).
-    temporal : ndarray
-        (T - 1,), Hz in order, without 0; above 0 is motion to the right.
-    amplitude : ndarray
-        (T - 1, n), root mean square over rows of pixels.
-    """
-    length, width = len(luminance), luminance.shape[2]
-    window = hann(length)[:, None]
-    power = np.zeros((length, width // 2 + 1))
-    for row in luminance.transpose(1, 0, 2):
-        power += np.square(np.abs(fft.rfft2(faded(periodic(row, (1,)), window))))
-    power /= luminance.shape[1] * width * np.square(window).sum()
-    # sin(k x - w t) has frequencies of opposite signs.
-    temporal = -fft.fftfreq(length, 1 / frame_rate)
-    order = np.argsort(temporal)
-    order = order[temporal[order] != 0]
-    parts = np.array_split(np.arange(1, width // 2 + 1), min(COLUMNS, width // 2))
-    spatial = np.array([fft.rfftfreq(width)[part].mean() for part in parts])
-    columns = np.stack([power[:, part].mean(1) for part in parts], 1)
-    return spatial, temporal[order], np.sqrt(columns[order])
+    window = np.multiply.outer(*map(hann, luminance.shape[1:]))
+    fine = np.hypot(*_frequencies(luminance.shape[1:])) > FINE
+    shares = []
+    for frame in luminance:
+        level = np.average(frame, weights=window)
+        power = np.square(np.abs(fft.rfft2((frame - level) * window)))
+        even = power.sum() <= _EVEN * frame.size
+        shares.append(0.0 if even else power[fine].sum() / power.sum())
+    return np.array(shares)
 
 
 def _frequencies(size: tuple[int, ...]) -> tuple[Array, Array]:
