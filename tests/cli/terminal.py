@@ -2,6 +2,7 @@
 
 import io
 import json
+import signal
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from fractions import Fraction
@@ -73,3 +74,17 @@ def bytes_of(folder):
 
 def manifest_of(folder):
     return json.loads((folder / "manifest.json").read_text(), parse_constant=pytest.fail)
+
+
+WHERE = 8  # events: two made frames are finished, the third has begun
+
+
+def signalled(number, at):
+    """In place of `follow`: while the `at`-th event is shown, a signal comes."""
+
+    def follow(events, *_):
+        for count, _ in enumerate(events, 1):
+            if count == at:
+                signal.raise_signal(number)
+
+    return follow

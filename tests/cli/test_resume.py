@@ -6,25 +6,12 @@ import signal
 import pytest
 import torch
 import yaml
-from terminal import FILES, QUICK, bytes_of, manifest_of, refused, stst_command
+from terminal import FILES, QUICK, WHERE, bytes_of, manifest_of, refused, signalled, stst_command
 
 from stst.cli import work
 from stst.run import conditions as run_conditions
 from stst.run.atomic import UNFINISHED
 from stst.run.lock import locked
-
-WHERE = 8  # events: two made frames are finished, the third has begun
-
-
-def signalled(number, at):
-    """In place of `follow`: while the `at`-th event is shown, a signal comes."""
-
-    def follow(events, *_):
-        for count, _ in enumerate(events, 1):
-            if count == at:
-                signal.raise_signal(number)
-
-    return follow
 
 
 @pytest.fixture(scope="module")

@@ -22,27 +22,25 @@ def watched():
 
 def test_rows_hold_means_and_frames(watched):
     rows = clip_rows(watched)
-    assert [(row["clip"], row["every"]) for row in rows] == [
+    assert [(row.clip, row.every) for row in rows] == [
         (name, every) for name in watched for every in RATES
     ]
     for row in rows:
-        found = watched[row["clip"]][row["every"]]
-        assert row["mse"] == pytest.approx(found.mse.mean(), abs=1e-8)
-        assert row["ratio"] == pytest.approx(row["mse"] / row["repeat_mse"], abs=1e-4)
+        found = watched[row.clip][row.every]
+        assert row.mse == pytest.approx(found.mse.mean(), abs=1e-8)
+        assert row.ratio == pytest.approx(row.mse / row.repeat_mse, abs=1e-4)
         own = [
             frame
             for frame in frame_rows(watched)
-            if (frame["clip"], frame["every"]) == (row["clip"], row["every"])
+            if (frame.clip, frame.every) == (row.clip, row.every)
         ]
-        assert [frame["frame"] for frame in own] == [
-            row["every"] * (i + 1) for i in range(row["frames"])
-        ]
-        assert np.mean([frame["ssim"] for frame in own]) == pytest.approx(row["ssim"], abs=1e-4)
+        assert [frame.frame for frame in own] == [row.every * (i + 1) for i in range(row.frames)]
+        assert np.mean([frame.ssim for frame in own]) == pytest.approx(row.ssim, abs=1e-4)
 
 
 def test_a_clip_without_change_has_no_ratio():
     (row,) = clip_rows({"still": {1: Predicted(np.zeros(3), np.ones(3), np.zeros(3), np.ones(3))}})
-    assert row["ratio"] is None
+    assert np.isnan(row.ratio)
 
 
 def test_the_figure_shows_every_clip_at_every_rate(watched):

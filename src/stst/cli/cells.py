@@ -21,7 +21,7 @@ from stst.evaluate.late import Features, late_features
 from stst.evaluate.outcomes import OUTCOMES, against
 from stst.recipe.design import Cell
 from stst.report.ablation import Records, outcome_figure, outcome_names, tidy_csv
-from stst.report.figures import save_png
+from stst.report.figures import png_bytes
 from stst.report.page import Pixels
 from stst.report.tiles import mosaic, tile
 from stst.run.atomic import new_folder, write_whole
@@ -76,9 +76,9 @@ def _write(
     for name in names:
         label, alike = OUTCOMES.get(name, (RESIDUAL, 0.0))
         figure = outcome_figure(records, name, label=label, alike=alike)
-        save_png(figure, out / f"ablation_{name}.png")
+        write_whole(out / f"ablation_{name}.png", png_bytes(figure))
     caption = " · ".join(["middle frames, and x-t slices of the middle row", *told["notes"]])
-    save_png(mosaic(tiles, caption=caption), out / "ablation.png")
+    write_whole(out / "ablation.png", png_bytes(mosaic(tiles, caption=caption)))
     write_whole(out / "ablation.csv", tidy_csv(records))
     data = {
         "schema": SCHEMA,

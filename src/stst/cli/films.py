@@ -7,9 +7,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from stst.report.figures import save_png
+from stst.report.figures import png_bytes
 from stst.report.pair import side_by_side
 from stst.report.sheet import contact_sheet
+from stst.run.atomic import write_whole
 from stst.run.job import Source
 from stst.video.files import digest
 from stst.video.frames import Footage
@@ -38,7 +39,8 @@ def write_films(
     if sources:
         films["side_by_side.mp4"] = side_by_side(shown)
     written = {file: write_video(film, folder / file) for file, film in films.items()}
-    save_png(contact_sheet({**shown, **pictures}, caption=caption), folder / "contact_sheet.png")
+    sheet = contact_sheet({**shown, **pictures}, caption=caption)
+    write_whole(folder / "contact_sheet.png", png_bytes(sheet))
     records = {file: video_record(video) for file, video in written.items()}
     return records | file_records(folder, ["contact_sheet.png"])
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from stst.cli.films import file_records, source_record, write_films
 from stst.outcome import Result
-from stst.report.figures import loss_figure, save_png
+from stst.report.figures import loss_figure, png_bytes
 from stst.run.atomic import write_whole
 from stst.run.job import Job
 from stst.run.manifest import (
@@ -43,7 +43,7 @@ def write_folder(
     caption = " · ".join([names, f"seed {seed}", *stand_ins(record["streams"][:1])])
     outputs = write_films(folder, "metamer", sources, result.films[index], caption)
     figure = loss_figure(losses, residuals, boundaries=result.boundaries)
-    save_png(figure, folder / "losses.png")
+    write_whole(folder / "losses.png", png_bytes(figure))
     # With all seeds: one alone would round otherwise than in a batch.
     write_whole(folder / "recipe.yaml", job.to_yaml())
     manifest = {

@@ -11,7 +11,7 @@ from typing import Any, cast
 from rich.progress import track
 
 from stst.cli.films import file_records, source_record, video_record
-from stst.cli.reread import Made, clip_of, folders, made_by, natural_of
+from stst.cli.reread import Condition, clip_of, folders, made_by, natural_of
 from stst.cli.show import console, say
 from stst.cli.sources import read_source
 from stst.cli.texts import CITATION
@@ -38,7 +38,7 @@ class Stimulus:
     name: str
     natural: Footage
     record: dict[str, Any]
-    conditions: dict[str, Made]
+    conditions: dict[str, Condition]
 
 
 def carry_out(
@@ -62,7 +62,7 @@ def carry_out(
 
 
 def _read(source: Source, against: Sequence[str], *, alone: bool) -> Stimulus:
-    path, made = Path(source.path), dict[str, Made]()
+    path, made = Path(source.path), dict[str, Condition]()
     if path.is_dir() and folders(path):
         made["metamer"] = made_by(path)
         source, _ = natural_of(path)
@@ -84,11 +84,11 @@ def _read(source: Source, against: Sequence[str], *, alone: bool) -> Stimulus:
     )
 
 
-def _control(natural: Footage, kind: str, seeds: int) -> Made:
+def _control(natural: Footage, kind: str, seeds: int) -> Condition:
     """A control for each metamer, with seeds from 0 on."""
     controls = [chosen(kind, {"seed": seed}, CONTROLS) for seed in range(seeds)]
     clip = gathered(natural)
-    return Made(
+    return Condition(
         [control.make(clip).clip for control in controls],
         f"The control {controls[0].sentence} (`stst scramble {kind}`, seeds from 0 on).",
     )

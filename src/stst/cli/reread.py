@@ -19,7 +19,7 @@ from stst.video.read import open_video
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
+class Condition:
     """The clips of one condition, one for each seed, and how they were made."""
 
     films: Sequence[Footage]
@@ -59,17 +59,17 @@ def natural_of(path: Path) -> tuple[Source, str]:
     return source, wanted
 
 
-def made_by(path: Path) -> Made:
+def made_by(path: Path) -> Condition:
     """The lossless films of a run, checked against its manifest."""
     found = [_film(folder) for folder in folders(path)]
     manifest = found[0][1]
-    return Made([film for film, _ in found], methods(manifest), manifest["warnings"])
+    return Condition([film for film, _ in found], methods(manifest), manifest["warnings"])
 
 
-def clip_of(path: Path) -> Made:
+def clip_of(path: Path) -> Condition:
     """A clip from a file, as it is."""
     film, remarks = read_source(Source(path=str(path.absolute())))
-    return Made([film], f"Read from {path.name} (SHA-256 {digest(path)[:12]}).", remarks)
+    return Condition([film], f"Read from {path.name} (SHA-256 {digest(path)[:12]}).", remarks)
 
 
 def _film(folder: Path) -> tuple[Film, dict[str, Any]]:

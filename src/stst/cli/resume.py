@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from stst.cli.show import say
-from stst.cli.unfinished import RECIPE, remove
+from stst.cli.unfinished import RECIPE, is_stopped, remove
 from stst.cli.work import resume as go_on
 from stst.errors import RunError
 from stst.run.atomic import UNFINISHED
@@ -26,9 +26,9 @@ def resume(
     if not folder.is_dir():
         raise RunError(f"{folder} is not a folder. Give the one that --out named.")
     with locked(folder):
-        recipe = folder / UNFINISHED / RECIPE
-        if recipe.exists():
-            go_on(Job.parse(read_job(recipe)), folder, allow_mixed=allow_mixed)
+        if is_stopped(folder):
+            job = Job.parse(read_job(folder / UNFINISHED / RECIPE))
+            go_on(job, folder, allow_mixed=allow_mixed)
         elif any(folder.glob("manifest.json")) or any(folder.glob("seed_*/manifest.json")):
             remove(folder)  # what may be left of it
             say(f"{folder} is finished: there is nothing to do.")

@@ -9,11 +9,13 @@ from pathlib import Path
 from stst.ablation import Made
 from stst.cli.show import duration, say
 from stst.cli.sources import read_source
-from stst.cli.work import carry_out
+from stst.cli.unfinished import is_stopped
+from stst.cli.work import carry_out, resume
 from stst.errors import RunError
 from stst.recipe.design import Cell
 from stst.run.finished import is_finished
 from stst.run.job import Job, Source
+from stst.run.lock import locked
 from stst.run.manifest import read_manifest
 
 
@@ -29,11 +31,12 @@ class Runs:
     out : Path
         Has a folder for each cell, and that one for each seed.
     overwrite : bool
-        Make runs of other settings anew, which are refused otherwise.
+        Make runs anew that are of other settings, which are refused otherwise, or that were
+        stopped.
     """
 
     def __init__(self, job: Job, cells: Sequence[Cell], out: Path, *, overwrite: bool) -> None:
-        self._job, self._out = job, out
+        self._job, self._out, self._overwrite = job, out, overwrite
         self._total, self._made = len(cells) * len(job.seeds), list[float]()  # and seconds of each
         places = [(cell, seed) for cell in cells for seed in job.seeds]
         self._todo = [
@@ -60,11 +63,19 @@ class Runs:
         if folder in self._todo:
             self._announce(folder, f"{cell.label}, seed {seed}")
             began = time.perf_counter()
-            carry_out(self._own(cell, seed), folder, overwrite=True)
+            self._carry_out(self._own(cell, seed), folder)
             self._made.append(time.perf_counter() - began)
         film, _ = read_source(Source(path=str(folder / "metamer.webm")))
         residuals = read_manifest(folder)["residuals"]
         return film, {layer: found["mean"] for layer, found in residuals.items()}
+
+    def _carry_out(self, job: Job, folder: Path) -> None:
+        """Make a run, or what is left to make of one that was stopped."""
+        if self._overwrite or not is_stopped(folder):
+            carry_out(job, folder, overwrite=True)
+            return
+        with locked(folder):
+            resume(job, folder)
 
     def _own(self, cell: Cell, seed: int) -> Job:
         return self._job.model_copy(update={"recipe": cell.recipe, "seeds": (seed,)})

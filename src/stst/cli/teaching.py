@@ -10,18 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 from safetensors.torch import save
 
 from stst import __version__
 from stst.cli.films import file_records, source_record
 from stst.cli.show import progress, say
 from stst.cli.sources import read_source
-from stst.errors import RecipeError, RunError, only_known
+from stst.errors import RecipeError, RunError
 from stst.evaluate.prednet.checkpoint import packed, unpacked
 from stst.evaluate.prednet.sequences import classes_of, of_clips, of_scenes, refuse_small
 from stst.evaluate.prednet.training import Batch, Lesson, Training, train
-from stst.recipe import explain
+from stst.recipe import validated
 from stst.run.atomic import new_folder, refuse_folder, write_whole
 from stst.run.job import Teaching
 from stst.run.manifest import SCHEMA, environment
@@ -59,11 +58,7 @@ def resume(job: Teaching, out: Path) -> None:
 
 
 def _lesson(job: Teaching) -> Lesson:
-    only_known(job.settings, Lesson.model_fields, "prednet train")
-    try:
-        lesson = Lesson.model_validate(job.settings)
-    except ValidationError as error:
-        raise RecipeError(f"prednet train: {explain(error)}") from None
+    lesson = validated(Lesson, job.settings, "prednet train")
     if lesson.semantic and len(_classes(job)) < 2:
         raise RecipeError("--semantic needs clips of two classes or more: fish=A.mp4 leaf=B.mp4.")
     return lesson

@@ -15,6 +15,11 @@ from stst.run.journal import Journal
 RECIPE = "recipe.yaml"  # written last and removed first: with it, all the rest is there
 
 
+def is_stopped(out: Path) -> bool:
+    """Whether there is a run to go on with."""
+    return (out / UNFINISHED / RECIPE).exists()
+
+
 def begin(task: Task, out: Path) -> Journal:
     """Make it anew for a run that begins."""
     remove(out)

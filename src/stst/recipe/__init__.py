@@ -1,6 +1,6 @@
 """What is done to make a metamer, as frozen and validated data. No torch here."""
 
-from stst.recipe.dotted import explain
+from stst.recipe.dotted import explain, validated
 from stst.recipe.parts import (
     ALL,
     LOSSES,
@@ -36,4 +36,5 @@ __all__ = [
     "at",
     "explain",
     "list_presets",
+    "validated",
 ]

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from stst.errors import RecipeError, guess
+from stst.errors import RecipeError, guess, only_known
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validated(model: type[Model], settings: Mapping[str, object], where: str) -> Model:
+    """Make a model of its settings; RecipeError names the one of `where` that is wrong."""
+    only_known(settings, model.model_fields, where)
+    try:
+        return model.model_validate(settings)
+    except ValidationError as error:
+        raise RecipeError(f"{where}: {explain(error)}") from None
 
 
 def explain(error: ValidationError) -> str:

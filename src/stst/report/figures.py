@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from itertools import cycle
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +13,6 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from PIL import Image
-
-from stst.errors import RunError
 
 MATCHED = 0.25  # relative Gram error that the dashed line marks
 # Okabe and Ito's palette: told apart with any colour vision.
@@ -112,41 +108,13 @@ def _positive(values: Values) -> npt.NDArray[np.floating]:
 
 
 def png_bytes(picture: Image.Image | Figure) -> bytes:
-    """Encode a picture or a figure as PNG, without a date or a version."""
+    """Encode a picture or a figure as PNG; the same one gives the same bytes.
+
+    A figure is drawn by Agg; neither carries a date or a version.
+    """
     encoded = BytesIO()
     if isinstance(picture, Figure):
         picture.savefig(encoded, format="png", metadata={"Software": None})
     else:
         picture.save(encoded, format="PNG")
     return encoded.getvalue()
-
-
-def save_png(picture: Image.Image | Figure, path: str | Path) -> None:
-    """Write a PNG whole or not at all; the same picture gives the same bytes.
-
-    Parameters
-    ----------
-    picture : PIL.Image.Image or matplotlib.figure.Figure
-        A figure is drawn by Agg; neither carries a date or a version.
-    path : path
-        Replaced if it exists; its folder must exist.
-
-    Raises
-    ------
-    RunError
-        If the file cannot be written; what was there before is kept.
-    """
-    path, encoded = Path(path), png_bytes(picture)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(encoded)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise RunError(
-            f"{path} cannot be written: {error.strerror}. Give a folder with room to write."
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from itertools import cycle
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,37 +15,61 @@ from stst.evaluate.prednet.measures import Predicted
 from stst.report.figures import COLOURS
 
 Watched = Mapping[str, Mapping[int, Predicted]]  # clip -> every n-th frame -> its predictions
-Row = dict[str, str | int | float | None]
 _ORDINALS = {1: "", 2: "2nd ", 3: "3rd "}
 
 
-def clip_rows(watched: Watched) -> list[Row]:
-    """A row for each clip at each rate; the ratio is None where nothing changes."""
+class ClipRow(NamedTuple):
+    """A clip at a rate: means over its predicted frames."""
+
+    clip: str
+    every: int
+    frames: int
+    mse: float
+    repeat_mse: float
+    ratio: float
+    ssim: float
+    repeat_ssim: float
+
+
+class FrameRow(NamedTuple):
+    """A frame that was predicted, by its place in the clip, from 0."""
+
+    clip: str
+    every: int
+    frame: int
+    mse: float
+    ssim: float
+    repeat_mse: float
+    repeat_ssim: float
+
+
+def clip_rows(watched: Watched) -> list[ClipRow]:
+    """A row for each clip at each rate; the ratio is NaN where nothing changes."""
     return [
-        {
-            "clip": name,
-            "every": every,
-            "frames": len(found.mse),
-            "mse": round(float(found.mse.mean()), 8),
-            "repeat_mse": round(float(found.repeat_mse.mean()), 8),
-            "ratio": None if math.isnan(found.ratio) else round(found.ratio, 4),
-            "ssim": round(float(found.ssim.mean()), 4),
-            "repeat_ssim": round(float(found.repeat_ssim.mean()), 4),
-        }
+        ClipRow(
+            clip=name,
+            every=every,
+            frames=len(found.mse),
+            mse=float(found.mse.mean()),
+            repeat_mse=float(found.repeat_mse.mean()),
+            ratio=found.ratio,
+            ssim=float(found.ssim.mean()),
+            repeat_ssim=float(found.repeat_ssim.mean()),
+        )
         for name, rates in watched.items()
         for every, found in rates.items()
     ]
 
 
-def frame_rows(watched: Watched) -> list[Row]:
-    """A row for each frame that was predicted, by its place in the clip, from 0."""
+def frame_rows(watched: Watched) -> list[FrameRow]:
+    """A row for each frame that was predicted."""
     return [
-        {
-            "clip": name,
-            "every": every,
-            "frame": every * (index + 1),
-            **{measure: round(float(values[index]), 8) for measure, values in vars(found).items()},
-        }
+        FrameRow(
+            name,
+            every,
+            every * (index + 1),
+            *(float(values[index]) for values in vars(found).values()),
+        )
         for name, rates in watched.items()
         for every, found in rates.items()
         for index in range(len(found.mse))
@@ -80,7 +104,7 @@ def prediction_figure(watched: Watched) -> Figure:
     for (above, below), every in zip(panels.T, rates, strict=True):
         above.set_title(f"every {_ORDINALS.get(every, f'{every}th ')}frame")
         below.set_xlabel("frame of the clip")
-        below.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        below.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
         for (name, found), colour in zip(watched.items(), cycle(COLOURS), strict=False):
             _draw(above, below, found[every], every, colour, name)
     for axes in panels.flat:
@@ -96,7 +120,7 @@ def prediction_figure(watched: Watched) -> Figure:
 def _draw(above: Axes, below: Axes, found: Predicted, every: int, colour: str, name: str) -> None:
     frames = every * np.arange(1, len(found.mse) + 1)
     unit = found.repeat_mse.mean() or np.nan
-    above.plot(frames, found.mse / unit, color=colour, linewidth=1.5, label=name)
-    above.plot(frames, found.repeat_mse / unit, color=colour, linewidth=0.6)
-    below.plot(frames, found.ssim, color=colour, linewidth=1.5)
-    below.plot(frames, found.repeat_ssim, color=colour, linewidth=0.6)
+    above.plot(frames, found.mse / unit, ".-", color=colour, linewidth=1.5, label=name)
+    above.plot(frames, found.repeat_mse / unit, ".-", markersize=3, color=colour, linewidth=0.6)
+    below.plot(frames, found.ssim, ".-", color=colour, linewidth=1.5)
+    below.plot(frames, found.repeat_ssim, ".-", markersize=3, color=colour, linewidth=0.6)

@@ -16,8 +16,12 @@ MACHINE = ("device", "precision", "device_name", "cpu_capability", "threads", "p
 def conditions(job: Job, precision: str) -> dict[str, Any]:
     """All that decides the bytes of a run: what was asked for, and where it runs."""
     here = environment(job.device, precision)
-    told = job.model_dump(mode="json", exclude={"device"})
-    return {"job": _without_paths(told), "machine": {name: here[name] for name in MACHINE}}
+    return {"job": asked(job), "machine": {name: here[name] for name in MACHINE}}
+
+
+def asked(job: Job) -> dict[str, Any]:
+    """What a job asks for, wherever its files lie and whatever device makes it."""
+    return _without_paths(job.model_dump(mode="json", exclude={"device"}))
 
 
 def _without_paths(data: Mapping[str, Any]) -> dict[str, Any]:

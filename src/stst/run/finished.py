@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from stst import __version__
 from stst.errors import RecipeError, RunError
+from stst.run.conditions import asked
 from stst.run.job import Job, read_job
 from stst.run.manifest import read_manifest
 from stst.video.files import digest
@@ -24,20 +24,10 @@ def is_finished(folder: Path, job: Job) -> bool:
     except (RunError, RecipeError):
         return False
     return (
-        _settings(found) == _settings(job)
+        (asked(found), found.device) == (asked(job), job.device)
         and manifest["environment"]["packages"]["stst-vision"] == __version__
         and all(
             (folder / name).is_file() and digest(folder / name) == record["sha256"]
             for name, record in manifest["outputs"].items()
         )
     )
-
-
-def _settings(job: Job) -> dict[str, Any]:
-    """What makes the run, wherever its files lie."""
-    data = job.model_dump(mode="json")
-    for section in ("source", "time", "given"):
-        (data[section] or {}).pop("path", None)
-    for role in ("spatial_weights", "temporal_weights"):
-        data["streams"].pop(role)
-    return data

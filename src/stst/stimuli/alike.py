@@ -6,10 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import ValidationError
-
-from stst.errors import RecipeError, only_known
-from stst.recipe import Part, explain
+from stst.recipe import Part, validated
 from stst.stimuli.levels import Statistic
 from stst.stimuli.light import Array, Scale
 from stst.video.frames import Clip
@@ -93,8 +90,4 @@ class Matching(Part):
 
 def matching(**settings: object) -> Matching:
     """Validate what `match_set` is told; RecipeError names what is wrong."""
-    only_known(settings, Matching.model_fields, "match")
-    try:
-        return Matching.model_validate(settings)
-    except ValidationError as error:
-        raise RecipeError(f"match: {explain(error)}") from None
+    return validated(Matching, settings, "match")

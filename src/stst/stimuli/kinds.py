@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from pydantic import ValidationError
-
-from stst.errors import RecipeError, guess, only_known
-from stst.recipe import explain
+from stst.errors import RecipeError, guess
+from stst.recipe import validated
 from stst.stimuli.bands import Band
 from stst.stimuli.camera import CameraPath
 from stst.stimuli.circular import ExpandingRings, RotatingGrating
@@ -107,8 +105,4 @@ def chosen(kind: str, settings: Mapping[str, object], kinds: Mapping[str, type[K
         raise RecipeError(
             f"there is no {kind!r}.{guess(kind, kinds)} There is: {', '.join(kinds)}."
         )
-    only_known(settings, kinds[kind].model_fields, kind)
-    try:
-        return kinds[kind].model_validate(settings)
-    except ValidationError as error:
-        raise RecipeError(f"{kind}: {explain(error)}") from None
+    return validated(kinds[kind], settings, kind)
