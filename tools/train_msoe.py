@@ -32,7 +32,7 @@ from stst.streams.temporal import Msoe
 from textures import CANVAS, DENSITY, KINDS, SHARES, blob_mask, photograph, texture
 
 STEPS = 5000
-PHOTOGRAPHS = 0.5  # share of the textures, where there are any
+PHOTOGRAPHS = 0.7  # share of the textures, where there are any
 POOL = 192  # textures kept; the oldest is replaced every REFRESH scenes
 MASKS = 32
 SIDES = (64, 64, 80, 96)  # px, of the patches
@@ -44,7 +44,7 @@ HEAD_GAIN = 32.0  # the head sees 64 channels that sum to one: larger weights, l
 RATES = {"conv1": 1.5e-3, "conv2": 2e-3, "conv3": 1e-3 * HEAD_GAIN, "conv4": 2e-3}
 BIAS_RATE = {"conv1": 0.01, "conv2": 0.02, "conv3": 1 / HEAD_GAIN, "conv4": 1.0}
 WARM_UP = 100
-GOING_ON = 0.5  # of the rates, where a trained network learns on
+GOING_ON = 0.3  # of the rates, where a trained network learns on
 
 
 # ---------------------------------------------------------------- start
@@ -187,7 +187,7 @@ def save(model: Msoe, path: Path, facts: str) -> str:
 def run(options: argparse.Namespace) -> None:
     levels = [grey_levels(path) for path in find_photographs(options.photographs)]
     photographs = [pictures for pictures in levels if pictures]
-    trained = load_file(options.start) if options.start else None
+    trained = mean([load_file(path) for path in options.start]) if options.start else None
     seed, steps = options.seed, options.steps
     began, recent = time.monotonic(), math.nan
     for step, error, model in train(seed, steps, photographs, trained):
@@ -201,11 +201,17 @@ def run(options: argparse.Namespace) -> None:
     print("sha256", digest)
 
 
+def mean(files: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Weights between those of several trainings, of which one went on from the other."""
+    return {name: torch.stack([file[name] for file in files]).mean(0) for name in files[0]}
+
+
 def facts(options: argparse.Namespace) -> str:
     """What the file says of its training."""
     source = "from scratch"
     if options.start:
-        source = f"on from the weights of sha256 {sha256(options.start.read_bytes()).hexdigest()}"
+        digests = [sha256(path.read_bytes()).hexdigest() for path in options.start]
+        source = f"on from the mean of the weights of sha256 {', '.join(digests)}"
     return (
         f"trained {source} by tools/train_msoe.py, seed {options.seed}, {options.steps} steps, "
         f"torch {torch.__version__}; Apache-2.0"
@@ -216,7 +222,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the temporal stream.")
     parser.add_argument("--out", type=Path, required=True, help="where to write the weights")
     parser.add_argument("--photographs", type=Path, nargs="+", required=True, metavar="FOLDER")
-    parser.add_argument("--start", type=Path, help="weights that learn on (safetensors)")
+    parser.add_argument(
+        "--start", type=Path, nargs="+", help="weights that learn on; of several files their mean"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=STEPS)
     torch.set_num_threads(1)  # so that sums do not depend on the number of cores

@@ -11,8 +11,10 @@ from stst.losses.objective import Wanted
 from stst.recipe import Recipe
 from stst.stimuli.texture import pink_noise
 from stst.synthesis.clip import FrameDone, walk
+from stst.synthesis.joint import begun
+from stst.synthesis.starts import Source
 from stst.synthesis.transition import Side
-from stst.synthesis.warp import flow_back
+from stst.synthesis.warp import flow_back, warped
 from stst.video.frames import Clip
 
 
@@ -29,6 +31,22 @@ def panned(frames, speed=3, side=48, seed=0):
     wide = torch.from_numpy(0.5 + 0.15 * wide / wide.std()).float().clamp(0, 1)
     begins = [16 - speed * i for i in range(frames)]
     return torch.stack([wide[..., x : x + side] for x in begins])
+
+
+def unrefined(frames, loop):
+    """What a clip that is made as a whole starts from: each frame's noise of its own."""
+    clip = Clip(panned(frames, speed=2), Fraction(25))
+    whole = recipe(warp="affine").with_settings({"whole": {"loop": loop}})
+    source = Source(
+        {"time_texture": (clip,)},
+        range(frames),
+        whole,
+        lambda t: torch.lerp(torch.tensor(0.5), panned(1, seed=5 + t), 0.6),
+        None,
+        None,
+        "cpu",
+    )
+    return begun(source)[0]
 
 
 def moves_along(done, speed=3):
@@ -111,3 +129,27 @@ def test_an_affine_start_moves_as_a_whole_and_a_dense_one_where_the_target_moves
     affine, dense = (starts(recipe(warp=warp), clip, clip) for warp in ("affine", "dense"))
     change = [(done[1].frame - done[0].frame)[0, :, 32:].abs().mean() for done in (affine, dense)]
     assert change[1] < 0.1 * change[0]
+
+
+def streaks(frames, width=12):
+    """Share of the slope along the motion, near the border that frames come in at."""
+    border = frames[..., :width]
+    return (border.diff(dim=-1).abs().mean() / border.diff(dim=-2).abs().mean()).item()
+
+
+def test_noise_that_is_moved_again_and_again_is_not_drawn_into_streaks(monkeypatch):
+    assert streaks(unrefined(8, loop=False)[-1]) > 0.8
+    mirrored = lambda frames, flow, outside: warped(frames, flow)  # noqa: E731
+    monkeypatch.setattr("stst.synthesis.starts.warped", mirrored)  # the planted fault
+    assert streaks(unrefined(8, loop=False)[-1]) < 0.7
+
+
+def seam_fits(frames):
+    """Whether the first frame differs from the last no more than neighbours do."""
+    changes = (frames[..., 24:] - frames.roll(1, 0)[..., 24:]).abs().mean((1, 2, 3))
+    return bool(changes[0] <= changes[1:].max())
+
+
+def test_a_loop_starts_without_a_seam():
+    assert seam_fits(unrefined(8, loop=True))
+    assert not seam_fits(unrefined(8, loop=False))  # the planted fault

@@ -47,12 +47,11 @@ def weave(
     assert recipe.whole is not None
     order = made_order(targets, recipe, span, given)
     source = Source(targets, order, recipe, fresh, start, given, device)
-    begun = _begun(source)
-    grey = _grey(source, len(begun))
-    begun = greyed(begun.flatten(0, 1), grey).view(begun.shape)
-    windows = Windows(source, len(begun), span, recipe)
-    full = (begun.shape[-2], begun.shape[-1])
-    clip, opening = begun, begun
+    opening = begun(source)
+    grey = _grey(source, len(opening))
+    clip = opening = greyed(opening.flatten(0, 1), grey).view(opening.shape)
+    windows = Windows(source, len(opening), span, recipe)
+    full = (opening.shape[-2], opening.shape[-1])
     for number, octave in enumerate(recipe.octaves):
         size = octave_size(full, octave.scale)
         clip = carried(clip, opening, size, recipe)
@@ -63,16 +62,37 @@ def weave(
         if recipe.colour.after == ("frame" if finest else "octave"):
             clip = _coloured(clip, windows, recipe)
     clip = resized(clip, full, recipe.antialias).clamp(0, 1)
-    clip[:, : source.fixed] = begun[:, : source.fixed]  # whatever colour transfer did to them
+    clip[:, : source.fixed] = opening[:, : source.fixed]  # whatever colour transfer did to them
     yield from _judged(clip, windows, sides)
 
 
-def _begun(source: Source) -> Tensor:
-    """Where all frames start, (B, L, 3, H, W): each from the one before, as in `walk`."""
+def begun(source: Source) -> Tensor:
+    """Where all frames start, (B, L, 3, H, W): each from the one before, as in `walk`.
+
+    A loop is gone round twice, and the two turns are joined.
+    """
     frames: list[Tensor] = []
-    for index in range(len(source.order)):
-        frames.append(source.begin(index, frames[-1] if frames else None))
-    return torch.stack(frames, 1)
+    length, turns = len(source.order), 2 if source.recipe.loop else 1
+    for index in range(turns * length):
+        frames.append(source.begin(index % length, frames[-1] if frames else None))
+    chain = torch.stack(frames, 1)
+    return joined(chain) if source.recipe.loop else chain
+
+
+def joined(turns: Tensor) -> Tensor:
+    """Two turns of a loop, one after the other, as one without a seam.
+
+    (B, 2 L, ...) -> (B, L, ...): the second fades into the first, so that the last frame goes
+    on where the first one of the second turn begins.
+
+    Examples
+    --------
+    >>> joined(torch.arange(8.0)[None]).tolist()
+    [[4.0, 4.0, 4.0, 4.0]]
+    """
+    first, second = turns.chunk(2, 1)
+    share = torch.linspace(0, 1, first.shape[1] + 1)[:-1].to(turns)
+    return torch.lerp(second, first, share.view(1, -1, *(1,) * (turns.dim() - 2)))
 
 
 def _grey(source: Source, batch: int) -> Tensor:

@@ -71,8 +71,12 @@ class Source:
             return self._random(transition)
         # Without a temporal target there is no motion to follow: texture alone must hold none.
         if self.recipe.start.warp != "none" and any(k.startswith("time") for k in self.targets):
-            window = self.natural(transition - 1, transition)
-            previous = warped(previous, self._flow(*motion(window).unbind(1)))
+            last = max(transition, 1)  # the second turn of a loop begins with its first motion
+            window = self.natural(last - 1, last)
+            # What is only noise is moved as often as the clip is long, and never refined in
+            # between: mirrors at its borders would add up to streaks.
+            outside = None if self.recipe.whole is None else self._random(transition)
+            previous = warped(previous, self._flow(*motion(window).unbind(1)), outside)
         if self.recipe.start.blend == 1:
             return previous
         return torch.lerp(self._random(transition), previous, self.recipe.start.blend)

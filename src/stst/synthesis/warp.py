@@ -64,10 +64,10 @@ def pixels(height: int, width: int) -> tuple[Tensor, Tensor]:
     return across, down
 
 
-def warped(frames: Tensor, flow: Tensor) -> Tensor:
+def warped(frames: Tensor, flow: Tensor, outside: Tensor | None = None) -> Tensor:
     """Move frames (B, 3, H, W) in [0, 1] along a flow (1 or B, 2, H, W) in px.
 
-    Bicubic; what comes from outside is taken from the mirror.
+    Bicubic; what comes from outside is taken from the mirror, or of the frames `outside`.
 
     Examples
     --------
@@ -85,4 +85,8 @@ def warped(frames: Tensor, flow: Tensor) -> Tensor:
     moved = F.grid_sample(
         frames, places, mode="bicubic", padding_mode="reflection", align_corners=False
     )
-    return moved.clamp(0, 1)
+    moved = moved.clamp(0, 1)
+    if outside is None:
+        return moved
+    inside = (places.abs() <= 1).all(-1)[:, None]
+    return torch.where(inside, moved, outside)
