@@ -42,3 +42,9 @@ def test_the_first_layer_starts_as_unit_filters_without_mean():
     assert bank.shape == (32, 2, 11, 11)
     torch.testing.assert_close(bank.flatten(1).norm(dim=1), torch.ones(32))
     torch.testing.assert_close(bank.sum((2, 3)), torch.zeros(32, 2), atol=1e-5, rtol=0)
+
+
+def test_training_goes_on_from_the_mean_of_files():
+    files = [{"conv1.weight": torch.full((2,), value)} for value in (1.0, 4.0)]
+    assert train_msoe.mean(files)["conv1.weight"].tolist() == [2.5, 2.5]
+    assert train_msoe.mean(files[1:])["conv1.weight"].tolist() == [4.0, 4.0]

@@ -1,0 +1,94 @@
+"""Match some layers of a simple network: how alike are the others?
+
+Metamers of one clip that match Gram matrices or activations of early, middle or late layers
+of the embedded trunk, and how alike every layer is to the natural clip's: activations at
+their places (Pearson's r, each channel without its mean), and Gram matrices (1 - relative error).
+
+    python examples/early_late.py CLIP --out early_late.png
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from torch import Tensor
+
+from stst import Clip, Recipe, load_stream, read_video, synthesize
+from stst.losses.functional import gram, relative_error
+from stst.video.frames import to_uint8
+
+BLOCKS = [f"block{number}_conv1" for number in range(1, 6)]
+CONDITIONS = {
+    "texture, block 1": ("space_texture", BLOCKS[:1]),
+    "texture, blocks 1-3": ("space_texture", BLOCKS[:3]),
+    "texture, blocks 1-5": ("space_texture", BLOCKS),
+    "content, block 1": ("space_content", BLOCKS[:1]),
+    "content, block 3": ("space_content", BLOCKS[2:3]),
+    "content, block 5": ("space_content", BLOCKS[4:]),
+}
+COLOURS = ["#0072B2", "#56B4E9", "#009E73", "#D55E00", "#E69F00", "#CC79A7"]  # Okabe and Ito
+
+
+def metamer(natural: Clip, loss: str, layers: Sequence[str]) -> Clip:
+    """Only these layers say what it is to be: no colours, and no motion."""
+    only = {f"layers.{loss}": list(layers), "weights.colour_moments": 0, "colour.after": "never"}
+    recipe = Recipe.preset("default").with_losses(loss).with_settings(only)
+    return synthesize(natural, spatial="compact", recipe=recipe).result().clip
+
+
+def likeness(natural: Clip, made: Clip) -> tuple[list[float], list[float]]:
+    """Pearson's r of activations, and 1 - relative error of Gram matrices, at each block."""
+    trunk = load_stream("compact")
+    with torch.no_grad():
+        wanted, found = (trunk(clip.frames[:, None], BLOCKS) for clip in (natural, made))
+    grams = [relative_error(gram(found[name]), gram(wanted[name])) for name in BLOCKS]
+    return [pearson(found[n], wanted[n]) for n in BLOCKS], [1 - float(e.mean()) for e in grams]
+
+
+def pearson(one: Tensor, other: Tensor) -> float:
+    """Of what is left without each channel's mean, in which any two pictures are alike."""
+    placed = [(x - x.mean((0, 2, 3), keepdim=True)).flatten() for x in (one, other)]
+    return float(np.corrcoef(*placed)[0, 1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("clip")
+    parser.add_argument("--frames", type=int, default=2)
+    parser.add_argument("--out", required=True)
+    options = parser.parse_args()
+    natural = read_video(options.clip, frames=options.frames)
+    films = {"natural": natural}
+    for name, (loss, layers) in CONDITIONS.items():
+        films[name] = metamer(natural, loss, layers)
+        for kind, values in zip(("r", "Gram"), likeness(natural, films[name]), strict=True):
+            print(f"{name:20} {kind:5}", *(f"{value:6.2f}" for value in values), flush=True)
+    draw(films).savefig(options.out, dpi=110)
+
+
+def draw(films: dict[str, Clip]) -> plt.Figure:
+    """Last frames above, likeness of each block below."""
+    figure = plt.figure(figsize=(13, 6), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=(1, 1.7))
+    for axes, (name, film) in zip(above.subplots(1, len(films)), films.items(), strict=True):
+        axes.imshow(to_uint8(film.frames[-1:])[0])
+        axes.set_title(name, fontsize=10)
+        axes.set_axis_off()
+    natural, *made = films.values()
+    panels = below.subplots(1, 2, sharex=True)
+    for name, film, colour in zip(CONDITIONS, made, COLOURS, strict=True):
+        style = {"color": colour, "marker": "o", "label": name}
+        for axes, values in zip(panels, likeness(natural, film), strict=True):
+            axes.plot(range(1, 6), values, "-" if "texture" in name else "--", **style)
+    for axes, title in zip(panels, ("r of activations", "1 - relative error of Gram"), strict=True):
+        axes.set(xlabel="block", ylabel=title, xticks=range(1, 6), ylim=(-0.4, 1.05))
+    panels[0].legend(fontsize=8)
+    return figure
+
+
+if __name__ == "__main__":
+    main()
