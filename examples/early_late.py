@@ -2,7 +2,8 @@
 
 Metamers of one clip that match Gram matrices or activations of early, middle or late layers
 of the embedded trunk, and how alike every layer is to the natural clip's: activations at
-their places (Pearson's r, each channel without its mean), and Gram matrices (1 - relative error).
+their places (Pearson's r, each channel without its mean), and Gram matrices (1 - relative
+error). The clip with scrambled phases (STPS) says what any picture of its spectrum has.
 
     python examples/early_late.py CLIP --out early_late.png
 """
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stst import Clip, Recipe, load_stream, read_video, synthesize
+from stst import Clip, Recipe, load_stream, make_control, read_video, synthesize
 from stst.losses.functional import gram, relative_error
 from stst.video.frames import to_uint8
 
@@ -30,7 +31,8 @@ CONDITIONS = {
     "content, block 3": ("space_content", BLOCKS[2:3]),
     "content, block 5": ("space_content", BLOCKS[4:]),
 }
-COLOURS = ["#0072B2", "#56B4E9", "#009E73", "#D55E00", "#E69F00", "#CC79A7"]  # Okabe and Ito
+Likeness = tuple[list[float], list[float]]
+COLOURS = ["0.5", "#0072B2", "#56B4E9", "#009E73", "#D55E00", "#E69F00", "#CC79A7"]  # Okabe and Ito
 
 
 def metamer(natural: Clip, loss: str, layers: Sequence[str]) -> Clip:
@@ -40,7 +42,7 @@ def metamer(natural: Clip, loss: str, layers: Sequence[str]) -> Clip:
     return synthesize(natural, spatial="compact", recipe=recipe).result().clip
 
 
-def likeness(natural: Clip, made: Clip) -> tuple[list[float], list[float]]:
+def likeness(natural: Clip, made: Clip) -> Likeness:
     """Pearson's r of activations, and 1 - relative error of Gram matrices, at each block."""
     trunk = load_stream("compact")
     with torch.no_grad():
@@ -62,30 +64,30 @@ def main() -> None:
     parser.add_argument("--out", required=True)
     options = parser.parse_args()
     natural = read_video(options.clip, frames=options.frames)
-    films = {"natural": natural}
-    for name, (loss, layers) in CONDITIONS.items():
-        films[name] = metamer(natural, loss, layers)
-        for kind, values in zip(("r", "Gram"), likeness(natural, films[name]), strict=True):
-            print(f"{name:20} {kind:5}", *(f"{value:6.2f}" for value in values), flush=True)
-    draw(films).savefig(options.out, dpi=110)
+    films = {"STPS": make_control(natural, "stps").clip}
+    films |= {name: metamer(natural, *what) for name, what in CONDITIONS.items()}
+    found = {name: likeness(natural, film) for name, film in films.items()}
+    for name, values in found.items():
+        for kind, one in zip(("r", "Gram"), values, strict=True):
+            print(f"{name:20} {kind:5}", *(f"{value:6.2f}" for value in one))
+    draw({"natural": natural} | films, found).savefig(options.out, dpi=110)
 
 
-def draw(films: dict[str, Clip]) -> plt.Figure:
+def draw(films: dict[str, Clip], found: dict[str, Likeness]) -> plt.Figure:
     """Last frames above, likeness of each block below."""
-    figure = plt.figure(figsize=(13, 6), layout="constrained")
+    figure = plt.figure(figsize=(14, 6), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=(1, 1.7))
     for axes, (name, film) in zip(above.subplots(1, len(films)), films.items(), strict=True):
         axes.imshow(to_uint8(film.frames[-1:])[0])
         axes.set_title(name, fontsize=10)
         axes.set_axis_off()
-    natural, *made = films.values()
     panels = below.subplots(1, 2, sharex=True)
-    for name, film, colour in zip(CONDITIONS, made, COLOURS, strict=True):
-        style = {"color": colour, "marker": "o", "label": name}
-        for axes, values in zip(panels, likeness(natural, film), strict=True):
-            axes.plot(range(1, 6), values, "-" if "texture" in name else "--", **style)
+    for (name, values), colour in zip(found.items(), COLOURS, strict=True):
+        for axes, one in zip(panels, values, strict=True):
+            line = "--" if "content" in name else "-"
+            axes.plot(range(1, 6), one, line, color=colour, marker="o", label=name)
     for axes, title in zip(panels, ("r of activations", "1 - relative error of Gram"), strict=True):
-        axes.set(xlabel="block", ylabel=title, xticks=range(1, 6), ylim=(-0.4, 1.05))
+        axes.set(xlabel="block", ylabel=title, xticks=range(1, 6))
     panels[0].legend(fontsize=8)
     return figure
 
