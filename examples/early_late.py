@@ -60,7 +60,7 @@ def pearson(one: Tensor, other: Tensor) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clip")
-    parser.add_argument("--frames", type=int, default=2)
+    parser.add_argument("--frames", type=int, default=5)
     parser.add_argument("--out", required=True)
     options = parser.parse_args()
     natural = read_video(options.clip, frames=options.frames)

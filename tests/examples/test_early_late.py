@@ -14,7 +14,7 @@ early_late = importlib.import_module("early_late")
 
 def clip(seed):
     dice = torch.Generator().manual_seed(seed)
-    return Clip(torch.rand(2, 3, 40, 40, generator=dice), Fraction(25))
+    return Clip(torch.rand(5, 3, 40, 40, generator=dice), Fraction(25))
 
 
 def test_a_clip_is_like_itself_in_every_block_and_unlike_another_in_the_first():
