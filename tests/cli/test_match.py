@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from terminal import bytes_of, manifest_of, refused, stst_command, waves
 
 import stst
@@ -147,6 +148,7 @@ def test_an_existing_folder_is_kept_unless_it_may_be_replaced(film, dark, tmp_pa
         ([], "at least two clips"),
         (["FILM"], "at least two clips"),
         (["FILM", "FILM"], "different names, got natural, natural"),
+        (["FILM", "...mp4"], "cannot name a folder"),
         (["FILM", "gone.mp4"], "gone.mp4 does not exist"),
         (["FILM", "DARK", "--statistic", "histgram"], "'mean', 'rms' or 'histogram'"),
         (["FILM", "DARK", "--statistic", "histogram"], "one size and length"),
@@ -164,3 +166,17 @@ def test_a_mistake_gets_one_line_and_leaves_nothing(words, told, film, dark, tmp
     said = stst_command("match", *(known.get(word, Path(word)) for word in words), "--out", out)
     assert refused(said, told)
     assert not out.exists()
+
+
+def test_no_name_of_a_clip_leads_out_of_the_folder(tmp_path, monkeypatch):
+    inner = tmp_path / "outer" / "inner"
+    inner.mkdir(parents=True)
+    for folder, level in ((inner.parent, 60), (inner, 90)):
+        for n in range(2):
+            Image.new("RGB", (32, 32), (level, level, 9 * n)).save(folder / f"{n}.png")
+    monkeypatch.chdir(inner)
+    out = tmp_path / "sets" / "out"
+    assert Path("...mp4").stem == Path("..").stem == ".."  # what a naive join would take
+    assert stst_command("match", "..", ".", "--fps", 25, "--out", out).code == 0
+    assert sorted(path.name for path in out.iterdir()) == ["inner", "outer", "summary.csv"]
+    assert [path.name for path in out.parent.iterdir()] == ["out"]

@@ -1,11 +1,15 @@
 """A job: parsed with care, written so that it can be read again, bound to its input."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stst.errors import RecipeError
 from stst.recipe import Recipe
+from stst.run import job as job_module
 from stst.run.job import Job, read_job
 
 PLAIN = {"source": {"path": "a.mp4"}, "recipe": {"octaves": [{"steps": 2}]}}
@@ -54,7 +58,19 @@ def test_a_wrong_setting_is_named(change, told):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "- 1", "word", "source: 3", "recipe: [1]", "streams: x", "a: [", "\t", "a: \x01"]
+    "text",
+    [
+        "",
+        "- 1",
+        "word",
+        "source: 3",
+        "recipe: [1]",
+        "streams: x",
+        "a: [",
+        "\t",
+        "a: \x01",
+        "a: 2020-13-45",
+    ],
 )
 def test_a_file_that_is_no_recipe_is_refused_in_one_line(text, tmp_path):
     path = tmp_path / "recipe.yaml"
@@ -72,6 +88,45 @@ def test_a_recipe_file_runs_nothing(tmp_path):
     with pytest.raises(RecipeError):
         read_job(path)
     assert not canary.exists()
+
+
+def doubling(levels):
+    """A few lines whose aliases make 10 to the power of `levels` values."""
+    lines = ["a0: &a0 [" + "x," * 10 + "]"]
+    for n in range(1, levels):
+        lines.append(f"a{n}: &a{n} [" + f"*a{n - 1}," * 10 + "]")
+    return "\n".join(lines) + f"\nsettings: {{all: *a{levels - 1}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a: " + "[" * 5000 + "]" * 5000, "nested too deeply"),
+        ("a: &a [*a]", "nested too deeply"),
+        (doubling(9), r"aliases make \d+ values"),
+        ("#" * job_module.MAX_BYTES + "\n", "larger than 1 MiB"),
+    ],
+    ids=["deep", "endless", "aliases", "large"],
+)
+def test_a_recipe_that_would_take_the_machine_is_refused(text, told, tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=told):
+        read_job(path)
+    path.write_text("source: &clip {path: a.mp4}\ntime: *clip\n")  # a few aliases are fine
+    assert read_job(path)["time"] == {"path": "a.mp4"}
+
+
+def test_a_file_without_an_end_is_not_read_to_it():
+    with pytest.raises(RecipeError, match="larger than 1 MiB"):
+        read_job(Path("/dev/zero"))
+
+
+def test_those_recipes_would_get_past_yaml_alone():
+    """The planted bug: a parser without bounds."""
+    assert yaml.safe_load(doubling(9))["settings"]
+    with pytest.raises(RecursionError):
+        yaml.safe_load("a: " + "[" * 5000)
 
 
 @pytest.mark.parametrize("text", [None, b"\xff\xfe\x00"])

@@ -1,4 +1,5 @@
 import made_media as made
+import mutants
 import pytest
 
 
@@ -14,3 +15,9 @@ def made_once(tmp_path_factory):
     yuv = made.rgb_frames(made.moving(10), "yuv420p")
     made.write(folder / "vp9.webm", yuv, codec="libvpx-vp9")
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_films(tmp_path_factory):
+    """{name: bytes} of tiny films of many containers."""
+    return mutants.make(tmp_path_factory.mktemp("films"))

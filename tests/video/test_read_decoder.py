@@ -137,6 +137,16 @@ def test_what_is_declared_and_decoded_is_bounded(made_once, limits, word):
         read_video(made_once / "a.mkv", limits=limits)
 
 
+@pytest.mark.parametrize("name", ["h264.mkv", "vp9.webm"])
+def test_frames_larger_than_the_header_says_are_refused(small_films, tmp_path, name):
+    path, size = tmp_path / name, b"\xb0\x81\x30\xba\x81\x20"  # Matroska's: 48 by 32
+    assert small_films[name].count(size) == 1
+    path.write_bytes(small_films[name].replace(size, b"\xb0\x81\x10\xba\x81\x10"))
+    assert len(read_video(path)) == 6
+    with pytest.raises(FramesError, match=r"48x32|no frame that can be decoded"):
+        read_video(path, limits=Limits(side=40))
+
+
 def test_frames_that_the_disk_has_no_room_for_are_refused(tmp_path, monkeypatch):
     disk = SimpleNamespace(free=10 * 48 * 64 * 3 * 4)
     monkeypatch.setattr(decode, "shutil", SimpleNamespace(disk_usage=lambda _: disk))

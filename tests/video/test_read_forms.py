@@ -1,5 +1,6 @@
 """Files of unusual form: streams, sides, rotation, uneven time (C7 to C11, C14)."""
 
+import re
 import struct
 from fractions import Fraction
 
@@ -125,6 +126,28 @@ def test_uneven_times_need_a_frame_rate(tmp_path, times):
         assert read_video(path, frame_rate=25).frame_rate == 25
     even = at_times(tmp_path / "even.mkv", list(range(8)))
     assert read_video(even).frame_rate == 25
+
+
+def without_rate(films, kind):
+    """A film whose header states no rate, for which FFmpeg takes one of its own."""
+    if kind == "y4m":
+        return b"YUV4MPEG2 W16 H16 F0:0 C420\n" + (b"FRAME\n" + bytes(384)) * 6
+    if kind == "avi":
+        data = bytearray(films["mpeg4.avi"])
+        struct.pack_into("<2I", data, data.index(b"vids") + 20, 1, 0)
+        return bytes(data)
+    return re.sub(rb"(!\xf9\x04.)..(.\0)", rb"\1\0\0\2", films["plain.gif"], flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("kind", ["y4m", "avi", "gif"])
+def test_a_rate_that_is_not_stated_is_asked_for(small_films, tmp_path, kind):
+    path = tmp_path / f"a.{kind}"
+    path.write_bytes(without_rate(small_films, kind))
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].base_rate in (10, 25)  # a naive reader takes it
+    with pytest.raises(FramesError, match="no constant frame rate"):
+        read_video(path)
+    assert read_video(path, frame_rate=12).frame_rate == 12
 
 
 def test_a_frame_lost_on_the_way_is_noticed(made_once, tmp_path):

@@ -14,6 +14,7 @@ from rich.status import Status
 
 from stst.cli.films import source_record
 from stst.cli.making import write_stimulus
+from stst.cli.names import clip_names
 from stst.cli.show import console, say
 from stst.cli.sources import read_source
 from stst.errors import RecipeError
@@ -56,13 +57,9 @@ def carry_out(job: Set, out: Path, *, overwrite: bool = False) -> None:
 
 def _names(job: Set) -> list[str]:
     """What the folders of the clips are called."""
-    names = [Path(source.path).stem for source in job.sources]
-    if len(names) < 2 or len(set(names)) < len(names):
-        raise RecipeError(
-            f"a set takes at least two clips of different names, got {', '.join(names) or 'none'}: "
-            "stst match A.mp4 B.mp4 --out DIR."
-        )
-    return names
+    if len(job.sources) < 2:
+        raise RecipeError("a set takes at least two clips: stst match A.mp4 B.mp4 --out DIR.")
+    return clip_names([source.path for source in job.sources])
 
 
 def _record(job: Set, how: Matching, index: int, film: Film, matched: Matched) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from stst.cli import options as o
+from stst.cli.names import clip_names
 from stst.cli.show import say
 from stst.cli.work import carry_out
 from stst.errors import RecipeError
@@ -76,9 +77,7 @@ def _pairs(videos: list[Path], out: Path, *, crossed: bool) -> dict[Path, tuple[
                 "clips, each with each: --crossed."
             )
         return {out: (videos[0], videos[1])}
-    names = [video.stem for video in videos]
-    if len(videos) < 2 or len(set(names)) < len(names):
-        raise RecipeError(
-            f"a crossed set takes at least two clips of different names, got {', '.join(names)}."
-        )
-    return {out / f"{a.stem}_{b.stem}": (a, b) for a, b in product(videos, repeat=2)}
+    if len(videos) < 2:
+        raise RecipeError("a crossed set takes at least two clips.")
+    named = zip(clip_names(videos), videos, strict=True)
+    return {out / f"{a}_{b}": (one, two) for (a, one), (b, two) in product(named, repeat=2)}

@@ -115,8 +115,10 @@ def setting(text: str, option: str = "--set", example: str = "pad=1") -> tuple[s
         raise RecipeError(f"{option} takes key=value, such as {example}; got {text!r}.")
     try:
         return name.strip(), yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise RecipeError(f"{option} {name}: {value!r} is not a value that can be read.") from None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise RecipeError(
+            f"{option} {name}: {value[:60]!r} is not a value that can be read."
+        ) from None
 
 
 def factor(text: str) -> tuple[str, list[object]]:

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from stst.errors import RecipeError
 from stst.recipe import Part, Recipe, explain
 
+MAX_BYTES, MAX_VALUES = 1 << 20, 100_000  # of a YAML file
 SECTIONS = ("source", "streams", "recipe", "settings")
 
 
@@ -126,10 +127,10 @@ class Teaching(Repeatable):
 
 
 def read_job(path: Path) -> dict[str, Any]:
-    """Read a job's YAML file as plain data."""
+    """Read a job's YAML file as plain data, no more than anyone writes by hand."""
     try:
-        data = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        data = _plain(path)
+    except (OSError, ValueError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise RecipeError(f"{path} is not a recipe that can be read: {reason}.") from error
     sections = [data, *(data.get(key) or {} for key in SECTIONS)] if isinstance(data, dict) else []
@@ -139,3 +140,26 @@ def read_job(path: Path) -> dict[str, Any]:
             "recipe.yaml that a run leaves."
         )
     return dict(data)
+
+
+def _plain(path: Path) -> Any:  # noqa: ANN401
+    with path.open("rb") as file:
+        text = file.read(MAX_BYTES + 1)
+    if len(text) > MAX_BYTES:
+        raise ValueError(f"it is larger than {MAX_BYTES >> 20} MiB")
+    try:
+        data = yaml.safe_load(text.decode("utf-8"))
+        count = _count(data, {})
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if count > MAX_VALUES:
+        raise ValueError(f"its aliases make {count} values of it")
+    return data
+
+
+def _count(data: object, known: dict[int, int]) -> int:
+    """Count the values in plain data, again for each alias of them."""
+    if id(data) not in known:
+        parts = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
+        known[id(data)] = 1 + sum(_count(part, known) for part in parts)
+    return known[id(data)]

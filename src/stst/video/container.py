@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 
 from stst.errors import FramesError
 from stst.video.colour import Pixels, to_rgb
+from stst.video.rateless import HEAD, states_no_rate
 from stst.video.request import Limits
 
 # Containers that carry time stamps. No playlists (hls, concat, image2), which open other
@@ -57,8 +58,11 @@ class Video(Source):
         self._times: list[Fraction | None] = []
         self._damaged: list[int] = []
         self._remarks: set[str] = set()
+        file = path.open("rb")
+        self._rateless = states_no_rate(file.read(HEAD))
+        file.seek(0)
         self._container = av.open(
-            Nameless(path.open("rb")),
+            Nameless(file),
             "r",
             options={"format_whitelist": formats, "protocol_whitelist": ""},
             metadata_errors="replace",
@@ -76,6 +80,8 @@ class Video(Source):
         try:
             for packet in self._container.demux(self._stream):
                 yield from map(self._checked, self._decoded(packet))
+        except MemoryError:  # FFmpeg's own, which is no damage
+            raise
         except av.FFmpegError:  # cut off: what the decoder still holds is good
             self._damaged.append(len(self._times))
             yield from map(self._checked, self._decoded(None))
@@ -83,6 +89,8 @@ class Video(Source):
     def _decoded(self, packet: Packet[VideoStream] | None) -> list[av.VideoFrame]:
         try:
             return self._stream.decode(packet)
+        except MemoryError:
+            raise
         except av.FFmpegError:
             self._damaged.append(len(self._times))
             return []
@@ -118,6 +126,8 @@ class Video(Source):
 
     def _rates(self) -> list[Fraction]:
         """Give the rates that the file states in several places, the best first."""
+        if self._rateless:
+            return []
         tag = self._container.metadata.get(RATE_TAG)
         said = (self._stream.average_rate, self._stream.base_rate)
         return [rate for rate in (_rate(tag), *map(_television, said)) if rate and rate > 0]
@@ -167,7 +177,9 @@ def _first_film(streams: tuple[VideoStream, ...]) -> VideoStream:
 
 def check_size(width: int, height: int, limits: Limits) -> None:
     """Refuse a frame without pixels, or with more than the limits allow."""
-    if not 0 < max(width, height) <= limits.side:
+    if min(width, height) < 1:
+        raise FramesError("states no size of its frames; it is probably damaged. Copy it again.")
+    if max(width, height) > limits.side:
         raise FramesError(
             f"has frames of {width}x{height} px; 1 to {limits.side} px a side can be read. "
             f"Make it smaller first, or raise Limits.side."

@@ -112,10 +112,10 @@ def answer(request: Request, out: str | int) -> dict[str, object]:
             return decode(request, file)
     except FramesError as error:
         cause = str(error)
+    except (MemoryError, ImportError, cv2.error):  # FFmpeg's too; a library without room
+        cause = "needs more memory than Limits.memory allows."
     except FFmpegError as error:
         cause = f"is not a video that can be read ({error.strerror})."
-    except (MemoryError, cv2.error):
-        cause = "needs more memory than Limits.memory allows."
     except OSError as error:
         cause = f"could not be read ({error.strerror})."
     return {"error": cause}

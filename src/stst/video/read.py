@@ -157,19 +157,27 @@ def probe(path: str | Path, *, limits: Limits = Limits()) -> VideoInfo:  # noqa:
     with nameless_file() as file:
         answer = ask(Request(path=str(path), frames=1, limits=limits), file)
     if answer.frames == 0:
-        raise FramesError(f"{path} holds no frame that can be decoded.")
+        raise _no_frame(path)
     height, width = answer.size
     return VideoInfo(width, height, answer.declared, answer.rate)
 
 
+def _no_frame(path: Path, known: str = "") -> FramesError:
+    return FramesError(
+        f"{path} holds no frame that can be decoded{known}; it is probably damaged. Copy it again."
+    )
+
+
 def _missing(path: Path, request: Request, answer: Answer) -> Iterable[str]:
     """Refuse too few frames; remark on fewer than declared."""
-    got, need = answer.frames, request.frames or 2
-    if got < max(need, 2):
+    got, need = answer.frames, max(request.frames or 2, 2)
+    known = "".join(f" ({remark})" for remark in answer.remarks)
+    if got == request.start == 0:
+        raise _no_frame(path, known)
+    if got < need:
         raise FramesError(
-            f"{path} gives {got} frames from start={request.start} by "
-            f"every={request.every}, and {max(need, 2)} are needed. Choose others, "
-            f"or a longer video."
+            f"{path} gives {got} frames from start={request.start} by every={request.every}"
+            f"{known}, and {need} are needed. Choose others, or a longer video."
         )
     missing = len(request.indices(answer.declared or 0)) - got
     if missing > 0 and answer.rate:  # some containers declare a duration, not a number

@@ -1,0 +1,222 @@
+"""Films damaged at random, and films made to harm: complete frames or one line (C3, C5, C6).
+
+``STST_FUZZ=2000 pytest -s -m slow tests/video/test_fuzz.py`` damages as many, and prints figures.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import mutants
+import pathological
+import pytest
+import torch
+
+from stst.errors import StstError
+from stst.video import process
+from stst.video.read import Limits, read_video
+
+FUZZ = int(os.environ.get("STST_FUZZ", "40"))
+LIMITS = Limits(side=512, frames=1000, bytes=1 << 27, memory=1 << 30, seconds=20)
+SLACK = 2.5  # seconds, to kill a decoder and to start one
+LINE = 600  # letters of an error, at most
+MEASURED = """
+import atexit
+from pathlib import Path
+from stst.video import decode
+def note():
+    peak = Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]
+    with open({peaks!r}, "a") as file:
+        print(int(peak) * 1024, file=file)
+atexit.register(note)
+{bug}
+decode.main()
+"""
+
+
+@dataclass
+class Outcome:
+    """What became of one film: frames, and whether with a warning, or the text of an error."""
+
+    name: str
+    seconds: float
+    frames: int = 0
+    warned: bool = False
+    error: str | None = None
+    escaped: bool = False  # an error that is none of ours
+
+    def kind(self):
+        if self.error is None:
+            return f"frames: {self.frames}{', with a warning' if self.warned else ''}"
+        said = re.sub(r"^\S+\.\w+:? ", "", self.error)
+        cause = re.search(r"crashed \(.*?\)+|\([^()]*[a-z]{4}[^()]*\)$", said.rstrip("."))
+        return "error: " + re.sub(r"\d+", "N", cause[0] if cause else said)[:60]
+
+
+def read(path, limits=LIMITS, reader=read_video):
+    """Read one film as a user does."""
+    began, name = time.monotonic(), path.name
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            clip = reader(path, limits=limits)
+        except StstError as error:
+            return Outcome(name, time.monotonic() - began, error=str(error))
+        except Exception as error:
+            return Outcome(name, time.monotonic() - began, error=repr(error), escaped=True)
+    frames = clip.frames
+    assert frames.shape == (len(clip), 3, *clip.size), name
+    assert torch.isfinite(frames).all(), name
+    assert frames.min() >= 0, name
+    assert frames.max() <= 1, name
+    assert clip.frame_rate > 0, name
+    return Outcome(name, time.monotonic() - began, len(clip), bool(said))
+
+
+def faults(outcome, peak, limits=LIMITS):
+    """What is wrong with an outcome."""
+    if outcome.seconds > limits.seconds + SLACK:
+        yield f"{outcome.name} took {outcome.seconds:.1f} s"
+    if peak > limits.memory:
+        yield f"{outcome.name} took {peak / 2**20:.0f} MiB"
+    if outcome.escaped:
+        yield f"{outcome.name} let out {outcome.error}"
+    if outcome.error is not None and ("\n" in outcome.error or len(outcome.error) > LINE):
+        yield f"{outcome.name} was told in more than a short line: {outcome.error}"
+    if outcome.error is not None and outcome.name not in outcome.error:
+        yield f"{outcome.name} is not named in: {outcome.error}"
+    if outcome.error is not None and re.search(r"crashed \((?!signal)", outcome.error):
+        yield f"{outcome.name} met a bug of ours: {outcome.error}"
+
+
+def held():
+    """Bytes that this process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.fixture
+def measured(monkeypatch, tmp_path):
+    """``measured(bug="")``: decoders note their peaks; ``measured.peak()``: the highest so far."""
+
+    class Decoders:
+        peaks = tmp_path / "peaks"
+
+        def __call__(self, bug=""):
+            code = MEASURED.format(peaks=str(self.peaks), bug=bug)
+            monkeypatch.setattr(process, "DECODER", (sys.executable, "-P", "-c", code))
+
+        def peak(self):
+            return max(map(int, self.peaks.read_text().split()), default=0)
+
+    if sys.platform != "linux":
+        pytest.skip("peaks are measured by /proc")
+    Decoders.peaks.touch()
+    decoders = Decoders()
+    decoders()
+    return decoders
+
+
+def fuzzed(films, folder, numbers):
+    for number in numbers:
+        name, data = mutants.mutant(films, number)
+        path = folder / name
+        path.write_bytes(data)
+        yield read(path)
+        path.unlink()
+
+
+def all_are_read_or_told(films, folder, numbers, measured):
+    before, outcomes, wrong = held(), [], []
+    for outcome in fuzzed(films, folder, numbers):
+        outcomes.append(outcome)
+        wrong += faults(outcome, measured.peak())
+    report(outcomes, measured.peak(), held() - before)
+    assert not wrong
+    assert held() - before < LIMITS.bytes
+    assert {outcome.error is None for outcome in outcomes} == {True, False}  # both were reached
+
+
+def report(outcomes, peak, grown):
+    for kind, count in Counter(map(Outcome.kind, outcomes)).most_common():
+        first = next(outcome.name for outcome in outcomes if outcome.kind() == kind)
+        print(f"{count:6} {kind}, as {first}")
+    fewer = [o for o in outcomes if not (o.warned or o.error or o.frames == mutants.FRAMES)]
+    print(f"slowest {max(o.seconds for o in outcomes):.1f} s, peak {peak / 2**20:.0f} MiB")
+    print(f"our own memory grew by {grown / 2**20:.0f} MiB")
+    print(f"another number of frames without a word: {[(o.name, o.frames) for o in fewer]}")
+
+
+def test_a_film_is_read_whole_before_it_is_damaged(small_films, tmp_path):
+    for name in ("h264.mp4", "vp9.webm"):
+        (tmp_path / name).write_bytes(small_films[name])
+        found = read(tmp_path / name)
+        assert (found.frames, found.warned) == (mutants.FRAMES, False)
+
+
+def test_damaged_films_give_frames_or_a_line(small_films, tmp_path, measured):
+    all_are_read_or_told(small_films, tmp_path, range(6), measured)
+
+
+@pytest.mark.slow
+def test_many_damaged_films_give_frames_or_a_line(small_films, tmp_path, measured):
+    all_are_read_or_told(small_films, tmp_path, range(FUZZ), measured)
+
+
+@pytest.mark.parametrize("make", pathological.ALL, ids=lambda make: make.__name__)
+def test_a_film_made_to_harm_gets_a_line(make, small_films, tmp_path, measured):
+    path = tmp_path / "film"
+    path.write_bytes(make(small_films))
+    outcome = read(path)
+    assert outcome.error is not None
+    assert not list(faults(outcome, measured.peak()))
+
+
+# The planted bugs
+
+
+def test_a_reader_that_lets_errors_out_is_caught(tmp_path):
+    path = tmp_path / "film"
+    path.write_bytes(bytes(5000))
+
+    found = read(path, reader=lambda path, limits: av.open(str(path)))
+    assert "let out" in "".join(faults(found, 0))
+
+
+def test_a_decoder_that_falls_is_caught(small_films, tmp_path, measured):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(small_films["h264.mp4"])
+    measured("decode.decode = None")
+    assert "bug of ours" in "".join(faults(read(path), measured.peak()))
+
+
+def test_a_decoder_without_a_bound_of_memory_is_caught(tmp_path, measured):
+    path, little = tmp_path / "a.y4m", Limits(memory=360 << 20)
+    plane = bytes(3000 * 3000 * 3 // 2)
+    path.write_bytes(b"YUV4MPEG2 W3000 H3000 F25:1 C420\nFRAME\n" + plane)
+    told = read(path, little)
+    assert "Limits.memory" in told.error
+    assert not list(faults(told, measured.peak(), little))
+    measured("decode._bound_memory = lambda limit: None")
+    assert "MiB" in "".join(faults(read(path, little), measured.peak(), little))
+
+
+@pytest.mark.slow
+def test_a_reader_without_a_bound_of_time_is_caught(tmp_path, measured, monkeypatch):
+    path, little = tmp_path / "a.mp4", Limits(seconds=0.5)
+    path.write_bytes(bytes(100))
+    measured(f"import time; time.sleep({0.6 + SLACK})")
+    assert not list(faults(read(path, little), measured.peak(), little))
+
+    def patient(*args, timeout, **more):
+        return subprocess_run(*args, **more)
+
+    subprocess_run = subprocess.run
+    monkeypatch.setattr(process.subprocess, "run", patient)
+    assert " s" in "".join(faults(read(path, little), measured.peak(), little))
