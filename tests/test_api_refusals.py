@@ -90,3 +90,5 @@ def test_the_size_that_an_error_asks_for_is_enough(begin, scale):
         begin(clip(2, 7, 40), how)
     need = int(str(caught.value).partition(" px in full")[0].rpartition(" ")[2])
     begin(clip(2, need, need), how).result()
+    with pytest.raises(FramesError, match="too small"):  # a bound that is far too high is caught
+        begin(clip(2, need - 2, need - 2), how)

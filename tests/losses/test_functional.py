@@ -7,8 +7,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch.autograd import gradcheck
+from torch.autograd.gradcheck import GradcheckError
 
 from stst.losses.functional import gram, mean_square_gap, relative_error, total_variation
+from wrong_slopes import doubled
 
 values = st.floats(-4, 4, width=32)
 shapes = st.tuples(*[st.integers(1, high) for high in (3, 4, 5, 6)])
@@ -76,3 +78,5 @@ def test_relative_error_of_a_silent_target_is_finite():
 def test_slopes_are_right(loss):
     x = torch.rand(2, 3, 4, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     assert gradcheck(loss, x.requires_grad_())
+    with pytest.raises(GradcheckError):  # the planted bug
+        gradcheck(lambda x: loss(doubled(x)), x)

@@ -3,10 +3,12 @@
 import pytest
 import torch
 from torch.autograd import gradcheck
+from torch.autograd.gradcheck import GradcheckError
 
 from stst.losses.functional import gram, total_variation
 from stst.losses.objective import Match, Objective, Wanted
 from stst.losses.pixels import Variation
+from wrong_slopes import doubled
 
 LAYER = ("toy",)
 ALL = ("space_content", "space_texture", "time_content", "time_texture")
@@ -65,6 +67,12 @@ def test_losses_and_slopes_of_awkward_frames_are_finite(build, target, scaling):
         assert all(torch.isfinite(value).all() for value in losses.values())
         equalised.total(losses).sum().backward()
         assert torch.isfinite(x.grad).all()
+
+
+def test_a_scale_that_can_be_0_is_caught(build, monkeypatch):
+    monkeypatch.setattr(Wanted, "scale", lambda self, targets: targets.flatten(1).var(1))
+    with pytest.raises(AssertionError):
+        test_losses_and_slopes_of_awkward_frames_are_finite(build, "black", "variance")
 
 
 def test_a_window_matches_itself(build):
@@ -147,6 +155,8 @@ def test_slopes_are_right(build, scaling):
     target = frames(1, 2, 3, 8, 8, seed=4, dtype=torch.float64)
     objective = build(target, scaling)
     assert gradcheck(lambda x: objective.total(objective(x)), window)
+    with pytest.raises(GradcheckError):  # the planted bug
+        gradcheck(lambda x: objective.total(objective(doubled(x))), window)
 
 
 def test_a_loss_is_the_mean_over_its_layers(toy_space, toy_time):

@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from types import SimpleNamespace
 
@@ -34,6 +35,34 @@ def rename_then_flush(path, data):
     os.replace(part, path)
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def by_way_of_tmp(path, data):
+    """Plant a bug: the temporary file is wherever temporary files are."""
+    with tempfile.NamedTemporaryFile(delete=False) as part:
+        part.write(data)
+    os.replace(part.name, path)
+
+
+def a_disk_for_each_folder(monkeypatch):
+    """Refuse a rename between two folders, as the system does between two disks."""
+    replace = os.replace
+
+    def refusing(source, target):
+        if os.path.dirname(source) != os.path.dirname(target):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), source, None, target)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refusing)
+
+
+def test_a_file_is_never_renamed_from_another_disk(tmp_path, monkeypatch):
+    a_disk_for_each_folder(monkeypatch)
+    write_whole(tmp_path / "file", NEW)
+    assert (tmp_path / "file").read_bytes() == NEW
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path.parent))
+    with pytest.raises(OSError, match="cross-device"):
+        by_way_of_tmp(tmp_path / "file", OLD)
 
 
 def outcomes(write, folder, monkeypatch):

@@ -74,7 +74,7 @@ def without_losses(tensors):
     return SAVE(tensors | fewer)
 
 
-SAVE = journal.save
+SAVE, LOAD = journal.save, journal.load
 
 
 @pytest.mark.parametrize("planted", [rounded, without_losses])
@@ -103,6 +103,16 @@ def test_no_finished_frame_is_made_again(begin, tmp_path):
         else:
             assert list(one.losses) == list(other.losses)
             assert all(torch.equal(one.losses[k], other.losses[k]) for k in one.losses)
+
+
+def test_another_layout_of_what_is_loaded_is_caught(begin, tmp_path, monkeypatch):
+    def turned(data):
+        found = LOAD(data)
+        return found | {"history": found["history"].mT.contiguous().mT}
+
+    monkeypatch.setattr(journal, "load", turned)
+    with pytest.raises(AssertionError):
+        test_no_finished_frame_is_made_again(begin, tmp_path)
 
 
 def test_a_clip_made_at_once_has_nothing_to_go_on_from(begin, tmp_path):

@@ -69,7 +69,12 @@ def test_a_manifest_is_read_back(tmp_path):
     assert manifest.read_manifest(tmp_path) == data
 
 
-@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"schema": 0}', '{"schema": "1"}', "\xff"])
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "{", "[]", '{"schema": 0}', '{"schema": "1"}', "\xff", DEEP]
+)
 def test_what_is_no_manifest_is_refused(text, tmp_path):
     if text is not None:
         (tmp_path / "manifest.json").write_text(text, "latin-1")

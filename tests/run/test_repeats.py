@@ -51,3 +51,7 @@ def test_threads_repeat_among_themselves_and_come_near_each_other(tmp_path):
     one, two, again = (made(tmp_path, threads=n) for n in (1, 2, 2))
     assert two == again
     np.testing.assert_allclose(np.frombuffer(one, "f4"), np.frombuffer(two, "f4"), atol=1e-3)
+    other = made(tmp_path, threads=2, seed=1)  # the planted bug: noise that does not repeat
+    assert other != two
+    with pytest.raises(AssertionError):
+        np.testing.assert_allclose(np.frombuffer(one, "f4"), np.frombuffer(other, "f4"), atol=1e-3)

@@ -1,7 +1,9 @@
 """Weights files that would run code, or unpack to more than they are."""
 
 import io
+import json
 import os
+import struct
 import tracemalloc
 import zipfile
 
@@ -103,6 +105,34 @@ def test_an_hdf5_dataset_of_32_gib_is_not_read(tmp_path):
     shapes = {"block1_conv1.bias": (4,)}
     peak, said = peak_of(lambda: read_weights(path, "vgg19", shapes))
     assert "block1_conv1.bias" in said
+    assert peak < 1 << 22
+
+
+def safetensors(length=None, shape=(4,), end=16):
+    """A file whose header claims to be of a length, and to hold an array of a shape."""
+    array = {"dtype": "F32", "shape": shape, "data_offsets": [0, end]}
+    header = json.dumps({"block1_conv1.bias": array}).encode()
+    return struct.pack("<Q", length or len(header)) + header + bytes(16)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"length": 1 << 62},
+        {"length": 1 << 26},
+        {"shape": (1 << 33,), "end": 1 << 35},
+        {"shape": (1 << 33,)},
+        {"shape": (1 << 62, 4), "end": (1 << 64) - 16},
+    ],
+    ids=["header", "header within bounds", "array", "shape alone", "overflow"],
+)
+def test_a_safetensors_header_that_lies_is_not_believed(tmp_path, claims):
+    path, shapes = tmp_path / "liar.safetensors", {"block1_conv1.bias": (4,)}
+    path.write_bytes(safetensors())
+    assert read_weights(path, "vgg19", shapes)["block1_conv1.bias"].tolist() == [0] * 4
+    path.write_bytes(safetensors(**claims))
+    peak, said = peak_of(lambda: read_weights(path, "vgg19", shapes))
+    assert path.name in said or "block1_conv1.bias" in said
     assert peak < 1 << 22
 
 

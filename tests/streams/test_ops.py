@@ -7,8 +7,11 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
+from torch.autograd.gradcheck import GradcheckError
 
+from stst.streams import ops
 from stst.streams.ops import blur_down, contrast_norm, gaussian, symmetric_pad
+from wrong_slopes import doubled
 
 sides = st.integers(1, 7)
 
@@ -53,8 +56,11 @@ def test_contrast_norm_forgets_gain_and_offset_but_no_change_of_luminance(gain, 
     assert contrast_norm(flash)[0, 1].mean() > contrast_norm(flash)[0, 0].mean() + 0.5
 
 
-def test_contrast_norm_of_an_even_clip_is_zero():
-    assert contrast_norm(torch.full((1, 2, 4, 4), 0.5)).abs().max() == 0
+def test_contrast_norm_of_an_even_clip_is_zero(monkeypatch):
+    even = torch.full((1, 2, 4, 4), 0.5)
+    assert contrast_norm(even).abs().max() == 0
+    monkeypatch.setattr(ops, "CONTRAST_EPS", 0)  # the planted bug: a division of 0 by 0
+    assert contrast_norm(even).isnan().all()
 
 
 @given(height=sides, width=sides)
@@ -82,7 +88,10 @@ def test_gaussian_is_the_normal_density_normalised():
     ids=["pad", "pad beyond the side", "contrast_norm", "blur_down"],
 )
 def test_gradients_are_right(function):
-    assert torch.autograd.gradcheck(function, noise(1, 2, 5, 4).requires_grad_())
+    x = noise(1, 2, 5, 4).requires_grad_()
+    assert torch.autograd.gradcheck(function, x)
+    with pytest.raises(GradcheckError):  # the planted bug
+        torch.autograd.gradcheck(lambda x: function(doubled(x)), x)
 
 
 @pytest.fixture

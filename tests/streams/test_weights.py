@@ -10,9 +10,11 @@ import pooch
 import pytest
 import requests
 
+from stst import load_stream
 from stst.errors import StreamError, WeightsError
 from stst.streams import download, weights
 from stst.streams.catalogue import CATALOGUE
+from stst.streams.formats import OPENERS
 
 CONTENT = bytes(range(256)) * 1024
 
@@ -241,3 +243,17 @@ def test_embedded_weights_that_are_damaged_are_refused(name, tmp_path, monkeypat
     monkeypatch.setattr(weights, "path", lambda _: damaged)
     with pytest.raises(WeightsError, match=r"MD5 is .* wanted .* Install stst-vision again"):
         weights.verify(name)
+
+
+@pytest.mark.parametrize(("checked", "opened"), [(True, 0), (False, 1)])
+def test_a_digest_is_checked_before_a_file_is_parsed(checked, opened, tmp_path, monkeypatch):
+    """Where it is not (the planted bug), the parser meets the damaged file."""
+    damaged, asked = tmp_path / "damaged.safetensors", []
+    damaged.write_bytes(CONTENT)
+    monkeypatch.setattr(weights, "path", lambda _: damaged)
+    monkeypatch.setitem(OPENERS, ".safetensors", lambda path: asked.append(path))
+    if not checked:
+        monkeypatch.setattr(weights, "digest", lambda *_: CATALOGUE["compact"].md5)
+    with pytest.raises(WeightsError):
+        load_stream("compact")
+    assert len(asked) == opened
