@@ -32,7 +32,7 @@ def films(path, levels, *, sound=False, cover=False):
             picture = container.add_stream("png", 25)
             picture.width, picture.height, picture.pix_fmt = 32, 32, "rgb24"
             picture.disposition = av.stream.Disposition.attached_pic
-            streams.append((picture, [np.zeros((32, 32, 3), np.uint8)], "rgb24"))
+            streams.append((picture, np.zeros((1, 32, 32, 3), np.uint8), "rgb24"))
         for film in levels:
             stream = container.add_stream("ffv1", 25)
             stream.width, stream.height, stream.pix_fmt = film.shape[2], film.shape[1], "bgr0"
@@ -61,7 +61,15 @@ def test_the_first_of_two_films_is_read_and_sound_is_ignored(tmp_path):
     assert np.array_equal(to_uint8(clip.frames), two[0])
 
 
-def test_a_cover_picture_is_not_the_film():
+def test_a_film_with_a_cover_is_read_and_a_cover_alone_is_refused(tmp_path):
+    levels = made.moving(4)
+    clip = read_video(films(tmp_path / "a.mp4", [levels], cover=True))
+    assert clip.frames.shape == (4, 3, 48, 64)
+    with pytest.raises(FramesError, match="cover picture"):
+        read_video(films(tmp_path / "b.mp4", [], sound=True, cover=True))
+
+
+def test_a_cover_picture_before_the_film_is_passed_over():
     from stst.video.container import Disposition, _first_film
 
     class Stream:
