@@ -1,5 +1,9 @@
 """What cannot be done gets one clear line and exit code 2, and nothing is written."""
 
+import errno
+import os
+from pathlib import Path
+
 import av
 import numpy as np
 import pytest
@@ -82,6 +86,8 @@ def test_an_input_that_cannot_be_used_gets_one_line(kind, told, tmp_path):
         (("--spatial", "msoe"), "not a spatial and a temporal stream"),
         (("--weights", "none.h5"), "there is no weights file"),
         (("--device", "abacus"), "--device cpu"),
+        (("--device", "meta"), "--device cpu"),
+        (("--set", "pad=" + "[" * 3000), "not a value"),
         (("--frames", "9"), "9 are needed"),
         (("--width", "81"), "80 px wide"),
         (("--fps", "nought"), "frame rate"),
@@ -112,6 +118,29 @@ def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_read(tmp_pat
     (tmp_path / "file").touch()
     said = stst_command("synthesize", "any.mp4", "--out", tmp_path / "file" / "run", *QUICK)
     assert refused(said, tmp_path / "file", "--out")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("synthesize", "x" * 300), ("synthesize", "FILM", "--out", "x" * 300), ("resume", "x" * 300)],
+    ids=["video", "out", "resume"],
+)
+def test_a_name_that_is_too_long_gets_one_line(words, film):
+    said = stst_command(*(film if word == "FILM" else word for word in words))
+    assert refused(said, "x" * 300, "File name too long")
+
+
+def test_a_folder_that_may_not_be_entered_gets_one_line(tmp_path, monkeypatch):
+    film, exists = tmp_path / "locked" / "a.mp4", Path.exists
+
+    def locked(path):
+        if path == film:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return exists(path)
+
+    monkeypatch.setattr(Path, "exists", locked)
+    said = stst_command("synthesize", film, "--out", tmp_path / "out")
+    assert refused(said, film, "Permission denied")
 
 
 @pytest.mark.parametrize("name", ["source", "spatial"])

@@ -61,6 +61,11 @@ def main() -> None:
     except StstError as error:
         Console(stderr=True, soft_wrap=True, highlight=False).print(f"stst: {error}", markup=False)
         sys.exit(DIVERGED if isinstance(error, Diverged) else USER_ERROR)
+    except OSError as error:
+        if error.filename is None:  # of no file that a user named
+            raise
+        print(f"stst: {error.filename} cannot be used: {error.strerror}.", file=sys.stderr)
+        sys.exit(USER_ERROR)
     except Stopped as stopped:
         print(f"stst: {stopped}", file=sys.stderr)
         sys.exit(stopped.code)

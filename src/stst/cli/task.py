@@ -138,7 +138,7 @@ def bound(job: Job, streams: tuple[Trunk, Msoe]) -> Job:
 
 def _refuse_device(device: str) -> None:
     try:
-        torch.empty(1, device=device)
+        torch.zeros(1, device=device).item()  # 'meta' is a device that holds nothing
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise RunError(f"device {device!r} cannot be used: {reason} Try --device cpu.") from None
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise RunError(f"device {device!r} cannot be used: {reason}. Try --device cpu.") from None

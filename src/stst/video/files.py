@@ -14,7 +14,11 @@ IMAGES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".pgm", ".p
 def find(path: str | Path) -> Path:
     """Check that the path is a regular file or a folder, and refuse all else."""
     path = Path(path)
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise FramesError(f"{path} cannot be read: {error.strerror}.") from error
+    if not there:
         raise FramesError(f"{path} does not exist. Give a video file, a folder or a .npy.")
     if not (path.is_file() or path.is_dir()):
         raise FramesError(f"{path} is not a file or a folder (a pipe or a device).")
