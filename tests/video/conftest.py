@@ -14,6 +14,7 @@ def made_once(tmp_path_factory):
     made.write(folder / "fast.mp4", yuv, options=fast, **h264)
     yuv = made.rgb_frames(made.moving(10), "yuv420p")
     made.write(folder / "vp9.webm", yuv, codec="libvpx-vp9")
+    made.write(folder / "a.gif", made.rgb_frames(made.moving(10), "rgb8"), codec="gif")
     return folder
 
 

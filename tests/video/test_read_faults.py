@@ -72,7 +72,7 @@ def is_silent(one, whole):
     return frames.shape != whole.shape or not np.array_equal(frames, whole)
 
 
-@pytest.mark.parametrize("name", ["fast.mp4", "vp9.webm", "a.mkv"])
+@pytest.mark.parametrize("name", ["fast.mp4", "vp9.webm", "a.mkv", "a.gif"])
 def test_a_truncated_file_gives_an_error_or_a_remark(made_once, tmp_path, name):
     data = (made_once / name).read_bytes()
     paths = [tmp_path / f"{i}{Path(name).suffix}" for i in range(30)]

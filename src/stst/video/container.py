@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from stst.errors import FramesError
 from stst.video.colour import Pixels, to_rgb
-from stst.video.rateless import HEAD, states_no_rate
+from stst.video.marks import ends, lacks_its_end, states_no_rate
 from stst.video.request import Limits
 
 # Containers that carry time stamps. No playlists (hls, concat, image2), which open other
@@ -59,8 +59,10 @@ class Video(Source):
         self._damaged: list[int] = []
         self._remarks: set[str] = set()
         file = path.open("rb")
-        self._rateless = states_no_rate(file.read(HEAD))
-        file.seek(0)
+        head, tail = ends(file)
+        self._rateless = states_no_rate(head)
+        if lacks_its_end(head, tail):
+            self._remarks.add("is cut off: frames may be missing at its end")
         self._container = av.open(
             Nameless(file),
             "r",
