@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from stst.ablation import ablate
     from stst.api import synthesize, synthesize_many
     from stst.errors import StstError
-    from stst.evaluate.comparison import Evaluation, evaluate, joined
+    from stst.evaluate.comparison import evaluate
+    from stst.evaluate.deep.catalogue import load_network
+    from stst.evaluate.deep.network import Network
+    from stst.evaluate.evaluation import Evaluation, joined
     from stst.outcome import Result, Synthesis
     from stst.pairing import factorize
     from stst.recipe import Recipe
@@ -28,6 +31,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Clip",
     "Evaluation",
+    "Network",
     "Recipe",
     "Result",
     "Stream",
@@ -38,6 +42,7 @@ __all__ = [
     "factorize",
     "joined",
     "list_streams",
+    "load_network",
     "load_stream",
     "make_control",
     "make_stimulus",
@@ -51,7 +56,8 @@ __all__ = [
 
 _HOME = {
     "Clip": "stst.video.frames",
-    "Evaluation": "stst.evaluate.comparison",
+    "Evaluation": "stst.evaluate.evaluation",
+    "Network": "stst.evaluate.deep.network",
     "Recipe": "stst.recipe",
     "Result": "stst.outcome",
     "Stream": "stst.streams.stream",
@@ -60,8 +66,9 @@ _HOME = {
     "ablate": "stst.ablation",
     "evaluate": "stst.evaluate.comparison",
     "factorize": "stst.pairing",
-    "joined": "stst.evaluate.comparison",
+    "joined": "stst.evaluate.evaluation",
     "list_streams": "stst.streams.stream",
+    "load_network": "stst.evaluate.deep.catalogue",
     "load_stream": "stst.streams.stream",
     "make_control": "stst.stimuli.kinds",
     "make_stimulus": "stst.stimuli.kinds",

@@ -9,7 +9,10 @@ import typer
 
 from stst.cli import options as o
 from stst.cli.judge import carry_out
+from stst.cli.material import Beside
+from stst.cli.networks import networks_of
 from stst.errors import RecipeError
+from stst.evaluate.deep.catalogue import network_names
 from stst.run.job import Set
 from stst.stimuli.light import Scale
 
@@ -29,6 +32,24 @@ def evaluate(
     luminance: Annotated[str, typer.Option(help=f"Of which values: {', '.join(SCALES)}.")] = (
         "linear"
     ),
+    network: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"Look into the layers of: {', '.join(network_names())} (=FILE of weights), "
+            "timm:NAME; or none."
+        ),
+    ] = None,
+    layers: Annotated[
+        str | None, typer.Option(help="Layers of the one network, joined by commas.")
+    ] = None,
+    unrelated: Annotated[
+        list[Path] | None,
+        typer.Option(help="A clip of something else: the floor of similarity. May be repeated."),
+    ] = None,
+    bias_to: Annotated[
+        Path | None,
+        typer.Option(help="The clip that factorised ones have their motion from."),
+    ] = None,
     width: o.Width = None,
     frames: o.Frames = None,
     start: o.First = None,
@@ -51,4 +72,14 @@ def evaluate(
     sources = Set.parse(
         {"sources": [{"path": o.absolute(path), **told} for path in natural]}
     ).sources
-    carry_out(sources, against or [], out, scale=luminance, overwrite=overwrite)
+    networks, untested = networks_of(network, layers)
+    carry_out(
+        sources,
+        against or [],
+        out,
+        scale=luminance,
+        networks=networks,
+        untested=untested,
+        beside=Beside(unrelated or [], bias_to),
+        overwrite=overwrite,
+    )

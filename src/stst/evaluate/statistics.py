@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from scipy.stats import bootstrap, permutation_test
@@ -15,6 +15,19 @@ from stst.evaluate.tables import Error
 
 RESAMPLES = 9999
 CONFIDENCE = 0.95
+
+
+class Unit(Protocol):
+    """A value of one seed of one clip."""
+
+    @property
+    def stimulus(self) -> str: ...  # noqa: D102
+
+    @property
+    def seed(self) -> int: ...  # noqa: D102
+
+    @property
+    def value(self) -> float: ...  # noqa: D102
 
 
 class Summary(NamedTuple):
@@ -42,7 +55,7 @@ class Contrast(NamedTuple):
     p: float
 
 
-def units(errors: Iterable[Error]) -> dict[str | int, float]:
+def units(errors: Iterable[Unit]) -> dict[str | int, float]:
     """Errors of what counts as independent: the mean of each clip, or the seeds of one.
 
     Seeds of a clip are no further clips: where there are several clips, their seeds are
@@ -66,7 +79,7 @@ def units(errors: Iterable[Error]) -> dict[str | int, float]:
 def summarised(errors: Iterable[Error]) -> list[Summary]:
     """Mean and bootstrap interval of each condition and measure."""
     return [
-        Summary(condition, measure, len(found), *_mean(list(found.values())))
+        Summary(condition, measure, len(found), *mean_interval(list(found.values())))
         for measure, row in _table(errors).items()
         for condition, found in row.items()
     ]
@@ -89,8 +102,8 @@ def _table(errors: Iterable[Error]) -> dict[str, dict[str, dict[str | int, float
     return {m: {c: units(found) for c, found in row.items()} for m, row in cells.items()}
 
 
-def _mean(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean, and its bootstrap interval (percentile) from two values on."""
+def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean, and its 95 % bootstrap interval (percentile) from two values on."""
     if len(values) < 2:
         return (values[0] if values else math.nan), math.nan, math.nan
     low, high = bootstrap(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +14,15 @@ from PIL.Image import Image
 
 from stst import __version__
 from stst.evaluate.claims import KEPT, LOST, UNTESTABLE, by_verdict
-from stst.evaluate.comparison import Evaluation
+from stst.evaluate.deep.rows import MEASURES as LIKENESSES
+from stst.evaluate.deep.rows import VIEWS
+from stst.evaluate.deep.shown import JITTER, JITTERS
+from stst.evaluate.evaluation import Evaluation
 from stst.evaluate.measures import MEASURES
 from stst.report.curves import band_figure, frame_figure, xt_figure
 from stst.report.figures import png_bytes
 from stst.report.flow import flow_figure
+from stst.report.layers import bias_figure, layer_figure
 from stst.report.sheet import contact_sheet
 from stst.report.strips import error_figure
 from stst.video.frames import Footage
@@ -42,6 +47,15 @@ _TOLD = {
         "Spatial and temporal spectra, orientations, speeds, directions and motion energy.",
     ),
     "xt": ("x-t spectra", "Amplitude by spatial and temporal frequency."),
+    "layers": (
+        "Similarity over layers",
+        "Similarity to the natural clip over layers, a line for each condition between the floor "
+        "of unrelated clips and the ceiling of copies with noise. CSV and tables have the numbers.",
+    ),
+    "bias": (
+        "Bias over layers",
+        "Similarity to the natural clip less that to the clip of the motion, over layers.",
+    ),
 }
 SIGNS = {KEPT: "\N{CHECK MARK}", LOST: "\N{MULTIPLICATION X}", UNTESTABLE: "\N{EN DASH}"}
 
@@ -67,12 +81,13 @@ class Scene:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A PNG, what it shows in words, and the stimulus that it is of, if it is of one."""
+    """A PNG, what it shows in words, and the stimulus or the network that it is of, if of one."""
 
     png: bytes
     title: str
     alt: str
     stimulus: str | None = None
+    network: str | None = None
 
 
 def pictures(found: Evaluation, scenes: Sequence[Scene]) -> dict[str, Picture]:
@@ -92,6 +107,23 @@ def pictures(found: Evaluation, scenes: Sequence[Scene]) -> dict[str, Picture]:
             title, alt = _TOLD[what]
             shown = Picture(png_bytes(drawing), title, f"{alt} Of {names}.", scene.name)
             drawn[f"{scene.name}_{what}"] = shown
+    return drawn | _of_networks(found)
+
+
+def _of_networks(found: Evaluation) -> dict[str, Picture]:
+    drawn = {}
+    for network in dict.fromkeys(row.network for row in found.layers):
+        profiles = [row for row in found.profiles if row.network == network]
+        biases = [row for row in found.biases if row.network == network]
+        drawings = {
+            "layers": profiles and layer_figure(profiles),
+            "bias": biases and bias_figure(biases),
+        }
+        for what, drawing in drawings.items():
+            if drawing:
+                title, alt = _TOLD[what]
+                shown = Picture(png_bytes(drawing), f"{title}: {network}", alt, network=network)
+                drawn[f"{what}_{re.sub('[^A-Za-z0-9-]+', '_', network)}"] = shown
     return drawn
 
 
@@ -102,6 +134,8 @@ def evaluation_page(
     *,
     made: Sequence[Mapping[str, Any]],
     scale: str,
+    networks: Sequence[Mapping[str, Any]],
+    untested: str,
     citation: str,
 ) -> str:
     """Write the page: HTML that holds its films and figures.
@@ -119,6 +153,10 @@ def evaluation_page(
         ``notes`` on it.
     scale : str
         Of the luminances.
+    networks : sequence of mapping
+        Of each network ``name`` and a ``note`` on it.
+    untested : str
+        Why there are none, if there are none.
     citation : str
         What to cite.
     """
@@ -134,6 +172,13 @@ def evaluation_page(
         found=found,
         told=by_verdict(found.claims),
         claims={(claim.condition, claim.measure): claim for claim in found.claims},
+        deep=list(dict.fromkeys(claim.measure for claim in found.deep_claims)),
+        views=VIEWS,
+        likenesses=LIKENESSES,
+        jitter=JITTER,
+        jitters=JITTERS,
+        networks=networks,
+        untested=untested,
         measures=MEASURES,
         signs=SIGNS,
         scenes=scenes,

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from stst.evaluate.comparison import NATURAL, Evaluation
+from stst.evaluate.deep.rows import NATURAL
+from stst.evaluate.evaluation import Evaluation
 from stst.evaluate.measures import MEASURES
 from stst.report.figures import COLOURS
 

@@ -1,0 +1,65 @@
+"""`--network` and `--layers`: the networks that an evaluation looks into."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from stst.errors import RecipeError, WeightsError
+from stst.evaluate.deep.catalogue import load_network
+from stst.evaluate.deep.efficientnet import NAME
+from stst.evaluate.deep.network import Network
+
+NONE = "none"
+
+
+def networks_of(names: Sequence[str] | None, layers: str | None) -> tuple[list[Network], str]:
+    """Networks that were asked for, and why there is none, if there is none.
+
+    By default the one that works offline, if it is installed.
+    """
+    if names and NONE in names:
+        if len(names) > 1 or layers:
+            raise RecipeError(f"--network {NONE} asks for no network: leave the others out.")
+        return [], "no network was asked for (--network none)."
+    wanted = layers.split(",") if layers else None
+    if wanted and names and len(names) > 1:
+        raise RecipeError("--layers are those of one network: give --network once.")
+    try:
+        found = [_load(name, wanted) for name in names or [NAME]]
+    except WeightsError as error:
+        if names:
+            raise
+        return [], str(error)
+    if len({network.name for network in found}) < len(found):
+        raise RecipeError("--network names a network twice.")
+    return found, ""
+
+
+def _load(text: str, layers: Sequence[str] | None) -> Network:
+    """``vgg16=FILE`` or a name alone."""
+    name, equals, file = text.partition("=")
+    return load_network(name, weights=Path(file) if equals else None, layers=layers)
+
+
+def network_record(network: Network) -> dict[str, Any]:
+    """What the evaluation says of a network."""
+    return {
+        "name": network.name,
+        "note": network.note,
+        "sha256": network.sha256,
+        "layers": list(network.layers),
+        "window": network.window,
+        "stride": network.stride,
+    }
+
+
+def matched_notes(matched: Mapping[str, Sequence[str]], networks: Sequence[Network]) -> list[str]:
+    """What to say of networks that a stimulus was made with, by the digest of their weights."""
+    return [
+        f"{network.name} is the network that it was made with. Its layers "
+        f"{', '.join(matched[digest])} were matched: what it finds alike is no test"
+        for network in networks
+        if (digest := network.sha256 or "") in matched
+    ]

@@ -1,0 +1,155 @@
+"""What the layers of a network make of a clip: inner products over frames, not activations.
+
+Activations are held of a tile of frames at a time. A longer clip is shown more than once, so
+that every pair of its tiles meets; nothing is projected or left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stst.errors import FramesError
+from stst.evaluate.deep.network import Network, looked_into
+from stst.evaluate.deep.similarity import Array, Moments
+from stst.video.frames import Footage
+
+TILE = 128 * 2**20  # bytes of activations in a tile; at most two tiles of a clip are held
+_BLOCK = 2**16  # units that are multiplied at a time, in float64
+
+VIEWS = ("places", "channels")
+
+
+class Feature(NamedTuple):
+    """Units of a layer: one for each channel and place, or each channel's mean over places."""
+
+    layer: str
+    view: str
+
+
+Tile = Mapping[Feature, Tensor]  # (windows, N), float32
+
+
+class Responses:
+    """A network's responses to a clip, made when they are asked for.
+
+    Parameters
+    ----------
+    network : Network
+        Shown ``window`` frames at a time.
+    footage : Clip or Film
+        Taken window by window.
+    tile : int
+        Bytes of activations that are held together.
+
+    Raises
+    ------
+    FramesError
+        If the clip has fewer frames than a window.
+    """
+
+    def __init__(self, network: Network, footage: Footage, tile: int = TILE) -> None:
+        if len(footage) < network.window:
+            raise FramesError(
+                f"{network.name} looks at {network.window} frames together, and there are "
+                f"{len(footage)}: take more frames, or leave the network out."
+            )
+        self.network, self.footage = network, footage
+        self.starts = range(0, len(footage) - network.window + 1, network.stride)
+        self._bytes = tile
+        self._probabilities: dict[int, Tensor] = {}
+        self._held: tuple[int, Tile] | None = None
+
+    @cached_property
+    def tiles(self) -> list[range]:
+        """Which windows are held together, each by its number."""
+        needed = sum(4 * units.numel() for units in self._window(0).values())
+        step = max(1, self._bytes // needed)
+        count = len(self.starts)
+        return [range(first, min(first + step, count)) for first in range(0, count, step)]
+
+    @cached_property
+    def moments(self) -> dict[Feature, Moments]:
+        """Inner products of the activations of all pairs of frames, and their sums."""
+        found = dict[Feature, Moments]()
+        for index, rows in enumerate(map(_slice, self.tiles)):
+            tile = self.tile(index)
+            for feature, units in tile.items():
+                one = found.setdefault(feature, _empty(len(self.starts), units.shape[1]))
+                one.sums[rows] = units.sum(1, dtype=torch.float64).numpy()
+            for before in range(index + 1):
+                columns = _slice(self.tiles[before])
+                other = tile if before == index else self.tile(before)
+                for feature, products in _products(tile, other):
+                    found[feature].gram[rows, columns] = products
+                    found[feature].gram[columns, rows] = products.T
+        return found
+
+    def cross(self, other: Responses) -> dict[Feature, Array]:
+        """Inner products with the activations to each frame of another clip, (T,)."""
+        parts: dict[Feature, list[Array]] = {}
+        for index in range(len(self.tiles)):
+            theirs = other.tile(index)
+            for feature, units in self.tile(index).items():
+                products = torch.linalg.vecdot(units.double(), theirs[feature].double())
+                parts.setdefault(feature, []).append(products.numpy())
+        return {feature: np.concatenate(part) for feature, part in parts.items()}
+
+    @property
+    def probabilities(self) -> Array | None:
+        """Of each class in each window, (T, classes), if the network classifies."""
+        if not self.network.classifies:
+            return None
+        for index, tile in enumerate(self.tiles):
+            if not set(tile) <= set(self._probabilities):
+                self.tile(index)
+        found = [self._probabilities[number] for number in range(len(self.starts))]
+        return torch.stack(found).double().numpy()
+
+    def tile(self, index: int) -> Tile:
+        """Activations to the windows of a tile; those of the last one are kept."""
+        if self._held is None or self._held[0] != index:
+            windows = [self._window(number) for number in self.tiles[index]]
+            stacked = {name: torch.stack([w[name] for w in windows]) for name in windows[0]}
+            self._held = index, stacked
+        return self._held[1]
+
+    def _window(self, number: int) -> dict[Feature, Tensor]:
+        first = self.starts[number]
+        frames = self.footage.take(range(first, first + self.network.window))
+        activations, probabilities = looked_into(self.network, frames)
+        if probabilities is not None:
+            self._probabilities[number] = probabilities
+        return dict(_features(activations, self.network.channels_last))
+
+
+def _features(
+    activations: Mapping[str, Tensor], channels_last: bool
+) -> Iterator[tuple[Feature, Tensor]]:
+    for layer, found in activations.items():
+        maps = found[0].movedim(-1 if channels_last or found.ndim == 3 else 0, 0)
+        yield Feature(layer, "places"), maps.reshape(-1)
+        yield Feature(layer, "channels"), maps.reshape(len(maps), -1).mean(1)
+
+
+def _products(one: Tile, other: Tile) -> Iterator[tuple[Feature, Array]]:
+    """Inner products of all activations of two tiles, block by block of units."""
+    for feature, units in one.items():
+        total = torch.zeros(len(units), len(other[feature]), dtype=torch.float64)
+        for first in range(0, units.shape[1], _BLOCK):
+            block = slice(first, first + _BLOCK)
+            total += units[:, block].double() @ other[feature][:, block].double().T
+        yield feature, total.numpy()
+
+
+def _slice(tile: range) -> slice:
+    return slice(tile.start, tile.stop)
+
+
+def _empty(frames: int, units: int) -> Moments:
+    return Moments(np.zeros((frames, frames)), np.zeros(frames), units)

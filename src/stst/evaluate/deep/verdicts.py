@@ -1,0 +1,84 @@
+"""What networks say of a condition, in words."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from stst.evaluate.claims import KEPT, LOST, UNTESTABLE, Claim
+from stst.evaluate.deep.rows import CEILING, FLOOR, NATURAL, Label
+from stst.evaluate.deep.trends import LEAST_RANGE, Trend
+
+HALF = 0.5  # of the way from floor to ceiling: similarity above it is called kept; our choice
+JUDGED = "pearson"  # the measure that verdicts are of
+TOP = "top-1 class"
+
+
+def similarity_claims(trends: Iterable[Trend]) -> Iterator[Claim]:
+    """Kept or lost: the similarity of early and of late layers.
+
+    Judged by the Pearson correlation, of units and of channel means. Kept: at least half of
+    the way from floor to ceiling, with the whole interval. Lost: below, with the whole interval.
+
+    Examples
+    --------
+    >>> late = Trend("metamer", "toy", "places", "pearson", "late", "seeds", 3, 0.1, 0.05, 0.2)
+    >>> [(claim.measure, claim.verdict) for claim in similarity_claims([late])]
+    [('toy, places: late similarity', 'lost')]
+    """
+    for one in trends:
+        if one.measure == JUDGED and one.part in ("early", "late"):
+            name = f"{one.network}, {one.view}: {one.part} similarity"
+            yield Claim(one.condition, name, *_judged(one))
+
+
+def _judged(one: Trend) -> tuple[str, str]:
+    if math.isnan(one.mean):
+        return UNTESTABLE, (
+            f"no unrelated clip was given, or floor and ceiling are less than {LEAST_RANGE:g} apart"
+        )
+    low, high = (one.low, one.high) if one.over else (one.mean, one.mean)
+    verdict = KEPT if low >= HALF else LOST if high < HALF else UNTESTABLE
+    span = f"95 % interval {one.low:.2f} to {one.high:.2f} over {one.units} {one.over}"
+    doubt = ", which the interval holds" if verdict == UNTESTABLE else ""
+    return verdict, (
+        f"{one.mean:.2f} of the way from floor to ceiling ({span if one.over else 'no interval'}); "
+        f"at least {HALF:g} is kept{doubt}"
+    )
+
+
+def label_claims(labels: Iterable[Label]) -> Iterator[Claim]:
+    """Kept or lost: the class that a network takes the natural clip for.
+
+    Not testable where noise alone changes that class, or where some clips keep it and some
+    lose it.
+    """
+    rows = list(labels)
+    own = {(r.stimulus, r.network): r for r in rows if r.condition == NATURAL}
+    upset = {
+        (r.stimulus, r.network)
+        for r in rows
+        if r.condition == CEILING and r.label != own[r.stimulus, r.network].label
+    }
+    made = defaultdict[tuple[str, str], list[Label]](list)
+    for row in rows:
+        if row.condition not in (NATURAL, CEILING, FLOOR):
+            made[row.condition, row.network].append(row)
+    for (condition, network), found in made.items():
+        steady = [row for row in found if (row.stimulus, network) not in upset]
+        pairs = [(own[row.stimulus, network], row) for row in steady]
+        yield Claim(condition, f"{network}: {TOP}", *_told(pairs))
+
+
+def _told(pairs: list[tuple[Label, Label]]) -> tuple[str, str]:
+    if not pairs:
+        return UNTESTABLE, "the natural clip with some noise is taken for another class"
+    kept = sum(natural.label == made.label for natural, made in pairs)
+    verdict = KEPT if kept == len(pairs) else LOST if kept == 0 else UNTESTABLE
+    natural, made = pairs[0]
+    return verdict, (
+        f"the same in {kept} of {len(pairs)} clips; in the first, {natural.label} (probability "
+        f"{natural.probability:.2f}) is {made.label} ({made.probability:.2f}), and the natural's "
+        f"class has {made.natural:.3f}"
+    )
