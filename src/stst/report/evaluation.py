@@ -134,9 +134,9 @@ def evaluation_page(
     *,
     made: Sequence[Mapping[str, Any]],
     scale: str,
-    networks: Sequence[Mapping[str, Any]],
-    untested: str,
     citation: str,
+    networks: Sequence[Mapping[str, Any]] = (),
+    untested: str = "",
 ) -> str:
     """Write the page: HTML that holds its films and figures.
 
@@ -153,12 +153,12 @@ def evaluation_page(
         ``notes`` on it.
     scale : str
         Of the luminances.
+    citation : str
+        What to cite.
     networks : sequence of mapping
         Of each network ``name`` and a ``note`` on it.
     untested : str
         Why there are none, if there are none.
-    citation : str
-        What to cite.
     """
     jinja = Environment(
         loader=PackageLoader("stst.report"),

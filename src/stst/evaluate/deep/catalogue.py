@@ -76,12 +76,11 @@ def _load(name: str, weights: Path | None) -> Network:
 
 def stream_network(name: str, stream: Stream) -> Network:
     """Make a network of a spatial stream: its layers, not resized, and no classes."""
-    taps = _Taps(stream).eval()
     known = getattr(stream, "provenance", None)
     return Network(
         name,
-        taps,
-        [f"taps.{layer}" for layer in stream.layers],
+        _Taps(stream).eval(),
+        stream.layers,
         lambda frames: frames,
         sha256=known and known.sha256,
         note=known.note if known else "",
@@ -94,10 +93,11 @@ class _Taps(nn.Module):
     def __init__(self, stream: Stream) -> None:
         super().__init__()
         self.stream = stream
-        self.taps = nn.ModuleDict({name: nn.Identity() for name in stream.layers})
+        for name in stream.layers:
+            self.add_module(name, nn.Identity())
 
     def forward(self, frames: Tensor) -> Tensor:
         """(1, 3, H, W) -> nothing that is of use."""
         for name, found in self.stream(frames[None], self.stream.layers).items():
-            self.taps[name](found)
+            self.get_submodule(name)(found)
         return torch.empty(0)

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from stst.errors import StreamError, guess
 
+_TOLD = 40  # names of layers in a message
+
 
 @dataclass(frozen=True, eq=False)
 class Network:
@@ -66,7 +68,7 @@ class Network:
         known = [name for name, _ in self.module.named_modules() if name]
         for layer in self.layers:
             if layer not in known:
-                some = ", ".join(known[:40]) + (" ..." if len(known) > 40 else "")
+                some = ", ".join(known[:_TOLD]) + (" ..." if len(known) > _TOLD else "")
                 raise StreamError(
                     f"{self.name} has no layer {layer!r}.{guess(layer, known)} It has: {some}."
                 )

@@ -77,18 +77,20 @@ class Responses:
     def moments(self) -> dict[Feature, Moments]:
         """Inner products of the activations of all pairs of frames, and their sums."""
         found = dict[Feature, Moments]()
-        for index, rows in enumerate(map(_slice, self.tiles)):
-            tile = self.tile(index)
-            for feature, units in tile.items():
-                one = found.setdefault(feature, _empty(len(self.starts), units.shape[1]))
-                one.sums[rows] = units.sum(1, dtype=torch.float64).numpy()
-            for before in range(index + 1):
-                columns = _slice(self.tiles[before])
-                other = tile if before == index else self.tile(before)
-                for feature, products in _products(tile, other):
-                    found[feature].gram[rows, columns] = products
-                    found[feature].gram[columns, rows] = products.T
+        for row in range(len(self.tiles)):
+            tile = self.tile(row)
+            for column in range(row + 1):
+                self._fill(found, tile, row, column)
         return found
+
+    def _fill(self, found: dict[Feature, Moments], tile: Tile, row: int, column: int) -> None:
+        """Enter what two tiles have to say; the second is let go on return."""
+        other = tile if column == row else self.tile(column)
+        rows, columns = _slice(self.tiles[row]), _slice(self.tiles[column])
+        for feature, products in _products(tile, other):
+            one = found.setdefault(feature, _empty(len(self.starts), tile[feature].shape[1]))
+            one.gram[rows, columns], one.gram[columns, rows] = products, products.T
+            one.sums[rows] = tile[feature].sum(1, dtype=torch.float64).numpy()
 
     def cross(self, other: Responses) -> dict[Feature, Array]:
         """Inner products with the activations to each frame of another clip, (T,)."""
@@ -114,6 +116,7 @@ class Responses:
     def tile(self, index: int) -> Tile:
         """Activations to the windows of a tile; those of the last one are kept."""
         if self._held is None or self._held[0] != index:
+            self._held = None  # freed before another one is made
             windows = [self._window(number) for number in self.tiles[index]]
             stacked = {name: torch.stack([w[name] for w in windows]) for name in windows[0]}
             self._held = index, stacked
