@@ -136,8 +136,8 @@ def test_efficientnet_loses_a_cat_whose_phases_are_scrambled():
     assert all(row.floor < row.ceiling for row in rows)
     assert all(abs(row.mean - 1) < 1e-9 for row in found.profiles if row.condition == "same")
     verdicts = {(c.condition, c.measure): c.verdict for c in found.deep_claims}
-    for claim in ("channels: late similarity", "places: late similarity", "top-1 class"):
-        name = f"efficientnet-lite0{':' if 'top' in claim else ','} {claim}"
+    for claim in ("late similarity of channels", "late similarity of places", "top-1 class"):
+        name = f"{claim} (efficientnet-lite0)"
         assert (verdicts["same", name], verdicts["stps", name]) == ("kept", "lost")
     (natural,) = (label for label in found.labels if label.condition == "natural")
     assert natural.label == "class 285"  # Egyptian cat

@@ -15,7 +15,9 @@ def test_names_cannot_write_into_the_page_and_every_clip_is_told_of():
     scene = Scene(name, {"natural": clip, condition: clip}, b"film")
     drawn = {"errors": Picture(b"picture", "Errors", 'errors, "all"')}
     how = {"stimulus": name, "condition": condition, "how": "<b>made</b>", "notes": []}
-    page = evaluation_page(found, [scene], drawn, made=[how], scale="linear", citation="@article{}")
+    told = {"made": [how], "scale": "linear", "citation": "@article{}", "untested": "<i>no</i>"}
+    page = evaluation_page(found, [scene], drawn, **told)
+    assert "not testable:</strong> &lt;i&gt;no" in page
     assert "<script>alert" not in page
     assert "<b>made" not in page
     assert "a&amp;b" in page

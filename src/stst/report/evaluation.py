@@ -15,8 +15,8 @@ from PIL.Image import Image
 from stst import __version__
 from stst.evaluate.claims import KEPT, LOST, UNTESTABLE, by_verdict
 from stst.evaluate.deep.rows import MEASURES as LIKENESSES
-from stst.evaluate.deep.rows import VIEWS
 from stst.evaluate.deep.shown import JITTER, JITTERS
+from stst.evaluate.deep.trends import Trend
 from stst.evaluate.evaluation import Evaluation
 from stst.evaluate.measures import MEASURES
 from stst.report.curves import band_figure, frame_figure, xt_figure
@@ -173,7 +173,7 @@ def evaluation_page(
         told=by_verdict(found.claims),
         claims={(claim.condition, claim.measure): claim for claim in found.claims},
         deep=list(dict.fromkeys(claim.measure for claim in found.deep_claims)),
-        views=VIEWS,
+        trends=_rows_of_trends(found.trends),
         likenesses=LIKENESSES,
         jitter=JITTER,
         jitters=JITTERS,
@@ -188,3 +188,11 @@ def evaluation_page(
         citation=citation,
         version=__version__,
     )
+
+
+def _rows_of_trends(trends: Sequence[Trend]) -> dict[tuple[str, ...], list[Trend]]:
+    """What a table has in one row: early, late and slope of each curve."""
+    rows: dict[tuple[str, ...], list[Trend]] = {}
+    for one in trends:
+        rows.setdefault((one.network, one.condition, one.view, one.measure), []).append(one)
+    return rows

@@ -25,11 +25,11 @@ def similarity_claims(trends: Iterable[Trend]) -> Iterator[Claim]:
     --------
     >>> late = Trend("metamer", "toy", "places", "pearson", "late", "seeds", 3, 0.1, 0.05, 0.2)
     >>> [(claim.measure, claim.verdict) for claim in similarity_claims([late])]
-    [('toy, places: late similarity', 'lost')]
+    [('late similarity of places (toy)', 'lost')]
     """
     for one in trends:
         if one.measure == JUDGED and one.part in ("early", "late"):
-            name = f"{one.network}, {one.view}: {one.part} similarity"
+            name = f"{one.part} similarity of {one.view} ({one.network})"
             yield Claim(one.condition, name, *_judged(one))
 
 
@@ -68,7 +68,7 @@ def label_claims(labels: Iterable[Label]) -> Iterator[Claim]:
     for (condition, network), found in made.items():
         steady = [row for row in found if (row.stimulus, network) not in upset]
         pairs = [(own[row.stimulus, network], row) for row in steady]
-        yield Claim(condition, f"{network}: {TOP}", *_told(pairs))
+        yield Claim(condition, f"{TOP} ({network})", *_told(pairs))
 
 
 def _told(pairs: list[tuple[Label, Label]]) -> tuple[str, str]:
