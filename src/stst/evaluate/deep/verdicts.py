@@ -68,17 +68,21 @@ def label_claims(labels: Iterable[Label]) -> Iterator[Claim]:
     for (condition, network), found in made.items():
         steady = [row for row in found if (row.stimulus, network) not in upset]
         pairs = [(own[row.stimulus, network], row) for row in steady]
-        yield Claim(condition, f"{TOP} ({network})", *_told(pairs))
+        yield Claim(condition, f"{TOP} ({network})", *_told(pairs, len(found) - len(pairs)))
 
 
-def _told(pairs: list[tuple[Label, Label]]) -> tuple[str, str]:
+def _told(pairs: list[tuple[Label, Label]], left_out: int) -> tuple[str, str]:
     if not pairs:
         return UNTESTABLE, "the natural clip with some noise is taken for another class"
     kept = sum(natural.label == made.label for natural, made in pairs)
     verdict = KEPT if kept == len(pairs) else LOST if kept == 0 else UNTESTABLE
     natural, made = pairs[0]
     return verdict, (
-        f"the same in {kept} of {len(pairs)} clips; in the first, {natural.label} (probability "
+        f"the same in {kept} of {len(pairs)} clips{_left_out(left_out)}; in the first, {natural.label} (probability "
         f"{natural.probability:.2f}) is {made.label} ({made.probability:.2f}), and the natural's "
         f"class has {made.natural:.3f}"
     )
+
+
+def _left_out(count: int) -> str:
+    return f" ({count} left out, of which noise changes the class)" if count else ""
