@@ -77,10 +77,10 @@ def _told(pairs: list[tuple[Label, Label]], left_out: int) -> tuple[str, str]:
     kept = sum(natural.label == made.label for natural, made in pairs)
     verdict = KEPT if kept == len(pairs) else LOST if kept == 0 else UNTESTABLE
     natural, made = pairs[0]
+    share = f"the same in {kept} of {len(pairs)} clips{_left_out(left_out)}"
     return verdict, (
-        f"the same in {kept} of {len(pairs)} clips{_left_out(left_out)}; in the first, {natural.label} (probability "
-        f"{natural.probability:.2f}) is {made.label} ({made.probability:.2f}), and the natural's "
-        f"class has {made.natural:.3f}"
+        f"{share}; in the first, {natural.label} (probability {natural.probability:.2f}) is "
+        f"{made.label} ({made.probability:.2f}), and the natural's class has {made.natural:.3f}"
     )
 
 
