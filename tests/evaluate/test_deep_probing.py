@@ -88,6 +88,25 @@ def test_tables_are_tidy_and_whole(found):
     assert by_condition["same"][3:] == by_condition["natural"][3:]
 
 
+def test_labels_are_of_mean_probabilities(clips):
+    network, natural = small(), clips["natural"]
+    far = Clip(1 - 0.9 * natural.frames[:, [1, 2, 0]], natural.frame_rate)
+    with torch.inference_mode():  # a head that takes the natural clip for the first class
+        network.module.head.weight *= 30
+        network.module.head.bias -= network.module(natural.frames).mean(0)
+        network.module.head.bias[0] += 0.1
+    found = stst.evaluate(natural, {"far": far}, networks=[network])
+    labels = {label.condition: label for label in found.labels}
+    with torch.inference_mode():
+        own, far = (network.module(clip.frames).softmax(1) for clip in (natural, far))
+    wanted = int(own.mean(0).argmax())
+    assert labels["natural"].label == f"class {wanted}"
+    assert labels["far"].label == f"class {int(far.mean(0).argmax())}" != labels["natural"].label
+    assert labels["far"].probability == pytest.approx(float(far.mean(0).max()), rel=1e-4)
+    assert labels["far"].natural == pytest.approx(float(far.mean(0)[wanted]), rel=1e-4)
+    assert labels["far"].share == pytest.approx(float((far.argmax(1) == wanted).float().mean()))
+
+
 def test_without_unrelated_clips_nothing_is_called_kept(clips):
     natural = clips["natural"]
     found = stst.evaluate(natural, {"same": natural}, networks=[small(), moving()])
