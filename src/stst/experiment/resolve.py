@@ -1,0 +1,100 @@
+"""A spec and a set -> the same spec with nothing left open, or a reason why that cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+from stst.errors import RecipeError, guess
+from stst.experiment.spec import PAIRED, ExperimentSpec
+from stst.experiment.stimuli import Stimulus
+from stst.experiment.trials import trials_of
+
+NATURAL, METAMER = "natural", "metamer"
+
+
+def resolved(spec: ExperimentSpec, stimuli: Sequence[Stimulus]) -> ExperimentSpec:
+    """Fill in what the set decides: conditions, pairs, categories, practice clips.
+
+    Raises
+    ------
+    RecipeError
+        If the set has not what the task needs, or what is named is not in it.
+    """
+    known = list(dict.fromkeys(one.condition for one in stimuli))
+    spec = _changed(spec, conditions=spec.conditions or _conditions(spec, stimuli, known))
+    if spec.task in PAIRED:
+        spec = _changed(spec, pairs=spec.pairs or _pairs(spec))
+    for name in (*spec.conditions, *(name for pair in spec.pairs for name in pair)):
+        if name not in known:
+            raise RecipeError(
+                f"the set has no condition {name!r}.{guess(name, known)} It has: "
+                f"{', '.join(known)}."
+            )
+    if spec.task == "natural" and not all(pair.count(NATURAL) == 1 for pair in spec.pairs):
+        raise RecipeError(
+            "each pair of the task natural is the natural clip and another condition."
+        )
+    if spec.task == "category":
+        spec = _changed(spec, categories=spec.categories or _categories(spec, stimuli))
+        if len(spec.answer_keys) < len(spec.categories) or len(spec.categories) < 2:
+            raise RecipeError(
+                f"forced choice needs 2 to 9 categories, got {len(spec.categories)}. Add a "
+                "column category to the set's table, or use the task naming."
+            )
+    return _with_practice(spec, stimuli)
+
+
+def clips_of(spec: ExperimentSpec, stimuli: Sequence[Stimulus]) -> list[str]:
+    """Natural clips that have trials; RecipeError if there are none."""
+    clips = list(dict.fromkeys(one.clip for one in stimuli))
+    found = [clip for clip in clips if trials_of(spec, stimuli, clip)]
+    if not found:
+        pairs = ", ".join("-".join(pair) for pair in spec.pairs)
+        raise RecipeError(
+            f"the set has nothing for the task {spec.task}: of no natural clip there are "
+            + (f"stimuli for the pairs {pairs}." if pairs else "stimuli of its conditions.")
+        )
+    return found
+
+
+def _changed(spec: ExperimentSpec, **values: Any) -> ExperimentSpec:  # noqa: ANN401
+    return ExperimentSpec.parse(spec.model_dump(mode="json") | values)
+
+
+def _conditions(spec: ExperimentSpec, stimuli: Sequence[Stimulus], known: list[str]) -> list[str]:
+    if spec.task == "source":
+        return (
+            list(dict.fromkeys(one.condition for one in stimuli if one.space != one.time)) or known
+        )
+    return [NATURAL] if spec.task == "detection" else known
+
+
+def _pairs(spec: ExperimentSpec) -> list[tuple[str, str]]:
+    if spec.task in ("abx", "oddity"):
+        return [(METAMER, METAMER)]
+    return [(NATURAL, name) for name in spec.conditions if name != NATURAL]
+
+
+def _categories(spec: ExperimentSpec, stimuli: Sequence[Stimulus]) -> list[str]:
+    chosen = (one for one in stimuli if one.condition in spec.conditions)
+    return sorted({one.category or one.clip for one in chosen})
+
+
+def _with_practice(spec: ExperimentSpec, stimuli: Sequence[Stimulus]) -> ExperimentSpec:
+    clips, practice = clips_of(spec, stimuli), spec.practice
+    for name in practice.clips:
+        if name not in clips:
+            raise RecipeError(
+                f"there is no clip {name!r} to practise with.{guess(name, clips)} The set has "
+                f"trials of: {', '.join(clips)}."
+            )
+    if spec.once and practice.trials and not practice.clips:
+        aside = Random(f"{spec.seed} practice").choice(clips)
+        spec = _changed(spec, practice={"trials": practice.trials, "clips": [aside]})
+    if not set(clips) - set(spec.practice.clips):
+        raise RecipeError(
+            "all clips are set aside for practice. Give a larger set, or practice: {trials: 0}."
+        )
+    return spec

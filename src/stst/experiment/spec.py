@@ -1,0 +1,210 @@
+"""What an experiment is, as frozen and validated data: task, conditions, timing, texts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, get_args
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from stst.errors import RecipeError
+from stst.experiment.words import QUESTIONS, TASKS_IN_WORDS
+from stst.recipe import Part, explain
+
+Task = Literal[
+    "similarity", "abx", "oddity", "natural", "category", "naming", "source", "detection"
+]
+TASKS: tuple[Task, ...] = get_args(Task)
+INTERVALS = ("first", "second", "third")
+RATINGS = tuple("1234567")
+PAIRED = {"similarity", "abx", "oddity", "natural"}
+Ms = Annotated[int, Field(ge=0)]
+# Our choice, in cycles per px: coarse, middle and fine structure.
+BANDS: dict[str, dict[str, Any]] = {
+    "coarse": {"high": 1 / 16},
+    "middle": {"low": 1 / 16, "high": 1 / 8},
+    "fine": {"low": 1 / 8},
+}
+
+
+class Timing(Part):
+    """Times of a trial: ms, and s for an answer (None waits for ever).
+
+    The first frame of a clip is held for `hold`; between clips there is grey for `gap`.
+    """
+
+    fixation: Ms = 500
+    hold: Ms = 300
+    gap: Ms = 500
+    feedback: Ms = 700
+    after: Ms = 300
+    answer: float | None = Field(None, gt=0)
+
+
+class Practice(Part):
+    """Trials before the first block, and the clips that are used in them alone.
+
+    Without `clips` one of the seed's choice is set aside if no clip may be seen twice
+    (`ExperimentSpec.once`), and else all clips are practised with.
+    """
+
+    trials: int = Field(4, ge=0)
+    clips: tuple[str, ...] = ()
+
+
+class Texts(Part):
+    """What the participant reads: plain text, an empty line begins a paragraph."""
+
+    title: str = "Short films"
+    instructions: str = ""
+    question: str = ""
+    end: str = "This was the last trial. Thank you."
+
+
+class ExperimentSpec(Part):
+    """All that decides what participants see, apart from the stimuli themselves.
+
+    Parameters
+    ----------
+    task : str
+        One of `TASKS`.
+    seed : int
+        Of the lists: the same seed, the same trials in the same order.
+    conditions : tuple of str
+        Conditions of the set that take part; none are all.
+    pairs : tuple of pairs of str
+        Conditions that are compared (``similarity``, ``abx``, ``oddity``, ``natural``). None:
+        two metamers (``abx``, ``oddity``); the natural clip with every other condition.
+    durations : tuple of float
+        Lengths, s, to which clips are cut; none leaves them as they are.
+    categories : tuple of str
+        Choices of ``category``; none are those of the set.
+    bands : mapping
+        Settings of the control ``band`` by name (``detection``).
+    contrasts : tuple of float
+        By which what passes a band is multiplied (``detection``).
+    method : {"constant", "quest"}
+        All contrasts equally often, or those that QUEST+ asks for (``detection``).
+    repeats : int
+        How often each trial is given, where clips may be seen more than once.
+    once : bool
+        Whether a participant sees each natural clip, or what comes from it, in one test
+        trial at most. Trials are then spread over lists.
+    lists : int, optional
+        Counterbalancing lists; None: as many as are needed, or 8 orders.
+    spacing : int, optional
+        Trials between two with the same natural clip, at least; None: 1 if that can be.
+    blocks : int
+        Equal parts of a list, with a break between them of at least `rest` s.
+    attention : int
+        Trials of a list that ask for a certain key.
+    keys : mapping
+        Answer -> key; those not named have the task's own.
+    feedback : {"never", "practice", "always"}
+        When "right" or "wrong" is shown, if there is a right answer.
+    calibrate : bool
+        Whether the screen is measured with a card, seen from `distance` cm.
+    background : int
+        Grey level round the clips, 0 to 255.
+
+    Examples
+    --------
+    >>> spec = ExperimentSpec(task="natural", durations=(0.1, 0.4))
+    >>> spec.answer_keys
+    {'first': 'f', 'second': 'j'}
+    >>> ExperimentSpec.parse(yaml.safe_load(spec.to_yaml())) == spec
+    True
+    """
+
+    version: Literal[1] = 1
+    task: Task
+    seed: int = Field(0, ge=0)
+    conditions: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
+    durations: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    categories: tuple[str, ...] = ()
+    bands: dict[str, dict[str, Any]] = Field(default_factory=lambda: BANDS)
+    contrasts: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.0), min_length=1
+    )
+    method: Literal["constant", "quest"] = "constant"
+    repeats: int = Field(1, ge=1)
+    once: bool = False
+    lists: int | None = Field(None, ge=1, le=1000)
+    spacing: int | None = Field(None, ge=0)
+    blocks: int = Field(1, ge=1)
+    rest: float = Field(10, ge=0)
+    attention: int = Field(2, ge=0)
+    keys: dict[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
+    feedback: Literal["never", "practice", "always"] = "practice"
+    practice: Practice = Practice()
+    timing: Timing = Timing()
+    calibrate: bool = True
+    distance: float = Field(57, gt=0)
+    background: int = Field(128, ge=0, le=255)
+    texts: Texts = Texts()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        answers = self.answers
+        for answer in self.keys:
+            if answer not in answers:
+                raise ValueError(f"keys has no answer {answer!r}; it has {', '.join(answers)}")
+        pressed = list(self.answer_keys.values())
+        if len({key.lower() for key in pressed}) < len(pressed):
+            raise ValueError("two answers have the same key")
+        if self.once and self.repeats > 1:
+            raise ValueError("repeats needs clips that may be seen more than once (once: false)")
+        if self.once and self.method == "quest":
+            raise ValueError("a staircase needs clips that may be seen more than once")
+        if self.task == "detection" and not self.bands:
+            raise ValueError("detection needs bands")
+        return self
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """What can be answered by a key, in order; empty where text is typed."""
+        known = {
+            "similarity": RATINGS,
+            "oddity": INTERVALS,
+            "category": self.categories,
+            "naming": (),
+        }
+        return known.get(self.task, INTERVALS[:2])
+
+    @property
+    def answer_keys(self) -> dict[str, str]:
+        """The key of each answer."""
+        own = ("f", "j") if len(self.answers) == 2 else tuple("123456789")
+        return {a: self.keys.get(a, k) for a, k in zip(self.answers, own, strict=False)}
+
+    @property
+    def instructions(self) -> str:
+        """What is told before the first trial."""
+        return self.texts.instructions or TASKS_IN_WORDS[self.task]
+
+    @property
+    def question(self) -> str:
+        """What is asked after the clips."""
+        return self.texts.question or QUESTIONS[self.task]
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        """Validate plain data; RecipeError names the setting that is wrong."""
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise RecipeError(f"experiment: {explain(error)}") from None
+
+    def to_yaml(self) -> str:
+        """Text that `parse` (after ``yaml.safe_load``) turns into this again."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that change whenever any setting does."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,108 @@
+"""A stimulus set: a folder with a table, stimuli.csv, and the files that it names."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stst.errors import FramesError, RecipeError
+from stst.recipe import explain
+from stst.video.files import digest
+
+TABLE = "stimuli.csv"
+
+
+class Stimulus(BaseModel):
+    """One row of the table; columns that are not known are left alone.
+
+    Parameters
+    ----------
+    stimulus : str
+        Name, of which no two are the same.
+    file, sha256, preview : str
+        The master and its digest, and an H.264 copy if there is one. Paths in the folder.
+    condition, clip : str
+        ``natural``, ``metamer``, ...; the natural clip that it comes from.
+    space, time : str
+        Of a factorised clip: the natural clips of its appearance and of its motion.
+    category : str
+        What it shows; without the column, `clip`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
+
+    stimulus: str = Field(min_length=1)
+    file: str = Field(min_length=1)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    condition: str = Field(min_length=1)
+    clip: str = Field(min_length=1)
+    space: str = ""
+    time: str = ""
+    category: str = ""
+    frames: int = Field(ge=2)
+    frame_rate: Fraction = Field(gt=0)
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+    preview: str = ""
+
+
+def read_set(folder: Path) -> tuple[Stimulus, ...]:
+    """Read the table of a set.
+
+    Raises
+    ------
+    RecipeError
+        If there is none, a row is not whole, a name is twice, or a path leaves the folder.
+    """
+    table = folder / TABLE
+    if not table.is_file():
+        raise RecipeError(
+            f"{folder} has no {TABLE}, the table of a stimulus set: see docs/experiment.md."
+        )
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        stimuli = tuple(
+            _row(row, f"{table}, line {number}")
+            for number, row in enumerate(csv.DictReader(file), 2)
+        )
+    names = [one.stimulus for one in stimuli]
+    for one in stimuli:
+        if names.count(one.stimulus) > 1 or ";" in one.stimulus + one.condition:
+            raise RecipeError(f"{table}: {one.stimulus!r} is there twice, or has a ';' in its row.")
+        for name in filter(None, (one.file, one.preview)):
+            inside(folder, name)
+    return stimuli
+
+
+def _row(row: dict[str, str], where: str) -> Stimulus:
+    try:
+        return Stimulus.model_validate(row)
+    except ValidationError as error:
+        raise RecipeError(f"{where}: {explain(error)}") from None
+
+
+def inside(folder: Path, name: str) -> Path:
+    """A path of the table, which must lie in the folder."""
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise RecipeError(f"{name} is not in {folder}. A set holds its files itself.")
+    return path
+
+
+def master(folder: Path, stimulus: Stimulus) -> Path:
+    """The file of a stimulus, its digest found right; FramesError if it is another one."""
+    path = inside(folder, stimulus.file)
+    if (found := digest(path)) != stimulus.sha256:
+        raise FramesError(
+            f"{path} is not the file of the table: its SHA-256 is {found}, wanted "
+            f"{stimulus.sha256}. Make the set again, or mend {TABLE}."
+        )
+    return path
+
+
+def of_condition(stimuli: Sequence[Stimulus], clip: str, condition: str) -> list[Stimulus]:
+    """Stimuli of one natural clip and condition, in the order of the table."""
+    return [one for one in stimuli if (one.clip, one.condition) == (clip, condition)]

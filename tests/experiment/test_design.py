@@ -1,0 +1,150 @@
+"""Lists of trials: balanced, apart, the same again; and what is refused."""
+
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_sets import row, rows
+
+from stst.errors import RecipeError
+from stst.experiment.design import make_lists
+from stst.experiment.resolve import resolved
+from stst.experiment.spec import TASKS, ExperimentSpec
+from stst.experiment.trials import trials_of
+
+
+def lists_of(stimuli, **asked):
+    spec = resolved(ExperimentSpec.parse(asked), stimuli)
+    return spec, make_lists(spec, stimuli)
+
+
+def main_trials(trials):
+    return [trial for trial in trials if trial.phase == "test"]
+
+
+def kind(spec, stimuli, trial):
+    """Which of its clip's trials it is."""
+    plain = trial.model_copy(update={"block": None})
+    return trials_of(spec, stimuli, trial.clip).index(plain)
+
+
+designs = st.fixed_dictionaries(
+    {
+        "task": st.sampled_from(["similarity", "abx", "oddity", "natural"]),
+        "seed": st.integers(0, 99),
+        "durations": st.sampled_from([(), (0.1,), (0.1, 0.25, 0.5)]),
+        "blocks": st.integers(1, 3),
+        "attention": st.integers(0, 3),
+        "practice": st.builds(lambda n: {"trials": n}, st.integers(0, 5)),
+    }
+)
+
+
+@given(designs, st.integers(2, 9), st.integers(2, 3))
+def test_with_once_every_list_is_balanced_and_shows_no_clip_twice(asked, clips, metamers):
+    stimuli = rows(clips, metamers)
+    spec, lists = lists_of(stimuli, once=True, **asked)
+    seen = Counter()
+    for trials in lists:
+        test = main_trials(trials)
+        used = [trial.clip for trial in test]
+        assert len(set(used)) == len(used) == clips - len(spec.practice.clips)
+        assert not {t.clip for t in trials if t.phase == "practice"} & set(used)
+        kinds = Counter(kind(spec, stimuli, trial) for trial in test)
+        assert max(kinds.values()) - (min(kinds.values()) if len(kinds) == len(lists) else 0) <= 1
+        seen.update((trial.clip, kind(spec, stimuli, trial)) for trial in test)
+    assert set(seen.values()) == {1}  # over all lists each clip is once in each kind
+    assert len(seen) == len(lists) * (clips - len(spec.practice.clips))
+
+
+@given(designs, st.integers(1, 4), st.integers(1, 3))
+def test_without_once_every_list_has_all_trials_equally_often(asked, clips, repeats):
+    stimuli = rows(clips)
+    spec, lists = lists_of(stimuli, repeats=repeats, lists=3, **asked)
+    for trials in lists:
+        test = main_trials(trials)
+        found = Counter((trial.clip, kind(spec, stimuli, trial)) for trial in test)
+        assert set(found.values()) == {repeats}
+        if spec.task != "similarity":
+            answers = Counter(trial.expected for trial in test)
+            assert len(set(answers.values())) == 1
+        blocks = Counter(trial.block for trial in test)
+        assert max(blocks.values()) - min(blocks.values()) <= 1
+        assert [t.block for t in test] == sorted(t.block for t in test)
+        assert sum(trial.phase == "attention" for trial in trials) == spec.attention
+        assert [t.phase for t in trials].count("practice") == spec.practice.trials
+        if clips > 1:
+            assert all(one.clip != other.clip for one, other in pairwise(test))
+
+
+@settings(max_examples=10)
+@given(designs)
+def test_the_same_seed_gives_the_same_lists_and_another_others(asked):
+    stimuli = rows(5)
+    first, again = (lists_of(stimuli, **asked)[1] for _ in range(2))
+    assert first == again
+    other = lists_of(stimuli, **asked | {"seed": asked["seed"] + 1})[1]
+    assert other != first
+
+
+@given(st.integers(1, 4), st.integers(0, 3))
+def test_spacing_is_kept_where_it_can_be(repeats, spacing):
+    _, lists = lists_of(rows(5), task="natural", repeats=repeats, spacing=spacing)
+    for trials in lists:
+        clips = [trial.clip for trial in main_trials(trials)]
+        assert all(
+            clip not in clips[max(0, index - spacing) : index] for index, clip in enumerate(clips)
+        )
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_has_trials(task):
+    stimuli = rows(3, factorized=True)
+    _, lists = lists_of(stimuli, task=task, repeats=2)
+    for trial in main_trials(lists[0]):
+        names = {one.stimulus for one in stimuli} | {"blank"}
+        assert {one.stimulus for one in trial.shown} <= names
+        roles = [one.role for one in trial.shown]
+        if task == "natural":
+            assert roles[["first", "second"].index(trial.expected)] == "natural"
+        if task == "oddity":
+            assert roles[["first", "second", "third"].index(trial.expected)] == "odd"
+        if task == "abx":
+            which = ["first", "second"].index(trial.expected)
+            assert trial.shown[which].stimulus == trial.shown[2].stimulus
+        if task == "detection":
+            assert roles[["first", "second"].index(trial.expected)] == "signal"
+        if task == "source":
+            by = {one.stimulus: one for one in stimuli}
+            target = by[trial.shown[roles.index("target")].stimulus]
+            for role in ("space", "time"):
+                assert by[trial.shown[roles.index(role)].stimulus].clip == getattr(target, role)
+
+
+@pytest.mark.parametrize(
+    ("asked", "stimuli", "said"),
+    [
+        ({"task": "abx"}, rows(2, 1), "nothing for the task abx"),
+        ({"task": "natural", "pairs": [["natural", "metemer"]]}, rows(), "mean 'metamer'"),
+        ({"task": "natural", "pairs": [["metamer", "metamer"]]}, rows(), "another condition"),
+        ({"task": "natural", "once": True, "repeats": 2}, rows(), "once: false"),
+        ({"task": "natural", "once": True}, rows(1), "set aside"),
+        ({"task": "natural", "practice": {"clips": ["c9"]}}, rows(), "no clip 'c9'"),
+        ({"task": "natural", "spacing": 5}, rows(3), "Lower spacing"),
+        (
+            {"task": "natural", "once": True, "practice": {"trials": 0}},
+            (*rows(3), row("c1", "metamer", 7)),
+            "different num",
+        ),
+        ({"task": "category"}, rows(12), "2 to 9 categories"),
+        ({"task": "source"}, rows(), "nothing for the task source"),
+        ({"task": "abx", "keys": {"first": "x", "second": "X"}}, rows(), "same key"),
+        ({"task": "abx", "keys": {"third": "x"}}, rows(), "no answer 'third'"),
+        ({"task": "abx", "colour": 3}, rows(), "colour"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_reason(asked, stimuli, said):
+    with pytest.raises(RecipeError, match=said):
+        lists_of(stimuli, **asked)
