@@ -21,7 +21,11 @@ ALLOWED = {
     "stimuli": {"video.frames"},
     "evaluate": {"streams", "video.frames", "stimuli"},
     "report": {"evaluate", "video", "run.manifest"},
-    "experiment": {"evaluate", "video", "run.manifest"},
+    # Bands for detection; jsPsych is fetched as weights are, responses are kept as runs are.
+    "experiment": {
+        *("evaluate", "video", "run.manifest"),
+        *("stimuli.bands", "streams.download", "run.atomic"),
+    },
     "sides": {"streams", "losses", "synthesis"},
     "outcome": {"video", "synthesis"},
     "api": {"video", "losses", "synthesis", "sides", "outcome"},

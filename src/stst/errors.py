@@ -30,6 +30,10 @@ class RunError(StstError, OSError):
     """A run folder that cannot be written or read."""
 
 
+class ExperimentError(StstError, OSError):
+    """An experiment that cannot be put together or served."""
+
+
 class Diverged(StstError, ArithmeticError):
     """A loss or a frame became infinite or not a number."""
 

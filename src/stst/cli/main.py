@@ -16,6 +16,7 @@ from stst.cli import (  # noqa: E402
     demo,
     doctor,
     evaluate,
+    experiment,
     factorize,
     match,
     prednet,
@@ -47,6 +48,7 @@ app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("methods")(texts.methods)
 app.command("cite")(texts.cite)
+app.add_typer(experiment.app, name="experiment")
 app.add_typer(prednet.app, name="prednet")
 app.add_typer(weights.app, name="weights")
 

@@ -35,7 +35,7 @@ def write_whole(path: Path, data: bytes | str) -> None:
         if part.read_bytes() != data:
             raise OSError(errno.EIO, "the disk gives back something else")
         os.replace(part, path)
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
     except OSError as error:
         raise RunError(f"{path} could not be written: {error.strerror or error}.") from error
     finally:
@@ -43,7 +43,8 @@ def write_whole(path: Path, data: bytes | str) -> None:
             part.unlink()
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Bring names in a folder to disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

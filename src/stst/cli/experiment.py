@@ -1,0 +1,150 @@
+"""`stst experiment`: a stimulus set -> an experiment, and a server for it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stst import __version__
+from stst.cli import options as o
+from stst.cli.show import console, progress, say, size
+from stst.errors import RecipeError, guess
+from stst.experiment.design import make_lists
+from stst.experiment.export import PAGE, SPEC, write_page
+from stst.experiment.libraries import libraries
+from stst.experiment.resolve import resolved
+from stst.experiment.serve import Server
+from stst.experiment.spec import TASKS, ExperimentSpec
+from stst.experiment.stimuli import TABLE, Stimulus, read_set
+from stst.experiment.trials import Trial
+from stst.experiment.versions import File, Version, all_versions, write_versions
+from stst.recipe.dotted import place
+from stst.run.atomic import new_folder, refuse_folder, write_whole
+from stst.run.job import read_job
+from stst.run.manifest import SCHEMA
+from stst.video.files import digest
+
+app = typer.Typer(
+    no_args_is_help=True, help="From a stimulus set to an experiment in the browser or the lab."
+)
+JsPsych = Annotated[
+    Path | None,
+    typer.Option("--jspsych", help="Folder with jsPsych's packages, as npm pack writes them."),
+]
+
+
+@app.command()
+def new(
+    task: Annotated[str, typer.Argument(help=f"One of {', '.join(TASKS)}.")],
+    stimuli: Annotated[Path, typer.Argument(help="Folder with stimuli.csv, as stst batch leaves.")],
+    out: o.Out = Path("stst-experiment"),
+    recipe: Annotated[
+        Path | None, typer.Option("--spec", help="An experiment.yaml to start from.")
+    ] = None,
+    seed: o.Seed = None,
+    settings: o.Settings = None,
+    single: Annotated[bool, typer.Option(help="One HTML file that needs no server.")] = False,
+    jspsych: JsPsych = None,
+    overwrite: o.Overwrite = False,
+) -> None:
+    """Put together an experiment: trials in counterbalanced lists, films, and a page."""
+    if task not in TASKS:
+        raise RecipeError(
+            f"there is no task {task!r}.{guess(task, TASKS)} Tasks: {', '.join(TASKS)}."
+        )
+    refuse_folder(out, overwrite=overwrite)
+    told = {**(read_job(recipe) if recipe else {}), "task": task}
+    rows = read_set(stimuli)
+    spec = resolved(_asked(told, seed, settings or []), rows)
+    lists = make_lists(spec, rows)
+    with console.status("jsPsych ..."):
+        library = libraries(jspsych, quest=spec.method == "quest")
+    new_folder(out, overwrite=overwrite)
+    made = _films(spec, rows, lists, stimuli, out)
+    write_page(spec, lists, made, library, out, single=single)
+    write_whole(out / SPEC, spec.to_yaml())
+    shutil.copyfile(stimuli / TABLE, out / TABLE)
+    write_whole(out / "manifest.json", json.dumps(_record(spec, lists, made, out), indent=1))
+    _tell(lists, made, out, single=single)
+
+
+@app.command()
+def serve(
+    experiment: Annotated[Path, typer.Argument(help="Folder that `stst experiment new` wrote.")],
+    responses: Annotated[
+        Path | None, typer.Option(help="Folder for the responses; that of the experiment if none.")
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; 127.0.0.1 is this machine alone.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8000,
+) -> None:
+    """Show an experiment in a browser and keep its responses, until Ctrl-C."""
+    folder = responses or experiment / "responses"
+    with Server(experiment, folder, host, port) as server:
+        say(f"Open {server.address} in a browser. Responses go to {folder}. Ctrl-C ends it.")
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+    say("Ended. Every response that was acknowledged is on disk.")
+
+
+def _asked(told: dict[str, Any], seed: int | None, settings: list[str]) -> ExperimentSpec:
+    data = ExperimentSpec.parse(told).model_dump(mode="json")
+    for name, value in map(o.setting, settings):
+        place(data, name, value)
+    return ExperimentSpec.parse(data if seed is None else data | {"seed": seed})
+
+
+def _films(
+    spec: ExperimentSpec,
+    rows: Sequence[Stimulus],
+    lists: Sequence[Sequence[Trial]],
+    source: Path,
+    out: Path,
+) -> dict[Version, File]:
+    wanted = all_versions(spec, lists)
+    with progress() as bar:
+        task = bar.add_task("films", total=len(wanted))
+        return write_versions(
+            spec, rows, wanted, source, out, lambda done, _: bar.update(task, completed=done)
+        )
+
+
+def _record(
+    spec: ExperimentSpec,
+    lists: Sequence[Sequence[Trial]],
+    made: Mapping[Version, File],
+    out: Path,
+) -> dict[str, Any]:
+    """What the manifest says."""
+    return {
+        "schema": SCHEMA,
+        "outcome": "complete",
+        "packages": {"stst-vision": __version__},
+        "experiment": {"fingerprint": spec.fingerprint, **spec.model_dump(mode="json")},
+        "set": digest(out / TABLE),
+        "lists": len(lists),
+        "trials": [len(trials) for trials in lists],
+        "films": [
+            version.model_dump(mode="json") | file.model_dump(mode="json")
+            for version, file in made.items()
+        ],
+    }
+
+
+def _tell(
+    lists: Sequence[Sequence[Trial]], made: Mapping[Version, File], out: Path, *, single: bool
+) -> None:
+    held = (path.stat().st_size for path in out.rglob("*") if path.is_file())
+    say(
+        f"{len(lists)} list(s) of {len(lists[0])} trials, {len(made)} films, {size(sum(held))}, "
+        f"in {out}."
+    )
+    page = (out / PAGE).absolute().as_uri()
+    say(f"Open {page}." if single else f"Run it: stst experiment serve {out}")

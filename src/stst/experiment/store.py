@@ -1,0 +1,120 @@
+"""Responses on disk: one CSV file per participant, each row flushed before it is acknowledged."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+
+from stst.errors import ExperimentError
+from stst.experiment.responses import COLUMNS
+from stst.run.atomic import flush_folder
+
+CELL = 2000  # characters
+HEADER = ",".join(COLUMNS) + "\n"
+_PLACES = {name: COLUMNS.index(name) for name in ("participant", "session", "row", "list")}
+_NAME, _SESSION, _NUMBER = r"[\w-]{1,64}", r"[0-9a-f]{16}", r"0|[1-9][0-9]{0,5}"
+
+
+class Store:
+    """The folder of an experiment's responses.
+
+    A row is appended only if it is the next one of its session, so that rows which a page
+    sends again are not there twice, and none can be left out.
+
+    Raises
+    ------
+    ExperimentError
+        If the folder cannot be made, or holds a table with other columns.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._lock = folder, Lock()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._counts = Counter(
+                session for path in folder.glob("*.csv") for session in _sessions(path)
+            )
+        except OSError as error:
+            raise ExperimentError(f"{folder} cannot hold responses: {error}.") from error
+
+    @property
+    def sessions(self) -> int:
+        """How many visits have left a row: the next list to be given out."""
+        with self._lock:
+            return len(self._counts)
+
+    def add(self, rows: Sequence[Sequence[str]]) -> int:
+        """Append rows of one session that are not there yet; say how many it then has.
+
+        Raises
+        ------
+        ValueError
+            If they are not rows of one session in their order.
+        OSError
+            If the disk refuses; nothing of them is then there, or else whole rows.
+        """
+        name, session, first = _checked(rows)
+        with self._lock:
+            have = self._counts[name, session]
+            for row in rows[max(0, have - first) :] if first <= have else ():
+                _append(self._folder / f"{name}.csv", row)
+                self._counts[name, session] += 1
+            return self._counts[name, session]
+
+
+def _checked(rows: Sequence[Sequence[str]]) -> tuple[str, str, int]:
+    """Participant, session and number of the first row, all rows found good."""
+    if not rows or any(len(row) != len(COLUMNS) for row in rows):
+        raise ValueError("rows have other columns")
+    if not all(isinstance(cell, str) and len(cell) <= CELL for row in rows for cell in row):
+        raise ValueError("a cell is not text, or too long")
+    name, session, number, _ = (rows[0][place] for place in _PLACES.values())
+    if not (re.fullmatch(_NAME, name, re.ASCII) and re.fullmatch(_SESSION, session)):
+        raise ValueError("no participant, or no session")
+    if not re.fullmatch(_NUMBER, number):
+        raise ValueError("a row has no number")
+    wanted = [(name, session, str(int(number) + k)) for k in range(len(rows))]
+    if wanted != [
+        tuple(row[_PLACES[k]] for k in ("participant", "session", "row")) for row in rows
+    ]:
+        raise ValueError("rows are not of one session in their order")
+    return name, session, int(number)
+
+
+def _append(path: Path, row: Sequence[str]) -> None:
+    """Add one whole line, on disk when this returns; half a line of a crash is cut off first."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(re.sub(r"[\x00-\x1f\x7f]+", " ", c) for c in row)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "r+b", buffering=0) as file:
+        whole = file.read().rfind(b"\n") + 1
+        data = ("" if whole else HEADER) + line.getvalue()
+        rest = memoryview(data.encode("utf-8", "replace"))
+        file.truncate(whole)
+        try:
+            while rest:
+                rest = rest[file.write(rest) :]
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(whole)
+            raise
+    if not whole:
+        flush_folder(path.parent)
+
+
+def _sessions(path: Path) -> list[tuple[str, str]]:
+    """Participant and session of each whole row of a file."""
+    text = path.read_text("utf-8", "replace")
+    rows = list(csv.reader(io.StringIO(text[: text.rfind("\n") + 1])))
+    if rows and rows[0] != list(COLUMNS):
+        raise ExperimentError(
+            f"{path} has other columns than this version writes. Give another folder with "
+            "--responses."
+        )
+    return [(path.stem, row[_PLACES["session"]]) for row in rows[1:]]

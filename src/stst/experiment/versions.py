@@ -1,0 +1,176 @@
+"""The files of an experiment: stimuli as they are, cut, or filtered at some contrast."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+
+from torch import Tensor
+
+from stst.errors import RecipeError
+from stst.experiment.spec import ExperimentSpec
+from stst.experiment.stimuli import Stimulus, inside, master
+from stst.experiment.trials import BLANK, Shown, Trial
+from stst.recipe import Part, validated
+from stst.stimuli.bands import Band
+from stst.video.files import digest
+from stst.video.frames import Clip, to_uint8
+from stst.video.read import read_video
+from stst.video.write import write_video
+
+Progress = Callable[[int, int], None]
+
+
+class Version(Part):
+    """What is made of a stimulus: cut to `duration` s, filtered to `band` at `contrast`.
+
+    Contrast 0 is a uniform field of the stimulus' mean colour.
+    """
+
+    stimulus: str
+    duration: float | None = None
+    band: str | None = None
+    contrast: float | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is the stimulus itself."""
+        return self.duration is None and self.contrast is None
+
+
+class File(Part):
+    """A version as written: paths in the experiment's folder, digests, form."""
+
+    vp9: str
+    h264: str
+    vp9_sha256: str
+    h264_sha256: str
+    frames: int
+    frame_rate: Fraction
+    width: int
+    height: int
+
+
+def versions(spec: ExperimentSpec, shown: Shown) -> dict[float | None, Version]:
+    """The versions that a clip of a trial may be, by contrast: one, but for a staircase."""
+    if shown.stimulus == BLANK:
+        return {None: Version(stimulus=shown.of, duration=shown.duration, contrast=0)}
+    if shown.band is None or shown.contrast is not None:
+        chosen: Sequence[float | None] = (shown.contrast,)
+    else:
+        chosen = spec.contrasts
+    return {
+        contrast: Version(
+            stimulus=shown.stimulus, duration=shown.duration, band=shown.band, contrast=contrast
+        )
+        for contrast in chosen
+    }
+
+
+def all_versions(spec: ExperimentSpec, lists: Iterable[Iterable[Trial]]) -> list[Version]:
+    """Every version that some list shows, once, in the order of their appearance."""
+    shown = (one for trials in lists for trial in trials for one in trial.shown)
+    return list(dict.fromkeys(v for one in shown for v in versions(spec, one).values()))
+
+
+def write_versions(
+    spec: ExperimentSpec,
+    stimuli: Sequence[Stimulus],
+    wanted: Sequence[Version],
+    source: Path,
+    out: Path,
+    progress: Progress | None = None,
+) -> dict[Version, File]:
+    """Write each version, lossless and as a preview, into ``out/clips``.
+
+    Raises
+    ------
+    RecipeError
+        If a stimulus cannot have a length or a band.
+    FramesError
+        If a file of the set is not the one of its table, or the disk is full.
+    """
+    (out / "clips").mkdir(parents=True, exist_ok=True)
+    table = {one.stimulus: one for one in stimuli}
+    make = _Maker(spec, source)
+    files: dict[Version, File] = {}
+    for number, version in enumerate(wanted):
+        name = re.sub(r"[^\w-]+", "-", version.stimulus)[:60]
+        stem = out / "clips" / f"{number:04d}-{name}"
+        files[version] = make.file(version, table[version.stimulus], stem)
+        if progress:
+            progress(number + 1, len(wanted))
+    return files
+
+
+class _Maker:
+    """Makes versions, and keeps the clip that was filtered last."""
+
+    def __init__(self, spec: ExperimentSpec, source: Path) -> None:
+        self._spec, self._source = spec, source
+        self._filtered = lru_cache(maxsize=1)(self._filter)
+
+    def file(self, version: Version, one: Stimulus, stem: Path) -> File:
+        vp9, h264 = stem.with_suffix(".webm"), stem.with_suffix(".mp4")
+        if version.is_whole and Path(one.file).suffix == ".webm":
+            shutil.copyfile(master(self._source, one), vp9)
+            frames = one.frames
+        else:
+            clip = self._made(version, one)
+            write_video(clip, vp9)
+            frames = len(clip)
+        if version.is_whole and Path(one.preview).suffix == ".mp4":
+            shutil.copyfile(inside(self._source, one.preview), h264)
+        else:
+            write_video(self._made(version, one), h264)
+        return File(
+            vp9=f"clips/{vp9.name}",
+            h264=f"clips/{h264.name}",
+            vp9_sha256=digest(vp9),
+            h264_sha256=digest(h264),
+            frames=frames,
+            frame_rate=one.frame_rate,
+            width=one.width,
+            height=one.height,
+        )
+
+    def _made(self, version: Version, one: Stimulus) -> Clip:
+        clip = self._filtered(one, version.band)
+        if version.contrast is not None:
+            mean = read_video(master(self._source, one)).frames.mean((0, 2, 3), keepdim=True)
+            frames = (mean + version.contrast * (clip.frames - mean)).clamp(0, 1)
+            if version.contrast > 0 and _is_flat(frames):
+                raise RecipeError(
+                    f"{version.stimulus} in the band {version.band} at contrast "
+                    f"{version.contrast:g} has no pixel that differs from its mean by one of 255 "
+                    "levels. Drop this contrast."
+                )
+            clip = Clip(frames, clip.frame_rate)
+        return _cut(clip, version.duration, version.stimulus)
+
+    def _filter(self, one: Stimulus, band: str | None) -> Clip:
+        clip = read_video(master(self._source, one))
+        if band is None:
+            return clip
+        return validated(Band, self._spec.bands[band], f"band {band}").make(clip).clip
+
+
+def _is_flat(frames: Tensor) -> bool:
+    levels = to_uint8(frames)
+    return bool((levels == levels[:1, :1, :1]).all())
+
+
+def _cut(clip: Clip, duration: float | None, name: str) -> Clip:
+    if duration is None:
+        return clip
+    count = round(duration * clip.frame_rate)
+    if not 2 <= count <= len(clip):
+        raise RecipeError(
+            f"{name} cannot be cut to {duration:g} s: that is {count} frames at "
+            f"{clip.frame_rate} a second, and it has {len(clip)}; at least 2 are needed."
+        )
+    return Clip(clip.frames[:count], clip.frame_rate)

@@ -1,0 +1,159 @@
+// A jsPsych plugin: short films one after the other, then a question answered by a key or by text.
+"use strict";
+
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+const painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+
+class StstClips {
+  static info = {
+    name: "stst-clips",
+    version: "1.0.0",
+    parameters: {
+      shown: { type: jsPsychModule.ParameterType.COMPLEX, array: true, default: [] },
+      files: { type: jsPsychModule.ParameterType.OBJECT },
+      load: { type: jsPsychModule.ParameterType.FUNCTION },
+      answered: { type: jsPsychModule.ParameterType.FUNCTION },
+      keys: { type: jsPsychModule.ParameterType.OBJECT, default: {} },
+      prompt: { type: jsPsychModule.ParameterType.HTML_STRING },
+      timing: { type: jsPsychModule.ParameterType.OBJECT },
+      expected: { type: jsPsychModule.ParameterType.STRING, default: null },
+      feedback: { type: jsPsychModule.ParameterType.BOOL, default: false },
+    },
+    data: {},
+  };
+
+  constructor(jsPsych) {
+    this.jsPsych = jsPsych;
+  }
+
+  trial(display, trial) {
+    this.run(display, trial).then(() => this.jsPsych.finishTrial());
+  }
+
+  async run(display, trial) {
+    const errors = [], films = [];
+    const hidden = () => document.hidden && errors.push("the page was hidden");
+    document.addEventListener("visibilitychange", hidden);
+    display.innerHTML = '<div id="stage"></div>';
+    const stage = display.firstChild;
+    for (const one of trial.shown) {
+      films.push(await this.present(stage, trial.files[one.file], trial, errors));
+      stage.replaceChildren();
+    }
+    const whole = films.every((film) => film.kind);
+    const answer = whole ? await this.ask(stage, trial) : { key: "", response: "", time: "" };
+    document.removeEventListener("visibilitychange", hidden);
+    trial.answered({ answer, films, errors }); // at once: a tab may be closed any time
+    if (whole && trial.feedback && trial.expected !== null && answer.response !== "") {
+      const right = answer.response === trial.expected;
+      stage.innerHTML = `<div class="middle question">${right ? "Right" : "Wrong"}</div>`;
+      await wait(trial.timing.feedback);
+    }
+    stage.replaceChildren();
+    await wait(trial.timing.after);
+    display.innerHTML = "";
+  }
+
+  // Show one film: a cross, its first frame held still, then all of it once.
+  async present(stage, file, { load, timing }, errors) {
+    const film = { kind: "", presented: "", dropped: "", ms: "" };
+    stage.innerHTML = '<div class="middle cross">+</div>';
+    await wait(timing.fixation);
+    for (const kind of file.refused ? ["h264"] : ["vp9", "h264"]) {
+      try {
+        const video = await this.still(stage, file, await load(file[kind]));
+        Object.assign(film, await this.play(video, file, timing, errors), { kind });
+        break;
+      } catch (fault) {
+        errors.push(`${file[kind].url}: ${fault.message}`);
+      }
+    }
+    stage.replaceChildren();
+    await wait(timing.gap);
+    return film;
+  }
+
+  // The video in the middle of the screen, one pixel of it on one of the screen, first frame seen.
+  still(stage, file, url) {
+    const ratio = window.devicePixelRatio, video = document.createElement("video");
+    Object.assign(video, { muted: true, playsInline: true, preload: "auto" });
+    video.disablePictureInPicture = true;
+    const at = (room, side) => `${Math.round((room * ratio - side) / 2) / ratio}px`;
+    Object.assign(video.style, {
+      width: `${file.width / ratio}px`,
+      height: `${file.height / ratio}px`,
+      left: at(window.innerWidth, file.width),
+      top: at(window.innerHeight, file.height),
+    });
+    return new Promise((done, fail) => {
+      const late = setTimeout(() => fail(new Error("no frame within 10 s")), 10000);
+      video.addEventListener("loadeddata", () => { clearTimeout(late); done(video); });
+      video.addEventListener("error", () => {
+        clearTimeout(late);
+        fail(new Error(`cannot be decoded (${video.error ? video.error.message : "no reason"})`));
+      });
+      video.src = url;
+      stage.replaceChildren(video);
+    });
+  }
+
+  async play(video, file, timing, errors) {
+    const seen = new Set();
+    const note = (now, frame) => {
+      seen.add(Math.round(frame.mediaTime * file.rate));
+      counting = video.requestVideoFrameCallback(note);
+    };
+    let counting = null;
+    if (video.requestVideoFrameCallback) counting = video.requestVideoFrameCallback(note);
+    else errors.push("frames were not counted: the browser cannot");
+    await painted();
+    await wait(timing.hold);
+    const start = performance.now();
+    await new Promise((done, fail) => {
+      const limit = (file.frames / file.rate) * 1000 * 3 + 5000;
+      const late = setTimeout(() => { errors.push("playing stalled"); done(); }, limit);
+      video.addEventListener("ended", () => { clearTimeout(late); done(); });
+      video.addEventListener("error", () => { clearTimeout(late); fail(new Error("stopped")); });
+      video.play().catch((fault) => { clearTimeout(late); fail(fault); });
+    });
+    const ms = Math.round(performance.now() - start);
+    if (counting === null) return { ms };
+    seen.add(0); // held before, and seen by loadeddata
+    return { ms, presented: seen.size, dropped: Math.max(0, file.frames - seen.size) };
+  }
+
+  async ask(stage, trial) {
+    stage.innerHTML = `<div class="middle">${trial.prompt}</div>`;
+    const typed = stage.querySelector("input");
+    await painted();
+    const start = performance.now();
+    const limit = trial.timing.answer === null ? null : trial.timing.answer * 1000;
+    return new Promise((done) => {
+      const clock = limit && setTimeout(() => end({ key: "", response: "", time: "" }), limit);
+      let listener = null;
+      const end = (answer) => {
+        clearTimeout(clock);
+        if (listener) this.jsPsych.pluginAPI.cancelKeyboardResponse(listener);
+        done(answer);
+      };
+      const after = () => Math.round((performance.now() - start) * 10) / 10;
+      if (typed) {
+        typed.focus();
+        typed.addEventListener("keydown", (event) => {
+          const response = typed.value.trim();
+          if (event.key === "Enter" && response) end({ key: "Enter", response, time: after() });
+        });
+        return;
+      }
+      const answers = Object.entries(trial.keys);
+      listener = this.jsPsych.pluginAPI.getKeyboardResponse({
+        valid_responses: answers.map(([, key]) => key),
+        persist: false,
+        callback_function: ({ key }) => {
+          const [response] = answers.find(([, k]) => k.toLowerCase() === key.toLowerCase());
+          end({ key, response, time: after() });
+        },
+      });
+    });
+  }
+}
