@@ -1,0 +1,41 @@
+"""`stst experiment serve` as a process of its own, which can be killed and measured."""
+
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+COMMAND = (sys.executable, "-c", "from stst.cli.main import main; main()", "experiment", "serve")
+
+
+class Process:
+    """A server that has said where it is."""
+
+    def __init__(self, folder, port=0):
+        self.child = subprocess.Popen(
+            [*COMMAND, str(folder), "--port", str(port)], stdout=subprocess.PIPE, text=True
+        )
+        line = self.child.stdout.readline()
+        self.address, self.port = re.search(r"(http://127\.0\.0\.1:(\d+)/)", line).groups()
+        self.server_address = ("127.0.0.1", int(self.port))
+
+    @property
+    def most_memory(self):
+        """Peak of its memory, kB."""
+        status = Path(f"/proc/{self.child.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+)", status).group(1))
+
+    def kill(self):
+        self.child.kill()
+        self.child.wait()
+        self.child.stdout.close()
+
+
+@contextmanager
+def served_apart(folder, port=0):
+    process = Process(folder, port)
+    try:
+        yield process
+    finally:
+        process.kill()

@@ -1,0 +1,205 @@
+"""The server: its files and nothing else, whatever is asked."""
+
+import json
+import random
+import socket
+import threading
+from contextlib import contextmanager
+from http.client import HTTPConnection
+
+import pytest
+from served import served_apart
+from test_store import found, response
+
+from stst.errors import ExperimentError
+from stst.experiment.serve import BODY, Server
+
+SECRET = b"not for the world"
+FILM = bytes(range(256)) * 40
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An experiment of three files, and what it must keep to itself."""
+    inside = tmp_path / "experiment"
+    for name, data in {"index.html": b"<p>page", "lib/run.js": b"1", "clips/a.webm": FILM}.items():
+        (inside / name).parent.mkdir(parents=True, exist_ok=True)
+        (inside / name).write_bytes(data)
+    (tmp_path / "secret").write_bytes(SECRET)
+    (inside / "manifest.json").write_bytes(SECRET)
+    (inside / "clips" / "link.webm").symlink_to(tmp_path / "secret")
+    return inside
+
+
+@contextmanager
+def served(folder):
+    with Server(folder, folder / "responses") as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def ask(server, method, path, body=None, **headers):
+    connection = HTTPConnection(*server.server_address, timeout=10)
+    try:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        return answer.status, dict(answer.getheaders()), answer.read()
+    finally:
+        connection.close()
+
+
+def raw(server, data, patience=5):
+    """Send bytes; all that comes back until the server closes or `patience` is over."""
+    with socket.create_connection(server.server_address, timeout=patience) as line:
+        back = b""
+        try:
+            line.sendall(data)
+            line.shutdown(socket.SHUT_WR)
+            while got := line.recv(65536):
+                back += got
+        except OSError:
+            pass  # it has hung up on us
+        return back
+
+
+def test_it_serves_the_files_of_the_experiment_alone(folder):
+    with served(folder) as server:
+        assert ask(server, "GET", "/")[2] == b"<p>page"
+        status, headers, data = ask(server, "GET", "/clips/a.webm?x=1")
+        assert (status, data) == (200, FILM)
+        assert headers["Content-Type"] == "video/webm"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert ask(server, "HEAD", "/clips/a.webm")[2] == b""
+        for path in (
+            *("/manifest.json", "/clips/link.webm", "/responses/p1.csv", "/clips", "/clips/"),
+            *("/../secret", "/clips/%2e%2e/../secret", "/clips/..%2f..%2fsecret", "//secret"),
+            *("/clips\\..\\secret", "/clips/a.webm%00", "/clips/a.webm/", "/%69ndex.html"),
+        ):
+            assert ask(server, "GET", path)[::2] == (404, b""), path
+        (folder / "clips" / "a.webm").unlink()
+        (folder / "clips" / "a.webm").symlink_to(folder.parent / "secret")  # while it runs
+        assert ask(server, "GET", "/clips/a.webm")[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "data"),
+    [
+        ("bytes=0-9", 206, FILM[:10]),
+        ("bytes=10239-", 206, FILM[-1:]),
+        ("bytes=-5", 206, FILM[-5:]),
+        ("bytes=5-999999", 206, FILM[5:]),
+        ("bytes=10240-", 416, b""),
+        ("bytes=-0", 416, b""),
+        ("bytes=0-1,4-5", 200, FILM),
+        ("bytes=9-5", 200, FILM),
+        ("bytes=-", 200, FILM),
+        ("bytes=1e3-", 200, FILM),
+    ],
+)
+def test_ranges(folder, asked, status, data):
+    with served(folder) as server:
+        found, headers, body = ask(server, "GET", "/clips/a.webm", Range=asked)
+        assert (found, body) == (status, data)
+        if status == 206:
+            start = FILM.index(data) if len(data) > 256 else 10240 - len(data)
+            start = 0 if asked == "bytes=0-9" else start
+            end = start + len(data) - 1
+            assert headers["Content-Range"] == f"bytes {start}-{end}/10240"
+
+
+def test_rows_are_taken_and_counted(folder):
+    with served(folder) as server:
+        assert json.loads(ask(server, "GET", "/responses")[2]) == {"stst": 1, "next": 0}
+        body = json.dumps({"rows": [response(0), response(1)]})
+        assert json.loads(ask(server, "POST", "/responses", body)[2]) == {"rows": 2}
+        assert json.loads(ask(server, "GET", "/responses")[2])["next"] == 1
+    assert found(folder / "responses") == ["0", "1"]
+
+
+def test_other_sites_cannot_speak_for_the_page(folder):
+    body = json.dumps({"rows": [response(0)]})
+    with served(folder) as server:
+        host = "{}:{}".format(*server.server_address)
+        assert ask(server, "POST", "/responses", body, Origin="http://evil.example")[0] == 404
+        assert ask(server, "GET", "/", Host="evil.example")[0] == 404
+        assert ask(server, "POST", "/responses", body, Origin=f"http://{host}")[0] == 200
+
+
+def test_no_experiment_and_a_port_in_use_are_named(folder, tmp_path):
+    with pytest.raises(ExperimentError, match="holds no experiment"):
+        Server(tmp_path, tmp_path)
+    with served(folder) as server, pytest.raises(ExperimentError, match="--port"):
+        Server(folder, tmp_path / "r", port=server.server_address[1])
+
+
+def hostile(dice):
+    """One request that nobody should send."""
+    pieces = ["..", "%2e%2e", "%2E.", "\\", "%5c", "%00", "\x00", "secret", "clips", "a.webm", "/"]
+    pieces += [
+        "%2f",
+        "//",
+        "etc/passwd",
+        "responses",
+        "p1.csv",
+        "%c0%ae",
+        "\xff",
+        "?",
+        "#",
+        ";",
+        "~",
+    ]
+    path = "/" + "".join(dice.choices(pieces, k=dice.randrange(1, 9)))
+    method = dice.choice(
+        ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "\x01", "G" * 99]
+    )
+    known = dice.random() < 0.3
+    path = dice.choice(["/responses", "/clips/a.webm", "/"]) if known else path
+    path = path * dice.choice([1, 1, 1, 9000])
+    numbers = ["0", "5", "-1", "1e9", "9" * 30, str(BODY + 1), "٣", "", "1, 2"]
+    headers = {
+        "Host": dice.choice(["127.0.0.1", "evil", "", "[::1", "127.0.0.1:99999"]),
+        "Content-Length": dice.choice(numbers),
+        "Range": dice.choice(
+            ["bytes=", "bytes=0-" + "9" * 99, "bytes=-1-2", "x" * 9000, "bytes=0-0"]
+        ),
+        "Transfer-Encoding": dice.choice(["chunked", "gzip", "identity"]),
+        "Origin": dice.choice(["null", "http://evil"]),
+        "X": "y" * dice.choice([1, 70000]),
+    }
+    kept = dict(dice.sample(sorted(headers.items()), dice.randrange(len(headers) + 1)))
+    kept.setdefault("Host", "127.0.0.1")
+    lines = "".join(f"{name}: {value}\r\n" for name, value in kept.items())
+    lines *= dice.choice([1, 1, 1, 200])
+    bodies = [b"", b"{", b"[" * 9000, b'{"rows": 1}', b'{"rows": [["a"]]}', b"\xff" * 99, b"null"]
+    head = f"{method} {path} HTTP/{dice.choice(['1.1', '1.0', '9.9', 'x'])}\r\n{lines}\r\n"
+    data = head.encode("latin-1", "replace") + dice.choice(bodies)
+    return data[: dice.randrange(len(data))] if dice.random() < 0.1 else data
+
+
+@pytest.mark.slow
+def test_two_thousand_hostile_requests_get_nothing(folder):
+    dice = random.Random(0)
+    with served_apart(folder) as server:
+        ask(server, "GET", "/clips/a.webm")
+        before = server.most_memory
+        for _ in range(2000):
+            back = raw(server, hostile(dice))
+            assert SECRET not in back
+            assert b"Traceback" not in back
+        assert server.most_memory - before < 20_000  # kB
+        assert ask(server, "GET", "/clips/a.webm")[2] == FILM
+    assert list((folder / "responses").iterdir()) == []
+    assert {path.name for path in folder.parent.iterdir()} == {"experiment", "secret"}
+
+
+def test_a_body_that_never_comes_and_one_too_large_are_refused(folder):
+    head = "POST /responses HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\n\r\n"
+    with served(folder) as server:
+        assert raw(server, head.format(BODY + 1).encode()).startswith(b"HTTP/1.1 413")
+        assert raw(server, head.format(10).encode() + b"{}").startswith(b"HTTP/1.1 400")
+        assert raw(server, head.format("x").encode()).startswith(b"HTTP/1.1 411")
