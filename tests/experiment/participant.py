@@ -23,18 +23,24 @@ def library(quest=False):
 
 
 @contextmanager
-def browser(*flags, **options):
-    """``with browser() as page``: one tab, or a skip."""
+def driver():
+    """``with driver() as launch``; ``launch(*flags)`` is a browser. A skip if there is none."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not Path(CHROMIUM).exists():
         pytest.skip(f"no Chromium at {CHROMIUM}")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
+    with playwright.sync_playwright() as started:
+        opened = []
+
+        def launch(*flags):
+            arguments = {"executable_path": CHROMIUM, "args": [*FLAGS, *flags]}
+            opened.append(started.chromium.launch(**arguments))
+            return opened[-1]
+
         try:
-            context = chromium.new_context(viewport={"width": 900, "height": 700}, **options)
-            yield context.new_page()
+            yield launch
         finally:
-            chromium.close()
+            for browser in opened:
+                browser.close()
 
 
 def begin(page, address, name="p1", look=None):
@@ -62,7 +68,7 @@ def answer(page, choose, trials=None, look=None):
     """
     done = 0
     while trials is None or done < trials:
-        page.wait_for_selector(".question, .go kbd, #saved", timeout=30000)
+        page.wait_for_selector("#stage[data-asks], .go kbd, #saved", timeout=20000)
         if page.locator("#saved").count():
             _look(page, look, "end")
             return done
@@ -71,20 +77,18 @@ def answer(page, choose, trials=None, look=None):
             page.keyboard.press("Space")
             page.wait_for_function("!document.querySelector('.go kbd')")
             continue
-        if not page.locator(".question").count():
-            continue
         _look(page, look, "question")
-        keys = page.locator(".middle kbd").all_inner_texts()
-        if not keys and not page.locator("#stage input").count():
-            page.wait_for_function("!document.querySelector('.question')")  # feedback
-            continue
+        asked = page.get_attribute("#stage", "data-asks")
+        keys = page.locator("#stage kbd").all_inner_texts()
         said = choose(page.locator(".question").inner_text(), keys)
         if keys:
             page.keyboard.press(said.lower())
         else:
             page.keyboard.type(said)
             page.keyboard.press("Enter")
-        page.wait_for_function("!document.querySelector('.middle kbd, #stage input')")
+        page.wait_for_function(
+            "asked => document.querySelector('#stage')?.dataset.asks !== asked", arg=asked
+        )
         done += 1
     return done
 

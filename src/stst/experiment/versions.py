@@ -108,40 +108,39 @@ def write_versions(
 
 
 class _Maker:
-    """Makes versions, and keeps the clip that was filtered last."""
+    """Makes versions, and keeps the clip that was read last and the one that was filtered last."""
 
     def __init__(self, spec: ExperimentSpec, source: Path) -> None:
         self._spec, self._source = spec, source
+        self._read = lru_cache(maxsize=1)(lambda one: read_video(master(source, one)))
         self._filtered = lru_cache(maxsize=1)(self._filter)
 
     def file(self, version: Version, one: Stimulus, stem: Path) -> File:
         vp9, h264 = stem.with_suffix(".webm"), stem.with_suffix(".mp4")
+        clip = self._made(version, one)
         if version.is_whole and Path(one.file).suffix == ".webm":
-            shutil.copyfile(master(self._source, one), vp9)
-            frames = one.frames
+            shutil.copyfile(inside(self._source, one.file), vp9)
         else:
-            clip = self._made(version, one)
             write_video(clip, vp9)
-            frames = len(clip)
         if version.is_whole and Path(one.preview).suffix == ".mp4":
             shutil.copyfile(inside(self._source, one.preview), h264)
         else:
-            write_video(self._made(version, one), h264)
+            write_video(clip, h264)
         return File(
             vp9=f"clips/{vp9.name}",
             h264=f"clips/{h264.name}",
             vp9_sha256=digest(vp9),
             h264_sha256=digest(h264),
-            frames=frames,
-            frame_rate=one.frame_rate,
-            width=one.width,
-            height=one.height,
+            frames=len(clip),
+            frame_rate=clip.frame_rate,
+            width=clip.size[1],
+            height=clip.size[0],
         )
 
     def _made(self, version: Version, one: Stimulus) -> Clip:
-        clip = self._filtered(one, version.band)
+        clip: Clip = self._filtered(one, version.band)
         if version.contrast is not None:
-            mean = read_video(master(self._source, one)).frames.mean((0, 2, 3), keepdim=True)
+            mean = self._read(one).frames.mean((0, 2, 3), keepdim=True)
             frames = (mean + version.contrast * (clip.frames - mean)).clamp(0, 1)
             if version.contrast > 0 and _is_flat(frames):
                 raise RecipeError(
@@ -153,7 +152,7 @@ class _Maker:
         return _cut(clip, version.duration, version.stimulus)
 
     def _filter(self, one: Stimulus, band: str | None) -> Clip:
-        clip = read_video(master(self._source, one))
+        clip: Clip = self._read(one)
         if band is None:
             return clip
         return validated(Band, self._spec.bands[band], f"band {band}").make(clip).clip

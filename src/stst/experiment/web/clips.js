@@ -127,12 +127,14 @@ class StstClips {
     const typed = stage.querySelector("input");
     await painted();
     const start = performance.now();
+    stage.dataset.asks = start; // from now on answers count
     const limit = trial.timing.answer === null ? null : trial.timing.answer * 1000;
     return new Promise((done) => {
       const clock = limit && setTimeout(() => end({ key: "", response: "", time: "" }), limit);
       let listener = null;
       const end = (answer) => {
         clearTimeout(clock);
+        delete stage.dataset.asks;
         if (listener) this.jsPsych.pluginAPI.cancelKeyboardResponse(listener);
         done(answer);
       };

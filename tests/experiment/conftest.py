@@ -1,0 +1,67 @@
+"""A tiny set on disk, experiments made of it, and a browser, each once for all tests."""
+
+import pytest
+from participant import driver, library
+from small_sets import write_set
+
+from stst.experiment.design import make_lists
+from stst.experiment.export import write_page
+from stst.experiment.resolve import resolved
+from stst.experiment.spec import ExperimentSpec
+from stst.experiment.stimuli import read_set
+from stst.experiment.versions import all_versions, write_versions
+
+QUICK = {
+    "timing": {"fixation": 20, "hold": 0, "gap": 0, "feedback": 50, "after": 0},
+    "practice": {"trials": 1, "clips": ["c1"]},
+    "attention": 1,
+    "lists": 1,
+    "calibrate": False,
+    "rest": 0,
+}
+
+
+@pytest.fixture(scope="session")
+def small_set(tmp_path_factory):
+    """Two natural clips, two metamers of each, and each with the motion of the other."""
+    folder = tmp_path_factory.mktemp("set")
+    write_set(folder, factorized=True)
+    return folder
+
+
+@pytest.fixture
+def experiment(small_set, tmp_path):
+    """``experiment(task, single=False, **settings)`` -> its folder."""
+
+    def make(task, *, single=False, **settings):
+        scripts = library(quest=settings.get("method") == "quest")
+        stimuli = read_set(small_set)
+        spec = resolved(ExperimentSpec.parse({**QUICK, "task": task, **settings}), stimuli)
+        lists = make_lists(spec, stimuli)
+        out = tmp_path / f"{task}{'_single' * single}"
+        out.mkdir()
+        made = write_versions(spec, stimuli, all_versions(spec, lists), small_set, out)
+        write_page(spec, lists, made, scripts, out, single=single)
+        return out
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def launch():
+    """``launch(*flags)``: a browser."""
+    with driver() as launched:
+        yield launched
+
+
+@pytest.fixture(scope="session")
+def chromium(launch):
+    """One that gives no leave to play films without a click."""
+    return launch()
+
+
+@pytest.fixture
+def page(chromium):
+    """A tab in a profile of its own."""
+    with chromium.new_context(viewport={"width": 900, "height": 700}) as context:
+        yield context.new_page()
