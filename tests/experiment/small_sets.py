@@ -36,12 +36,12 @@ def rows(clips=4, metamers=2, factorized=False):
 
 
 def write_set(folder, clips=2, metamers=2, factorized=False, size=(48, 64), frames=4):
-    """Put a set of random pictures in motion into a folder, and return its rows."""
+    """Put a set of moving textures into a folder, and return its rows."""
     height, width = size
     told = []
     for number, one in enumerate(rows(clips, metamers, factorized)):
         made = make_stimulus(
-            "dead-leaves", seed=number, frames=frames, height=height, width=width, speed=1
+            "motion-cloud", seed=number, frames=frames, height=height, width=width
         ).clip
         film = write_video(made, folder / one.file)
         preview = write_video(made, folder / f"{one.stimulus}.mp4").path.name

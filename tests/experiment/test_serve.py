@@ -32,8 +32,8 @@ def folder(tmp_path):
 
 
 @contextmanager
-def served(folder):
-    with Server(folder, folder / "responses") as server:
+def served(folder, port=0):
+    with Server(folder, folder / "responses", port=port) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:

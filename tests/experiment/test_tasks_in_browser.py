@@ -2,8 +2,10 @@
 
 import csv
 
+import numpy as np
 import pytest
 from participant import AUTOPLAY, answer, begin
+from scipy.stats import entropy
 from test_serve import served
 
 from stst.experiment.responses import COLUMNS
@@ -13,7 +15,7 @@ from stst.experiment.stimuli import read_set
 pytestmark = pytest.mark.slow
 FEW = {  # settings that leave few trials
     "similarity": {"pairs": [["natural", "metamer"]]},
-    "natural": {"pairs": [["natural", "metamer"]], "durations": [0.1]},
+    "natural": {"pairs": [["natural", "metamer"]]},
     "detection": {"bands": {"fine": {"low": 0.125}}, "contrasts": [1]},
     "category": {"conditions": ["natural"]},
     "naming": {"conditions": ["natural"]},
@@ -103,24 +105,43 @@ def test_with_leave_to_play_films_it_is_the_same(experiment, launch, small_set):
     assert all(20 < float(row["px_per_degree"]) < 40 for row in rows)
 
 
-def test_a_staircase_goes_down_for_who_sees_all(experiment, page):
+def next_contrast(contrasts, history):
+    """What QUEST+ asks for next (Watson 2017): least expected entropy, on the page's own grid."""
+    threshold, slope = np.meshgrid(contrasts, [1, 2, 3.5, 5], indexing="ij")
+    right = [0.5 + 0.48 * (1 - np.exp(-((c / threshold) ** slope))) for c in contrasts]
+    posterior = np.full(threshold.shape, 1 / threshold.size)
+    for contrast, correct in history:
+        p = right[contrasts.index(contrast)]
+        posterior = posterior * (p if correct else 1 - p)
+        posterior /= posterior.sum()
+    expected = []
+    for p in right:
+        outcomes = [posterior * p, posterior * (1 - p)]
+        expected.append(sum(o.sum() * entropy((o / o.sum()).ravel()) for o in outcomes))
+    return contrasts[int(np.argmin(expected))]
+
+
+def test_the_staircase_asks_for_what_quest_plus_would(experiment, page):
+    contrasts = [0.1, 0.2, 0.4, 0.8]
     bands = {"fine": {"low": 0.125}}
     folder = experiment(
-        "detection", method="quest", bands=bands, repeats=3, contrasts=[0.2, 0.4, 0.8], attention=0
+        "detection", method="quest", bands=bands, repeats=3, contrasts=contrasts, attention=0
     )
     with served(folder) as server:
         begin(page, server.address)
+        truth = page.evaluate("embedded('experiment').lists[0].map((trial) => trial.expected)")
+        places = iter([0, 0, 0, 1, 0, 0, 0])  # one answer is wrong
 
         def sees(_, keys):
-            return keys[0] if page.evaluate("expectedNow") == "first" else keys[1]
+            right = ["first", "second"].index(truth[0])
+            truth.pop(0)
+            return keys[(right + next(places)) % 2]
 
-        page.evaluate(
-            "StstClips.prototype.ask = ((old) => function (stage, trial) {"
-            "window.expectedNow = trial.expected; return old.call(this, stage, trial); })"
-            "(StstClips.prototype.ask); 0"
-        )
         answer(page, sees)
     rows = read(folder / "responses" / "p1.csv")[1:]
-    shown = [float(row["contrast"]) for row in rows]
-    assert all(row["correct"] == "1" for row in rows)
-    assert shown[-1] == 0.2 < max(shown)
+    history = []
+    for row in rows:
+        assert float(row["contrast"]) == next_contrast(contrasts, history)
+        history.append((float(row["contrast"]), row["correct"] == "1"))
+    assert [correct for _, correct in history] == [True, True, False, True, True, True]
+    assert len({contrast for contrast, _ in history}) > 1
