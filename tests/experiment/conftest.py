@@ -2,7 +2,7 @@
 
 import pytest
 from participant import driver, library
-from small_sets import write_set
+from small_sets import QUICK, write_set
 
 from stst.experiment.design import make_lists
 from stst.experiment.export import write_page
@@ -10,15 +10,6 @@ from stst.experiment.resolve import resolved
 from stst.experiment.spec import ExperimentSpec
 from stst.experiment.stimuli import read_set
 from stst.experiment.versions import all_versions, write_versions
-
-QUICK = {
-    "timing": {"fixation": 20, "hold": 0, "gap": 0, "feedback": 50, "after": 0},
-    "practice": {"trials": 1, "clips": ["c1"]},
-    "attention": 1,
-    "lists": 1,
-    "calibrate": False,
-    "rest": 0,
-}
 
 
 @pytest.fixture(scope="session")

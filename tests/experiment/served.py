@@ -12,13 +12,13 @@ COMMAND = (sys.executable, "-c", "from stst.cli.main import main; main()", "expe
 class Process:
     """A server that has said where it is."""
 
-    def __init__(self, folder, port=0):
+    def __init__(self, folder):
         self.child = subprocess.Popen(
-            [*COMMAND, str(folder), "--port", str(port)], stdout=subprocess.PIPE, text=True
+            [*COMMAND, str(folder), "--port", "0"], stdout=subprocess.PIPE, text=True
         )
         line = self.child.stdout.readline()
-        self.address, self.port = re.search(r"(http://127\.0\.0\.1:(\d+)/)", line).groups()
-        self.server_address = ("127.0.0.1", int(self.port))
+        self.address, port = re.search(r"(http://127\.0\.0\.1:(\d+)/)", line).groups()
+        self.server_address = ("127.0.0.1", int(port))
 
     @property
     def most_memory(self):
@@ -33,8 +33,8 @@ class Process:
 
 
 @contextmanager
-def served_apart(folder, port=0):
-    process = Process(folder, port)
+def served_apart(folder):
+    process = Process(folder)
     try:
         yield process
     finally:

@@ -12,6 +12,15 @@ COLUMNS = (
     *("frames", "frame_rate", "width", "height", "preview"),
 )
 
+QUICK = {
+    "timing": {"fixation": 20, "hold": 0, "gap": 0, "feedback": 50, "after": 0},
+    "practice": {"trials": 1, "clips": ["c1"]},
+    "attention": 1,
+    "lists": 1,
+    "calibrate": False,
+    "rest": 0,
+}
+
 
 def row(clip, condition, number=0, **more):
     """One stimulus that has no file."""

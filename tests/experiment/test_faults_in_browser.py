@@ -148,7 +148,7 @@ def test_a_server_that_is_killed_and_comes_back_has_every_row(experiment, page):
         answer(page, first_key, trials=1)
         page.wait_for_timeout(300)
     answer(page, first_key, trials=2)
-    with served(folder, server.port):
+    with served(folder, server.server_address[1]):
         answer(page, first_key)
         assert "were saved" in page.locator("#saved").inner_text()
     rows = read(folder / "responses" / "p1.csv")
@@ -158,7 +158,7 @@ def test_a_server_that_is_killed_and_comes_back_has_every_row(experiment, page):
 
 def test_a_server_that_stays_away_leaves_a_file_that_says_so(experiment, page, tmp_path):
     folder = experiment("naming", **NAMING)
-    with served(folder) as server:
+    with served_apart(folder) as server:
         begin(page, server.address)
         answer(page, first_key, trials=1)
         page.wait_for_timeout(300)

@@ -8,15 +8,17 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from importlib.resources import files as resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from stst.errors import ExperimentError
 from stst.experiment.description import description
+from stst.experiment.design import make_lists
 from stst.experiment.libraries import JSPSYCH
 from stst.experiment.spec import ExperimentSpec
+from stst.experiment.stimuli import read_set
 from stst.experiment.trials import Trial
 from stst.experiment.versions import File, Version
 
@@ -24,6 +26,7 @@ PAGE, SPEC, CLIPS, LIB = "index.html", "experiment.yaml", "clips", "lib"
 OWN = ("clips.js", "files.js", "save.js", "rows.js", "pages.js", "run.js")
 STYLES = ("jspsych.css", "style.css")
 LICENCES = "LICENSES.txt"
+_Part = TypeVar("_Part", Version, File)
 SINGLE_LIMIT = 100_000_000  # bytes of films in one page; browsers read more only slowly
 
 
@@ -118,3 +121,33 @@ def _json(data: Any) -> Markup:  # noqa: ANN401
 def _script(text: str) -> Markup:
     """A script that cannot end its element: ``</script`` is there only in strings."""
     return Markup(text.replace("</script", "<\\/script"))
+
+
+def read_experiment(
+    folder: Path,
+) -> tuple[ExperimentSpec, list[list[Trial]], dict[Version, File]]:
+    """Read what `stst experiment new` wrote: spec, lists and films.
+
+    Raises
+    ------
+    ExperimentError
+        If the folder holds none, or one whose films are in its page.
+    """
+    try:
+        told = json.loads((folder / "manifest.json").read_text("utf-8"))
+        spec = ExperimentSpec.parse(
+            {k: v for k, v in told["experiment"].items() if k != "fingerprint"}
+        )
+        facts = told["films"]
+        made = {_part(Version, one): _part(File, one) for one in facts}
+        whole = all((folder / file.vp9).is_file() for file in made.values())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ExperimentError(f"{folder} holds no experiment: {error}.") from error
+    if not whole:
+        raise ExperimentError(f"{folder} lacks films. Make the experiment again, without --single.")
+    return spec, make_lists(spec, read_set(folder)), made
+
+
+def _part(kind: type[_Part], facts: Mapping[str, Any]) -> _Part:
+    """Take what is of one kind out of the facts of a film."""
+    return kind.model_validate({k: v for k, v in facts.items() if k in kind.model_fields})

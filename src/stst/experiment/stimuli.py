@@ -6,8 +6,9 @@ import csv
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stst.errors import FramesError, RecipeError
 from stst.recipe import explain
@@ -18,6 +19,9 @@ TABLE = "stimuli.csv"
 
 class Stimulus(BaseModel):
     """One row of the table; columns that are not known are left alone.
+
+    `stst batch` names the clip of a factorised clip's motion in a column ``pair``, and what the
+    experimenter calls it in ``label``: they are `time`, beside `clip` as `space`, and `category`.
 
     Parameters
     ----------
@@ -48,6 +52,13 @@ class Stimulus(BaseModel):
     width: int = Field(ge=1)
     height: int = Field(ge=1)
     preview: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_batch(cls, row: dict[str, Any]) -> dict[str, Any]:
+        own = {"space": row.get("clip"), "time": row.get("pair")} if row.get("pair") else {}
+        named = {"category": row["label"]} if row.get("label") else {}
+        return {**own, **named, **{name: cell for name, cell in row.items() if cell}}
 
 
 def read_set(folder: Path) -> tuple[Stimulus, ...]:

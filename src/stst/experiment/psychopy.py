@@ -1,0 +1,92 @@
+"""An experiment -> a folder for PsychoPy: a script, its trials, and frames as arrays."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from importlib.resources import files as resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stst.errors import RecipeError
+from stst.experiment.description import description
+from stst.experiment.spec import ExperimentSpec
+from stst.experiment.trials import Trial
+from stst.experiment.versions import File, Version, versions
+from stst.video.frames import to_uint8
+from stst.video.read import read_video
+
+SCRIPT = "run.py"
+_PAGE = {"files", "lists", "bands", "contrasts", "calibrate", "distance", "method", "rest"}
+_PLAIN = ("phase", "block", "item", "clip", "expected")
+_EACH = ("stimuli", "conditions", "roles", "sha256", "films")
+_FACTS = ("duration", "band", "contrast", "frame_rate")
+
+
+def write_psychopy(
+    spec: ExperimentSpec,
+    lists: Sequence[Sequence[Trial]],
+    made: Mapping[Version, File],
+    experiment: Path,
+    out: Path,
+) -> None:
+    """Write ``run.py``, ``settings.json``, a table for each list, and the frames of each film.
+
+    Parameters
+    ----------
+    spec, lists, made
+        Of the experiment; its films are read from its folder, `experiment`.
+    out : Path
+        A folder that is there.
+
+    Raises
+    ------
+    RecipeError
+        If a staircase chooses contrasts: PsychoPy has its own.
+    """
+    if spec.method == "quest":
+        raise RecipeError(
+            "the PsychoPy script shows given trials: use method: constant, or PsychoPy's own "
+            "staircases with the films of this experiment."
+        )
+    names = {version: Path(file.vp9).stem for version, file in made.items()}
+    (out / "frames").mkdir(exist_ok=True)
+    for version, file in made.items():
+        frames = to_uint8(read_video(experiment / file.vp9).frames)
+        np.save(out / "frames" / f"{names[version]}.npy", frames, allow_pickle=False)
+    told = {k: v for k, v in description(spec, lists, made).items() if k not in _PAGE}
+    settings = {**told, "background": spec.background}
+    (out / "settings.json").write_text(json.dumps(settings, indent=1), "utf-8")
+    for number, trials in enumerate(lists):
+        with (out / f"list_{number:03d}.csv").open("w", encoding="utf-8", newline="") as file_:
+            table = csv.DictWriter(file_, (*_PLAIN, *_EACH, *_FACTS), lineterminator="\n")
+            table.writeheader()
+            table.writerows(_row(spec, trial, made, names) for trial in trials)
+    script = resources("stst.experiment") / "lab" / f"{SCRIPT}.txt"
+    (out / SCRIPT).write_text(script.read_text("utf-8"), "utf-8")
+
+
+def _row(
+    spec: ExperimentSpec,
+    trial: Trial,
+    made: Mapping[Version, File],
+    names: Mapping[Version, str],
+) -> dict[str, Any]:
+    """A trial as the script reads it; what is of each film is joined by ``;``."""
+    shown = [version for one in trial.shown for version in versions(spec, one).values()]
+    signal = next((one for one in trial.shown if one.band), None)
+    return {
+        **{name: getattr(trial, name) for name in _PLAIN},
+        "stimuli": ";".join(one.stimulus for one in trial.shown),
+        "conditions": ";".join(one.condition for one in trial.shown),
+        "roles": ";".join(one.role for one in trial.shown),
+        "sha256": ";".join(made[version].vp9_sha256 for version in shown),
+        "films": ";".join(names[version] for version in shown),
+        "duration": trial.shown[0].duration if trial.shown else None,
+        "band": signal and signal.band,
+        "contrast": signal and signal.contrast,
+        "frame_rate": float(made[shown[0]].frame_rate) if shown else None,
+    }
