@@ -9,7 +9,7 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
-from small_sets import QUICK
+from small_sets import QUICK, write_set
 
 from stst.errors import RecipeError
 from stst.experiment.design import make_lists
@@ -75,13 +75,15 @@ class Screen:
         return {"psychopy": package, **{f"psychopy.{k}": v for k, v in parts.items()}}
 
 
-NAMING = {"conditions": ["natural"], "attention": 0, "practice": {"trials": 0}}
-NATURAL = {"pairs": [["natural", "metamer"]], "attention": 0}
+NAMING = {"attention": 0, "practice": {"trials": 0}}
+NATURAL = {"attention": 0, "practice": {"trials": 1}}
 
 
 @pytest.fixture(scope="module")
-def labs(small_set, tmp_path_factory):
+def labs(tmp_path_factory):
     """Task -> folder of its script, made once; lists; films."""
+    small_set = tmp_path_factory.mktemp("set")
+    write_set(small_set, clips=1, metamers=1)
     stimuli, found = read_set(small_set), {}
     for task, settings in (("naming", NAMING), ("natural", NATURAL)):
         spec = resolved(ExperimentSpec.parse({**QUICK, "task": task, **settings}), stimuli)

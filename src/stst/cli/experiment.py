@@ -16,8 +16,9 @@ from stst.cli import options as o
 from stst.cli.show import console, progress, say, size
 from stst.errors import RecipeError, guess
 from stst.experiment.design import make_lists
-from stst.experiment.export import PAGE, SPEC, write_page
+from stst.experiment.export import PAGE, SPEC, read_experiment, write_page
 from stst.experiment.libraries import libraries
+from stst.experiment.psychopy import SCRIPT, write_psychopy
 from stst.experiment.resolve import resolved
 from stst.experiment.serve import Server
 from stst.experiment.spec import TASKS, ExperimentSpec
@@ -92,6 +93,20 @@ def serve(
         with suppress(KeyboardInterrupt):
             server.serve_forever()
     say("Ended. Every response that was acknowledged is on disk.")
+
+
+@app.command()
+def psychopy(
+    experiment: Annotated[Path, typer.Argument(help="Folder that `stst experiment new` wrote.")],
+    out: o.Out = Path("stst-psychopy"),
+    overwrite: o.Overwrite = False,
+) -> None:
+    """Put an experiment into a folder for PsychoPy: a script, its trials, frames as arrays."""
+    spec, lists, made = read_experiment(experiment)
+    new_folder(out, overwrite=overwrite)
+    with console.status("frames ..."):
+        write_psychopy(spec, lists, made, experiment, out)
+    say(f"Run it where PsychoPy is: python {out / SCRIPT} PARTICIPANT --list 0")
 
 
 def _asked(told: dict[str, Any], seed: int | None, settings: list[str]) -> ExperimentSpec:

@@ -9,8 +9,6 @@ from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
-from torch import Tensor
-
 from stst.errors import RecipeError
 from stst.experiment.spec import ExperimentSpec
 from stst.experiment.stimuli import Stimulus, inside, master
@@ -18,7 +16,7 @@ from stst.experiment.trials import BLANK, Shown, Trial
 from stst.recipe import Part, validated
 from stst.stimuli.bands import Band
 from stst.video.files import digest
-from stst.video.frames import Clip, to_uint8
+from stst.video.frames import Clip
 from stst.video.read import read_video
 from stst.video.write import write_video
 
@@ -141,13 +139,14 @@ class _Maker:
         clip: Clip = self._filtered(one, version.band)
         if version.contrast is not None:
             mean = self._read(one).frames.mean((0, 2, 3), keepdim=True)
-            frames = (mean + version.contrast * (clip.frames - mean)).clamp(0, 1)
-            if version.contrast > 0 and _is_flat(frames):
+            change = version.contrast * (clip.frames - mean)
+            if version.contrast > 0 and (most := 255 * float(change.abs().max())) < 1:
                 raise RecipeError(
                     f"{version.stimulus} in the band {version.band} at contrast "
-                    f"{version.contrast:g} has no pixel that differs from its mean by one of 255 "
-                    "levels. Drop this contrast."
+                    f"{version.contrast:g} differs from its mean by {most:.2g} of 255 levels at most, "
+                    "which no file or screen of 8 bit can show. Drop this contrast."
                 )
+            frames = (mean + change).clamp(0, 1)
             clip = Clip(frames, clip.frame_rate)
         return _cut(clip, version.duration, version.stimulus)
 
@@ -156,11 +155,6 @@ class _Maker:
         if band is None:
             return clip
         return validated(Band, self._spec.bands[band], f"band {band}").make(clip).clip
-
-
-def _is_flat(frames: Tensor) -> bool:
-    levels = to_uint8(frames)
-    return bool((levels == levels[:1, :1, :1]).all())
 
 
 def _cut(clip: Clip, duration: float | None, name: str) -> Clip:
