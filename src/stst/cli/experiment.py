@@ -15,6 +15,7 @@ from stst import __version__
 from stst.cli import options as o
 from stst.cli.show import console, progress, say, size
 from stst.errors import RecipeError, guess
+from stst.experiment.bids import write_bids
 from stst.experiment.design import make_lists
 from stst.experiment.export import PAGE, SPEC, read_experiment, write_page
 from stst.experiment.libraries import libraries
@@ -107,6 +108,23 @@ def psychopy(
     with console.status("frames ..."):
         write_psychopy(spec, lists, made, experiment, out)
     say(f"Run it where PsychoPy is: python {out / SCRIPT} PARTICIPANT --list 0")
+
+
+@app.command()
+def bids(
+    experiment: Annotated[Path, typer.Argument(help="Folder that `stst experiment new` wrote.")],
+    responses: Annotated[
+        Path | None, typer.Option(help="Folder of the responses; that of the experiment if none.")
+    ] = None,
+    out: o.Out = Path("stst-bids"),
+    overwrite: o.Overwrite = False,
+) -> None:
+    """Make a BIDS data set: films with sidecars, and events of each participant."""
+    spec, _, made = read_experiment(experiment)
+    tables = sorted((responses or experiment / "responses").glob("*.csv"))
+    new_folder(out, overwrite=overwrite)
+    write_bids(spec, made, experiment, tables, out)
+    say(f"{len(tables)} participant(s) in {out}.")
 
 
 def _asked(told: dict[str, Any], seed: int | None, settings: list[str]) -> ExperimentSpec:

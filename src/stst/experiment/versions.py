@@ -143,8 +143,8 @@ class _Maker:
             if version.contrast > 0 and (most := 255 * float(change.abs().max())) < 1:
                 raise RecipeError(
                     f"{version.stimulus} in the band {version.band} at contrast "
-                    f"{version.contrast:g} differs from its mean by {most:.2g} of 255 levels at most, "
-                    "which no file or screen of 8 bit can show. Drop this contrast."
+                    f"{version.contrast:g} differs from its mean by {most:.2g} of 255 levels, "
+                    "at most, which no file or screen of 8 bit can show. Drop this contrast."
                 )
             frames = (mean + change).clamp(0, 1)
             clip = Clip(frames, clip.frame_rate)

@@ -56,7 +56,7 @@ class StstClips {
 
   // Show one film: a cross, its first frame held still, then all of it once.
   async present(stage, file, { load, timing }, errors) {
-    const film = { kind: "", presented: "", dropped: "", ms: "" };
+    const film = { kind: "", onset: "", presented: "", dropped: "", ms: "" };
     stage.innerHTML = '<div class="middle cross">+</div>';
     await wait(timing.fixation);
     for (const kind of file.refused ? ["h264"] : ["vp9", "h264"]) {
@@ -116,10 +116,10 @@ class StstClips {
       video.addEventListener("error", () => { clearTimeout(late); fail(new Error("stopped")); });
       video.play().catch((fault) => { clearTimeout(late); fail(fault); });
     });
-    const ms = Math.round(performance.now() - start);
-    if (counting === null) return { ms };
+    const ms = Math.round(performance.now() - start), onset = Math.round(start);
+    if (counting === null) return { onset, ms };
     seen.add(0); // held before, and seen by loadeddata
-    return { ms, presented: seen.size, dropped: Math.max(0, file.frames - seen.size) };
+    return { onset, ms, presented: seen.size, dropped: Math.max(0, file.frames - seen.size) };
   }
 
   async ask(stage, trial) {

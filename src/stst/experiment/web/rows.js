@@ -76,6 +76,7 @@ function rowOf(trial, shown, { answer, films, errors }, files) {
     frames_expected: each((one, k) => facts[k].frames),
     frames_presented: each((one, k) => films[k].presented),
     frames_dropped: each((one, k) => films[k].dropped),
+    onset_ms: each((one, k) => films[k].onset),
     play_ms: each((one, k) => films[k].ms),
     frame_rate: facts[0]?.rate ?? "",
     window: [innerWidth, innerHeight].map((side) => Math.round(side * devicePixelRatio)).join("x"),

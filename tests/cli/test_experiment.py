@@ -1,0 +1,81 @@
+"""`stst experiment`: from a set to a folder that can be served, and for PsychoPy."""
+
+import json
+
+import pytest
+import yaml
+from terminal import manifest_of, refused, stst_command
+
+from small_sets import write_set
+from stst.experiment import libraries
+from stst.experiment.serve import Server
+from stst.video.files import digest
+
+
+@pytest.fixture(scope="module")
+def stimuli(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("set")
+    write_set(folder, clips=1, metamers=1)
+    return folder
+
+
+@pytest.fixture
+def jspsych(monkeypatch):
+    """Scripts of the right names, in place of a download."""
+    scripts = {one.script: f"// {one.name} </script>" for one in libraries.PACKAGES}
+    monkeypatch.setattr("stst.cli.experiment.libraries", lambda *_, **__: (scripts, "/* css */"))
+
+
+def test_new_leaves_all_that_is_needed_to_run_and_to_repeat_it(stimuli, jspsych, tmp_path):
+    out = tmp_path / "out"
+    said = stst_command("experiment", "new", "natural", stimuli, "--out", out, "--set", "lists=2")
+    assert said.code == 0, said.err
+    assert {p.name for p in out.iterdir()} == {
+        *("index.html", "lib", "clips", "experiment.yaml", "manifest.json", "stimuli.csv"),
+    }
+    assert "MIT License" in (out / "lib" / "LICENSES.txt").read_text()
+    manifest = manifest_of(out)
+    for film in manifest["films"]:
+        assert film["vp9_sha256"] == digest(out / film["vp9"])
+    Server(out, tmp_path / "responses").server_close()
+    again = tmp_path / "again"
+    asked = ("--spec", out / "experiment.yaml")
+    stst_command("experiment", "new", "natural", stimuli, "--out", again, *asked)
+    assert (again / "index.html").read_bytes() == (out / "index.html").read_bytes()
+    lab = tmp_path / "lab"
+    assert stst_command("experiment", "psychopy", out, "--out", lab).code == 0
+    assert json.loads((lab / "settings.json").read_text())["task"] == "natural"
+    assert (
+        len(list(lab.glob("list_*.csv")))
+        == yaml.safe_load((out / "experiment.yaml").read_text())["lists"]
+    )
+
+
+def test_a_single_page_holds_its_films_and_no_script_can_end_its_element(
+    stimuli, jspsych, tmp_path
+):
+    out = tmp_path / "out"
+    command = ("experiment", "new", "naming", stimuli, "--out", out, "--single")
+    assert stst_command(*command, "--set", 'texts.title="</script><b>"').code == 0
+    page = (out / "index.html").read_text()
+    assert page.count("</script>") == page.count("<script")
+    assert "<b>" not in page
+    assert (out / "LICENSES.txt").exists()
+    lab = stst_command("experiment", "psychopy", out, "--out", tmp_path / "lab")
+    refused(lab, "without --single")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("natral",), "mean 'natural'"),
+        (("natural", "--set", "timing.hald=3"), "hold"),
+        (("natural", "--set", "once=true"), "set aside"),
+        (("abx",), "nothing for the task abx"),
+    ],
+)
+def test_a_mistake_gives_one_line_and_no_folder(stimuli, jspsych, tmp_path, arguments, said):
+    task, *more = arguments
+    out = tmp_path / "out"
+    refused(stst_command("experiment", "new", task, stimuli, "--out", out, *more), said)
+    assert not out.exists()
