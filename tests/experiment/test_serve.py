@@ -12,7 +12,8 @@ from served import served_apart
 from test_store import found, response
 
 from stst.errors import ExperimentError
-from stst.experiment.serve import BODY, Server
+from stst.experiment.handler import BODY
+from stst.experiment.serve import Server
 
 SECRET = b"not for the world"
 FILM = bytes(range(256)) * 40

@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from stst import __version__
 from stst.cli import options as o
-from stst.cli.show import console, progress, say, size
+from stst.cli.composing import asked, films, record, tell
+from stst.cli.show import console, say
 from stst.errors import RecipeError, guess
 from stst.experiment.bids import write_bids
 from stst.experiment.design import make_lists
-from stst.experiment.export import PAGE, SPEC, read_experiment, write_page
+from stst.experiment.export import SPEC, read_experiment, write_page
 from stst.experiment.libraries import libraries
 from stst.experiment.psychopy import SCRIPT, write_psychopy
 from stst.experiment.resolve import resolved
 from stst.experiment.serve import Server
-from stst.experiment.spec import TASKS, ExperimentSpec
-from stst.experiment.stimuli import TABLE, Stimulus, read_set
-from stst.experiment.trials import Trial
-from stst.experiment.versions import File, Version, all_versions, write_versions
-from stst.recipe.dotted import place
+from stst.experiment.spec import TASKS
+from stst.experiment.stimuli import TABLE, read_set
 from stst.run.atomic import new_folder, refuse_folder, write_whole
 from stst.run.job import read_job
-from stst.run.manifest import SCHEMA
-from stst.video.files import digest
 
 app = typer.Typer(
     no_args_is_help=True, help="From a stimulus set to an experiment in the browser or the lab."
@@ -63,17 +57,17 @@ def new(
     refuse_folder(out, overwrite=overwrite)
     told = {**(read_job(recipe) if recipe else {}), "task": task}
     rows = read_set(stimuli)
-    spec = resolved(_asked(told, seed, settings or []), rows)
+    spec = resolved(asked(told, seed, settings or []), rows)
     lists = make_lists(spec, rows)
     with console.status("jsPsych ..."):
         library = libraries(jspsych, quest=spec.method == "quest")
     new_folder(out, overwrite=overwrite)
-    made = _films(spec, rows, lists, stimuli, out)
+    made = films(spec, rows, lists, stimuli, out)
     write_page(spec, lists, made, library, out, single=single)
     write_whole(out / SPEC, spec.to_yaml())
     shutil.copyfile(stimuli / TABLE, out / TABLE)
-    write_whole(out / "manifest.json", json.dumps(_record(spec, lists, made, out), indent=1))
-    _tell(lists, made, out, single=single)
+    write_whole(out / "manifest.json", json.dumps(record(spec, lists, made, out), indent=1))
+    tell(lists, made, out, single=single)
 
 
 @app.command()
@@ -125,59 +119,3 @@ def bids(
     new_folder(out, overwrite=overwrite)
     write_bids(spec, made, experiment, tables, out)
     say(f"{len(tables)} participant(s) in {out}.")
-
-
-def _asked(told: dict[str, Any], seed: int | None, settings: list[str]) -> ExperimentSpec:
-    data = ExperimentSpec.parse(told).model_dump(mode="json")
-    for name, value in map(o.setting, settings):
-        place(data, name, value)
-    return ExperimentSpec.parse(data if seed is None else data | {"seed": seed})
-
-
-def _films(
-    spec: ExperimentSpec,
-    rows: Sequence[Stimulus],
-    lists: Sequence[Sequence[Trial]],
-    source: Path,
-    out: Path,
-) -> dict[Version, File]:
-    wanted = all_versions(spec, lists)
-    with progress() as bar:
-        task = bar.add_task("films", total=len(wanted))
-        return write_versions(
-            spec, rows, wanted, source, out, lambda done, _: bar.update(task, completed=done)
-        )
-
-
-def _record(
-    spec: ExperimentSpec,
-    lists: Sequence[Sequence[Trial]],
-    made: Mapping[Version, File],
-    out: Path,
-) -> dict[str, Any]:
-    """What the manifest says."""
-    return {
-        "schema": SCHEMA,
-        "outcome": "complete",
-        "packages": {"stst-vision": __version__},
-        "experiment": {"fingerprint": spec.fingerprint, **spec.model_dump(mode="json")},
-        "set": digest(out / TABLE),
-        "lists": len(lists),
-        "trials": [len(trials) for trials in lists],
-        "films": [
-            version.model_dump(mode="json") | file.model_dump(mode="json")
-            for version, file in made.items()
-        ],
-    }
-
-
-def _tell(
-    lists: Sequence[Sequence[Trial]], made: Mapping[Version, File], out: Path, *, single: bool
-) -> None:
-    held = (path.stat().st_size for path in out.rglob("*") if path.is_file())
-    say(
-        f"{len(lists)} list(s) of {len(lists[0])} trials, {len(made)} films, {size(sum(held))}, "
-        f"in {out}."
-    )
-    page = (out / PAGE).absolute().as_uri()
-    say(f"Open {page}." if single else f"Run it: stst experiment serve {out}")
