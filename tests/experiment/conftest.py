@@ -2,8 +2,8 @@
 
 import pytest
 from participant import driver, library
-from small_sets import QUICK, write_set
 
+from small_sets import QUICK, write_set
 from stst.experiment.design import make_lists
 from stst.experiment.export import write_page
 from stst.experiment.resolve import resolved

@@ -6,8 +6,8 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_sets import row, rows
 
+from small_sets import row, rows
 from stst.errors import RecipeError
 from stst.experiment.design import make_lists
 from stst.experiment.resolve import resolved

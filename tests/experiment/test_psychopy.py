@@ -9,8 +9,8 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
-from small_sets import QUICK, write_set
 
+from small_sets import QUICK, write_set
 from stst.errors import RecipeError
 from stst.experiment.design import make_lists
 from stst.experiment.psychopy import write_psychopy

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from small_sets import QUICK, write_set
 
+from small_sets import QUICK, write_set
 from stst import make_control
 from stst.errors import FramesError, RecipeError
 from stst.experiment.spec import ExperimentSpec
