@@ -31,6 +31,8 @@ ALLOWED = {
     "api": {"video", "losses", "synthesis", "sides", "outcome"},
     "pairing": {"api", "outcome", "losses", "video.frames"},
     "ablation": {"api", "evaluate", "losses", "video.frames"},
+    # The plan of a set, its items and the processes that make them; how one is made is cli's.
+    "batch": {"run", "stimuli.kinds", "video.files"},
     "estimate": {"outcome", "synthesis"},
     "plenoptic": {"losses", "sides", "synthesis", "video.frames"},
     "cli": {EVERYTHING},

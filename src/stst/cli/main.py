@@ -13,6 +13,7 @@ prepare()
 
 from stst.cli import (  # noqa: E402
     ablate,
+    batch,
     demo,
     doctor,
     evaluate,
@@ -43,6 +44,7 @@ app.command("scramble")(stimulus.scramble)
 app.command("stimulus")(stimulus.stimulus)
 app.command("match")(match.match)
 app.command("ablate")(ablate.ablate)
+app.command("batch")(batch.batch)
 app.command("evaluate")(evaluate.evaluate)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)

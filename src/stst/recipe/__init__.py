@@ -1,6 +1,6 @@
 """What is done to make a metamer, as frozen and validated data. No torch here."""
 
-from stst.recipe.dotted import explain, validated
+from stst.recipe.dotted import explain, faults, validated
 from stst.recipe.parts import (
     ALL,
     LOSSES,
@@ -35,6 +35,7 @@ __all__ = [
     "Whole",
     "at",
     "explain",
+    "faults",
     "list_presets",
     "validated",
 ]

@@ -23,10 +23,16 @@ def validated(model: type[Model], settings: Mapping[str, object], where: str) ->
 
 def explain(error: ValidationError) -> str:
     """Put the first fault of a validation into one line: where, what is wrong, what came."""
-    fault = error.errors()[0]
-    where = ".".join(str(part) for part in fault["loc"])
-    said = fault["msg"][0].lower() + fault["msg"][1:]
-    return f"{where}: {said}, got {fault['input']!r}."
+    return faults(error)[0]
+
+
+def faults(error: ValidationError) -> list[str]:
+    """All faults of a validation, each in one line."""
+    return [
+        f"{'.'.join(map(str, fault['loc']))}: {fault['msg'][0].lower()}{fault['msg'][1:]}, "
+        f"got {fault['input']!r}."
+        for fault in error.errors()
+    ]
 
 
 def place(data: Any, dotted: str, value: object) -> None:  # noqa: ANN401

@@ -16,15 +16,20 @@ MAX_BYTES, MAX_VALUES = 1 << 20, 100_000  # of a YAML file
 SECTIONS = ("source", "streams", "recipe", "settings")
 
 
-class Source(Part):
-    """The natural clip: a file and which of its frames."""
+class Cut(Part):
+    """Which frames of a clip, how wide, and at what rate."""
 
-    path: str
     width: int | None = Field(None, gt=0)
     start: int = Field(0, ge=0)
     frames: int | None = Field(None, gt=0)
     every: int = Field(1, gt=0)
     fps: str | None = None
+
+
+class Source(Cut):
+    """The natural clip: a file and which of its frames."""
+
+    path: str
 
 
 class Streams(Part):

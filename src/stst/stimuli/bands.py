@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -54,6 +54,8 @@ class Band(Control):
     >>> blurred.make(Clip(torch.rand(2, 3, 48, 64), Fraction(25))).clip.size
     (48, 64)
     """
+
+    random: ClassVar[bool] = False
 
     low: float | None = Field(None, gt=0)
     high: float | None = Field(None, gt=0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from stst.stimuli.stimulus import Control, Made
@@ -10,6 +12,8 @@ from stst.video.frames import Clip
 
 class Reversed(Control):
     """The clip played backwards: every frame and the speed are kept, direction is not."""
+
+    random: ClassVar[bool] = False
 
     def make(self, natural: Clip) -> Made:
         """Turn the order of the frames around."""
@@ -36,6 +40,8 @@ class Shuffled(Control):
 
 class Static(Control):
     """The first frame throughout: no motion at all."""
+
+    random: ClassVar[bool] = False
 
     def make(self, natural: Clip) -> Made:
         """Repeat the first frame."""

@@ -87,6 +87,7 @@ class Control(Part):
     """
 
     needs: ClassVar[str | None] = None  # a package that only this kind of control needs
+    random: ClassVar[bool] = True  # whether another seed gives another clip
 
     seed: int = Field(0, ge=0)
 

@@ -1,0 +1,33 @@
+"""`stst batch`: all stimuli of a plan, on this machine or a cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stst.batch.items import items_of
+from stst.batch.plan import read_plan, refusal
+from stst.cli.checking import check as tell
+from stst.cli.options import Out, Overwrite
+
+
+def batch(
+    plan: Annotated[Path, typer.Argument(help="A YAML file: docs/batch.md says what it holds.")],
+    out: Out = Path("stst-out"),
+    check: Annotated[
+        bool, typer.Option("--check", help="Say what would be made and what it takes; make nothing")
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Make a set of stimuli: natural clips, metamers, factorised pairs, controls.
+
+    The same command goes on where it was stopped, and makes nothing twice.
+    """
+    wanted, wrong = read_plan(plan)
+    items, more = items_of(wanted, plan.absolute().parent, out)
+    if wrong := wrong + more:
+        raise refusal(plan, wrong)
+    if check:
+        tell(items, out)
