@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from stst.run.job import Job, Making
 
-NATURAL, METAMER, FACTORISED = "natural", "metamer", "factorised"
+NATURAL: Literal["natural"] = "natural"
+METAMER, FACTORISED = "metamer", "factorised"
 
 
 @dataclass(frozen=True)

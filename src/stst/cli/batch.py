@@ -19,6 +19,9 @@ def batch(
     check: Annotated[
         bool, typer.Option("--check", help="Say what would be made and what it takes; make nothing")
     ] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes of this machine; else as many as fit.")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Make a set of stimuli: natural clips, metamers, factorised pairs, controls.
@@ -31,3 +34,10 @@ def batch(
         raise refusal(plan, wrong)
     if check:
         tell(items, out)
+        return
+    # Dask takes a second to be loaded, which no other command shall wait for.
+    from stst.cli.machines import machine
+    from stst.cli.sets import carry_out
+
+    connect, threads = machine(wanted, workers)
+    carry_out(wanted, items, out, connect, threads=threads, overwrite=overwrite)

@@ -33,7 +33,7 @@ RESIDUAL = "relative error of this loss, mean of its layers and of frames"
 
 def carry_out(job: Job, cells: Sequence[Cell], out: Path, *, overwrite: bool = False) -> None:
     """Make what is not there yet, measure all, write tables and pictures."""
-    streams = load_streams(job)
+    streams = load_streams(job.streams)
     job = bound(job, streams)
     natural, _ = read_source(job.source)
     runs = Runs(job, cells, out, overwrite=overwrite)

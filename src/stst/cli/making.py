@@ -92,14 +92,16 @@ def write_stimulus(
     made: Made,
     job: Repeatable,
     record: Mapping[str, Any],
+    name: str = NAME,
 ) -> None:
     """Write everything about a stimulus into a folder that is there; the manifest comes last.
 
-    `record` is what the manifest says of how it was made, ``stimulus`` among it.
+    Its films are called `name`. `record` is what the manifest says of how it was made,
+    ``stimulus`` among it.
     """
     (out / "manifest.json").unlink(missing_ok=True)  # of a run that is overwritten
     caption = f"{record['stimulus']['kind']}: {record['stimulus']['sentence']}"
-    outputs = write_films(out, NAME, sources, made.clip, caption, _drawn(made))
+    outputs = write_films(out, name, sources, made.clip, caption, _drawn(made))
     if made.flow is not None:
         np.save(out / "flow.npy", made.flow.numpy(), allow_pickle=False)
         outputs |= file_records(out, ["flow.npy"])

@@ -9,13 +9,11 @@ from pathlib import Path
 from stst.ablation import Made
 from stst.cli.show import duration, say
 from stst.cli.sources import read_source
-from stst.cli.unfinished import is_stopped
-from stst.cli.work import carry_out, resume
+from stst.cli.work import carry_out, complete
 from stst.errors import RunError
 from stst.recipe.design import Cell
 from stst.run.finished import is_finished
 from stst.run.job import Job, Source
-from stst.run.lock import locked
 from stst.run.manifest import read_manifest
 
 
@@ -71,11 +69,10 @@ class Runs:
 
     def _carry_out(self, job: Job, folder: Path) -> None:
         """Make a run, or what is left to make of one that was stopped."""
-        if self._overwrite or not is_stopped(folder):
+        if self._overwrite:
             carry_out(job, folder, overwrite=True)
-            return
-        with locked(folder):
-            resume(job, folder)
+        else:
+            complete(job, folder)
 
     def _own(self, cell: Cell, seed: int) -> Job:
         return self._job.model_copy(update={"recipe": cell.recipe, "seeds": (seed,)})

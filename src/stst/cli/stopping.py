@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable, Iterator
+from threading import current_thread, main_thread
 from types import FrameType
-from typing import Self, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 Event = TypeVar("Event")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -20,14 +21,26 @@ class Stopped(Exception):
 
 
 class Stopping:
-    """Within its ``with`` a signal ends the run, events before their next, all else at once."""
+    """Within its ``with`` a signal ends the run, events before their next, all else at once.
+
+    A thread that is not the main one hears no signal: such runs end after the step under way
+    when `ask` is called.
+    """
+
+    asked: ClassVar[int] = 0  # the signal that all runs of this process shall end as if by
+
+    @classmethod
+    def ask(cls, number: int) -> None:
+        """End all runs of this process by a signal that another one was sent; 0 takes it back."""
+        cls.asked = number
 
     def __init__(self, advice: str) -> None:
         self.advice, self._number, self._stepping = advice, 0, False
 
     def __enter__(self) -> Self:
         # A process that was begun deaf to one, as a shell's background jobs are, stays so.
-        heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+        here = SIGNALS if current_thread() is main_thread() else ()
+        heard = [number for number in here if signal.getsignal(number) != signal.SIG_IGN]
         self._before = {number: signal.signal(number, self._note) for number in heard}
         return self
 
@@ -43,8 +56,8 @@ class Stopping:
             self._end()
 
     def _end(self) -> None:
-        if self._number:
-            raise Stopped(self._number, self.advice)
+        if number := self._number or self.asked:
+            raise Stopped(number, self.advice)
 
     def until(self, events: Iterable[Event]) -> Iterator[Event]:
         """The same events; Stopped after the one during which a signal came."""

@@ -18,6 +18,7 @@ from stst.pairing import targets
 from stst.recipe import Recipe
 from stst.run.conditions import conditions
 from stst.run.job import Job
+from stst.run.job import Streams as Chosen
 from stst.run.journal import Event
 from stst.run.manifest import stand_ins
 from stst.streams.precision import resolved
@@ -28,6 +29,8 @@ from stst.video.files import digest
 from stst.video.film import frame_bytes
 from stst.video.frames import Footage
 
+Streams = tuple[Trunk, Msoe]
+
 
 @dataclass(frozen=True)
 class Task:
@@ -36,18 +39,18 @@ class Task:
     job: Job
     sources: dict[str, Footage]  # as they are called where they are shown, the spatial first
     given: Footage | None
-    streams: tuple[Trunk, Msoe]
+    streams: Streams
     remarks: list[str]  # of the clips' readers
 
     @classmethod
-    def of(cls, job: Job) -> Self:
-        """Read and load what a job names; nothing is written."""
+    def of(cls, job: Job, streams: Streams | None = None) -> Self:
+        """Read and load what a job names, or take streams that are loaded; nothing is written."""
         _refuse_device(job.device)
         read = [read_source(source) for source in job.sources.values()]
         remarks = [one for _, some in read for one in some]
         sources = dict[str, Footage](zip(job.titles, (film for film, _ in read), strict=True))
         given, more = (None, list[str]()) if job.given is None else read_source(job.given)
-        streams = load_streams(job)
+        streams = streams or load_streams(job.streams)
         return cls(bound(job, streams), sources, given, streams, remarks + more)
 
     @property
@@ -104,10 +107,10 @@ class Task:
         )
 
 
-def load_streams(job: Job) -> tuple[Trunk, Msoe]:
+def load_streams(chosen: Chosen) -> Streams:
     """The two streams that a job names."""
-    files = (job.streams.spatial_weights, job.streams.temporal_weights)
-    names = (job.streams.spatial, job.streams.temporal)
+    files = (chosen.spatial_weights, chosen.temporal_weights)
+    names = (chosen.spatial, chosen.temporal)
     spatial, temporal = (
         load_stream(name, weights=Path(file) if file else None)
         for name, file in zip(names, files, strict=True)
@@ -120,7 +123,7 @@ def load_streams(job: Job) -> tuple[Trunk, Msoe]:
     return spatial, temporal
 
 
-def bound(job: Job, streams: tuple[Trunk, Msoe]) -> Job:
+def bound(job: Job, streams: Streams) -> Job:
     """The job with the SHA-256 of every file that goes in; refused where one has changed."""
     clips = job.sources | ({} if job.given is None else {"given": job.given})
     weights = [stream.provenance for stream in streams]

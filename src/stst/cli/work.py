@@ -11,8 +11,8 @@ import torch
 from stst.cli.folder import write_folder
 from stst.cli.show import announce, follow, say
 from stst.cli.stopping import Stopping
-from stst.cli.task import Task
-from stst.cli.unfinished import begin, go_on, remove
+from stst.cli.task import Streams, Task
+from stst.cli.unfinished import begin, go_on, is_stopped, remove
 from stst.errors import RunError
 from stst.estimate import Estimate, estimate
 from stst.evaluate.distances import layout_distances
@@ -24,10 +24,12 @@ from stst.run.lock import locked
 from stst.video.frames import Footage
 
 
-def carry_out(job: Job, out: Path, *, overwrite: bool = False) -> None:
+def carry_out(
+    job: Job, out: Path, *, overwrite: bool = False, streams: Streams | None = None
+) -> None:
     """Do all of a job; nothing is written before its input is found good."""
     refuse_folder(out, overwrite=overwrite)
-    task = Task.of(job)
+    task = Task.of(job, streams)
     expected = _expected(task, out)
     new_folder(out, overwrite=overwrite)
     with locked(out):
@@ -35,12 +37,25 @@ def carry_out(job: Job, out: Path, *, overwrite: bool = False) -> None:
         _make(task, out, begin(task, out), expected)
 
 
-def resume(job: Job, out: Path, *, allow_mixed: bool = False) -> None:
+def resume(
+    job: Job, out: Path, *, allow_mixed: bool = False, streams: Streams | None = None
+) -> None:
     """Do the rest of a job whose run was stopped; its folder is locked."""
     clear_parts(out)
-    task = Task.of(job)
+    task = Task.of(job, streams)
     journal = go_on(task, out, allow_mixed=allow_mixed)
     _make(task, out, journal, _expected(task, out, journal.count))
+
+
+def complete(
+    job: Job, out: Path, *, allow_mixed: bool = False, streams: Streams | None = None
+) -> None:
+    """Make a run, or what is left to make of one that was stopped."""
+    if not is_stopped(out):
+        carry_out(job, out, overwrite=True, streams=streams)
+        return
+    with locked(out):
+        resume(job, out, allow_mixed=allow_mixed, streams=streams)
 
 
 def _expected(task: Task, out: Path, finished: int = 0) -> Estimate:

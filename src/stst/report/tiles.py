@@ -13,6 +13,7 @@ from stst.report.sheet import enlarged, fitted, row_of
 from stst.video.frames import Footage, to_uint8
 
 _NARROWEST, _WIDEST = 200, 2000  # px of a tile and of the picture
+_CARD = 640  # px of a card, at most
 _LETTER = 10  # px that one takes, at most but for a few
 
 
@@ -32,6 +33,19 @@ def tile(footage: Footage, label: str) -> Pixels:
     across = frame.shape[1]
     parts = [frame, enlarged(row_of(footage, footage.size[0] // 2), across)]
     return below([_labelled(label, across), *parts])
+
+
+def card(picture: Pixels, label: str) -> Pixels:
+    """A label over a picture, (H, W, 3), which is reduced if it is wide.
+
+    Examples
+    --------
+    >>> card(np.zeros((500, 1000, 3), np.uint8), "fish").shape[1]
+    500
+    """
+    times = -(-picture.shape[1] // _CARD)
+    picture = np.asarray(Image.fromarray(picture).reduce(times))
+    return below([_labelled(label, picture.shape[1]), picture])
 
 
 def _labelled(label: str, across: int) -> Pixels:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stst.errors import RunError
-from stst.run.job import Job
+from stst.run.job import Job, Repeatable
 from stst.run.manifest import environment
 
 PATHS = ("path", "spatial_weights", "temporal_weights")  # files are known by their digests
@@ -19,7 +19,7 @@ def conditions(job: Job, precision: str) -> dict[str, Any]:
     return {"job": asked(job), "machine": {name: here[name] for name in MACHINE}}
 
 
-def asked(job: Job) -> dict[str, Any]:
+def asked(job: Repeatable) -> dict[str, Any]:
     """What a job asks for, wherever its files lie and whatever device makes it."""
     return _without_paths(job.model_dump(mode="json", exclude={"device"}))
 

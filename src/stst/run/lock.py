@@ -12,18 +12,26 @@ from pathlib import Path
 from stst.errors import RunError
 
 
+class InUse(RunError):
+    """Another process works in the folder of a run."""
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold ``run.lock`` of a folder; the kernel lets go of it however the process ends.
 
     Raises
     ------
-    RunError
+    InUse
         If another process holds it, which is named.
+    RunError
+        If there can be no lock.
     """
     path = folder / "run.lock"
     try:
         handle = _taken(path)
+    except InUse:
+        raise
     except OSError as error:
         raise RunError(f"{path} cannot be locked: {error.strerror or error}.") from error
     try:
@@ -46,7 +54,7 @@ def _taken(path: Path) -> int:
         except BlockingIOError:
             holder = os.read(handle, 200).decode(errors="replace") or "another process"
             os.close(handle)
-            raise RunError(
+            raise InUse(
                 f"{path.parent} is in use by {holder}. Wait until it has ended, or stop it."
             ) from None
         os.close(handle)

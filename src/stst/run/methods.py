@@ -45,8 +45,10 @@ def _made(manifest: dict[str, Any]) -> str:
         return f"The stimulus was {sentence}."
     source, clipped = manifest["source"], manifest["clipped_share"]
     lost = f"; {100 * clipped:.2g} % of its values were clipped to [0, 1]" if clipped else ""
+    natural = manifest["stimulus"]["kind"] == "natural"
+    what = "The natural clip" if natural else "The control stimulus of the natural clip"
     return (
-        f"The control stimulus of the natural clip {source['file']} ({source['frames']} frames, "
+        f"{what} {source['file']} ({source['frames']} frames, "
         f"{source['width']} x {source['height']} px, {source['frame_rate']} frames/s) "
         f"{sentence}{lost}.{_fit(manifest['residuals'])}"
     )

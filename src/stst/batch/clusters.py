@@ -1,0 +1,96 @@
+"""Clusters of Dask: processes of this machine, a scheduler that is running, or SLURM."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dask
+from dask.system import CPU_COUNT
+from distributed import Client, Nanny, Scheduler, Security, SpecCluster
+from distributed.system import MEMORY_LIMIT
+
+from stst.errors import RunError
+
+LOOPBACK = "127.0.0.1"
+EACH = 4e9  # bytes of memory that a worker may need
+TLS = ("tls_ca_file", "tls_client_cert", "tls_client_key")
+
+
+def worker_count(gpus: int) -> int:
+    """Workers of this machine unless told otherwise: one a GPU, or as many as it has room for."""
+    return gpus or max(1, min(CPU_COUNT, int(MEMORY_LIMIT // EACH)))
+
+
+def threads_each(workers: int) -> int:
+    """Threads of each worker, so that all together are as many as there are cores."""
+    return int(max(1, CPU_COUNT // workers))
+
+
+@contextmanager
+def local(workers: int, *, gpus: int, threads: int, preload: str, deaths: int) -> Iterator[Client]:
+    """Processes of this machine, which only its own loopback can reach.
+
+    Parameters
+    ----------
+    workers, gpus : int
+        How many; with GPUs, worker i sees the (i mod gpus)-th alone.
+    threads : int
+        Of each worker.
+    preload : str
+        A module that each imports first.
+    deaths : int
+        How many workers an order may lose before it is given up.
+    """
+    options = {"host": LOOPBACK, "dashboard": False, "dashboard_address": f"{LOOPBACK}:0"}
+    each = {"nthreads": 1, "memory_limit": 0, "preload": [preload], "silence_logs": logging.ERROR}
+    spec = {
+        index: {
+            "cls": Nanny,
+            "options": {
+                **options,
+                **each,
+                "env": _environment(threads, index % gpus if gpus else None),
+            },
+        }
+        for index in range(workers)
+    }
+    settings = {"distributed.scheduler.allowed-failures": deaths}
+    with (
+        dask.config.set(settings),
+        SpecCluster(
+            workers=spec,
+            scheduler={"cls": Scheduler, "options": {**options, "port": 0}},
+            silence_logs=logging.ERROR,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def _environment(threads: int, gpu: int | None) -> dict[str, str]:
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    seen = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": str(gpu)}
+    return dict.fromkeys(names, str(threads)) | seen
+
+
+@contextmanager
+def running(address: str, tls: tuple[Path | None, Path | None, Path | None]) -> Iterator[Client]:
+    """A scheduler that is running; its certificates are those of `tls`: CA, own, own key.
+
+    Raises
+    ------
+    RunError
+        If none answers there.
+    """
+    files = {name: str(path) for name, path in zip(TLS, tls, strict=True) if path}
+    security = Security(require_encryption=True, **files) if files else None
+    try:
+        client = Client(address, security=security, timeout="10s")
+    except (OSError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise RunError(f"no scheduler can be reached at {address}: {reason}.") from error
+    with client:
+        yield client

@@ -1,0 +1,120 @@
+"""Orders given to a cluster: few at a time, again where it helps, ended when asked to."""
+
+import threading
+import time
+from contextlib import closing
+
+import pytest
+from distributed import Client
+
+from stst.batch.engine import WINDOW, carried_out
+from stst.batch.order import Order, Outcome
+
+
+@pytest.fixture(scope="module")
+def client():
+    """Two workers in this process, so that they share its memory with the tests."""
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": False}
+    with Client(**options, dashboard_address=None) as client:
+        yield client
+
+
+def orders(count):
+    return [Order(str(index), "{}", "control", "folder", "log") for index in range(count)]
+
+
+def run(client, todo, make, **more):
+    return list(carried_out(client, todo, make, stop=list, **more))
+
+
+MADE: list[str] = []
+ASKED = threading.Event()
+
+
+@pytest.fixture(autouse=True)
+def afresh():
+    MADE.clear()
+    ASKED.clear()
+
+
+def done(order):
+    """Makers are taken from this module by name, so that they share its lists."""
+    MADE.append(order.name)
+    return Outcome("made")
+
+
+def test_each_order_is_made_once_and_told(client):
+    ended = run(client, orders(20), done)
+    assert sorted(MADE) == sorted(order.name for order, _, _ in ended)
+    assert len(set(MADE)) == len(MADE) == 20
+    assert {(outcome.state, tries) for _, outcome, tries in ended} == {("made", 1)}
+
+
+class Counted:
+    """Orders that note how many were taken."""
+
+    def __init__(self, todo):
+        self.todo, self.taken = iter(todo), 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        self.taken += 1
+        return next(self.todo)
+
+
+def test_at_most_a_window_of_ten_thousand_orders_is_with_the_cluster(client):
+    todo, most = Counted(orders(10_000)), 0
+    with closing(carried_out(client, todo, done, stop=list)) as run:
+        for ended, _ in enumerate(run, 1):
+            most = max(most, todo.taken - ended)
+            if ended == 200:
+                break
+    assert most == 2 * WINDOW - 1  # one has just ended
+    assert len(MADE) <= 200 + 2 * WINDOW
+
+
+def fails(order):
+    MADE.append(order.name)
+    if order.name == "0":
+        return Outcome("failed", "bad input")
+    passes = order.name == "2" and MADE.count("2") == 3
+    return Outcome("made") if passes else Outcome("failed", "disk", passing=True)
+
+
+def test_a_reason_that_may_pass_is_tried_again_and_no_other(client):
+    ended = run(client, orders(3), fails, retries=2)
+    found = {order.name: (outcome.state, times) for order, outcome, times in ended}
+    assert found == {"0": ("failed", 1), "1": ("failed", 3), "2": ("made", 3)}
+
+
+def raises(order):
+    if order.name == "1":
+        raise ZeroDivisionError("a bug")
+    return Outcome("made")
+
+
+def test_what_a_maker_raises_loses_no_other_order(client):
+    found = {order.name: outcome for order, outcome, _ in run(client, orders(3), raises)}
+    assert found["1"].reason == "ZeroDivisionError: a bug"
+    assert [found[name].state for name in "02"] == ["made", "made"]
+
+
+def waits(order):
+    ASKED.wait(0 if order.name == "0" else 30)
+    return done(order)
+
+
+def stop():
+    ASKED.set()
+
+
+def test_orders_that_are_under_way_are_ended_and_waited_for(client):
+    with closing(carried_out(client, orders(50), waits, stop=stop)) as run:
+        next(run)
+        assert MADE == ["0"]
+    ended = len(MADE)
+    assert 1 < ended <= 2 * WINDOW + 1
+    time.sleep(0.2)
+    assert len(MADE) == ended
