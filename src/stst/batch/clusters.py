@@ -6,16 +6,22 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dask
 from dask.system import CPU_COUNT
 from distributed import Client, Nanny, Scheduler, Security, SpecCluster
 from distributed.system import MEMORY_LIMIT
 
+from stst import __version__
+from stst.batch.plan import Slurm
 from stst.errors import RunError
 
 LOOPBACK = "127.0.0.1"
 EACH = 4e9  # bytes of memory that a worker may need
+_HIDDEN = {"dashboard": False, "dashboard_address": f"{LOOPBACK}:0"}
+
+Tls = tuple[Path | None, Path | None, Path | None]  # CA, certificate, key
 TLS = ("tls_ca_file", "tls_client_cert", "tls_client_key")
 
 
@@ -44,7 +50,7 @@ def local(workers: int, *, gpus: int, threads: int, preload: str, deaths: int) -
     deaths : int
         How many workers an order may lose before it is given up.
     """
-    options = {"host": LOOPBACK, "dashboard": False, "dashboard_address": f"{LOOPBACK}:0"}
+    options = {"host": LOOPBACK, **_HIDDEN}
     each = {"nthreads": 1, "memory_limit": 0, "preload": [preload], "silence_logs": logging.ERROR}
     spec = {
         index: {
@@ -77,20 +83,85 @@ def _environment(threads: int, gpu: int | None) -> dict[str, str]:
 
 
 @contextmanager
-def running(address: str, tls: tuple[Path | None, Path | None, Path | None]) -> Iterator[Client]:
-    """A scheduler that is running; its certificates are those of `tls`: CA, own, own key.
+def running(address: str, tls: Tls, folder: Path) -> Iterator[Client]:
+    """A scheduler that is running, whose workers see `folder` and have this version.
 
     Raises
     ------
     RunError
-        If none answers there.
+        If none answers there, or a worker is of no use.
     """
     files = {name: str(path) for name, path in zip(TLS, tls, strict=True) if path}
     security = Security(require_encryption=True, **files) if files else None
     try:
         client = Client(address, security=security, timeout="10s")
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise RunError(f"no scheduler can be reached at {address}: {reason}.") from error
     with client:
+        for worker, found in client.run(_sees, str(folder.absolute())).items():
+            if found != (True, __version__):
+                raise RunError(
+                    f"the worker {worker} does not see {folder}, which must be on a disk that all "
+                    f"share, or has another version than {__version__}: {found[1]}."
+                )
         yield client
+
+
+def _sees(folder: str) -> tuple[bool, str]:
+    return Path(folder).is_dir(), __version__
+
+
+@contextmanager
+def slurm(given: Slurm, *, preload: str, logs: Path, deaths: int) -> Iterator[Client]:
+    """Workers as jobs of SLURM; what goes between them is encrypted with keys of this set.
+
+    Parameters
+    ----------
+    given : Slurm
+        What each job asks for.
+    preload, deaths
+        As for `local`.
+    logs : Path
+        A folder that all nodes see, for what the jobs say, and for the keys while they run.
+
+    Raises
+    ------
+    RunError
+        If the extra is not installed, or no job can be given to SLURM.
+    """
+    try:
+        from dask_jobqueue import SLURMCluster
+    except ImportError as error:
+        raise RunError("--slurm needs pip install 'stst-vision[slurm]'.") from error
+    logs.mkdir(parents=True, exist_ok=True)
+    with dask.config.set({"distributed.scheduler.allowed-failures": deaths}):
+        try:
+            cluster = SLURMCluster(**_slurm_options(given, preload, logs.absolute()))
+            cluster.adapt(minimum_jobs=given.jobs, maximum_jobs=given.jobs)  # again if one ends
+        except (OSError, RuntimeError, ValueError) as error:
+            raise RunError(f"SLURM takes no jobs: {' '.join(str(error).split())}.") from error
+        with cluster, Client(cluster) as client:
+            yield client
+
+
+def _slurm_options(given: Slurm, preload: str, logs: Path) -> dict[str, Any]:
+    exports = [f"export {name}={value}" for name, value in _environment(given.cores, None).items()]
+    return {
+        "cores": 1,  # threads of Dask: one item at a time
+        "processes": 1,
+        "job_cpu": given.cores,
+        "memory": given.memory,
+        "walltime": given.walltime,
+        "queue": given.queue,
+        "account": given.account,
+        "interface": given.interface,
+        "job_extra_directives": list(given.directives),
+        "job_script_prologue": [*exports, *given.prologue],
+        "worker_extra_args": ["--preload", preload, "--no-dashboard"],
+        "log_directory": str(logs),
+        "shared_temp_directory": str(logs),
+        "security": True,
+        "scheduler_options": _HIDDEN,
+        "silence_logs": logging.ERROR,
+    }

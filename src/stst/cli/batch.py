@@ -11,6 +11,7 @@ from stst.batch.items import items_of
 from stst.batch.plan import read_plan, refusal
 from stst.cli.checking import check as tell
 from stst.cli.options import Out, Overwrite
+from stst.errors import RecipeError
 
 
 def batch(
@@ -22,12 +23,23 @@ def batch(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes of this machine; else as many as fit.")
     ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Workers of a scheduler of Dask: tcp://host:8786, tls://...")
+    ] = None,
+    tls_ca: Annotated[Path | None, typer.Option(help="CA of a tls:// scheduler, PEM.")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Your certificate for it, PEM.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="The key of that, PEM.")] = None,
+    slurm: Annotated[
+        bool, typer.Option("--slurm", help="Jobs of SLURM, with the resources of the plan.")
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Make a set of stimuli: natural clips, metamers, factorised pairs, controls.
 
     The same command goes on where it was stopped, and makes nothing twice.
     """
+    if sum((workers is not None, scheduler is not None, slurm)) > 1:
+        raise RecipeError("give one of --workers, --scheduler and --slurm, not several.")
     wanted, wrong = read_plan(plan)
     items, more = items_of(wanted, plan.absolute().parent, out)
     if wrong := wrong + more:
@@ -39,5 +51,12 @@ def batch(
     from stst.cli.machines import machine
     from stst.cli.sets import carry_out
 
-    connect, threads = machine(wanted, workers)
+    connect, threads = machine(
+        wanted,
+        out,
+        workers=workers,
+        scheduler=scheduler,
+        tls=(tls_ca, tls_cert, tls_key),
+        slurm=slurm,
+    )
     carry_out(wanted, items, out, connect, threads=threads, overwrite=overwrite)

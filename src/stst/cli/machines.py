@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,12 +15,23 @@ from stst.cli.sets import Connect
 PRELOAD = "stst.cli.item"
 
 
-def machine(plan: Plan, workers: int | None) -> tuple[Connect, int | None]:
-    """How to begin the workers of a plan, and how many threads each has."""
+def machine(
+    plan: Plan,
+    out: Path,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    tls: clusters.Tls = (None, None, None),
+    slurm: bool = False,
+) -> tuple[Connect, int | None]:
+    """How to reach the workers of a plan, and how many threads each has."""
+    if scheduler is not None:
+        return partial(clusters.running, scheduler, tls, out), plan.threads
+    more: dict[str, Any] = {"preload": PRELOAD, "deaths": plan.retries}
+    if slurm:
+        jobs = partial(clusters.slurm, plan.slurm, logs=out / "logs", **more)
+        return jobs, plan.threads or plan.slurm.cores
     gpus = torch.cuda.device_count() if plan.device.startswith("cuda") else 0
     count = workers or clusters.worker_count(gpus)
     threads = plan.threads or clusters.threads_each(count)
-    local = partial(
-        clusters.local, count, gpus=gpus, threads=threads, preload=PRELOAD, deaths=plan.retries
-    )
-    return local, threads
+    return partial(clusters.local, count, gpus=gpus, threads=threads, **more), threads
