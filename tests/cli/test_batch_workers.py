@@ -62,8 +62,10 @@ def cluster(folder, preload="stst.cli.item"):
     module = (sys.executable, "-m")
     started = [
         subprocess.Popen(
-            [*module, "distributed.cli.dask_scheduler", "--port", "0", *common]
-            + ["--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(told)],
+            [
+                *(*module, "distributed.cli.dask_scheduler", "--port", "0", *common),
+                *("--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(told)),
+            ],
             **quiet,
         )
     ]

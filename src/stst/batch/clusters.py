@@ -137,7 +137,7 @@ def slurm(given: Slurm, *, preload: str, logs: Path, deaths: int) -> Iterator[Cl
     logs.mkdir(parents=True, exist_ok=True)
     with dask.config.set({"distributed.scheduler.allowed-failures": deaths}):
         try:
-            cluster = SLURMCluster(**_slurm_options(given, preload, logs.absolute()))
+            cluster = SLURMCluster(**slurm_options(given, preload, logs.absolute()))
             cluster.adapt(minimum_jobs=given.jobs, maximum_jobs=given.jobs)  # again if one ends
         except (OSError, RuntimeError, ValueError) as error:
             raise RunError(f"SLURM takes no jobs: {' '.join(str(error).split())}.") from error
@@ -145,7 +145,8 @@ def slurm(given: Slurm, *, preload: str, logs: Path, deaths: int) -> Iterator[Cl
             yield client
 
 
-def _slurm_options(given: Slurm, preload: str, logs: Path) -> dict[str, Any]:
+def slurm_options(given: Slurm, preload: str, logs: Path) -> dict[str, Any]:
+    """What dask-jobqueue is told."""
     exports = [f"export {name}={value}" for name, value in _environment(given.cores, None).items()]
     return {
         "cores": 1,  # threads of Dask: one item at a time

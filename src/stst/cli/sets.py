@@ -42,8 +42,8 @@ def carry_out(
     maker: Maker = make,
 ) -> None:
     """Make what is not there yet, and write the tables; workers begin when there is work."""
-    weights, notes = _weights(items)
-    orders = Orders(plan, out, weights, threads=threads, overwrite=overwrite)
+    digests, notes = weights(items)
+    orders = Orders(plan, out, digests, threads=threads, overwrite=overwrite)
     new_folder(out, overwrite=True)
     reasons, client = dict[str, str](), None
     with locked(out), Stopping("go on with the same command"), ExitStack() as stack:
@@ -60,7 +60,7 @@ def carry_out(
     _tell(len(items), reasons, out)
 
 
-def _weights(items: Iterable[Item]) -> tuple[dict[str, str], list[str]]:
+def weights(items: Iterable[Item]) -> tuple[dict[str, str], list[str]]:
     """Digests of the weights of the streams, if there is a metamer, and which are stand-ins."""
     job = next((item.job for item in items if isinstance(item.job, Job)), None)
     if job is None:

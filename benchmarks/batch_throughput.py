@@ -1,0 +1,143 @@
+"""Small items made by `stst batch` on local workers, and by as many bare processes.
+
+    python benchmarks/batch_throughput.py --items 200
+
+Both make the same metamers, from the same film, into folders with all that a run leaves. A bare
+process imports what it needs, and makes its share one after the other; the workers of the
+set have theirs from Dask. Printed are the ratio of items a second, and the memory of the process
+that holds the scheduler, at the start, in the middle and at the end.
+"""
+
+from __future__ import annotations
+
+import prepared  # noqa: F401
+
+# isort: split
+import argparse
+import multiprocessing
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from stst.batch.item import Item
+from stst.batch.items import items_of
+from stst.batch.order import Order, Outcome
+from stst.batch.plan import Plan
+from stst.cli import sets
+from stst.cli.item import make
+from stst.cli.machines import machine
+from stst.cli.orders import Orders
+from stst.video.write import write_video
+
+STEPS = 4
+
+
+def natural(path: Path) -> None:
+    """Write a small clip of moving waves."""
+    import torch
+
+    from stst.video.frames import Clip
+
+    y, x = np.mgrid[:56, :64]
+    t, c = np.ogrid[:4, :3]
+    waves = 0.5 + 0.4 * np.sin((x / 6 + y / 9)[None, None] + (c - t)[..., None, None])
+    write_video(Clip(torch.from_numpy(waves).float(), Fraction(25)), path)
+
+
+def planned(room: Path, out: Path, count: int) -> tuple[Plan, list[Item]]:
+    """A plan of metamers of one clip with many seeds."""
+    settings = {"octaves": [{"steps": STEPS}], "pad": 1, "stop": None}
+    plan = Plan.model_validate(
+        {
+            "schema": 1,
+            "clips": "natural.webm",
+            "streams": {"spatial": "compact"},
+            "recipes": {"quick": {"settings": settings}},
+            "seeds": list(range(count)),
+            "threads": 1,
+        }
+    )
+    items, wrong = items_of(plan, room, out)
+    assert not wrong, wrong
+    return plan, items
+
+
+def share(orders: list[Order]) -> None:
+    """What a bare process does."""
+    for order in orders:
+        assert make(order) == Outcome("made"), order.name
+
+
+def bare(orders: list[Order], processes: int) -> float:
+    """Seconds that bare processes take, their imports included."""
+    context = multiprocessing.get_context("spawn")
+    shares = [orders[index::processes] for index in range(processes)]
+    began = time.perf_counter()
+    started = [context.Process(target=share, args=(part,)) for part in shares]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join()
+    assert all(process.exitcode == 0 for process in started)
+    return time.perf_counter() - began
+
+
+class Memory:
+    """The memory of this process, noted as a set goes on."""
+
+    def __init__(self) -> None:
+        self.noted: list[float] = []
+
+    def note(self) -> None:
+        """Add it, in MB."""
+        self.noted.append(psutil.Process().memory_info().rss / 1e6)
+
+
+def by_set(plan: Plan, items: list[Item], out: Path, workers: int, memory: Memory) -> float:
+    """Seconds that the orders of a set take, the start of its workers included."""
+    todo = Orders(plan, out, sets.weights(items)[0], threads=1, overwrite=False).of(items)
+    connect, _ = machine(plan, out, workers=workers)
+    began = time.perf_counter()
+    with connect() as client:
+        for order, outcome, _ in sets.carried_out(client, todo, make, stop=list):
+            assert outcome == Outcome("made"), order.name
+            memory.note()
+    return time.perf_counter() - began
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Print items a second of both, their ratio, and the memory of the scheduler."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--items", type=int, default=200)
+    parser.add_argument("--workers", type=int, default=2)
+    given = parser.parse_args(words)
+    seconds, memory = dict[str, float](), Memory()
+    with tempfile.TemporaryDirectory() as room:
+        natural(Path(room) / "natural.webm")
+        for name in ("bare", "set"):
+            out = Path(room) / name
+            plan, items = planned(Path(room), out, given.items)
+            orders = Orders(plan, out, sets.weights(items)[0], threads=1, overwrite=False)
+            share(orders.of(items[:1]))  # the clip is cut
+            if name == "bare":
+                seconds[name] = bare(orders.of(items[1:]), given.workers)
+            else:
+                seconds[name] = by_set(plan, items[1:], out, given.workers, memory)
+            print(f"{name}: {given.items / seconds[name]:.3f} items a second", flush=True)
+    print(f"throughput of the set / that of bare processes: {seconds['bare'] / seconds['set']:.3f}")
+    noted = memory.noted
+    print(
+        f"memory of the scheduler's process: {noted[0]:.0f} MB after 1 item, "
+        f"{noted[len(noted) // 2]:.0f} MB in the middle, {noted[-1]:.0f} MB at the end"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""Schedulers that are running: encrypted, or of no use."""
+
+import pytest
+from distributed import LocalCluster, Security
+
+from stst.batch.clusters import running, threads_each, worker_count
+from stst.errors import RunError
+
+
+@pytest.fixture(scope="module")
+def encrypted(tmp_path_factory):
+    """The address of an encrypted scheduler, and the files to reach it with."""
+    pytest.importorskip("cryptography", reason="needs pip install 'stst-vision[slurm]'")
+    folder, keys = tmp_path_factory.mktemp("tls"), Security.temporary()
+    texts = (keys.tls_ca_file, keys.tls_client_cert, keys.tls_client_key)
+    files = tuple(folder / f"{index}.pem" for index in range(3))
+    for file, text in zip(files, texts, strict=True):
+        file.write_text(text)
+    options = {"n_workers": 1, "processes": False, "protocol": "tls://", "host": "127.0.0.1"}
+    with LocalCluster(**options, security=keys, dashboard_address=None) as cluster:
+        yield cluster.scheduler_address, files
+
+
+def test_certificates_are_passed_on(encrypted, tmp_path):
+    address, files = encrypted
+    with running(address, files, tmp_path) as client:
+        assert client.security.require_encryption
+        assert client.submit(int, "3").result() == 3
+
+
+def test_no_certificates_is_an_error_line(encrypted, tmp_path):
+    address, _ = encrypted
+    with (
+        pytest.raises(RunError, match="no scheduler can be reached"),
+        running(address, (None, None, None), tmp_path),
+    ):
+        pass
+
+
+def test_a_worker_that_does_not_see_the_folder_is_refused(encrypted, tmp_path):
+    address, files = encrypted
+    with pytest.raises(RunError, match="does not see"), running(address, files, tmp_path / "none"):
+        pass
+
+
+def test_workers_and_threads_share_the_cores():
+    assert worker_count(3) == 3
+    assert worker_count(0) * threads_each(worker_count(0)) >= 1
+    assert threads_each(10**6) == 1
