@@ -1,19 +1,23 @@
 """`stst batch --slurm`: what each job asks for; and a real SLURM, where there is one."""
 
+import gc
 import shutil
 import subprocess
+import sys
 
 import pytest
 import yaml
-from terminal import manifest_of, stst_command, waves
+from terminal import manifest_of, waves
 
-from stst.batch.clusters import slurm_options
 from stst.batch.plan import Slurm
+from stst.batch.slurm import slurm_options
 from stst.video.write import write_video
 
 pytest.importorskip("dask_jobqueue", reason="needs pip install 'stst-vision[slurm]'")
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # of files that dask-jobqueue leaves open
 def test_a_job_asks_for_what_the_plan_says(tmp_path):
     from dask_jobqueue import SLURMCluster
 
@@ -28,6 +32,8 @@ def test_a_job_asks_for_what_the_plan_says(tmp_path):
     )
     with SLURMCluster(**slurm_options(given, "stst.cli.item", tmp_path)) as cluster:
         script, address = cluster.job_script().splitlines(), cluster.scheduler_address
+    del cluster
+    gc.collect()
     for line in (
         *("#SBATCH -p gpu", "#SBATCH -A vision", "#SBATCH -t 02:00:00", "#SBATCH --mem=6G"),
         *("#SBATCH --cpus-per-task=4", "#SBATCH --gres=gpu:1"),
@@ -58,9 +64,12 @@ def test_a_real_slurm_makes_a_set(tmp_path):
     }
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan))
     out = tmp_path / "out"
-    said = stst_command("batch", tmp_path / "plan.yaml", "--out", out, "--slurm")
-    assert said.code == 0, said
-    assert "All 2 items are in" in said.out
+    call = [sys.executable, "-c", "from stst.cli.main import main; main()", "batch", "--slurm"]
+    call += [tmp_path / "plan.yaml", "--out", out]
+    said = subprocess.run(call, capture_output=True, text=True, timeout=400)
+    assert said.returncode == 0, said
+    assert "All 2 items are in" in said.stdout
+    assert not any("key" in path.name for path in (out / "logs").iterdir())
     assert (
         manifest_of(out / "metamer" / "quick" / "waves" / "seed_0")["environment"]["threads"] == 1
     )

@@ -1,4 +1,4 @@
-"""Clusters of Dask: processes of this machine, a scheduler that is running, or SLURM."""
+"""Clusters of Dask: processes of this machine, or a scheduler that is running."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import dask
 from dask.system import CPU_COUNT
@@ -14,12 +13,11 @@ from distributed import Client, Nanny, Scheduler, Security, SpecCluster
 from distributed.system import MEMORY_LIMIT
 
 from stst import __version__
-from stst.batch.plan import Slurm
 from stst.errors import RunError
 
 LOOPBACK = "127.0.0.1"
 EACH = 4e9  # bytes of memory that a worker may need
-_HIDDEN = {"dashboard": False, "dashboard_address": f"{LOOPBACK}:0"}
+HIDDEN = {"dashboard": False, "dashboard_address": f"{LOOPBACK}:0"}
 
 Tls = tuple[Path | None, Path | None, Path | None]  # CA, certificate, key
 TLS = ("tls_ca_file", "tls_client_cert", "tls_client_key")
@@ -50,7 +48,7 @@ def local(workers: int, *, gpus: int, threads: int, preload: str, deaths: int) -
     deaths : int
         How many workers an order may lose before it is given up.
     """
-    options = {"host": LOOPBACK, **_HIDDEN}
+    options = {"host": LOOPBACK, **HIDDEN}
     each = {"nthreads": 1, "memory_limit": 0, "preload": [preload], "silence_logs": logging.ERROR}
     spec = {
         index: {
@@ -58,7 +56,7 @@ def local(workers: int, *, gpus: int, threads: int, preload: str, deaths: int) -
             "options": {
                 **options,
                 **each,
-                "env": _environment(threads, index % gpus if gpus else None),
+                "env": environment(threads, index % gpus if gpus else None),
             },
         }
         for index in range(workers)
@@ -76,7 +74,8 @@ def local(workers: int, *, gpus: int, threads: int, preload: str, deaths: int) -
         yield client
 
 
-def _environment(threads: int, gpu: int | None) -> dict[str, str]:
+def environment(threads: int, gpu: int | None = None) -> dict[str, str]:
+    """Variables of a worker's process."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     seen = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": str(gpu)}
     return dict.fromkeys(names, str(threads)) | seen
@@ -110,59 +109,3 @@ def running(address: str, tls: Tls, folder: Path) -> Iterator[Client]:
 
 def _sees(folder: str) -> tuple[bool, str]:
     return Path(folder).is_dir(), __version__
-
-
-@contextmanager
-def slurm(given: Slurm, *, preload: str, logs: Path, deaths: int) -> Iterator[Client]:
-    """Workers as jobs of SLURM; what goes between them is encrypted with keys of this set.
-
-    Parameters
-    ----------
-    given : Slurm
-        What each job asks for.
-    preload, deaths
-        As for `local`.
-    logs : Path
-        A folder that all nodes see, for what the jobs say, and for the keys while they run.
-
-    Raises
-    ------
-    RunError
-        If the extra is not installed, or no job can be given to SLURM.
-    """
-    try:
-        from dask_jobqueue import SLURMCluster
-    except ImportError as error:
-        raise RunError("--slurm needs pip install 'stst-vision[slurm]'.") from error
-    logs.mkdir(parents=True, exist_ok=True)
-    with dask.config.set({"distributed.scheduler.allowed-failures": deaths}):
-        try:
-            cluster = SLURMCluster(**slurm_options(given, preload, logs.absolute()))
-            cluster.adapt(minimum_jobs=given.jobs, maximum_jobs=given.jobs)  # again if one ends
-        except (OSError, RuntimeError, ValueError) as error:
-            raise RunError(f"SLURM takes no jobs: {' '.join(str(error).split())}.") from error
-        with cluster, Client(cluster) as client:
-            yield client
-
-
-def slurm_options(given: Slurm, preload: str, logs: Path) -> dict[str, Any]:
-    """What dask-jobqueue is told."""
-    exports = [f"export {name}={value}" for name, value in _environment(given.cores, None).items()]
-    return {
-        "cores": 1,  # threads of Dask: one item at a time
-        "processes": 1,
-        "job_cpu": given.cores,
-        "memory": given.memory,
-        "walltime": given.walltime,
-        "queue": given.queue,
-        "account": given.account,
-        "interface": given.interface,
-        "job_extra_directives": list(given.directives),
-        "job_script_prologue": [*exports, *given.prologue],
-        "worker_extra_args": ["--preload", preload, "--no-dashboard"],
-        "log_directory": str(logs),
-        "shared_temp_directory": str(logs),
-        "security": True,
-        "scheduler_options": _HIDDEN,
-        "silence_logs": logging.ERROR,
-    }

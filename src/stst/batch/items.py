@@ -104,10 +104,7 @@ def _recipes(of: _Set) -> dict[str, Recipe]:
     for name, how in of.plan.recipes.items():
         of.wrong += misnamed(f"recipes.{name}", name)
         with of.noting(f"recipes.{name}"):
-            recipe = Recipe.preset(how.preset)
-            recipe = recipe if how.quality is None else recipe.with_quality(how.quality)
-            recipe = recipe if how.losses is None else recipe.with_losses(how.losses)
-            found[name] = recipe.with_settings(how.settings)
+            found[name] = how.recipe
     return found
 
 

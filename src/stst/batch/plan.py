@@ -9,7 +9,7 @@ import yaml
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
 from stst.errors import RecipeError
-from stst.recipe import Part, faults
+from stst.recipe import Part, Recipe, faults
 from stst.run.job import Cut, Streams
 
 
@@ -37,13 +37,21 @@ class Pairs(Part):
     listed: tuple[tuple[str, str], ...] = ()
 
 
-class Making(Part):
+class RecipeOf(Part):
     """How a metamer is made: a preset and what is changed of it, as on the command line."""
 
     preset: str = "default"
     quality: str | None = None
     losses: str | None = None
     settings: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe; RecipeError names what cannot be."""
+        recipe = Recipe.preset(self.preset)
+        recipe = recipe if self.quality is None else recipe.with_quality(self.quality)
+        recipe = recipe if self.losses is None else recipe.with_losses(self.losses)
+        return recipe.with_settings(self.settings)
 
 
 class ControlOf(Part):
@@ -84,8 +92,8 @@ class Plan(Part):
     metamers: bool = True
     pairs: Pairs = Pairs()
     controls: tuple[Annotated[ControlOf, _named("kind")], ...] = ()
-    recipes: dict[str, Annotated[Making, _named("preset")]] = Field(
-        default_factory=lambda: {"default": Making()}, min_length=1
+    recipes: dict[str, Annotated[RecipeOf, _named("preset")]] = Field(
+        default_factory=lambda: {"default": RecipeOf()}, min_length=1
     )
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field((0,), min_length=1)
     streams: Streams = Streams()

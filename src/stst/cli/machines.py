@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from stst.batch import clusters
+from stst.batch import slurm as slurm_jobs
 from stst.batch.plan import Plan
 from stst.cli.sets import Connect
 
@@ -29,7 +30,7 @@ def machine(
         return partial(clusters.running, scheduler, tls, out), plan.threads
     more: dict[str, Any] = {"preload": PRELOAD, "deaths": plan.retries}
     if slurm:
-        jobs = partial(clusters.slurm, plan.slurm, logs=out / "logs", **more)
+        jobs = partial(slurm_jobs.slurm, plan.slurm, logs=out / "logs", **more)
         return jobs, plan.threads or plan.slurm.cores
     gpus = torch.cuda.device_count() if plan.device.startswith("cuda") else 0
     count = workers or clusters.worker_count(gpus)

@@ -13,7 +13,7 @@ from distributed import Client
 
 from stst.batch.engine import carried_out
 from stst.batch.item import NATURAL, Item
-from stst.batch.order import Maker, Order, Outcome
+from stst.batch.order import Order, Outcome
 from stst.batch.plan import Plan
 from stst.cli.item import make
 from stst.cli.orders import Orders
@@ -28,7 +28,6 @@ from stst.run.lock import locked
 from stst.run.manifest import stand_ins
 
 Connect = Callable[[], AbstractContextManager[Client]]
-Ended = tuple[Order, Outcome, int]
 
 
 def carry_out(
@@ -39,7 +38,6 @@ def carry_out(
     *,
     threads: int | None = None,
     overwrite: bool = False,
-    maker: Maker = make,
 ) -> None:
     """Make what is not there yet, and write the tables; workers begin when there is work."""
     digests, notes = weights(items)
@@ -52,7 +50,7 @@ def carry_out(
             todo = orders.of(item for item in stage if item.name not in reasons)
             if todo:
                 client = client or stack.enter_context(connect())
-                reasons |= _made(client, todo, plan, maker)
+                reasons |= _made(client, todo, plan)
         shown = [item for item in items if plan.natural or item.condition != NATURAL]
         write_tables(shown, reasons, out)
     for note in notes:
@@ -88,11 +86,11 @@ def _not_cut(stage: Iterable[Item], failed: Iterable[str]) -> dict[str, str]:
     }
 
 
-def _made(client: Client, todo: Sequence[Order], plan: Plan, maker: Maker) -> dict[str, str]:
+def _made(client: Client, todo: Sequence[Order], plan: Plan) -> dict[str, str]:
     """Have orders carried out, telling of each; why items failed, by their names."""
     client.run(Stopping.ask, 0)
     stop = partial(Stopping.ask, SIGTERM)
-    run = carried_out(client, todo, maker, stop=stop, retries=plan.retries)
+    run = carried_out(client, todo, make, stop=stop, retries=plan.retries)
     reasons, began = dict[str, str](), time.monotonic()
     with closing(run), progress() as bar:
         task = bar.add_task(f"{len(todo)} items", total=len(todo))

@@ -1,0 +1,84 @@
+"""One item in a worker: nothing is raised, and reasons that may pass are told from others."""
+
+import threading
+
+import pytest
+from terminal import manifest_of
+
+from stst.batch.order import Order, Outcome
+from stst.cli import cutting, item
+from stst.cli.stopping import Stopping
+from stst.errors import RunError
+from stst.run.job import Making, Source
+from stst.run.lock import locked
+
+
+@pytest.fixture
+def order(film, tmp_path):
+    """A clip to be cut."""
+    job = Making(kind="natural", source=Source(path=str(film), frames=2))
+    folder, log = tmp_path / "waves", tmp_path / "logs" / "waves.log"
+    return Order("natural/waves", job.model_dump_json(), "natural", str(folder), str(log))
+
+
+def in_a_thread(order):
+    """As a worker of Dask does it."""
+    found = []
+    thread = threading.Thread(target=lambda: found.append(item.make(order)))
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def raising(error, cause=None):
+    def carry_out(*_):
+        raise error from cause
+
+    return carry_out
+
+
+def test_an_item_is_made_and_then_there(order, tmp_path, capsys):
+    assert in_a_thread(order) == Outcome("made")
+    assert manifest_of(tmp_path / "waves")["source"]["frames"] == 2
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "passing"),
+    [
+        (RunError("bad input"), None, False),
+        (RunError("could not be written"), OSError("disk"), True),
+        (RunError("out of memory"), MemoryError(), True),
+        (OSError("stale file handle"), None, True),
+        (ZeroDivisionError("a bug"), None, False),
+    ],
+)
+def test_reasons_that_may_pass_are_told_from_others(order, monkeypatch, error, cause, passing):
+    monkeypatch.setattr(cutting, "carry_out", raising(error, cause))
+    found = in_a_thread(order)
+    assert (found.state, found.passing) == ("failed", passing)
+    assert str(error) in found.reason
+
+
+def test_a_lock_that_is_held_is_waited_for(order, tmp_path, monkeypatch):
+    (tmp_path / "waves").mkdir()
+    with locked(tmp_path / "waves"):
+        monkeypatch.setattr(item, "PATIENCE", 0)
+        assert "in use by process" in in_a_thread(order).reason
+        monkeypatch.setattr(item, "PATIENCE", 30)
+        waiting = threading.Timer(0, lambda: found.append(item.make(order)))
+        found = []
+        waiting.start()
+        waiting.join(0.7)
+        assert found == []
+    waiting.join()
+    assert found == [Outcome("made")]
+
+
+def test_nothing_is_begun_once_workers_were_asked_to_stop(order, tmp_path):
+    Stopping.ask(15)
+    try:
+        assert in_a_thread(order) == Outcome("stopped")
+    finally:
+        Stopping.ask(0)
+    assert not (tmp_path / "waves").exists()
