@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
 from stst.errors import RecipeError
 from stst.recipe import Part, Recipe, faults
-from stst.run.job import Cut, Streams
+from stst.run.job import Cut, Streams, read_plain
 
 
 class Entry(Cut):
@@ -119,8 +119,8 @@ def read_plan(path: Path) -> tuple[Plan, list[str]]:
         If it cannot be read, or holds values that cannot be; all of them are named.
     """
     try:
-        data = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        data = read_plain(path)
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise RecipeError(f"{path} cannot be read: {' '.join(str(error).split())}.") from error
     try:
         return Plan.model_validate(data), []

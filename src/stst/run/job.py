@@ -134,7 +134,7 @@ class Teaching(Repeatable):
 def read_job(path: Path) -> dict[str, Any]:
     """Read a job's YAML file as plain data, no more than anyone writes by hand."""
     try:
-        data = _plain(path)
+        data = read_plain(path)
     except (OSError, ValueError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise RecipeError(f"{path} is not a recipe that can be read: {reason}.") from error
@@ -147,7 +147,8 @@ def read_job(path: Path) -> dict[str, Any]:
     return dict(data)
 
 
-def _plain(path: Path) -> Any:  # noqa: ANN401
+def read_plain(path: Path) -> Any:  # noqa: ANN401
+    """Read plain data of YAML; OSError, ValueError or YAMLError where it cannot be."""
     with path.open("rb") as file:
         text = file.read(MAX_BYTES + 1)
     if len(text) > MAX_BYTES:
