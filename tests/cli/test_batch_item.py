@@ -1,15 +1,17 @@
 """One item in a worker: nothing is raised, and reasons that may pass are told from others."""
 
+import shutil
 import threading
 
 import pytest
-from terminal import manifest_of
+from terminal import bytes_of, manifest_of
 
 from stst.batch.order import Order, Outcome
 from stst.cli import cutting, item
 from stst.cli.stopping import Stopping
 from stst.errors import RunError
-from stst.run.job import Making, Source
+from stst.run.atomic import UNFINISHED
+from stst.run.job import Job, Making, Source, read_job
 from stst.run.lock import locked
 
 
@@ -41,6 +43,17 @@ def test_an_item_is_made_and_then_there(order, tmp_path, capsys):
     assert in_a_thread(order) == Outcome("made")
     assert manifest_of(tmp_path / "waves")["source"]["frames"] == 2
     assert capsys.readouterr() == ("", "")
+
+
+def test_what_is_left_of_a_run_whose_worker_died_at_its_very_end_is_removed(run, tmp_path):
+    folder = tmp_path / "out"
+    shutil.copytree(run[0], folder)
+    (folder / UNFINISHED).mkdir()
+    (folder / UNFINISHED / "recipe.yaml").write_text("left")
+    job = Job.parse(read_job(folder / "recipe.yaml")).model_dump_json()
+    order = Order("metamer", job, "synthesised", str(folder), str(tmp_path / "log"))
+    assert in_a_thread(order) == Outcome("there")
+    assert bytes_of(folder) == bytes_of(run[0])
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from stst.batch.order import Order, Outcome, State  # noqa: E402
 from stst.cli import cutting, making  # noqa: E402
 from stst.cli.stopping import Stopped, Stopping  # noqa: E402
 from stst.cli.task import Streams, load_streams  # noqa: E402
+from stst.cli.unfinished import remove  # noqa: E402
 from stst.cli.work import complete  # noqa: E402
 from stst.errors import StstError  # noqa: E402
 from stst.run import job as jobs  # noqa: E402
@@ -66,6 +67,7 @@ def _made(order: Order) -> State:
     if order.kind == "synthesised":
         job = jobs.Job.model_validate_json(order.job)
         if is_finished(folder, job):
+            remove(folder)  # what may be left of its making
             return "there"
         streams = _streams(job.streams)
         complete(job, folder, allow_mixed=order.allow_mixed, streams=streams)
