@@ -88,7 +88,7 @@ CATALOGUE = {
         0.8,
         "contrast normalisation",
         "embedded, trained for this package, not the authors' weights",
-        "31de4e2d95cc1e56b59a242badeb5905",
+        "845f123a3d9dadb7484e2b3f28abb882",
     ),
     "prednet": _embedded(
         "prednet",
