@@ -20,7 +20,7 @@ ALLOWED = {
     "run": {"synthesis", "video"},
     "stimuli": {"video.frames"},
     "evaluate": {"streams", "video.frames", "stimuli"},
-    "report": {"evaluate", "video", "run.manifest"},
+    "report": {"evaluate", "video", "run.manifest", "experiment.analysis"},
     # Bands for detection; jsPsych is fetched as weights are, responses are kept as runs are.
     "experiment": {
         *("evaluate", "video", "run.manifest"),

@@ -13,6 +13,7 @@ prepare()
 
 from stst.cli import (  # noqa: E402
     ablate,
+    analyze,
     batch,
     demo,
     doctor,
@@ -50,6 +51,7 @@ app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("methods")(texts.methods)
 app.command("cite")(texts.cite)
+experiment.app.command("analyze")(analyze.analyze)
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(prednet.app, name="prednet")
 app.add_typer(weights.app, name="weights")

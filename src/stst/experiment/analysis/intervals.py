@@ -1,0 +1,88 @@
+"""95 % intervals of a proportion and of a mean, over trials or over participants."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import beta, norm, t
+
+CONFIDENCE = 0.95
+
+Numbers = npt.NDArray[np.float64]
+
+
+class Interval(NamedTuple):
+    """An estimate and its interval; NaN is a bound that there is none of."""
+
+    value: float
+    low: float
+    high: float
+
+
+def proportion(successes: Sequence[float], trials: Sequence[float]) -> Interval:
+    """Share of successes and its interval, from the counts of each participant.
+
+    Of one participant this is Wilson's interval (1927). Of several it is Wilson's interval
+    with the trials divided by the design effect, which is how much larger the variance between
+    participants is than that of independent trials (at least 1). Where it is above 1,
+    Student's t is the quantile (Korn & Graubard 1998; Dean & Pagano 2015).
+
+    Parameters
+    ----------
+    successes, trials : sequence of float
+        One number for each participant; who has no trials does not count.
+
+    Examples
+    --------
+    >>> [round(x, 3) for x in proportion([8], [10])]
+    [0.8, 0.49, 0.943]
+    >>> [round(x, 3) for x in proportion([8, 4, 9], [10, 10, 10])]
+    [0.7, 0.166, 0.965]
+    """
+    hits, counts = np.asarray(successes, float), np.asarray(trials, float)
+    people, total = np.count_nonzero(counts), counts.sum()
+    if not total:
+        return Interval(math.nan, math.nan, math.nan)
+    share = hits.sum() / total
+    effect, quantile = 1.0, norm.ppf((1 + CONFIDENCE) / 2)
+    if people > 1 and 0 < share < 1:
+        spread = people / (people - 1) * np.square(hits - share * counts).sum() / total
+        effect = max(1.0, spread / (share * (1 - share)))
+    if effect > 1:
+        quantile = t.ppf((1 + CONFIDENCE) / 2, people - 1)
+    return Interval(float(share), *_wilson(share, total / effect, quantile))
+
+
+def _wilson(share: float, trials: float, quantile: float) -> tuple[float, float]:
+    weight = quantile**2 / trials
+    middle = (share + weight / 2) / (1 + weight)
+    half = math.sqrt(weight * (share * (1 - share) + weight / 4)) / (1 + weight)
+    return float(max(0.0, middle - half)), float(min(1.0, middle + half))
+
+
+def jeffreys(successes: Numbers, trials: Numbers) -> tuple[Numbers, Numbers]:
+    """Bounds of shares by Jeffreys' prior, never 0 or 1; arrays of any one shape."""
+    tails = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
+    low, high = (beta.ppf(p, successes + 0.5, trials - successes + 0.5) for p in tails)
+    return low, high
+
+
+def mean(values: Sequence[float]) -> Interval:
+    """Mean of independent values and Student's interval, which needs two of them.
+
+    Examples
+    --------
+    >>> [round(x, 3) for x in mean([1.0, 2.0, 3.0])]
+    [2.0, -0.484, 4.484]
+    """
+    found = np.asarray([value for value in values if math.isfinite(value)], float)
+    if len(found) < 2:
+        return Interval(float(found[0]) if len(found) else math.nan, math.nan, math.nan)
+    error = found.std(ddof=1) / math.sqrt(len(found))
+    half = float(t.ppf((1 + CONFIDENCE) / 2, len(found) - 1) * error)
+    middle = float(found.mean())
+    return Interval(middle, middle - half, middle + half)

@@ -1,0 +1,118 @@
+"""d' and criterion: two intervals, ABX, and the odd one of three."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+from scipy.stats import norm
+
+from stst.experiment.analysis.intervals import Interval, Numbers, jeffreys
+
+CHANCE = {"natural": 1 / 2, "detection": 1 / 2, "abx": 1 / 2, "oddity": 1 / 3, "source": 1 / 2}
+MOST = 6.0  # d' beyond which proportions tell no more
+
+
+class Counts(NamedTuple):
+    """Trials of two intervals: arrays of any one shape.
+
+    Where the target is in the first interval, the answer "first" is a hit; where it is in
+    the second, it is a false alarm.
+    """
+
+    hits: Numbers
+    firsts: Numbers
+    alarms: Numbers
+    seconds: Numbers
+
+
+def two_intervals(counts: Counts) -> tuple[Numbers, Numbers]:
+    """Sensitivity d' and criterion of two intervals, each with (value, low, high) first.
+
+    ``d' = (z(H) - z(F)) / sqrt(2)`` and ``c = -(z(H) + z(F)) / 2``, above 0 where the second
+    interval is preferred (Green & Swets 1966; Macmillan & Creelman 2005, ch. 7). H and F are
+    log-linear: 0.5 more of ``first`` in 1 more trial (Hautus 1995), which is the mean by
+    Jeffreys' prior. Bounds combine Jeffreys bounds of both rates (MOVER; Zou & Donner 2008).
+
+    Examples
+    --------
+    >>> d, c = two_intervals(Counts(*map(np.array, (40, 50, 10, 50))))
+    >>> d.round(2), c.round(2)
+    (array([1.16, 0.79, 1.58]), array([ 0.  , -0.28,  0.28]))
+    """
+    hit, alarm = _z(counts.hits, counts.firsts), _z(counts.alarms, counts.seconds)
+    d = _combined(hit, np.array([-alarm[0], -alarm[2], -alarm[1]]))
+    c = _combined(hit, alarm)
+    return d / math.sqrt(2), -c[[0, 2, 1]] / 2
+
+
+def _z(first: Numbers, trials: Numbers) -> Numbers:
+    value = norm.ppf((first + 0.5) / (trials + 1))
+    return np.array([value, *norm.ppf(jeffreys(first, trials))])
+
+
+def _combined(one: Numbers, other: Numbers) -> Numbers:
+    """The sum of two independent estimates, and its bounds from theirs."""
+    value = one[0] + other[0]
+    low = value - np.hypot(one[0] - one[1], other[0] - other[1])
+    return np.array([value, low, value + np.hypot(one[2] - one[0], other[2] - other[0])])
+
+
+def abx_correct(d: Numbers) -> Numbers:
+    """Proportion correct of ABX by differences, where clips change from trial to trial.
+
+    Macmillan & Creelman (2005), ch. 9, without preference for an answer.
+
+    Examples
+    --------
+    >>> abx_correct(np.array([0.0, 2.0])).round(3)
+    array([0.5  , 0.747])
+    """
+    one, other = norm.cdf(d / math.sqrt(2)), norm.cdf(d / math.sqrt(6))
+    return np.asarray(one * other + (1 - one) * (1 - other))
+
+
+def oddity_correct(d: Numbers) -> Numbers:
+    """Proportion correct of three clips by differences (the triangular method).
+
+    ``2 int_0^inf [Phi(-u sqrt 3 + d sqrt(2/3)) + Phi(-u sqrt 3 - d sqrt(2/3))] phi(u) du``
+    (Frijters 1979; Macmillan & Creelman 2005, ch. 9).
+
+    Examples
+    --------
+    >>> oddity_correct(np.array([0.0, 2.0])).round(3)
+    array([0.333, 0.605])
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(80)
+    u, width = 4 * (nodes + 1), 4 * weights  # from 0 to 8
+    far, shift = u * math.sqrt(3), np.asarray(d)[..., None] * math.sqrt(2 / 3)
+    both = norm.cdf(shift - far) + norm.cdf(-shift - far)
+    return np.asarray((2 * both * norm.pdf(u) * width).sum(-1))
+
+
+_CORRECT: dict[str, Callable[[Numbers], Numbers]] = {"abx": abx_correct, "oddity": oddity_correct}
+
+
+def from_correct(task: str, found: Interval) -> Interval:
+    """Sensitivity d' of a proportion correct and of its bounds, from 0 to `MOST`.
+
+    Examples
+    --------
+    >>> from_correct("abx", Interval(0.7468, 0.4, 1.0))
+    Interval(value=2.0, low=0.0, high=6.0)
+    """
+    d, correct = _table(task)
+    inverse = PchipInterpolator(correct, d)
+    bounds = np.clip(found, correct[0], correct[-1])
+    return Interval(*(round(float(x), 3) for x in inverse(bounds)))
+
+
+@cache
+def _table(task: str) -> tuple[Numbers, Numbers]:
+    """Values of d' and proportion correct, finer where the latter is flat."""
+    d = np.concatenate([[0], np.geomspace(1e-3, MOST, 400)])
+    return d, _CORRECT[task](d)

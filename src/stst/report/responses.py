@@ -1,0 +1,149 @@
+"""Figures and one page of an analysed experiment: it needs no other file and no network."""
+
+from __future__ import annotations
+
+import math
+from base64 import b64encode
+from collections.abc import Sequence
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from stst import __version__
+from stst.experiment.analysis.analyze import Analysis
+from stst.experiment.analysis.cells import ALL, ARROW, Estimate
+from stst.experiment.analysis.psychometric import weibull
+from stst.experiment.analysis.sensitivity import CHANCE
+from stst.report.evaluation import Picture
+from stst.report.figures import COLOURS, png_bytes
+
+_CURVES = ("threshold", "slope", "lapse", "sensitivity")
+_MARKERS = "osD^vPX"
+
+
+def pictures(found: Analysis) -> dict[str, Picture]:
+    """Draw each measure, by the names of files without an ending."""
+    measures = dict.fromkeys(row.measure for row in found.estimates)
+    drawn = {
+        name.replace("'", "").replace(" ", "_"): Picture(
+            png_bytes(measure_figure(found, name)),
+            name,
+            f"{name} of each condition: grey points are participants, coloured ones all of them "
+            "with 95 % intervals. The table below has the numbers.",
+        )
+        for name in measures
+        if name not in (*_CURVES[1:3], "answers")
+    }
+    if "answers" in measures:
+        told = "Matrix: how often each answer (column) was given to what was shown (row)."
+        drawn["answers"] = Picture(png_bytes(confusion_figure(found)), "answers", told)
+    if "threshold" in measures:
+        told = "Accuracy by level with intervals, and psychometric functions of the mean values."
+        drawn["functions"] = Picture(
+            png_bytes(function_figure(found)), "psychometric functions", told
+        )
+    return drawn
+
+
+def summary(found: Analysis) -> list[Estimate]:
+    """Results of all participants together, or of the only one."""
+    several = len(found.participants) > 1
+    return [row for row in found.estimates if not several or row.participant == ALL]
+
+
+def measure_figure(found: Analysis, measure: str) -> Figure:
+    """Participants as points, and all of them with an interval, by condition."""
+    rows = [row for row in found.estimates if row.measure == measure]
+    labels = {label: place for place, label in enumerate(dict.fromkeys(map(_label, rows)))}
+    figure = Figure(figsize=(8, 1.3 + 0.4 * len(labels)), dpi=150, layout="constrained")
+    axes = figure.subplots()
+    for one in (row for row in rows if row.participant != ALL):
+        axes.plot(one.value, labels[_label(one)] + 0.2, "o", color="0.6", markersize=4)
+    for one in (row for row in summary(found) if row.measure == measure):
+        place = labels[_label(one)]
+        axes.plot([one.low, one.high], [place] * 2, color=COLOURS[0])
+        axes.plot(one.value, place, "D", color=COLOURS[0])
+    if rows and math.isfinite(rows[0].chance):
+        axes.axvline(rows[0].chance, color="0.3", linestyle="--", linewidth=1)
+        axes.set_title("dashed: without any sensitivity", fontsize=9, loc="right")
+    axes.set_yticks(list(labels.values()), list(labels))
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.set_xlabel(measure)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _label(row: Estimate) -> str:
+    level = "" if math.isnan(row.level) else f"{row.level:g}"
+    return ", ".join(filter(None, (row.condition, row.band, level)))
+
+
+def function_figure(found: Analysis) -> Figure:
+    """Accuracy over levels and the functions, a colour and a marker for each band."""
+    rows = summary(found)
+    lines = dict.fromkeys(row[1:3] for row in rows if row.measure == "threshold")
+    figure = Figure(figsize=(8, 5), dpi=150, layout="constrained")
+    axes = figure.subplots()
+    for index, line in enumerate(lines):
+        colour, marker = COLOURS[index % len(COLOURS)], _MARKERS[index % len(_MARKERS)]
+        own = [row for row in rows if row[1:3] == line]
+        told = {row.measure: row.value for row in own if row.measure in _CURVES}
+        points = [row for row in own if row.measure == "accuracy" and row.level > 0]
+        for row in points:
+            axes.plot([row.level] * 2, [row.low, row.high], color=colour, linewidth=1)
+        x, y = [row.level for row in points], [row.value for row in points]
+        axes.plot(x, y, marker, color=colour, label=", ".join(filter(None, line)))
+        dense = np.geomspace(min(x), max(x), 200)
+        parts = [np.array(told[name]) for name in _CURVES[:3]]
+        axes.plot(dense, weibull(dense, *parts, CHANCE[found.task]), color=colour)
+    level = "contrast" if found.task == "detection" else "duration (s)"
+    axes.set(xscale="log", xlabel=level, ylabel="accuracy", ylim=(0.3, 1.02))
+    axes.axhline(CHANCE[found.task], color="0.3", linestyle="--", linewidth=1)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return figure
+
+
+def confusion_figure(found: Analysis) -> Figure:
+    """Shares of answers as a matrix for each condition, with numbers."""
+    rows = [row for row in summary(found) if row.measure == "answers"]
+    cells = dict.fromkeys(_label(row) for row in rows)
+    figure = Figure(figsize=(6, 5 * len(cells)), dpi=150, layout="constrained")
+    for axes, cell in zip(figure.subplots(len(cells), squeeze=False)[:, 0], cells, strict=True):
+        own = {tuple(row.response.split(ARROW)): row for row in rows if _label(row) == cell}
+        shown, given = (sorted({pair[side] for pair in own}) for side in (0, 1))
+        shares = np.array([[own[one, other].value for other in given] for one in shown])
+        axes.imshow(shares, cmap="cividis", vmin=0, vmax=1)
+        for (y, x), value in np.ndenumerate(shares):
+            ink = "black" if value > 0.5 else "white"
+            axes.text(x, y, f"{value:.2f}", color=ink, ha="center", va="center")
+        axes.set_xticks(range(len(given)), given, rotation=45, ha="right")
+        axes.set_yticks(range(len(shown)), shown)
+        axes.set(title=cell, xlabel="answer", ylabel="shown")
+    return figure
+
+
+def analysis_page(found: Analysis, drawn: dict[str, Picture], citation: str) -> str:
+    """Write the page: HTML that holds its figures."""
+    jinja = Environment(
+        loader=PackageLoader("stst.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    jinja.filters["base64"] = lambda data: b64encode(data).decode()
+    jinja.filters["number"] = lambda x: f"{x:.3g}" if math.isfinite(x) else "\N{EN DASH}"
+    return jinja.get_template("responses.html").render(
+        found=found,
+        rows=summary(found),
+        drawn=drawn,
+        rules=_rules(found),
+        citation=citation,
+        version=__version__,
+    )
+
+
+def _rules(found: Analysis) -> Sequence[tuple[str, object]]:
+    return list(found.rules.model_dump(mode="json").items())
