@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from stst import __version__
 from stst.experiment.analysis.analyze import Analysis
@@ -38,7 +39,7 @@ def pictures(found: Analysis) -> dict[str, Picture]:
     if "answers" in measures:
         told = "Matrix: how often each answer (column) was given to what was shown (row)."
         drawn["answers"] = Picture(png_bytes(confusion_figure(found)), "answers", told)
-    if "threshold" in measures:
+    if any(row.measure == "threshold" for row in summary(found)):
         told = "Accuracy by level with intervals, and psychometric functions of the mean values."
         drawn["functions"] = Picture(
             png_bytes(function_figure(found)), "psychometric functions", told
@@ -90,15 +91,19 @@ def function_figure(found: Analysis) -> Figure:
         own = [row for row in rows if row[1:3] == line]
         told = {row.measure: row.value for row in own if row.measure in _CURVES}
         points = [row for row in own if row.measure == "accuracy" and row.level > 0]
-        for row in points:
-            axes.plot([row.level] * 2, [row.low, row.high], color=colour, linewidth=1)
         x, y = [row.level for row in points], [row.value for row in points]
-        axes.plot(x, y, marker, color=colour, label=", ".join(filter(None, line)))
+        apart = [level * 1.02**index for level in x]  # so that intervals are seen
+        axes.vlines(apart, [r.low for r in points], [r.high for r in points], colour, linewidth=1)
+        axes.plot(apart, y, marker, color=colour, label=", ".join(filter(None, line)))
         dense = np.geomspace(min(x), max(x), 200)
-        parts = [np.array(told[name]) for name in _CURVES[:3]]
-        axes.plot(dense, weibull(dense, *parts, CHANCE[found.task]), color=colour)
+        threshold, slope, lapse = (np.array(told[name]) for name in _CURVES[:3])
+        curve = weibull(dense, threshold, slope, lapse, CHANCE[found.task])
+        axes.plot(dense, curve, color=colour)
     level = "contrast" if found.task == "detection" else "duration (s)"
     axes.set(xscale="log", xlabel=level, ylabel="accuracy", ylim=(0.3, 1.02))
+    levels = sorted({row.level for row in rows if row.level > 0})
+    axes.set_xticks(levels, [f"{level:g}" for level in levels])
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.axhline(CHANCE[found.task], color="0.3", linestyle="--", linewidth=1)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
@@ -124,7 +129,7 @@ def confusion_figure(found: Analysis) -> Figure:
     return figure
 
 
-def analysis_page(found: Analysis, drawn: dict[str, Picture], citation: str) -> str:
+def analysis_page(found: Analysis, drawn: Mapping[str, Picture], citation: str) -> str:
     """Write the page: HTML that holds its figures."""
     jinja = Environment(
         loader=PackageLoader("stst.report"),
@@ -139,11 +144,7 @@ def analysis_page(found: Analysis, drawn: dict[str, Picture], citation: str) -> 
         found=found,
         rows=summary(found),
         drawn=drawn,
-        rules=_rules(found),
+        rules=found.rules.model_dump(mode="json").items(),
         citation=citation,
         version=__version__,
     )
-
-
-def _rules(found: Analysis) -> Sequence[tuple[str, object]]:
-    return list(found.rules.model_dump(mode="json").items())
