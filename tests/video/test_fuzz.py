@@ -132,15 +132,14 @@ def fuzzed(films, folder, numbers):
         path.unlink()
 
 
-def all_are_read_or_told(films, folder, numbers, measured):
+def judged(films, folder, numbers, measured):
+    """What is wrong, which of frames and lines came, and by how much our own memory grew."""
     before, outcomes, wrong = held(), [], []
     for outcome in fuzzed(films, folder, numbers):
         outcomes.append(outcome)
         wrong += faults(outcome, measured.peak())
     report(outcomes, measured.peak(), held() - before)
-    assert not wrong
-    assert held() - before < LIMITS.bytes
-    assert {outcome.error is None for outcome in outcomes} == {True, False}  # both were reached
+    return wrong, {outcome.error is None for outcome in outcomes}, held() - before
 
 
 def report(outcomes, peak, grown):
@@ -161,12 +160,18 @@ def test_a_film_is_read_whole_before_it_is_damaged(small_films, tmp_path):
 
 
 def test_damaged_films_give_frames_or_a_line(small_films, tmp_path, measured):
-    all_are_read_or_told(small_films, tmp_path, range(6), measured)
+    wrong, reached, grown = judged(small_films, tmp_path, range(6), measured)
+    assert not wrong
+    assert reached == {True, False}
+    assert grown < LIMITS.bytes
 
 
 @pytest.mark.slow
 def test_many_damaged_films_give_frames_or_a_line(small_films, tmp_path, measured):
-    all_are_read_or_told(small_films, tmp_path, range(FUZZ), measured)
+    wrong, reached, grown = judged(small_films, tmp_path, range(FUZZ), measured)
+    assert not wrong
+    assert reached == {True, False}
+    assert grown < LIMITS.bytes
 
 
 @pytest.mark.parametrize("make", pathological.ALL, ids=lambda make: make.__name__)
