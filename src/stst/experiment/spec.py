@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from stst.errors import RecipeError
 from stst.experiment.parts import BANDS, Practice, Texts, Timing
 from stst.experiment.words import QUESTIONS, TASKS_IN_WORDS
-from stst.recipe import Part, explain
+from stst.recipe import Part, validated
 
 Task = Literal[
     "similarity", "abx", "oddity", "natural", "category", "naming", "source", "detection"
@@ -75,6 +71,7 @@ class ExperimentSpec(Part):
     >>> spec = ExperimentSpec(task="natural", durations=(0.1, 0.4))
     >>> spec.answer_keys
     {'first': 'f', 'second': 'j'}
+    >>> import yaml
     >>> ExperimentSpec.parse(yaml.safe_load(spec.to_yaml())) == spec
     True
     """
@@ -154,17 +151,4 @@ class ExperimentSpec(Part):
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
         """Validate plain data; RecipeError names the setting that is wrong."""
-        try:
-            return cls.model_validate(data)
-        except ValidationError as error:
-            raise RecipeError(f"experiment: {explain(error)}") from None
-
-    def to_yaml(self) -> str:
-        """Text that `parse` (after ``yaml.safe_load``) turns into this again."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
-
-    @property
-    def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that change whenever any setting does."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return validated(cls, data, "experiment")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Annotated, Literal, TypeVar
 
+import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 Number = TypeVar("Number", int, float)
@@ -41,6 +44,16 @@ class Part(BaseModel):
     """Frozen settings that refuse what they do not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def to_yaml(self) -> str:
+        """Text that ``parse`` (after ``yaml.safe_load``) turns into these settings again."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that change whenever any setting does."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class Octave(Part):

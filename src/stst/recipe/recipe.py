@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import Annotated, Literal, Self
@@ -174,16 +172,6 @@ class Recipe(Part):
             }
             | ({"weights.colour_moments": 0} if alone else {})
         )
-
-    def to_yaml(self) -> str:
-        """Text that `parse` (after ``yaml.safe_load``) turns into this recipe again."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
-
-    @property
-    def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that change whenever any setting does."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def list_presets() -> list[str]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 from PIL.Image import Image
 
@@ -22,6 +20,7 @@ from stst.evaluate.measures import MEASURES
 from stst.report.curves import band_figure, frame_figure, xt_figure
 from stst.report.figures import png_bytes
 from stst.report.flow import flow_figure
+from stst.report.html import html
 from stst.report.layers import bias_figure, layer_figure
 from stst.report.sheet import contact_sheet
 from stst.report.strips import error_figure
@@ -160,15 +159,8 @@ def evaluation_page(
     untested : str
         Why there are none, if there are none.
     """
-    jinja = Environment(
-        loader=PackageLoader("stst.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    jinja.filters["base64"] = lambda data: b64encode(data).decode()
-    return jinja.get_template("evaluation.html").render(
+    return html(
+        "evaluation.html",
         found=found,
         told=by_verdict(found.claims),
         claims={(claim.condition, claim.measure): claim for claim in found.claims},

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from base64 import b64encode
 from collections.abc import Mapping
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
@@ -18,6 +16,7 @@ from stst.experiment.analysis.psychometric import weibull
 from stst.experiment.analysis.sensitivity import CHANCE
 from stst.report.evaluation import Picture
 from stst.report.figures import COLOURS, png_bytes
+from stst.report.html import html
 
 _CURVES = ("threshold", "slope", "lapse", "sensitivity")
 _MARKERS = "osD^vPX"
@@ -131,16 +130,8 @@ def confusion_figure(found: Analysis) -> Figure:
 
 def analysis_page(found: Analysis, drawn: Mapping[str, Picture], citation: str) -> str:
     """Write the page: HTML that holds its figures."""
-    jinja = Environment(
-        loader=PackageLoader("stst.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    jinja.filters["base64"] = lambda data: b64encode(data).decode()
-    jinja.filters["number"] = lambda x: f"{x:.3g}" if math.isfinite(x) else "\N{EN DASH}"
-    return jinja.get_template("responses.html").render(
+    return html(
+        "responses.html",
         found=found,
         rows=summary(found),
         drawn=drawn,

@@ -58,10 +58,6 @@ class Repeatable(Part):
         except ValidationError as error:
             raise RecipeError(explain(error)) from None
 
-    def to_yaml(self) -> str:
-        """Text that `read_job` and `parse` turn into this job again."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
-
     def checked(self, found: Mapping[str, str]) -> Self:
         """Fill in digests; RecipeError if one differs from that of the job's first run."""
         for name, before in self.digests.items():

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from stst.errors import RecipeError
 from stst.experiment.analysis.reading import Trial
-from stst.recipe import Part, explain
+from stst.recipe import Part, validated
 
 
 class Rules(Part):
@@ -37,10 +36,7 @@ class Rules(Part):
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
         """Validate plain data; RecipeError names the rule that is wrong."""
-        try:
-            return cls.model_validate(data)
-        except ValidationError as error:
-            raise RecipeError(f"rules: {explain(error)}") from None
+        return validated(cls, data, "rules")
 
 
 class Exclusion(NamedTuple):
