@@ -20,12 +20,10 @@ ALLOWED = {
     "run": {"synthesis", "video"},
     "stimuli": {"video.frames"},
     "evaluate": {"streams", "video.frames", "stimuli"},
+    # What was found of responses is drawn as what was found of stimuli is.
     "report": {"evaluate", "video", "run.manifest", "experiment.analysis"},
-    # Bands for detection; jsPsych is fetched as weights are, responses are kept as runs are.
-    "experiment": {
-        *("evaluate", "video", "run.manifest"),
-        *("stimuli.bands", "streams.download", "run.atomic"),
-    },
+    # Bands for detection; responses are kept as runs are.
+    "experiment": {"evaluate", "video", "run.manifest", "stimuli.bands", "run.atomic"},
     "sides": {"streams", "losses", "synthesis"},
     "outcome": {"video", "synthesis"},
     "api": {"video", "losses", "synthesis", "sides", "outcome"},

@@ -26,18 +26,48 @@ def test_without_a_network_one_line_says_what_to_do(offline):
     assert not (offline / "cache").exists()
 
 
-def test_a_registry_that_cannot_be_reached_is_named_in_one_line(monkeypatch, tmp_path):
-    monkeypatch.setattr(door, "cache_folder", lambda: tmp_path)
-    monkeypatch.setenv("STST_NPM_REGISTRY", "http://127.0.0.1:9")
-    monkeypatch.setattr("stst.streams.download.RETRIES", 0)
+def refusal():
+    """What is said where nothing can be had, in one line."""
     with pytest.raises(ExperimentError, match="could not be had") as refused:
         libraries()
-    assert len(str(refused.value).splitlines()) == 1
+    said = str(refused.value)
+    assert len(said.splitlines()) == 1
+    return said
+
+
+@pytest.fixture
+def npm(monkeypatch, tmp_path):
+    """``npm(script)``: a program of that name in the search path, and an empty cache."""
+
+    def install(script):
+        program = tmp_path / "bin" / "npm"
+        program.parent.mkdir()
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+
+    monkeypatch.setattr(door, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    return install
+
+
+def test_without_npm_one_line_says_so(npm):
+    assert "npm is not installed" in refusal()
+
+
+def test_what_npm_says_of_a_fault_is_told(npm):
+    npm("echo no such host >&2; echo try again >&2; exit 1")
+    assert "npm said: no such host try again" in refusal()
+
+
+def test_another_file_that_npm_brings_is_not_kept(npm, tmp_path):
+    npm(f"echo another > {JSPSYCH.tarball}")
+    assert "another file" in refusal()
+    assert not list((tmp_path / "cache").iterdir())
 
 
 def test_another_file_of_that_name_is_refused(offline):
     (offline / JSPSYCH.tarball).write_bytes(b"another")
-    with pytest.raises(ExperimentError, match="jspsych 8"):
+    with pytest.raises(ExperimentError, match=r"jspsych@8.*not the file"):
         libraries(offline)
 
 
@@ -56,6 +86,7 @@ def test_a_folder_of_packages_gives_scripts_in_order_and_a_style_without_fonts(m
 
 
 @pytest.mark.slow
-def test_fetched_packages_have_the_digests_of_the_registry():
+def test_fetched_packages_are_the_ones_that_were_tested(monkeypatch, tmp_path):
+    monkeypatch.setattr(door, "cache_folder", lambda: tmp_path)
     scripts, _ = library(quest=True)
     assert "jsquest-plus.js" in scripts

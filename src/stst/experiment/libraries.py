@@ -1,20 +1,23 @@
-"""jsPsych's files: pinned packages of npm, fetched once, checked, and never committed."""
+"""jsPsych's files: pinned packages, fetched once by npm, checked, and never committed."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import re
+import shutil
+import subprocess
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import platformdirs
 
 from stst.errors import ExperimentError
-from stst.streams.download import download
 
-REGISTRY = "https://registry.npmjs.org"
+PATIENCE = 300  # s, for npm to bring a package
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,15 @@ class Package:
         return f"{self.name.split('/')[-1]}.js"
 
     @property
-    def url(self) -> str:
-        """Where it comes from: ``STST_NPM_REGISTRY`` names another registry."""
-        place = os.environ.get("STST_NPM_REGISTRY") or REGISTRY
-        return f"{place.rstrip('/')}/{self.name}/-/{self.name.split('/')[-1]}-{self.version}.tgz"
+    def spec(self) -> str:
+        """What npm calls it."""
+        return f"{self.name}@{self.version}"
+
+    def is_at(self, path: Path) -> bool:
+        """Whether a file is this package."""
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha512").digest()
+        return found == base64.b64decode(self.integrity)
 
 
 JSPSYCH = Package(
@@ -104,21 +112,38 @@ def libraries(folder: Path | None = None, *, quest: bool = False) -> tuple[dict[
 
 def _tarball(package: Package, folder: Path | None) -> Path:
     """Give the package's file, its digest found right."""
-    digest = f"sha512:{base64.b64decode(package.integrity).hex()}"
-    place = folder or cache_folder()
-    offline = folder or os.environ.get("STST_OFFLINE", "") not in ("", "0")
-    url = (place / package.tarball).absolute().as_uri() if offline else package.url
+    path = (folder or cache_folder()) / package.tarball
     try:
-        if offline and not (place / package.tarball).is_file():
-            raise FileNotFoundError("it is not there, and nothing may be fetched")
-        return download(url, package.tarball, digest, place)
-    except (ValueError, OSError) as fault:
-        said = str(fault).splitlines()[0]
+        if not path.is_file():
+            if folder or os.environ.get("STST_OFFLINE", "") not in ("", "0"):
+                raise FileNotFoundError("it is not there, and nothing may be fetched")
+            _fetch(package, path)
+        if not package.is_at(path):
+            raise ValueError(f"{path} is not the file that was tested")
+    except (ValueError, OSError, subprocess.TimeoutExpired) as fault:
         raise ExperimentError(
-            f"{package.name} {package.version}, needed by the page, could not be had: {said}. With "
+            f"{package.spec}, needed by the page, could not be had: {fault}. With npm and "
             "internet it comes by itself; without: give a folder with --jspsych, in which "
-            f"`npm pack {' '.join(f'{one.name}@{one.version}' for one in (*PACKAGES, QUEST))}` ran."
+            f"`npm pack {' '.join(one.spec for one in (*PACKAGES, QUEST))}` ran."
         ) from fault
+    return path
+
+
+def _fetch(package: Package, path: Path) -> None:
+    """Let npm bring the package, from the registry that the user has told it of."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise FileNotFoundError("npm is not installed")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=path.parent) as new:
+        call = [npm, "pack", package.spec, "--ignore-scripts"]
+        said = subprocess.run(call, capture_output=True, text=True, cwd=new, timeout=PATIENCE)
+        brought = Path(new, package.tarball)
+        if said.returncode or not brought.is_file():
+            raise OSError(f"npm said: {' '.join(said.stderr.split())[:200]}")
+        if not package.is_at(brought):
+            raise ValueError("npm brought another file than the one that was tested")
+        brought.replace(path)
 
 
 def _read(tarball: Path, member: str) -> str:

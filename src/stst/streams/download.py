@@ -1,4 +1,4 @@
-"""Downloading a file: checked, whole or not there, silent."""
+"""Downloading a file of weights: checked, whole or not there, silent."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from stst.streams.catalogue import WeightsFile
+
 Progress = Callable[[int, int], None]
 RETRIES = 2
 
 
-def download(
-    url: str, file: str, digest: str, folder: Path, progress: Progress | None = None
-) -> Path:
+def download(wanted: WeightsFile, folder: Path, progress: Progress | None) -> Path:
     """Bring a file into a folder unless it lies there with the right digest.
 
-    `digest` names its algorithm: ``md5:...``. `progress` is called with (bytes so far,
-    bytes in all). A cut download or a wrong digest is tried again, then an `OSError` or
-    `ValueError`; the folder then holds what it held before.
+    `progress` is called with (bytes so far, bytes in all). A cut download or a wrong
+    digest is tried again, then an `OSError` or `ValueError`; the folder then holds
+    what it held before.
     """
     import pooch  # slow to import, and seldom needed
 
     door = pooch.create(
         folder,
         base_url="",
-        registry={file: digest},
-        urls={file: url},
+        registry={wanted.file: f"md5:{wanted.md5}"},
+        urls={wanted.file: wanted.url},
         retry_if_failed=RETRIES,
     )
     meter = _Meter(progress) if progress else False
@@ -34,7 +34,7 @@ def download(
         # pooch leaves the connection of a refused request open.
         close = {"response": lambda answer, **_: answers.enter_context(answer)}
         http = pooch.HTTPDownloader(progressbar=meter, chunk_size=1 << 16, hooks=close)
-        return Path(door.fetch(file, downloader=http))
+        return Path(door.fetch(wanted.file, downloader=http))
 
 
 @contextmanager

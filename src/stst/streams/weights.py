@@ -124,7 +124,7 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     if not wanted.url or _offline():
         return verify(name)
     try:
-        return download(wanted.url, wanted.file, f"md5:{wanted.md5}", cache_folder(), progress)
+        return download(wanted, cache_folder(), progress)
     except (ValueError, OSError) as fault:  # pooch's wrong digest is a ValueError
         raise WeightsError(
             f"{wanted.file} could not be fetched and nothing was kept: {fault} "
