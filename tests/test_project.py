@@ -84,7 +84,7 @@ def test_the_readme_names_every_preset_quality_and_stream():
 
 
 def test_ci_runs_the_command_of_the_readme():
-    command = "pip install -c constraints.txt '.[test]' && pytest"
+    command = "pip install -c constraints.txt '.[test]' && pytest -n 2"
     assert f"```\n{command}\n```" in README
     assert f'bash -c "{command}"' in (ROOT / ".ci" / "run").read_text("utf-8")
 
