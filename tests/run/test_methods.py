@@ -39,7 +39,7 @@ def test_the_paragraph_holds_what_a_reader_needs():
     text = methods(MANIFEST)
     assert "\n" not in text
     for fact in (
-        *("17 frames", "320 x 180 px", "30000/1001 frames/s", "turtle.mp4", "seed 41"),
+        *("17 frames", "320 x 180 px", "29.97 frames/s", "turtle.mp4", "seed 41"),
         *("Greco & Siegel, 2024", "space texture of block1_conv1 (weight 1)"),
         *("time texture of energy (weight 1)", "total variation (weight 0.1)"),
         *("compact (embedded stand-in; SHA-256 ab12ab12ab12)", "msoe (own file; SHA-256 cd34"),

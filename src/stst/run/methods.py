@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from stst.errors import RunError
@@ -49,9 +50,14 @@ def _made(manifest: dict[str, Any]) -> str:
     what = "The natural clip" if natural else "The control stimulus of the natural clip"
     return (
         f"{what} {source['file']} ({source['frames']} frames, "
-        f"{source['width']} x {source['height']} px, {source['frame_rate']} frames/s) "
+        f"{source['width']} x {source['height']} px, {_rate(source)} frames/s) "
         f"{sentence}{lost}.{_fit(manifest['residuals'])}"
     )
+
+
+def _rate(source: dict[str, Any]) -> str:
+    """As people write it; the manifest has the exact fraction."""
+    return f"{float(Fraction(source['frame_rate'])):.5g}"
 
 
 def _fit(residuals: dict[str, Any]) -> str:
@@ -68,7 +74,7 @@ def _stimulus(manifest: dict[str, Any]) -> str:
     source = manifest["source"]
     form = (
         f"{source['frames']} frames ({source['width']} x {source['height']} px, "
-        f"{source['frame_rate']} frames/s)"
+        f"{_rate(source)} frames/s)"
     )
     by = "was synthesised by spatiotemporal style transfer (Greco & Siegel, 2024)"
     if "time" not in manifest:
