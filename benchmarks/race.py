@@ -25,8 +25,8 @@ from stst.streams.precision import resolved
 from stst.streams.stream import load_stream
 from stst.synthesis.clip import padded_order, walk
 from stst.synthesis.evaluation import slope_of
+from stst.synthesis.noise import matched, noise
 from stst.synthesis.optimisers import descend, rates_of
-from stst.synthesis.starts import matched, noise
 from stst.synthesis.transition import Side, Step, carried, octave_size, resized
 from stst.video.frames import Clip
 

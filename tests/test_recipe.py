@@ -44,7 +44,7 @@ plain_recipes = st.fixed_dictionaries(
         ),
         "start": some(
             {
-                "noise": st.sampled_from(["uniform", "matched"]),
+                "noise": st.sampled_from(["uniform", "matched", "scrambled"]),
                 "blend": st.floats(0, 1),
                 "warp": st.sampled_from(["none", "affine", "dense"]),
             }

@@ -14,7 +14,7 @@ from stst.recipe import LOSSES, Recipe
 from stst.sides import check_size, frames_needed, make_sides
 from stst.synthesis.clip import FrameDone, count_events, made_order, walk
 from stst.synthesis.joint import weave
-from stst.synthesis.starts import noise
+from stst.synthesis.noise import noise
 from stst.synthesis.transition import Step
 from stst.video.film import blank_films
 from stst.video.frames import Footage

@@ -40,7 +40,7 @@ MADE = {"natural/waves", *(f"metamer/quick/waves/seed_{seed}" for seed in PLAN["
 PLANTED = """
 import os
 from stst import api
-from stst.synthesis.starts import noise
+from stst.synthesis.noise import noise
 api.noise = lambda seed, index, shape: noise(seed + os.getpid(), index, shape)
 """
 

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
 from stst.errors import FramesError, RecipeError
+from stst.evaluate.edges import periodic as whole
 from stst.losses.objective import Wanted
 from stst.recipe import Recipe
 from stst.synthesis.clip import FrameDone, count_steps, padded_order, walk
-from stst.synthesis.starts import matched, noise
+from stst.synthesis.noise import matched, noise, scrambled
 from stst.synthesis.transition import Side, Step, coloured
 from stst.video.frames import Clip
 
@@ -127,6 +128,53 @@ def test_matched_noise_is_coloured_by_the_one_symmetric_root():
 def test_matched_noise_of_a_constant_frame_is_constant(value):
     found = matched(noise(1, 0, (2, 3, 9, 9)), torch.full((1, 3, 9, 9), value))
     torch.testing.assert_close(found, torch.full((2, 3, 9, 9), value), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("size", [(24, 31), (25, 32)])
+def test_scrambled_noise_has_the_frames_amplitudes_and_no_phases_of_it(size):
+    frame = painted(size)
+    found = scrambled(noise(1, 0, (2, 3, *size)), frame)
+    moved, own = (np.fft.fft2(x) for x in (found.numpy(), whole(frame[0].numpy(), (1, 2))))
+    moved[..., 0, 0] = own[..., 0, 0] = 0  # the mean is tested below
+    shape, wanted = (
+        np.abs(x) / np.linalg.norm(x, axis=(-2, -1))[..., None, None] for x in (moved, own)
+    )
+    np.testing.assert_allclose(shape, np.broadcast_to(wanted, shape.shape), atol=1e-4)
+    turned = np.angle(moved * own.conj())[..., 1:, 1:]
+    np.testing.assert_allclose(np.cos(turned - turned[:, :1]), 1, atol=1e-3)  # R, G and B alike
+    assert abs(np.exp(1j * turned[:, 0]).mean((1, 2))).max() < 0.1
+    assert abs(np.exp(1j * (turned[0, 0] - turned[1, 0])).mean()) < 0.1  # each its own
+
+
+def test_scrambled_noise_has_the_frames_mean_and_contrast():
+    frame = painted((24, 31))
+    found = scrambled(noise(1, 0, (2, 3, 24, 31)), frame)
+    torch.testing.assert_close(found.mean((2, 3)), frame.mean((2, 3)).expand(2, -1))
+    torch.testing.assert_close(
+        found.std((2, 3), correction=0), frame.std((2, 3), correction=0).expand(2, -1)
+    )
+
+
+def painted(size):
+    """Noise about grey, whose channels are not independent, and whose borders do not meet."""
+    dice = np.random.default_rng(2)
+    values = 0.05 * dice.standard_normal((3, *size)) + np.linspace(0, 0.2, size[1])
+    values[1] = 0.5 * (values[0] + values[1])
+    return torch.from_numpy(0.4 + values).float()[None]
+
+
+def test_scrambled_noise_of_a_frame_without_colour_has_none():
+    found = scrambled(noise(1, 0, (1, 3, 9, 9)), fresh(1)[:, :1].expand(1, 3, -1, -1)[..., :9, :9])
+    assert (found[:, 1:] - found[:, :1]).abs().max() < 1e-6
+
+
+def test_motion_alone_starts_without_the_amplitudes_of_its_target():
+    default = Recipe.preset("default")
+    assert default.start.noise == "scrambled"
+    assert default.with_losses("time_texture").start.noise == "matched"
+    assert default.with_losses("space_texture").start.noise == "scrambled"
+    authors = Recipe.preset("greco2024").with_losses("time_texture")
+    assert authors.start.noise == "uniform"
 
 
 def test_frames_come_in_order_and_steps_before_them(events):

@@ -171,8 +171,9 @@ class Whole(Part):
 class Start(Part):
     """Where a frame starts from, before its first step.
 
-    The first frames are noise: ``uniform`` in [0, 1] (the authors') or ``matched`` to
-    the target frame's mean colour and covariance of channels. A later frame starts from
+    The first frames are noise: ``uniform`` in [0, 1] (the authors'); ``matched`` to
+    the target frame's mean colour and covariance of channels; or ``scrambled``, that frame with
+    random phases, so that its amplitudes are kept. A later frame starts from
     ``blend`` x the finished frame + (1 - ``blend``) x noise, where the finished frame is
     first moved as ``warp`` says: not at all (the authors'), by the ``affine`` motion that is
     nearest to the optical flow of the temporal target (panning, turning, growing,
@@ -180,7 +181,7 @@ class Start(Part):
     borders of what moves. Without a temporal loss frames are not moved.
     """
 
-    noise: Literal["uniform", "matched"] = "matched"
+    noise: Literal["uniform", "matched", "scrambled"] = "matched"
     blend: float = Field(1.0, ge=0, le=1)
     warp: Literal["none", "affine", "dense"] = "none"
 

@@ -144,12 +144,20 @@ class Recipe(Part):
         """Whether the first frame follows the last: no pad frames are made."""
         return self.whole is not None and self.whole.loop
 
+    @property
+    def _colours_alone(self) -> dict[str, object]:
+        """What of the target's appearance is left, in settings, if none is matched."""
+        scrambled = self.start.noise == "scrambled"
+        noise = {"start.noise": "matched"} if scrambled else {}
+        return {"weights.colour_moments": 0, **noise}
+
     def with_losses(self, names: str) -> Recipe:
         """Match these losses and no others: names joined by ``+``, or ``all``.
 
         A loss that the recipe weighs keeps its schedule; one that it does not gets that of
         its stream's other loss. Without a spatial loss the temporal ones count from the
-        first frame on, because there is nothing else to match in it, and colours are free.
+        first frame on, because there is nothing else to match in it; colours are free, and
+        noise that would begin with the target's amplitudes has its colours alone.
 
         Examples
         --------
@@ -170,7 +178,7 @@ class Recipe(Part):
                 f"weights.{loss}": self.weights.schedule(loss, alone=alone) if loss in chosen else 0
                 for loss in LOSSES
             }
-            | ({"weights.colour_moments": 0} if alone else {})
+            | (self._colours_alone if alone else {})
         )
 
 

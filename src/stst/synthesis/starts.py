@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,26 +9,12 @@ import torch
 from torch import Tensor
 
 from stst.recipe import Recipe
+from stst.synthesis.noise import KINDS
 from stst.synthesis.transition import appearance, motion
 from stst.synthesis.warp import affine, flow_back, warped
 from stst.video.frames import Footage
 
 Noise = Callable[[int], Tensor]  # transition -> (B, 3, H, W) in [0, 1]
-
-
-def noise(seed: int, index: int, shape: Sequence[int]) -> Tensor:
-    """Uniform noise in [0, 1] for frame `index`, whatever was made before it.
-
-    A function of its arguments alone, so that a resumed run needs no generator state.
-
-    Examples
-    --------
-    >>> bool((noise(0, 3, (3, 8, 8)) == noise(0, 3, (3, 8, 8))).all())
-    True
-    """
-    key = hashlib.sha256(f"{seed}/{index}".encode()).digest()[:7]
-    rng = torch.Generator().manual_seed(int.from_bytes(key, "big"))
-    return torch.rand(tuple(shape), generator=rng, dtype=torch.float32)
 
 
 @dataclass(frozen=True)
@@ -88,24 +73,5 @@ class Source:
 
     def _random(self, transition: int) -> Tensor:
         """Noise as the recipe wants it, (B, 3, H, W)."""
-        uniform = self.fresh(transition)
-        if self.recipe.start.noise == "uniform":
-            return uniform
-        return matched(uniform, appearance(self.natural(transition, transition)))
-
-
-def matched(random: Tensor, natural: Tensor) -> Tensor:
-    """Noise with the natural frame's mean colour and its covariance of R, G, B, in [0, 1].
-
-    (B, 3, H, W) uniform, (1 or B, 3, H, W) -> (B, 3, H, W).
-    """
-    colours = natural.flatten(2)
-    mean = colours.mean(2, keepdim=True)
-    centred = colours - mean
-    values, axes = torch.linalg.eigh(centred @ centred.mT / colours.shape[2])
-    # The symmetric root: the signs of the axes are free, and cancel in it.
-    spread = (axes * values.clamp_min(0).sqrt()[:, None]) @ axes.mT
-    # A uniform variable in [0, 1] has deviation 1 / sqrt(12).
-    white = (random.flatten(2) - 0.5) * 12**0.5
-    coloured: Tensor = mean + spread @ white
-    return coloured.clamp(0, 1).view_as(random)
+        natural = appearance(self.natural(transition, transition))
+        return KINDS[self.recipe.start.noise](self.fresh(transition), natural)

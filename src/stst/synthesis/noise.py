@@ -1,0 +1,80 @@
+"""The noise that frames start from: a function of seed and frame, and of the natural colours."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+
+def noise(seed: int, index: int, shape: Sequence[int]) -> Tensor:
+    """Uniform noise in [0, 1] for frame `index`, whatever was made before it.
+
+    A function of its arguments alone, so that a resumed run needs no generator state.
+
+    Examples
+    --------
+    >>> bool((noise(0, 3, (3, 8, 8)) == noise(0, 3, (3, 8, 8))).all())
+    True
+    """
+    key = hashlib.sha256(f"{seed}/{index}".encode()).digest()[:7]
+    rng = torch.Generator().manual_seed(int.from_bytes(key, "big"))
+    return torch.rand(tuple(shape), generator=rng, dtype=torch.float32)
+
+
+def matched(random: Tensor, natural: Tensor) -> Tensor:
+    """Noise with the natural frame's mean colour and its covariance of R, G, B, in [0, 1].
+
+    (B, 3, H, W) uniform, (1 or B, 3, H, W) -> (B, 3, H, W).
+    """
+    colours = natural.flatten(2)
+    mean = colours.mean(2, keepdim=True)
+    centred = colours - mean
+    values, axes = torch.linalg.eigh(centred @ centred.mT / colours.shape[2])
+    # The symmetric root: the signs of the axes are free, and cancel in it.
+    spread = (axes * values.clamp_min(0).sqrt()[:, None]) @ axes.mT
+    # A uniform variable in [0, 1] has deviation 1 / sqrt(12).
+    white = (random.flatten(2) - 0.5) * 12**0.5
+    coloured: Tensor = mean + spread @ white
+    return coloured.clamp(0, 1).view_as(random)
+
+
+def scrambled(random: Tensor, natural: Tensor) -> Tensor:
+    """The natural frame with the phases of noise added to its own, in [0, 1].
+
+    (B, 3, H, W) uniform, (1 or B, 3, H, W) -> (B, 3, H, W). The same phases for R, G and B:
+    amplitudes are kept, and with them contrast and the covariance of channels at each
+    frequency, but nothing of the layout (random phase noise: Galerne, Gousseau & Morel 2011).
+    Amplitudes are of the periodic component (`periodic`), or else the borders would give stripes.
+    """
+    mean = natural.mean((-2, -1), keepdim=True)
+    centred = natural - mean
+    white = torch.fft.rfft2(random[:, :1] - 0.5)
+    turned = torch.fft.rfft2(periodic(centred)) * white / white.abs().clamp_min(1e-12)
+    found = torch.fft.irfft2(turned, centred.shape[-2:])
+    spread, wanted = (x.square().mean((-2, -1), keepdim=True).sqrt() for x in (found, centred))
+    noise: Tensor = mean + found * wanted / spread.clamp_min(1e-6)
+    return noise.clamp(0, 1)
+
+
+def periodic(frames: Tensor) -> Tensor:
+    """Frames (..., H, W) less the smooth part that makes opposite borders meet (Moisan 2011)."""
+    jumps = torch.zeros_like(frames)
+    for axis in (-2, -1):
+        jump = frames.narrow(axis, -1, 1) - frames.narrow(axis, 0, 1)
+        jumps.narrow(axis, 0, 1).add_(jump)
+        jumps.narrow(axis, -1, 1).sub_(jump)
+    angles = [2 * torch.pi * torch.fft.fftfreq(n, device=frames.device) for n in frames.shape[-2:]]
+    curvature = 2 * (torch.cos(angles[0])[:, None] + torch.cos(angles[1]) - 2)
+    curvature[0, 0] = 1  # the mean of the jumps is 0 as it is
+    smooth: Tensor = torch.fft.ifft2(torch.fft.fft2(jumps) / curvature).real
+    return frames - smooth
+
+
+KINDS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "uniform": lambda random, natural: random,
+    "matched": matched,
+    "scrambled": scrambled,
+}
