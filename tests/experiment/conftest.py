@@ -2,6 +2,7 @@
 
 import pytest
 from participant import driver, library
+from served import few_files
 
 from small_sets import QUICK, write_set
 from stst.experiment.design import make_lists
@@ -18,6 +19,12 @@ def small_set(tmp_path_factory):
     folder = tmp_path_factory.mktemp("set")
     write_set(folder, factorized=True)
     return folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An experiment of three files, beside a secret."""
+    return few_files(tmp_path)
 
 
 @pytest.fixture
