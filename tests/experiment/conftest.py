@@ -1,7 +1,7 @@
 """A tiny set on disk, experiments made of it, and a browser, each once for all tests."""
 
 import pytest
-from participant import driver, library
+from participant import AUTOPLAY, driver, library
 from served import few_files
 
 from small_sets import QUICK, write_set
@@ -56,6 +56,12 @@ def launch():
 def chromium(launch):
     """One that gives no leave to play films without a click."""
     return launch()
+
+
+@pytest.fixture(scope="session")
+def autoplaying(launch):
+    """One that gives leave."""
+    return launch(AUTOPLAY)
 
 
 @pytest.fixture
