@@ -26,8 +26,7 @@ TASKS_IN_WORDS = {
     "and press Enter. If you are not sure, guess.",
     "source": _SEQUENCE.format("three")
     + "Compare the last two with the one before them. Tell which of these two was more like it: "
-    "the first of the two, or the second."
-    + _KEEP,
+    "the first of the two, or the second." + _KEEP,
     "detection": _SEQUENCE.format("two")
     + "One shows a pattern, which may be very faint; the other is uniform. Tell which had the "
     "pattern." + _KEEP,
