@@ -40,7 +40,7 @@ def rows(clips=4, metamers=2, factorized=False):
               for name in names for k in range(metamers)]  # fmt: skip
     if factorized:
         pairs = zip(names, [*names[1:], names[0]], strict=True)
-        found += [row(one, "factorized", space=one, time=other) for one, other in pairs]
+        found += [row(one, "factorised", space=one, time=other) for one, other in pairs]
     return tuple(found)
 
 

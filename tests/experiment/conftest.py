@@ -1,7 +1,8 @@
 """A tiny set on disk, experiments made of it, and a browser, each once for all tests."""
 
 import pytest
-from participant import driver, library
+from participant import AUTOPLAY, driver, library
+from served import few_files
 
 from small_sets import QUICK, write_set
 from stst.experiment.design import make_lists
@@ -18,6 +19,12 @@ def small_set(tmp_path_factory):
     folder = tmp_path_factory.mktemp("set")
     write_set(folder, factorized=True)
     return folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An experiment of three files, beside a secret."""
+    return few_files(tmp_path)
 
 
 @pytest.fixture
@@ -49,6 +56,12 @@ def launch():
 def chromium(launch):
     """One that gives no leave to play films without a click."""
     return launch()
+
+
+@pytest.fixture(scope="session")
+def autoplaying(launch):
+    """One that gives leave."""
+    return launch(AUTOPLAY)
 
 
 @pytest.fixture

@@ -8,6 +8,21 @@ from pathlib import Path
 
 COMMAND = (sys.executable, "-c", "from stst.cli.main import main; main()", "experiment", "serve")
 
+SECRET = b"not for the world"
+FILM = bytes(range(256)) * 40
+
+
+def few_files(room):
+    """An experiment of three files, and what it must keep to itself."""
+    inside = room / "experiment"
+    for name, data in {"index.html": b"<p>page", "lib/run.js": b"1", "clips/a.webm": FILM}.items():
+        (inside / name).parent.mkdir(parents=True, exist_ok=True)
+        (inside / name).write_bytes(data)
+    (room / "secret").write_bytes(SECRET)
+    (inside / "manifest.json").write_bytes(SECRET)
+    (inside / "clips" / "link.webm").symlink_to(room / "secret")
+    return inside
+
 
 class Process:
     """A server that has said where it is."""

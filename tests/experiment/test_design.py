@@ -30,6 +30,39 @@ def kind(spec, stimuli, trial):
     return trials_of(spec, stimuli, trial.clip).index(plain)
 
 
+def balanced_once(spec, stimuli, lists, clips):
+    """Assert what `once` promises: no clip twice, kinds equally often, each clip in each kind."""
+    seen = Counter()
+    for trials in lists:
+        test = main_trials(trials)
+        used = [trial.clip for trial in test]
+        assert len(set(used)) == len(used) == clips - len(spec.practice.clips)
+        assert not {t.clip for t in trials if t.phase == "practice"} & set(used)
+        kinds = Counter(kind(spec, stimuli, trial) for trial in test)
+        assert max(kinds.values()) - (min(kinds.values()) if len(kinds) == len(lists) else 0) <= 1
+        seen.update((trial.clip, kind(spec, stimuli, trial)) for trial in test)
+    assert set(seen.values()) == {1}  # over all lists each clip is once in each kind
+    assert len(seen) == len(lists) * (clips - len(spec.practice.clips))
+
+
+def balanced(spec, stimuli, lists, repeats):
+    """Assert that a list has all trials equally often, in equal blocks, clips apart."""
+    for trials in lists:
+        test = main_trials(trials)
+        found = Counter((trial.clip, kind(spec, stimuli, trial)) for trial in test)
+        assert set(found.values()) == {repeats}
+        if spec.task != "similarity":
+            answers = Counter(trial.expected for trial in test)
+            assert len(set(answers.values())) == 1
+        blocks = Counter(trial.block for trial in test)
+        assert max(blocks.values()) - min(blocks.values()) <= 1
+        assert [t.block for t in test] == sorted(t.block for t in test)
+        assert sum(trial.phase == "attention" for trial in trials) == spec.attention
+        assert [t.phase for t in trials].count("practice") == spec.practice.trials
+        if len({trial.clip for trial in test}) > 1:
+            assert all(one.clip != other.clip for one, other in pairwise(test))
+
+
 designs = st.fixed_dictionaries(
     {
         "task": st.sampled_from(["similarity", "abx", "oddity", "natural"]),
@@ -46,37 +79,53 @@ designs = st.fixed_dictionaries(
 def test_with_once_every_list_is_balanced_and_shows_no_clip_twice(asked, clips, metamers):
     stimuli = rows(clips, metamers)
     spec, lists = lists_of(stimuli, once=True, **asked)
-    seen = Counter()
-    for trials in lists:
-        test = main_trials(trials)
-        used = [trial.clip for trial in test]
-        assert len(set(used)) == len(used) == clips - len(spec.practice.clips)
-        assert not {t.clip for t in trials if t.phase == "practice"} & set(used)
-        kinds = Counter(kind(spec, stimuli, trial) for trial in test)
-        assert max(kinds.values()) - (min(kinds.values()) if len(kinds) == len(lists) else 0) <= 1
-        seen.update((trial.clip, kind(spec, stimuli, trial)) for trial in test)
-    assert set(seen.values()) == {1}  # over all lists each clip is once in each kind
-    assert len(seen) == len(lists) * (clips - len(spec.practice.clips))
+    balanced_once(spec, stimuli, lists, clips)
 
 
 @given(designs, st.integers(1, 4), st.integers(1, 3))
 def test_without_once_every_list_has_all_trials_equally_often(asked, clips, repeats):
     stimuli = rows(clips)
     spec, lists = lists_of(stimuli, repeats=repeats, lists=3, **asked)
-    for trials in lists:
-        test = main_trials(trials)
-        found = Counter((trial.clip, kind(spec, stimuli, trial)) for trial in test)
-        assert set(found.values()) == {repeats}
-        if spec.task != "similarity":
-            answers = Counter(trial.expected for trial in test)
-            assert len(set(answers.values())) == 1
-        blocks = Counter(trial.block for trial in test)
-        assert max(blocks.values()) - min(blocks.values()) <= 1
-        assert [t.block for t in test] == sorted(t.block for t in test)
-        assert sum(trial.phase == "attention" for trial in trials) == spec.attention
-        assert [t.phase for t in trials].count("practice") == spec.practice.trials
-        if clips > 1:
-            assert all(one.clip != other.clip for one, other in pairwise(test))
+    balanced(spec, stimuli, lists, repeats)
+
+
+def another_kind(trials, lists):
+    """Twice the kind of trial of one clip that another list has, and not its own."""
+    place = next(k for k, trial in enumerate(trials) if trial.phase == "test")
+    clip = trials[place].clip
+    other = next(t for t in lists[1] if t.phase == "test" and t.clip == clip)
+    return [*trials[:place], other.model_copy(update={"block": 0}), *trials[place + 1 :]]
+
+
+def a_clip_again(trials, _):
+    """The last trial is of the clip before it."""
+    return [*trials[:-1], trials[-2].model_copy(update={"block": trials[-1].block})]
+
+
+def one_less(trials, _):
+    return trials[:-1]
+
+
+def blocks_swapped(trials, _):
+    return [*trials[:-1], trials[-1].model_copy(update={"block": 0})]
+
+
+@pytest.mark.parametrize("bug", [another_kind, a_clip_again, one_less])
+def test_a_planted_list_that_is_not_balanced_is_caught_with_once(bug):
+    stimuli, quiet = rows(5), {"attention": 0, "practice": {"trials": 0}}
+    spec, lists = lists_of(stimuli, task="natural", once=True, **quiet)
+    balanced_once(spec, stimuli, lists, 5)
+    with pytest.raises(AssertionError):
+        balanced_once(spec, stimuli, [bug(lists[0], lists), *lists[1:]], 5)
+
+
+@pytest.mark.parametrize("bug", [a_clip_again, one_less, blocks_swapped])
+def test_a_planted_list_that_is_not_balanced_is_caught_without_once(bug):
+    stimuli, quiet = rows(5), {"attention": 0, "practice": {"trials": 0}}
+    spec, lists = lists_of(stimuli, task="natural", blocks=2, lists=2, **quiet)
+    balanced(spec, stimuli, lists, 1)
+    with pytest.raises(AssertionError):
+        balanced(spec, stimuli, [bug(lists[0], lists), *lists[1:]], 1)
 
 
 @settings(max_examples=10)

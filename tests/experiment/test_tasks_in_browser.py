@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 import pytest
-from participant import AUTOPLAY, answer, begin
+from participant import answer, begin
 from scipy.stats import entropy
 from test_serve import served
 
@@ -14,12 +14,16 @@ from stst.experiment.stimuli import read_set
 
 pytestmark = pytest.mark.slow
 FEW = {  # settings that leave few trials
-    "similarity": {"pairs": [["natural", "metamer"]]},
-    "natural": {"pairs": [["natural", "metamer"]]},
-    "detection": {"bands": {"fine": {"low": 0.125}}, "contrasts": [1]},
+    "similarity": {"once": True, "pairs": [["natural", "metamer"]]},
+    "abx": {"once": True},
+    "oddity": {"once": True},
+    "natural": {"once": True, "pairs": [["natural", "metamer"]]},
     "category": {"conditions": ["natural"]},
     "naming": {"conditions": ["natural"]},
+    "source": {"once": True},
+    "detection": {"once": True, "bands": {"fine": {"low": 0.125}}, "contrasts": [1]},
 }
+SOUND = "<script>c = new AudioContext(); setTimeout(() => document.title = c.state, 500)</script>"
 
 
 def first_key(_, keys):
@@ -70,38 +74,53 @@ def read(path):
         return list(csv.DictReader(file))
 
 
+@pytest.fixture(params=[False, True], ids=["after a click", "with leave"])
+def tab(request):
+    """A tab where films may play only after a click, or without one."""
+    browser = request.getfixturevalue("autoplaying" if request.param else "chromium")
+    with browser.new_context(viewport={"width": 900, "height": 700}) as context:
+        yield context.new_page()
+
+
+def test_one_browser_gives_leave_to_play_and_the_other_does_not(chromium, autoplaying):
+    for browser, state in ((chromium, "suspended"), (autoplaying, "running")):
+        with browser.new_page() as page:
+            page.goto(f"data:text/html,{SOUND}")
+            page.wait_for_timeout(1500)
+            assert page.title() == state
+
+
 @pytest.mark.parametrize("task", TASKS)
-def test_a_task_in_a_folder_that_is_served(task, experiment, page, small_set):
+def test_a_task_in_a_folder_that_is_served(task, experiment, tab, small_set):
     folder = experiment(task, **FEW.get(task, {}))
     with served(folder) as server:
-        begin(page, server.address)
-        count = answer(page, first_key)
-        assert "were saved" in page.locator("#saved").inner_text()
+        begin(tab, server.address)
+        count = answer(tab, first_key)
+        assert "were saved" in tab.locator("#saved").inner_text()
     rows = read(folder / "responses" / "p1.csv")
     assert len(rows) == count
     complete(rows, small_set, task)
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_task_in_one_file_without_a_server(task, experiment, page, small_set, tmp_path):
+def test_a_task_in_one_file_without_a_server(task, experiment, tab, small_set, tmp_path):
     folder = experiment(task, single=True, **FEW.get(task, {}))
     assert not (folder / "clips").exists()
-    begin(page, (folder / "index.html").as_uri())
-    with page.expect_download() as download:
-        count = answer(page, first_key)
+    begin(tab, (folder / "index.html").as_uri())
+    with tab.expect_download() as download:
+        count = answer(tab, first_key)
     download.value.save_as(tmp_path / "rows.csv")
     rows = read(tmp_path / "rows.csv")
     assert len(rows) == count
     complete(rows, small_set, task)
 
 
-def test_with_leave_to_play_films_it_is_the_same(experiment, launch, small_set):
-    folder = experiment("natural", calibrate=True, pairs=[["natural", "metamer"]])
-    with served(folder) as server, launch(AUTOPLAY).new_page() as page:
+def test_the_card_gives_pixels_per_degree(experiment, page):
+    folder = experiment("naming", calibrate=True, conditions=["natural"])
+    with served(folder) as server:
         begin(page, server.address)
         answer(page, first_key)
     rows = read(folder / "responses" / "p1.csv")
-    complete(rows, small_set, "natural")
     assert all(20 < float(row["px_per_degree"]) < 40 for row in rows)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from stst.run.job import Job, Making
 
@@ -47,3 +50,9 @@ class Item:
         if self.condition == NATURAL:
             return f"{self.clip}.webm"
         return "metamer.webm" if isinstance(self.job, Job) else "stimulus.webm"
+
+
+def fingerprint(kind: str, settings: Mapping[str, Any]) -> str:
+    """16 hexadecimal digits of a control: another kind or setting, another fingerprint."""
+    text = json.dumps([kind, settings], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

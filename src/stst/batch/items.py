@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +10,7 @@ from itertools import product
 from pathlib import Path
 
 from stst.batch.clips import Natural, clashes, listed_pairs, misnamed, naturals
-from stst.batch.item import FACTORISED, METAMER, NATURAL, Item
+from stst.batch.item import FACTORISED, METAMER, NATURAL, Item, fingerprint
 from stst.batch.plan import ControlOf, Plan
 from stst.errors import RecipeError, guess
 from stst.recipe import Recipe
@@ -148,7 +146,6 @@ def _control(of: _Set, control: ControlOf, name: str, clip: str, seed: int | Non
     settings = control.settings | ({} if seed is None else {"seed": seed})
     job = Making(kind=control.kind, settings=settings, source=of.master(clip))
     folder = f"control/{name}/{clip}" + ("" if seed is None else f"/seed_{seed}")
-    text = json.dumps([control.kind, control.settings], sort_keys=True)
-    print_ = hashlib.sha256(text.encode()).hexdigest()[:16]
+    print_ = fingerprint(control.kind, control.settings)
     label, seed = of.clips[clip].label, settings.get("seed")
     return Item(folder, name, clip, job, "", label, name, print_, seed)

@@ -12,6 +12,7 @@ import typer
 
 from stst.cli import options as o
 from stst.cli.composing import asked, films, record, tell
+from stst.cli.gathering import gather
 from stst.cli.show import console, say
 from stst.errors import RecipeError, guess
 from stst.experiment.bids import write_bids
@@ -38,7 +39,9 @@ JsPsych = Annotated[
 @app.command()
 def new(
     task: Annotated[str, typer.Argument(help=f"One of {', '.join(TASKS)}.")],
-    stimuli: Annotated[Path, typer.Argument(help="Folder with stimuli.csv, as stst batch leaves.")],
+    stimuli: Annotated[
+        Path, typer.Argument(help="A set, as stst batch leaves; or a folder of runs.")
+    ],
     out: o.Out = Path("stst-experiment"),
     recipe: Annotated[
         Path | None, typer.Option("--spec", help="An experiment.yaml to start from.")
@@ -56,6 +59,7 @@ def new(
         )
     refuse_folder(out, overwrite=overwrite)
     told = {**(read_job(recipe) if recipe else {}), "task": task}
+    gather(stimuli)
     rows = read_set(stimuli)
     spec = resolved(asked(told, seed, settings or []), rows)
     lists = make_lists(spec, rows)

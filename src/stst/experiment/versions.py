@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -92,9 +92,10 @@ def write_versions(
     FramesError
         If a file of the set is not the one of its table, or the disk is full.
     """
-    (out / "clips").mkdir(parents=True, exist_ok=True)
     table = {one.stimulus: one for one in stimuli}
     make = _Maker(spec, source)
+    make.refuse_invisible([v for v in wanted if v.contrast], table)
+    (out / "clips").mkdir(parents=True, exist_ok=True)
     files: dict[Version, File] = {}
     for number, version in enumerate(wanted):
         name = re.sub(r"[^\w-]+", "-", version.stimulus)[:60]
@@ -135,18 +136,27 @@ class _Maker:
             height=clip.size[0],
         )
 
+    def refuse_invisible(self, filtered: Sequence[Version], table: Mapping[str, Stimulus]) -> None:
+        """Refuse contrasts at which some clip is its mean; say from which on all can be seen."""
+        least, where = 0.0, ("", "")
+        for name, band in dict.fromkeys((one.stimulus, one.band) for one in filtered):
+            one = table[name]
+            mean = self._read(one).frames.mean((0, 2, 3), keepdim=True)
+            most = 255 * float((self._filtered(one, band).frames - mean).abs().max())
+            found = 1 / max(most, 1e-9)
+            least, where = max((least, where), (found, (name, band or "")))
+        if low := sorted({c for one in filtered if (c := one.contrast or 1) < least}):
+            raise RecipeError(
+                f"contrasts {', '.join(f'{c:g}' for c in low)}: of {where[0]} in the band "
+                f"{where[1]} no pixel would differ from the mean by one of 255 levels, which no "
+                f"file or screen of 8 bit can show. Drop contrasts below {least:.3g}."
+            )
+
     def _made(self, version: Version, one: Stimulus) -> Clip:
         clip: Clip = self._filtered(one, version.band)
         if version.contrast is not None:
             mean = self._read(one).frames.mean((0, 2, 3), keepdim=True)
-            change = version.contrast * (clip.frames - mean)
-            if version.contrast > 0 and (most := 255 * float(change.abs().max())) < 1:
-                raise RecipeError(
-                    f"{version.stimulus} in the band {version.band} at contrast "
-                    f"{version.contrast:g} differs from its mean by {most:.2g} of 255 levels, "
-                    "at most, which no file or screen of 8 bit can show. Drop this contrast."
-                )
-            frames = (mean + change).clamp(0, 1)
+            frames = (mean + version.contrast * (clip.frames - mean)).clamp(0, 1)
             clip = Clip(frames, clip.frame_rate)
         return _cut(clip, version.duration, version.stimulus)
 

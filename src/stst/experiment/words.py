@@ -25,8 +25,8 @@ TASKS_IN_WORDS = {
     "naming": "In each trial you will see one short film. Type what it shows, in one or two words, "
     "and press Enter. If you are not sure, guess.",
     "source": _SEQUENCE.format("three")
-    + "Tell whether the first was more like the second film or more like the third."
-    + _KEEP,
+    + "Compare the last two with the one before them. Tell which of these two was more like it: "
+    "the first of the two, or the second." + _KEEP,
     "detection": _SEQUENCE.format("two")
     + "One shows a pattern, which may be very faint; the other is uniform. Tell which had the "
     "pattern." + _KEEP,
