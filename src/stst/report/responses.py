@@ -17,6 +17,7 @@ from stst.experiment.analysis.sensitivity import CHANCE
 from stst.report.evaluation import Picture
 from stst.report.figures import COLOURS, MARKERS, png_bytes
 from stst.report.html import html
+from stst.report.surface import surface_picture
 
 _CURVES = ("threshold", "slope", "lapse", "sensitivity")
 
@@ -42,6 +43,8 @@ def pictures(found: Analysis) -> dict[str, Picture]:
         drawn["functions"] = Picture(
             png_bytes(function_figure(found)), "psychometric functions", told
         )
+    if found.frequencies:
+        drawn["surface"] = surface_picture(summary(found), found.frequencies)
     return drawn
 
 

@@ -92,11 +92,11 @@ def test_power_is_that_of_the_t_test(plan, wanted):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("effect", "spread", "people"), [(0.3, 0.2, 24), (0.5, 0, 12)])
+@pytest.mark.parametrize(("effect", "spread", "people"), [(0.3, 0.2, 16), (0.5, 0, 8)])
 def test_power_is_that_of_the_t_test_in_more_cases(effect, spread, people):
-    told = {"effect": effect, "spread": spread, "participants": (people,), "simulations": 1000}
-    (row,) = powers("natural", {**TWO, "repeats": 3}, **told)
-    wanted = students(*measured_d(effect, spread, 24), people)
+    told = {"effect": effect, "spread": spread, "participants": (people,), "simulations": 400}
+    (row,) = powers("natural", {**TWO, "repeats": 2}, **told)
+    wanted = students(*measured_d(effect, spread, 16), people)
     assert agrees(row, wanted), (row.power, wanted)
 
 
@@ -139,7 +139,7 @@ def test_no_effect_is_seldom_found_by_any_measure(task, plan):
     settings = {"category": {"categories": ["c0", "c1", "c2", "c3"]}, "source": {"repeats": 2}}
     levels = {**TWO, "durations": [0.05, 0.1, 0.2, 0.4, 0.8], "repeats": 2}
     own = levels if "null" in plan else settings.get(task, {})
-    size = 100 if "null" in plan else 1000
+    size = 40 if "null" in plan else 400
     for row in powers(task, own, **plan, simulations=size):
         assert row.found <= binom.ppf(0.999, size, 0.05), row
 
@@ -148,7 +148,7 @@ def test_no_effect_is_seldom_found_by_any_measure(task, plan):
 def test_a_threshold_that_differs_is_found():
     levels = {**TWO, "durations": [0.05, 0.1, 0.2, 0.4, 0.8], "repeats": 2}
     told = {"measure": "threshold", "effect": 0.1, "spread": 0.2, "null": 0.25}
-    (row,) = powers("natural", levels, **told, simulations=30)
+    (row,) = powers("natural", levels, **told, simulations=15)
     assert row.trials == 160
     assert row.power > 0.8
 

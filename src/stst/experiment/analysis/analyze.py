@@ -11,6 +11,7 @@ from stst.errors import ExperimentError
 from stst.evaluate.tables import plain
 from stst.experiment.analysis.cells import Estimate, grouped
 from stst.experiment.analysis.exclusions import Exclusion, Rules, excluded
+from stst.experiment.analysis.frequencies import Frequencies, frequencies
 from stst.experiment.analysis.reading import Trial, read_responses
 from stst.experiment.analysis.tasks import estimates
 from stst.experiment.analysis.thresholds import unbounded
@@ -27,6 +28,7 @@ class Analysis:
     exclusions: list[Exclusion]
     notes: list[str]
     estimates: list[Estimate]
+    frequencies: Frequencies | None = None  # of the bands, where they form cells
 
     @property
     def participants(self) -> list[str]:
@@ -44,6 +46,7 @@ class Analysis:
             "exclusions": plain(self.exclusions),
             "notes": self.notes,
             "estimates": plain(self.estimates),
+            "frequencies": self.frequencies and self.frequencies.plain(),
         }
 
 
@@ -53,7 +56,8 @@ def analyze(responses: Sequence[Path | str], rules: Rules | None = None) -> Anal
     Parameters
     ----------
     responses : sequence of paths
-        Tables as docs/experiment.md tells them, or folders of such.
+        Tables as docs/experiment.md tells them, or folders of such. If ``experiment.yaml`` is
+        beside them, or in the folder above, it tells which frequencies bands pass.
     rules : Rules, optional
         What is left out.
 
@@ -74,8 +78,9 @@ def analyze(responses: Sequence[Path | str], rules: Rules | None = None) -> Anal
             f"no trial is left to analyse ({told or 'no test trials'}). Other rules: --set least=1."
         )
     first, found = read.trials[0], estimates(trials)
+    bands = frequencies([Path(path) for path in responses], first.experiment)
     notes = [*read.notes, *_unseen(read.trials), *unbounded(found), *_shrunk(found)]
-    return Analysis(first.task, first.experiment, rules, trials, exclusions, notes, found)
+    return Analysis(first.task, first.experiment, rules, trials, exclusions, notes, found, bands)
 
 
 def _unseen(trials: Sequence[Trial]) -> list[str]:
