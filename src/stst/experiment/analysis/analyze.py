@@ -12,6 +12,7 @@ from stst.evaluate.tables import plain
 from stst.experiment.analysis.cells import Estimate, grouped
 from stst.experiment.analysis.exclusions import Exclusion, Rules, excluded
 from stst.experiment.analysis.frequencies import Frequencies, frequencies
+from stst.experiment.analysis.mixed import Effect, mixed
 from stst.experiment.analysis.reading import Trial, read_responses
 from stst.experiment.analysis.tasks import estimates
 from stst.experiment.analysis.thresholds import unbounded
@@ -29,6 +30,7 @@ class Analysis:
     notes: list[str]
     estimates: list[Estimate]
     frequencies: Frequencies | None = None  # of the bands, where they form cells
+    effects: Sequence[Effect] = ()  # of the mixed-effects model, if it was asked for
 
     @property
     def participants(self) -> list[str]:
@@ -46,11 +48,14 @@ class Analysis:
             "exclusions": plain(self.exclusions),
             "notes": self.notes,
             "estimates": plain(self.estimates),
+            "effects": plain(self.effects),
             "frequencies": self.frequencies and self.frequencies.plain(),
         }
 
 
-def analyze(responses: Sequence[Path | str], rules: Rules | None = None) -> Analysis:
+def analyze(
+    responses: Sequence[Path | str], rules: Rules | None = None, *, model: bool = False
+) -> Analysis:
     """Analyse the responses of one experiment.
 
     Parameters
@@ -60,11 +65,13 @@ def analyze(responses: Sequence[Path | str], rules: Rules | None = None) -> Anal
         beside them, or in the folder above, it tells which frequencies bands pass.
     rules : Rules, optional
         What is left out.
+    model : bool
+        Whether a mixed-effects model is fitted, too (extra ``mixed``).
 
     Raises
     ------
     ExperimentError
-        If a table cannot be used, or nothing is left by the rules.
+        If a table cannot be used, nothing is left by the rules, or the model cannot be fitted.
     """
     rules = rules or Rules()
     read = read_responses([Path(path) for path in responses])
@@ -80,7 +87,10 @@ def analyze(responses: Sequence[Path | str], rules: Rules | None = None) -> Anal
     first, found = read.trials[0], estimates(trials)
     bands = frequencies([Path(path) for path in responses], first.experiment)
     notes = [*read.notes, *_unseen(read.trials), *unbounded(found), *_shrunk(found)]
-    return Analysis(first.task, first.experiment, rules, trials, exclusions, notes, found, bands)
+    effects = mixed(trials) if model else []
+    return Analysis(
+        first.task, first.experiment, rules, trials, exclusions, notes, found, bands, effects
+    )
 
 
 def _unseen(trials: Sequence[Trial]) -> list[str]:
