@@ -210,6 +210,11 @@ def test_plans_that_cannot_be_are_named(task, plan, words):
         powers(task, {}, **told)
 
 
+def test_clips_that_are_seen_once_are_not_repeated():
+    with pytest.raises(RecipeError, match="more clips"):
+        powers("natural", {**TWO, "once": True}, effect=1, spread=0, repeats=(1, 2))
+
+
 def test_staircases_have_no_given_trials():
     with pytest.raises(RecipeError, match="not quest"):
         powers("detection", {"method": "quest"}, effect=1, spread=0)

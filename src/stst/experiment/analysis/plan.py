@@ -90,7 +90,8 @@ def planned(plan: Plan, spec: ExperimentSpec) -> Plan:
     Raises
     ------
     RecipeError
-        If the task has no such measure or effect, or a staircase chooses the trials.
+        If the task has no such measure or effect, a staircase chooses the trials, or clips
+        cannot be repeated.
     """
     known = MEASURES[spec.task]
     if not known:
@@ -103,6 +104,8 @@ def planned(plan: Plan, spec: ExperimentSpec) -> Plan:
         )
     if spec.method == "quest":
         raise RecipeError("power needs given trials: plan with method: constant, not quest.")
+    if spec.once and set(plan.repeats) - {1}:
+        raise RecipeError("each clip is seen once: plan a set with more clips, not repeats.")
     null = _null(measure, spec) if plan.null is None else plan.null
     _refuse(measure, plan.effect, plan.spread)
     return plan.model_copy(
