@@ -34,13 +34,17 @@ def analyze(
             "--set", help=f"Change a rule: least=20. Rules: {', '.join(Rules.model_fields)}."
         ),
     ] = None,
+    mixed: Annotated[
+        bool,
+        typer.Option("--mixed", help="A mixed-effects model of all trials, too (extra mixed)."),
+    ] = False,
     overwrite: o.Overwrite = False,
 ) -> None:
     """Analyse responses: exclusions by declared rules, results with intervals, one page."""
     refuse_folder(out, overwrite=overwrite)
     rules = Rules.parse(dict(map(o.setting, settings or [])))
     with console.status("analysing ..."):
-        found = analysed(responses, rules)
+        found = analysed(responses, rules, model=mixed)
     new_folder(out, overwrite=overwrite)
     with console.status("drawing ..."):
         _write(out, found)
@@ -60,11 +64,14 @@ def _write(out: Path, found: Analysis) -> None:
     record.unlink(missing_ok=True)  # of one that is overwritten
     write_whole(out / "estimates.csv", to_csv(found.estimates))
     write_whole(out / "exclusions.csv", to_csv(found.exclusions) if found.exclusions else _NO_ROWS)
+    if found.effects:
+        write_whole(out / "mixed.csv", to_csv(found.effects))
     drawn = pictures(found)
     for name, picture in drawn.items():
         write_whole(out / f"{name}.png", picture.png)
     write_whole(out / "index.html", analysis_page(found, drawn, CITATION))
-    files = ["estimates.csv", "exclusions.csv", *(f"{n}.png" for n in drawn), "index.html"]
+    tables = ["estimates.csv", "exclusions.csv", *(["mixed.csv"] if found.effects else [])]
+    files = [*tables, *(f"{n}.png" for n in drawn), "index.html"]
     data = {
         "schema": SCHEMA,
         "environment": environment("cpu", "float64"),

@@ -21,6 +21,7 @@ from stst.cli import (  # noqa: E402
     experiment,
     factorize,
     match,
+    power,
     prednet,
     resume,
     stimulus,
@@ -52,6 +53,7 @@ app.command("doctor")(doctor.doctor)
 app.command("methods")(texts.methods)
 app.command("cite")(texts.cite)
 experiment.app.command("analyze")(analyze.analyze)
+experiment.app.command("power")(power.power)
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(prednet.app, name="prednet")
 app.add_typer(weights.app, name="weights")

@@ -17,6 +17,7 @@ from PIL import Image
 MATCHED = 0.25  # relative Gram error that the dashed line marks
 # Okabe and Ito's palette: told apart with any colour vision.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#56b4e9", "#e69f00")
+MARKERS = "osD^vPX"
 
 Values = Sequence[float] | npt.NDArray[np.floating]
 

@@ -15,11 +15,11 @@ from stst.experiment.analysis.cells import ALL, ARROW, Estimate
 from stst.experiment.analysis.psychometric import weibull
 from stst.experiment.analysis.sensitivity import CHANCE
 from stst.report.evaluation import Picture
-from stst.report.figures import COLOURS, png_bytes
+from stst.report.figures import COLOURS, MARKERS, png_bytes
 from stst.report.html import html
+from stst.report.surface import surface_picture
 
 _CURVES = ("threshold", "slope", "lapse", "sensitivity")
-_MARKERS = "osD^vPX"
 
 
 def pictures(found: Analysis) -> dict[str, Picture]:
@@ -43,6 +43,8 @@ def pictures(found: Analysis) -> dict[str, Picture]:
         drawn["functions"] = Picture(
             png_bytes(function_figure(found)), "psychometric functions", told
         )
+    if found.frequencies:
+        drawn["surface"] = surface_picture(summary(found), found.frequencies)
     return drawn
 
 
@@ -86,7 +88,7 @@ def function_figure(found: Analysis) -> Figure:
     figure = Figure(figsize=(8, 5), dpi=150, layout="constrained")
     axes = figure.subplots()
     for index, line in enumerate(lines):
-        colour, marker = COLOURS[index % len(COLOURS)], _MARKERS[index % len(_MARKERS)]
+        colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
         own = [row for row in rows if row[1:3] == line]
         told = {row.measure: row.value for row in own if row.measure in _CURVES}
         points = [row for row in own if row.measure == "accuracy" and row.level > 0]

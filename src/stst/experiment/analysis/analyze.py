@@ -11,6 +11,8 @@ from stst.errors import ExperimentError
 from stst.evaluate.tables import plain
 from stst.experiment.analysis.cells import Estimate, grouped
 from stst.experiment.analysis.exclusions import Exclusion, Rules, excluded
+from stst.experiment.analysis.frequencies import Frequencies, frequencies
+from stst.experiment.analysis.mixed import Effect, mixed
 from stst.experiment.analysis.reading import Trial, read_responses
 from stst.experiment.analysis.tasks import estimates
 from stst.experiment.analysis.thresholds import unbounded
@@ -27,6 +29,8 @@ class Analysis:
     exclusions: list[Exclusion]
     notes: list[str]
     estimates: list[Estimate]
+    frequencies: Frequencies | None = None  # of the bands, where they form cells
+    effects: Sequence[Effect] = ()  # of the mixed-effects model, if it was asked for
 
     @property
     def participants(self) -> list[str]:
@@ -44,23 +48,30 @@ class Analysis:
             "exclusions": plain(self.exclusions),
             "notes": self.notes,
             "estimates": plain(self.estimates),
+            "effects": plain(self.effects),
+            "frequencies": self.frequencies and self.frequencies.plain(),
         }
 
 
-def analyze(responses: Sequence[Path | str], rules: Rules | None = None) -> Analysis:
+def analyze(
+    responses: Sequence[Path | str], rules: Rules | None = None, *, model: bool = False
+) -> Analysis:
     """Analyse the responses of one experiment.
 
     Parameters
     ----------
     responses : sequence of paths
-        Tables as docs/experiment.md tells them, or folders of such.
+        Tables as docs/experiment.md tells them, or folders of such. If ``experiment.yaml`` is
+        beside them, or in the folder above, it tells which frequencies bands pass.
     rules : Rules, optional
         What is left out.
+    model : bool
+        Whether a mixed-effects model is fitted, too (extra ``mixed``).
 
     Raises
     ------
     ExperimentError
-        If a table cannot be used, or nothing is left by the rules.
+        If a table cannot be used, nothing is left by the rules, or the model cannot be fitted.
     """
     rules = rules or Rules()
     read = read_responses([Path(path) for path in responses])
@@ -74,8 +85,12 @@ def analyze(responses: Sequence[Path | str], rules: Rules | None = None) -> Anal
             f"no trial is left to analyse ({told or 'no test trials'}). Other rules: --set least=1."
         )
     first, found = read.trials[0], estimates(trials)
+    bands = frequencies([Path(path) for path in responses], first.experiment)
     notes = [*read.notes, *_unseen(read.trials), *unbounded(found), *_shrunk(found)]
-    return Analysis(first.task, first.experiment, rules, trials, exclusions, notes, found)
+    effects = mixed(trials) if model else []
+    return Analysis(
+        first.task, first.experiment, rules, trials, exclusions, notes, found, bands, effects
+    )
 
 
 def _unseen(trials: Sequence[Trial]) -> list[str]:

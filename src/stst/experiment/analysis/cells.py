@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from stst.experiment.analysis.intervals import Interval
@@ -68,15 +69,16 @@ def cells(trials: Iterable[Trial]) -> dict[Cell, list[Trial]]:
 def cell_of(trial: Trial) -> Cell:
     """Where a trial belongs; its condition is that of what is judged."""
     level = trial.contrast if trial.task == "detection" else trial.duration
-    return Cell(_condition(trial), trial.band, level)
+    return Cell(_condition(trial.task, trial.conditions, trial.roles), trial.band, level)
 
 
-def _condition(trial: Trial) -> str:
+@lru_cache
+def _condition(task: str, conditions: tuple[str, ...], roles: tuple[str, ...]) -> str:
     """Conditions of the clips; not of natural ones, blanks or sources that are compared with."""
-    clips = list(zip(trial.conditions, trial.roles, strict=False))
-    if trial.task == "source":
+    clips = list(zip(conditions, roles, strict=False))
+    if task == "source":
         clips = [clip for clip in clips if clip[1] == "target"]
-    if trial.task in ("natural", "detection"):
+    if task in ("natural", "detection"):
         clips = [clip for clip in clips if clip[1] not in ("natural", "blank")]
     return "+".join(sorted({condition for condition, _ in clips}))
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import beta, norm, t
+from scipy.special import betaincinv, ndtri, stdtrit
 
 CONFIDENCE = 0.95
 
@@ -48,12 +48,12 @@ def proportion(successes: Sequence[float], trials: Sequence[float]) -> Interval:
     if not total:
         return Interval(math.nan, math.nan, math.nan)
     share = hits.sum() / total
-    effect, quantile = 1.0, norm.ppf((1 + CONFIDENCE) / 2)
+    effect, quantile = 1.0, ndtri((1 + CONFIDENCE) / 2)
     if people > 1 and 0 < share < 1:
         spread = people / (people - 1) * np.square(hits - share * counts).sum() / total
         effect = max(1.0, spread / (share * (1 - share)))
     if effect > 1:
-        quantile = t.ppf((1 + CONFIDENCE) / 2, people - 1)
+        quantile = stdtrit(people - 1, (1 + CONFIDENCE) / 2)
     return Interval(float(share), *_wilson(share, total / effect, quantile))
 
 
@@ -67,7 +67,7 @@ def _wilson(share: float, trials: float, quantile: float) -> tuple[float, float]
 def jeffreys(successes: Numbers, trials: Numbers) -> tuple[Numbers, Numbers]:
     """Bounds of shares by Jeffreys' prior, never 0 or 1; arrays of any one shape."""
     tails = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
-    low, high = (beta.ppf(p, successes + 0.5, trials - successes + 0.5) for p in tails)
+    low, high = (betaincinv(successes + 0.5, trials - successes + 0.5, p) for p in tails)
     return low, high
 
 
@@ -83,6 +83,6 @@ def mean(values: Sequence[float]) -> Interval:
     if len(found) < 2:
         return Interval(float(found[0]) if len(found) else math.nan, math.nan, math.nan)
     error = found.std(ddof=1) / math.sqrt(len(found))
-    half = float(t.ppf((1 + CONFIDENCE) / 2, len(found) - 1) * error)
+    half = float(stdtrit(len(found) - 1, (1 + CONFIDENCE) / 2) * error)
     middle = float(found.mean())
     return Interval(middle, middle - half, middle + half)

@@ -26,6 +26,7 @@ class Trial(NamedTuple):
     experiment: str
     phase: str
     task: str
+    item: str
     clip: str
     conditions: tuple[str, ...]
     roles: tuple[str, ...]
@@ -108,6 +109,7 @@ def _trial(header: Sequence[str], row: Sequence[str], where: str) -> Trial:
         told["experiment"],
         told["phase"],
         told["task"],
+        told["item"],
         told["clip"],
         tuple(told["conditions"].split(";")),
         tuple(told["roles"].split(";")),

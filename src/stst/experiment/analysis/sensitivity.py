@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from stst.experiment.analysis.intervals import Interval, Numbers, jeffreys
 
 CHANCE = {"natural": 1 / 2, "detection": 1 / 2, "abx": 1 / 2, "oddity": 1 / 3, "source": 1 / 2}
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(80)
 MOST = 6.0  # d' beyond which proportions tell no more
 
 
@@ -51,8 +52,8 @@ def two_intervals(counts: Counts) -> tuple[Numbers, Numbers]:
 
 
 def _z(first: Numbers, trials: Numbers) -> Numbers:
-    value = norm.ppf((first + 0.5) / (trials + 1))
-    return np.array([value, *norm.ppf(jeffreys(first, trials))])
+    value = ndtri((first + 0.5) / (trials + 1))
+    return np.array([value, *ndtri(jeffreys(first, trials))])
 
 
 def _combined(one: Numbers, other: Numbers) -> Numbers:
@@ -72,7 +73,7 @@ def abx_correct(d: Numbers) -> Numbers:
     >>> abx_correct(np.array([0.0, 2.0])).round(3)
     array([0.5  , 0.747])
     """
-    one, other = norm.cdf(d / math.sqrt(2)), norm.cdf(d / math.sqrt(6))
+    one, other = ndtr(d / math.sqrt(2)), ndtr(d / math.sqrt(6))
     return np.asarray(one * other + (1 - one) * (1 - other))
 
 
@@ -87,14 +88,14 @@ def oddity_correct(d: Numbers) -> Numbers:
     >>> oddity_correct(np.array([0.0, 2.0])).round(3)
     array([0.333, 0.605])
     """
-    nodes, weights = np.polynomial.legendre.leggauss(80)
-    u, width = 4 * (nodes + 1), 4 * weights  # from 0 to 8
+    u, width = 4 * (_NODES + 1), 4 * _WEIGHTS  # from 0 to 8
     far, shift = u * math.sqrt(3), np.asarray(d)[..., None] * math.sqrt(2 / 3)
-    both = norm.cdf(shift - far) + norm.cdf(-shift - far)
-    return np.asarray((2 * both * norm.pdf(u) * width).sum(-1))
+    both = ndtr(shift - far) + ndtr(-shift - far)
+    return np.asarray((2 * both * np.exp(-u * u / 2) / math.sqrt(2 * math.pi) * width).sum(-1))
 
 
-_CORRECT: dict[str, Callable[[Numbers], Numbers]] = {"abx": abx_correct, "oddity": oddity_correct}
+# Proportion correct of d' in the tasks whose d' is that of the proportion.
+CORRECT: dict[str, Callable[[Numbers], Numbers]] = {"abx": abx_correct, "oddity": oddity_correct}
 
 
 def from_correct(task: str, found: Interval) -> Interval:
@@ -115,4 +116,4 @@ def from_correct(task: str, found: Interval) -> Interval:
 def _table(task: str) -> tuple[Numbers, Numbers]:
     """Values of d' and proportion correct, finer where the latter is flat."""
     d = np.concatenate([[0], np.geomspace(1e-3, MOST, 400)])
-    return d, _CORRECT[task](d)
+    return d, CORRECT[task](d)

@@ -9,7 +9,7 @@ from itertools import product
 
 import numpy as np
 
-from stst.experiment.analysis.cells import ARROW, Cell, Estimate, cells, estimate, people
+from stst.experiment.analysis.cells import ALL, ARROW, Cell, Estimate, cells, estimate, people
 from stst.experiment.analysis.intervals import Interval, mean, proportion
 from stst.experiment.analysis.reading import Trial
 from stst.experiment.analysis.sensitivity import CHANCE, Counts, from_correct, two_intervals
@@ -29,6 +29,22 @@ def estimates(trials: Sequence[Trial]) -> list[Estimate]:
         for row in make(cell, some)
     ]
     return found + (thresholds(trials) if trials[0].task in ("natural", "detection") else [])
+
+
+def together(trials: Sequence[Trial], measure: str) -> list[Estimate]:
+    """What `estimates` finds of one measure for several participants together."""
+    if measure == "threshold":
+        return [
+            row for row in thresholds(trials) if (row.measure, row.participant) == (measure, ALL)
+        ]
+    return [
+        row
+        for cell, held in cells(trials).items()
+        if len(some := people(held)) > 1
+        for make in _MAKERS[trials[0].task]
+        for row in make(cell, some)
+        if row.measure == measure
+    ]
 
 
 def _each_and_all(everyone: People) -> list[People]:

@@ -17,10 +17,19 @@ LEVELS = 3  # fewer give no function
 def thresholds(trials: Sequence[Trial]) -> list[Estimate]:
     """Parameters of each participant's psychometric functions, and their means over all."""
     found = list[Estimate]()
-    for cell, held in grouped(trials, _without_level).items():
+    for cell, held in by_function(trials).items():
         rows = [row for who, own in people(held).items() for row in _of_one(cell, who, own)]
         found += [*rows, *_of_all(cell, rows)]
     return found
+
+
+def by_function(trials: Sequence[Trial]) -> dict[Cell, list[Trial]]:
+    """Trials of each psychometric function that has enough levels."""
+    return {
+        cell: held
+        for cell, held in grouped(trials, _without_level).items()
+        if len({level for trial in held if (level := cell_of(trial).level) > 0}) >= LEVELS
+    }
 
 
 def _without_level(trial: Trial) -> Cell:

@@ -1,0 +1,126 @@
+"""`stst experiment power`: an effect that is planned -> how many trials and participants."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stst.cli import options as o
+from stst.cli.films import file_records
+from stst.cli.show import progress, say
+from stst.cli.texts import CITATION
+from stst.errors import RecipeError
+from stst.evaluate.tables import to_csv
+from stst.experiment.analysis.plan import Plan
+from stst.experiment.analysis.power import ENOUGH, Powers, needed
+from stst.experiment.analysis.power import power as simulated
+from stst.experiment.export import SPEC
+from stst.experiment.spec import ExperimentSpec
+from stst.experiment.stimuli import read_set
+from stst.recipe.dotted import place
+from stst.report.power import power_page, power_picture
+from stst.run.atomic import new_folder, refuse_folder, write_whole
+from stst.run.job import read_job
+from stst.run.manifest import SCHEMA, environment
+
+
+def power(
+    experiment: Annotated[Path, typer.Argument(help="Folder that `stst experiment new` wrote.")],
+    effect: Annotated[
+        float,
+        typer.Option(
+            help="Mean that is expected over participants: d' (natural, detection, abx, oddity), "
+            "share right (category) or of space (source), rating (similarity)."
+        ),
+    ],
+    spread: Annotated[
+        float, typer.Option(help="Standard deviation between participants, in the same unit.")
+    ],
+    participants: Annotated[str, typer.Option(help="Numbers of them to try: 8,16,24.")],
+    repeats: Annotated[
+        str | None, typer.Option(help="Numbers of repeats to try: 1,2,4; else the experiment's.")
+    ] = None,
+    measure: Annotated[
+        str | None,
+        typer.Option(help="Of what the effect is, if not as above: accuracy, threshold."),
+    ] = None,
+    null: Annotated[
+        float | None,
+        typer.Option(help="Value that the interval must leave; chance if it has one."),
+    ] = None,
+    out: o.Out = Path("stst-power"),
+    seed: o.Seed = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="More: lapse=0.05, slope=3, simulations=1000, rules.least=20."),
+    ] = None,
+    overwrite: o.Overwrite = False,
+) -> None:
+    """Tell how many trials and participants an effect needs, by simulated experiments.
+
+    Each is analysed as `stst experiment analyze` does. Power is the share of them in which the
+    95 % interval over all participants leaves chance.
+    """
+    refuse_folder(out, overwrite=overwrite)
+    told = {
+        "effect": effect,
+        "spread": spread,
+        "participants": _numbers(participants, "--participants"),
+        "repeats": _numbers(repeats, "--repeats") if repeats else (),
+        "measure": measure,
+        "null": null,
+        "seed": seed or 0,
+    }
+    data = Plan.parse(told).model_dump(mode="json")
+    for name, value in map(o.setting, settings or []):
+        place(data, name, value)
+    spec = ExperimentSpec.parse(read_job(experiment / SPEC))
+    with progress() as bar:
+        task = bar.add_task("experiments", total=None)
+        found = simulated(
+            spec,
+            read_set(experiment),
+            Plan.parse(data),
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    new_folder(out, overwrite=overwrite)
+    _write(out, found)
+    _tell(found, out)
+
+
+def _numbers(text: str, option: str) -> Any:  # noqa: ANN401
+    _, numbers = o.setting(f"{option}=[{text}]")
+    if not numbers:
+        raise RecipeError(f"{option} takes numbers, such as 8,16,24; got {text!r}.")
+    return numbers
+
+
+def _write(out: Path, found: Powers) -> None:
+    """Table, figure, the page, and power.json last of all."""
+    record = out / "power.json"
+    record.unlink(missing_ok=True)  # of one that is overwritten
+    picture = power_picture(found)
+    write_whole(out / "power.csv", to_csv(found.rows))
+    write_whole(out / "power.png", picture.png)
+    write_whole(out / "index.html", power_page(found, {"power": picture}, CITATION))
+    data = {
+        "schema": SCHEMA,
+        "environment": environment("cpu", "float64"),
+        "outputs": file_records(out, ["power.csv", "power.png", "index.html"]),
+        **found.plain(),
+    }
+    write_whole(record, json.dumps(data, indent=1, allow_nan=False))
+
+
+def _tell(found: Powers, out: Path) -> None:
+    """How many participants are enough in every cell, for each number of repeats."""
+    least = needed(found.rows)
+    for repeats in found.plan.repeats:
+        each = [people for (_, times), people in least.items() if times == repeats]
+        enough = max((p for p in each if p), default=0) if all(each) else None
+        told = f"{enough} participants" if enough else "more participants than were tried"
+        say(f"{repeats} repeat(s): power of {ENOUGH:.0%} in every condition with {told}.")
+    say(f"Written to {out}: open {out / 'index.html'}.")

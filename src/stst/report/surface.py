@@ -1,0 +1,124 @@
+"""Sensitivity, or accuracy at a contrast, over spatial and temporal frequency."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
+
+from stst.experiment.analysis.cells import Estimate
+from stst.experiment.analysis.frequencies import Frequencies, Range
+from stst.experiment.analysis.sensitivity import CHANCE
+from stst.report.evaluation import Picture
+from stst.report.figures import png_bytes
+
+_OCTAVE = 2.0  # how wide an open end is drawn
+_Box = tuple[float, float, float, float]  # left, right, bottom, top
+
+
+def surface_picture(rows: Sequence[Estimate], known: Frequencies) -> Picture:
+    """The figure, with what it shows in words."""
+    shown = _shown(rows)
+    told = (
+        f"Surface: {shown[0].measure} in each cell of spatial frequency ({known.unit}) by temporal "
+        "frequency (Hz), both on logarithmic axes, as colour and as numbers with 95 % intervals. "
+        "What was not measured is empty; open ends are drawn one octave wide. The table has the "
+        "numbers."
+    )
+    return Picture(png_bytes(surface_figure(rows, known)), f"{shown[0].measure} by frequency", told)
+
+
+def surface_figure(rows: Sequence[Estimate], known: Frequencies) -> Figure:
+    """Draw the bands as rectangles: a panel for each condition and, of accuracy, contrast."""
+    shown = _shown(rows)
+    panels = list(dict.fromkeys((row.condition, _level(row)) for row in shown))
+    figure = Figure(figsize=(7, 4.6 * len(panels)), dpi=150, layout="constrained")
+    boxes = _boxes(known)
+    colours = ScalarMappable(_scale(shown), "cividis")
+    for axes, panel in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
+        for row in shown:
+            if (row.condition, _level(row)) == panel and row.band in boxes:
+                _draw(axes, row, boxes[row.band], colours)
+        _frame(axes, known, boxes)
+        axes.set_title(", ".join(filter(None, panel)), fontsize=10)
+        label, ticks = shown[0].measure, MaxNLocator(6)
+        figure.colorbar(
+            colours, ax=axes, label=label, ticks=ticks, format="{x:.3g}"
+        ).minorticks_off()
+    return figure
+
+
+def _shown(rows: Sequence[Estimate]) -> list[Estimate]:
+    """Sensitivity, where a function was fitted; else accuracy."""
+    found = [row for row in rows if row.measure == "sensitivity"]
+    return found or [row for row in rows if row.measure == "accuracy"]
+
+
+def _level(row: Estimate) -> str:
+    return "" if math.isnan(row.level) else f"contrast {row.level:g}"
+
+
+def _scale(rows: Sequence[Estimate]) -> Normalize:
+    if rows[0].measure == "accuracy":
+        return Normalize(CHANCE["detection"], 1, clip=True)
+    low, high = min(row.value for row in rows), max(row.value for row in rows)
+    return LogNorm(low / 1.1, high * 1.1)  # also if all values are the same
+
+
+def _boxes(known: Frequencies) -> dict[str, _Box]:
+    """The rectangle of each band."""
+    sides = list(zip(*known.bands.values(), strict=True))
+    ends = [_ends(side) for side in sides]
+    return {
+        band: (*_closed(passed.space, *ends[0]), *_closed(passed.time, *ends[1]))
+        for band, passed in known.bands.items()
+    }
+
+
+def _limits(side: Iterable[Range]) -> list[float]:
+    return sorted({limit for ends in side for limit in ends if limit is not None})
+
+
+def _ends(side: Iterable[Range]) -> tuple[float, float]:
+    limits = _limits(side)
+    return limits[0] / _OCTAVE, limits[-1] * _OCTAVE
+
+
+def _closed(side: Range, low: float, high: float) -> tuple[float, float]:
+    return side.low or low, side.high or high
+
+
+def _draw(axes: Axes, row: Estimate, box: _Box, colours: ScalarMappable) -> None:
+    left, right, bottom, top = box
+    red, green, blue, _ = colours.to_rgba(np.array(row.value))
+    ink = "black" if 0.3 * red + 0.59 * green + 0.11 * blue > 0.5 else "white"
+    size = (right - left, top - bottom)
+    axes.add_patch(
+        Rectangle((left, bottom), *size, facecolor=(red, green, blue), edgecolor="white")
+    )
+    middle = math.sqrt(left * right), math.sqrt(bottom * top)
+    low, high = ("\N{EN DASH}" if math.isnan(x) else f"{x:.3g}" for x in (row.low, row.high))
+    told = f"{row.value:.3g}\n{low} to {high}"
+    axes.text(*middle, told, color=ink, ha="center", va="center", fontsize=9)
+
+
+def _frame(axes: Axes, known: Frequencies, boxes: dict[str, _Box]) -> None:
+    """Logarithmic axes over all bands, with the limits of the bands as ticks."""
+    lefts, rights, bottoms, tops = zip(*boxes.values(), strict=True)
+    axes.set(xscale="log", yscale="log", xlim=(min(lefts), max(rights)))
+    axes.set_ylim(min(bottoms), max(tops))
+    axes.set(xlabel=f"spatial frequency ({known.unit})", ylabel="temporal frequency (Hz)")
+    space, time = (_limits(side) for side in zip(*known.bands.values(), strict=True))
+    axes.set_xticks(space, [f"{limit:.3g}" for limit in space])
+    axes.set_yticks(time, [f"{limit:.3g}" for limit in time])
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_minor_locator(NullLocator())
+        axis.set_minor_formatter(NullFormatter())
+    axes.spines[["top", "right"]].set_visible(False)
