@@ -25,6 +25,7 @@ sys.path.append(str(Path(__file__).parents[2] / "cli"))
 from terminal import refused, stst_command
 
 pytest.importorskip("gpboost", reason="needs the extra `mixed`")
+pytestmark = pytest.mark.slow  # and the extra is installed for the slow tests alone
 
 
 def blank(task, clips=8, people=12, metamers=1):
