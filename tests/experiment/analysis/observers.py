@@ -15,7 +15,7 @@ SHOWN = {
     "similarity": ("natural;metamer", "first;second"),
     "category": ("metamer", "stimulus"),
     "naming": ("metamer", "stimulus"),
-    "source": ("factorized;natural;natural", "target;space;time"),
+    "source": ("factorised;natural;natural", "target;space;time"),
 }
 
 

@@ -53,10 +53,10 @@ def test_without_random_differences_it_is_the_logistic_model():
     ]
     found = values(mixed(trials))
     size = sum(map(is_metamer, trials))
-    base = found["intercept, factorized"]
+    base = found["intercept, factorised"]
     assert base.value == pytest.approx(0, abs=1e-4)
     assert base.high == pytest.approx(1.96 * math.sqrt(4 / (len(trials) - size)), rel=1e-2)
-    assert found["metamer - factorized"].value == pytest.approx(logit(0.75), abs=1e-3)
+    assert found["metamer - factorised"].value == pytest.approx(logit(0.75), abs=1e-3)
     assert found["SD of participant"].value < 0.05
     assert base[-3:] == (12, 16, len(trials))
 
@@ -75,15 +75,15 @@ def test_ratings_are_linear():
         np.mean([float(t.response) for t in trials if is_metamer(t) == wanted])
         for wanted in (False, True)
     ]
-    base = found["intercept, factorized+natural"]
-    difference = found["metamer+natural - factorized+natural"]
+    base = found["intercept, factorised+natural"]
+    difference = found["metamer+natural - factorised+natural"]
     assert (base.value, base.value + difference.value) == pytest.approx(means, abs=1e-3)
     assert found["SD of participant"].value == pytest.approx(np.std(list(own.values())), rel=0.2)
     assert 0.4 < found["SD of residual"].value < 0.7
     assert base.unit == "points"
 
 
-TRUTH = {"intercept, factorized": 0.2, "metamer - factorized": 0.6}
+TRUTH = {"intercept, factorised": 0.2, "metamer - factorised": 0.6}
 
 
 def covered(rng):
@@ -125,7 +125,7 @@ def test_known_effects_are_recovered(monkeypatch):
 
 def test_perfect_answers_have_no_bounds():
     trials = [t._replace(correct=str(int(is_metamer(t)))) for t in blank("natural", 4, 4)]
-    found = values(mixed(trials))["metamer - factorized"]
+    found = values(mixed(trials))["metamer - factorised"]
     assert math.isnan(found.low)
     assert math.isnan(found.high)
 
