@@ -8,7 +8,7 @@ import torch
 import yaml
 from terminal import FILES, QUICK, WHERE, bytes_of, manifest_of, refused, signalled, stst_command
 
-from stst.cli import work
+from stst.cli import resume, work
 from stst.run import conditions as run_conditions
 from stst.run.atomic import UNFINISHED
 from stst.run.lock import locked
@@ -111,6 +111,28 @@ def test_two_damaged_states_are_refused(copied):
     for path in (copied / UNFINISHED).glob("state.*"):
         path.write_bytes(b"torn")
     assert refused(stst_command("resume", copied), "state.0 is damaged", "--overwrite")
+
+
+@pytest.mark.parametrize("place", [".", "seed_3"])
+@pytest.mark.parametrize("text", ["{}", "[]", "{", '{"schema": 1, "outputs": [], "warnings": 0}'])
+def test_a_broken_manifest_is_not_called_finished(text, place, tmp_path):
+    path = tmp_path / place / "manifest.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    assert refused(stst_command("resume", tmp_path), "manifest.json", "--overwrite")
+
+
+def test_a_finished_run_that_was_changed_is_refused_by_file(run, tmp_path):
+    folder = shutil.copytree(run[0], tmp_path / "out")
+    (folder / "losses.png").unlink()
+    (folder / "metamer.webm").write_bytes(b"other")
+    assert refused(stst_command("resume", folder), "metamer.webm, losses.png changed or gone")
+
+
+def test_a_resume_that_believes_any_manifest_is_caught(tmp_path, monkeypatch):
+    monkeypatch.setattr(resume, "_refuse_damage", lambda run: None)
+    with pytest.raises(AssertionError):
+        test_a_broken_manifest_is_not_called_finished("{}", ".", tmp_path)
 
 
 def test_a_folder_in_use_is_refused_with_its_holder(copied):

@@ -32,8 +32,9 @@ def folders(path: Path) -> list[Path]:
     """The folder of each metamer of a run: itself, or those of its seeds in their order."""
     if (path / "manifest.json").is_file():
         return [path]
-    seeds = (folder for folder in path.glob("seed_*") if (folder / "manifest.json").is_file())
-    return sorted(seeds, key=lambda folder: int(folder.name.removeprefix("seed_")))
+    found = {folder.name.removeprefix("seed_"): folder for folder in path.glob("seed_*")}
+    seeds = sorted((seed for seed in found if seed.isdecimal()), key=int)
+    return [found[seed] for seed in seeds if (found[seed] / "manifest.json").is_file()]
 
 
 def natural_of(path: Path) -> tuple[Source, str]:
