@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from stst.cli.films import source_record
 from stst.cli.names import named
 from stst.cli.reread import Condition, clip_of, folders, made_by, natural_of
-from stst.cli.sources import read_source
 from stst.errors import RecipeError
+from stst.jobs.films import source_record
+from stst.jobs.sources import read_source
 from stst.run.job import Source
 from stst.stimuli.kinds import CONTROLS, chosen
 from stst.video.files import digest

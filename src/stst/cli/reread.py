@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stst.cli.sources import read_source
 from stst.errors import RunError
+from stst.jobs.sources import read_source
 from stst.run.job import Source, read_job
 from stst.run.manifest import read_manifest
 from stst.run.methods import methods

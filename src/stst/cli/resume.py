@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from stst.cli import show
 from stst.cli.reread import folders
 from stst.cli.show import say
-from stst.cli.unfinished import RECIPE, is_stopped, remove
-from stst.cli.work import resume as go_on
 from stst.errors import RunError
+from stst.jobs.unfinished import RECIPE, is_stopped, remove
+from stst.jobs.work import resume as go_on
 from stst.run.atomic import UNFINISHED
 from stst.run.finished import changed
 from stst.run.job import Job, read_job
@@ -31,7 +32,7 @@ def resume(
     with locked(folder):
         if is_stopped(folder):
             job = Job.parse(read_job(folder / UNFINISHED / RECIPE))
-            go_on(job, folder, allow_mixed=allow_mixed)
+            go_on(job, folder, allow_mixed=allow_mixed, show=show)
         elif runs := folders(folder):
             for run in runs:
                 _refuse_damage(run)
