@@ -25,14 +25,14 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from stst.batch import stages
 from stst.batch.item import Item
 from stst.batch.items import items_of
+from stst.batch.machines import machine
+from stst.batch.making import make
 from stst.batch.order import Order, Outcome
+from stst.batch.orders import Orders
 from stst.batch.plan import Plan
-from stst.cli import sets
-from stst.cli.item import make
-from stst.cli.machines import machine
-from stst.cli.orders import Orders
 from stst.video.write import write_video
 
 STEPS = 4
@@ -101,11 +101,11 @@ class Memory:
 
 def by_set(plan: Plan, items: list[Item], out: Path, workers: int, memory: Memory) -> float:
     """Seconds that the orders of a set take, the start of its workers included."""
-    todo = Orders(plan, out, sets.weights(items)[0], threads=1, overwrite=False).of(items)
+    todo = Orders(plan, out, stages.weights(items), threads=1, overwrite=False).of(items)
     connect, _ = machine(plan, out, workers=workers)
     began = time.perf_counter()
     with connect() as client:
-        for order, outcome, _ in sets.carried_out(client, todo, make, stop=list):
+        for order, outcome, _ in stages.carried_out(client, todo, make, stop=list):
             assert outcome == Outcome("made"), order.name
             memory.note()
     return time.perf_counter() - began
@@ -123,7 +123,7 @@ def main(words: Sequence[str] | None = None) -> int:
         for name in ("bare", "set"):
             out = Path(room) / name
             plan, items = planned(Path(room), out, given.items)
-            orders = Orders(plan, out, sets.weights(items)[0], threads=1, overwrite=False)
+            orders = Orders(plan, out, stages.weights(items), threads=1, overwrite=False)
             share(orders.of(items[:1]))  # the clip is cut
             if name == "bare":
                 seconds[name] = bare(orders.of(items[1:]), given.workers)

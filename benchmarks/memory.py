@@ -12,14 +12,12 @@ import common  # before torch
 
 # isort: split
 import argparse
-import io
 import multiprocessing
 import resource
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TypeVar
 from unittest.mock import patch
@@ -27,7 +25,7 @@ from unittest.mock import patch
 import torch
 from safetensors.torch import save_file
 
-from stst.cli import work
+from stst.jobs import work
 from stst.recipe import Recipe
 from stst.run.job import Job, Source, Streams
 from stst.stimuli.scene import natural_scene
@@ -63,7 +61,7 @@ def peaks(job: Job, out: Path, threads: int | None) -> tuple[int, int]:
     """Bytes stated before the start, and found at the end, of all that the command does."""
     if threads:
         torch.set_num_threads(threads)
-    with patch.object(work, "announce") as announced, redirect_stdout(io.StringIO()):
+    with patch.object(work.UNSEEN, "announce") as announced:
         work.carry_out(job, out)
     return announced.call_args.args[2].memory, held(job.device)
 

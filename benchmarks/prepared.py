@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from stst.cli.machine import prepare
+from stst.jobs.machine import prepare
 
 prepare()

@@ -29,8 +29,13 @@ ALLOWED = {
     "api": {"video", "losses", "synthesis", "sides", "outcome"},
     "pairing": {"api", "outcome", "losses", "video.frames"},
     "ablation": {"api", "evaluate", "losses", "video.frames"},
-    # The plan of a set, its items and the processes that make them; how one is made is cli's.
-    "batch": {"run", "stimuli.kinds", "video.files"},
+    # A job carried out in a folder: what goes in is read, what comes out written and told.
+    "jobs": {
+        *("api", "pairing", "outcome", "estimate", "synthesis", "streams"),
+        *("run", "video", "stimuli", "evaluate.distances", "report"),
+    },
+    # The plan of a set, its items and the processes that make them, each by a job.
+    "batch": {"jobs", "run", "stimuli.kinds", "video.files", "report"},
     "estimate": {"outcome", "synthesis"},
     "plenoptic": {"losses", "sides", "synthesis", "video.frames"},
     "cli": {EVERYTHING},

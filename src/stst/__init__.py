@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stst.ablation import ablate
     from stst.api import synthesize, synthesize_many
+    from stst.batch.sets import make_set
     from stst.errors import StstError
     from stst.evaluate.comparison import evaluate
     from stst.evaluate.deep.catalogue import load_network
@@ -45,6 +46,7 @@ __all__ = [
     "load_network",
     "load_stream",
     "make_control",
+    "make_set",
     "make_stimulus",
     "match_set",
     "open_video",
@@ -71,6 +73,7 @@ _HOME = {
     "load_network": "stst.evaluate.deep.catalogue",
     "load_stream": "stst.streams.stream",
     "make_control": "stst.stimuli.kinds",
+    "make_set": "stst.batch.sets",
     "make_stimulus": "stst.stimuli.kinds",
     "match_set": "stst.stimuli.matching",
     "open_video": "stst.video.read",

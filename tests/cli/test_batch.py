@@ -7,6 +7,7 @@ import pytest
 import yaml
 from terminal import FILES, bytes_of, manifest_of, stst_command, waves
 
+import stst
 from stst.recipe import Recipe
 from stst.video.frames import to_uint8
 from stst.video.read import digest, read_video
@@ -122,6 +123,22 @@ def test_a_set_that_is_finished_changes_in_nothing_and_begins_no_worker(made, ba
     kept = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
     assert "All 6 items are in" in stst_command(*words).out
     assert {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()} == kept
+
+
+@pytest.mark.slow
+def test_in_python_a_set_is_made_by_one_function_that_tells_of_each_item(made, base):
+    out, _ = made
+    plan, seen = base / "more.yaml", []
+    plan.write_text(yaml.safe_dump({**PLAN, "pairs": {}, "controls": ["reversed", "shuffled"]}))
+    found = stst.make_set(plan, out, workers=1, progress=seen.append)
+    new = ["control/shuffled/bike/seed_5", "control/shuffled/fish/seed_5"]
+    assert found.failed == {}
+    assert sorted(found.items) == sorted([*MADE, *new])
+    assert [(at.total, at.ended) for at in seen] == [(2, 0), (2, 1), (2, 2)]
+    assert sorted(at.name for at in seen[1:]) == new
+    assert {(at.told, at.failed) for at in seen[1:]} == {("made", False)}
+    with pytest.raises(stst.StstError, match="one of workers, scheduler and slurm"):
+        stst.make_set(plan, out, workers=1, slurm=True)
 
 
 @pytest.mark.slow

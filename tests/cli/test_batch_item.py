@@ -6,10 +6,11 @@ import threading
 import pytest
 from terminal import bytes_of, manifest_of
 
+from stst.batch import making as item
 from stst.batch.order import Order, Outcome
-from stst.cli import cutting, item
-from stst.cli.stopping import Stopping
 from stst.errors import RunError
+from stst.jobs import cutting
+from stst.jobs.stopping import Stopping
 from stst.run.atomic import UNFINISHED
 from stst.run.job import Job, Making, Source, read_job
 from stst.run.lock import locked

@@ -30,7 +30,7 @@ def test_a_job_asks_for_what_the_plan_says(tmp_path):
         directives=("--gres=gpu:1",),
         prologue=("module load cuda",),
     )
-    with SLURMCluster(**slurm_options(given, "stst.cli.item", tmp_path)) as cluster:
+    with SLURMCluster(**slurm_options(given, "stst.batch.worker", tmp_path)) as cluster:
         script, address = cluster.job_script().splitlines(), cluster.scheduler_address
     del cluster
     gc.collect()
@@ -42,7 +42,7 @@ def test_a_job_asks_for_what_the_plan_says(tmp_path):
         assert line in script
     (command,) = (line for line in script if "dask_worker" in line)
     assert "--nthreads 1" in command
-    assert "--preload stst.cli.item" in command
+    assert "--preload stst.batch.worker" in command
     assert "--tls-key" in command
     assert address.startswith("tls://")
 

@@ -55,7 +55,7 @@ def base(tmp_path_factory):
 
 
 @contextmanager
-def cluster(folder, preload="stst.cli.item"):
+def cluster(folder, preload="stst.batch.worker"):
     """A scheduler and two workers, each a process: the scheduler's address."""
     told, common = folder / "scheduler.json", ("--host", "127.0.0.1", "--no-dashboard")
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

@@ -8,7 +8,7 @@ import torch
 from terminal import QUICK, refused, stst_command
 
 import stst
-from stst.cli import work
+from stst.cli import show
 from stst.streams.catalogue import CATALOGUE
 from stst.streams.weights import cache_folder
 
@@ -25,7 +25,7 @@ def test_ctrl_c_says_so_and_gives_the_shells_code(film, tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(work, "follow", interrupted)
+    monkeypatch.setattr(show, "follow", interrupted)
     said = stst_command("synthesize", film, "--out", tmp_path / "out", *QUICK)
     assert said.code == 130
     assert len(said.err.splitlines()) == 1

@@ -11,7 +11,7 @@ import yaml
 from PIL import Image
 from terminal import FRAMES, HEIGHT, QUICK, WIDTH, refused, stst_command, waves
 
-from stst.cli import sources
+from stst.jobs import sources
 from stst.video.write import write_video
 
 

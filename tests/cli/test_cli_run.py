@@ -179,7 +179,7 @@ def test_an_overwriting_that_fails_leaves_no_manifest_of_other_files(
     def full_disk(*_, **__):
         raise RunError("the disk is full.")
 
-    monkeypatch.setattr("stst.cli.films.write_whole", full_disk)
+    monkeypatch.setattr("stst.jobs.films.write_whole", full_disk)
     words = (*QUICK, "--overwrite")
     assert refused(stst_command("synthesize", film, "--out", folder, *words), "disk is full")
     assert not (folder / "manifest.json").exists()

@@ -127,7 +127,7 @@ def test_a_match_that_clipping_defeats_is_warned_of(matched, film, dark):
 
 
 def test_an_existing_folder_is_kept_unless_it_may_be_replaced(film, dark, tmp_path, monkeypatch):
-    monkeypatch.setattr("stst.cli.making.write_films", lambda *_: {})  # which take the time
+    monkeypatch.setattr("stst.jobs.making.write_films", lambda *_: {})  # which take the time
     out = tmp_path / "out"
     out.mkdir()
     (out / "mine.txt").write_text("mine")

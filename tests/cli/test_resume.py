@@ -8,7 +8,8 @@ import torch
 import yaml
 from terminal import FILES, QUICK, WHERE, bytes_of, manifest_of, refused, signalled, stst_command
 
-from stst.cli import work
+from stst.cli import resume, show
+from stst.jobs import work
 from stst.run import conditions as run_conditions
 from stst.run.atomic import UNFINISHED
 from stst.run.lock import locked
@@ -19,7 +20,7 @@ def stopped(film, tmp_path_factory):
     """A run that was stopped in its third frame: (its folder, what was said)."""
     folder = tmp_path_factory.mktemp("stopped") / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(work, "follow", signalled(signal.SIGTERM, WHERE))
+        patch.setattr(show, "follow", signalled(signal.SIGTERM, WHERE))
         return folder, stst_command("synthesize", film, "--out", folder, *QUICK)
 
 
@@ -113,6 +114,28 @@ def test_two_damaged_states_are_refused(copied):
     assert refused(stst_command("resume", copied), "state.0 is damaged", "--overwrite")
 
 
+@pytest.mark.parametrize("place", [".", "seed_3"])
+@pytest.mark.parametrize("text", ["{}", "[]", "{", '{"schema": 1, "outputs": [], "warnings": 0}'])
+def test_a_broken_manifest_is_not_called_finished(text, place, tmp_path):
+    path = tmp_path / place / "manifest.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    assert refused(stst_command("resume", tmp_path), "manifest.json", "--overwrite")
+
+
+def test_a_finished_run_that_was_changed_is_refused_by_file(run, tmp_path):
+    folder = shutil.copytree(run[0], tmp_path / "out")
+    (folder / "losses.png").unlink()
+    (folder / "metamer.webm").write_bytes(b"other")
+    assert refused(stst_command("resume", folder), "metamer.webm, losses.png changed or gone")
+
+
+def test_a_resume_that_believes_any_manifest_is_caught(tmp_path, monkeypatch):
+    monkeypatch.setattr(resume, "_refuse_damage", lambda run: None)
+    with pytest.raises(AssertionError):
+        test_a_broken_manifest_is_not_called_finished("{}", ".", tmp_path)
+
+
 def test_a_folder_in_use_is_refused_with_its_holder(copied):
     with locked(copied):
         assert refused(stst_command("resume", copied), copied, "in use by process")
@@ -137,7 +160,7 @@ def test_too_little_memory_is_told_with_advice_and_the_way_on(copied, error, mon
     def full(*_):
         raise error("Tried to allocate 2 GiB.")
 
-    monkeypatch.setattr(work, "follow", full)
+    monkeypatch.setattr(show, "follow", full)
     said = stst_command("resume", copied)
     assert refused(said, "Tried to allocate 2 GiB", f"stst resume {copied}", "fewer seeds")
     assert (copied / UNFINISHED / "recipe.yaml").exists()
@@ -145,7 +168,7 @@ def test_too_little_memory_is_told_with_advice_and_the_way_on(copied, error, mon
 
 def test_a_disk_without_room_is_refused_before_any_step(film, tmp_path, monkeypatch):
     monkeypatch.setattr(work, "estimate", lambda *_: pytest.fail("a step was taken"))
-    monkeypatch.setattr("stst.cli.task.frame_bytes", lambda _: 10**15)
+    monkeypatch.setattr("stst.jobs.task.frame_bytes", lambda _: 10**15)
     said = stst_command("synthesize", film, "--out", tmp_path / "out", *QUICK)
     assert refused(said, "GB free", "--out")
     assert not (tmp_path / "out").exists()

@@ -63,20 +63,41 @@ def test_only_embedded_weights_are_stand_ins():
     assert manifest.stand_ins([ours, theirs, None]) == ["not VGG-19"]
 
 
+WHOLE = {
+    "schema": manifest.SCHEMA,
+    "environment": {"packages": {"torch": "2.9"}},
+    "outputs": {"metamer.webm": {"sha256": "0" * 64}},
+    "warnings": [],
+}
+
+
 def test_a_manifest_is_read_back(tmp_path):
-    data = {"schema": manifest.SCHEMA, "seed": 3}
+    data = WHOLE | {"seed": 3}
     (tmp_path / "manifest.json").write_text(json.dumps(data))
     assert manifest.read_manifest(tmp_path) == data
 
 
-DEEP = "[" * 100_000
-
-
-@pytest.mark.parametrize(
-    "text", [None, "", "{", "[]", '{"schema": 0}', '{"schema": "1"}', "\xff", DEEP]
-)
+@pytest.mark.parametrize("text", [None, "", "{", "{}", "[]", "3", "\xff", "[" * 100_000])
 def test_what_is_no_manifest_is_refused(text, tmp_path):
     if text is not None:
         (tmp_path / "manifest.json").write_text(text, "latin-1")
     with pytest.raises(RunError, match=r"manifest\.json"):
+        manifest.read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ({"schema": 0}, "schema: input should be 1, got 0"),
+        ({"schema": "1"}, "schema: input should be 1, got '1'"),
+        ({"environment": {}}, r"environment.packages: field required"),
+        ({"outputs": []}, "outputs: input should be a valid dictionary, got "),
+        ({"outputs": {}}, "outputs: dictionary should have at least 1 item"),
+        ({"outputs": {"a.webm": None}}, r"outputs.a.webm: input should be"),
+        ({"warnings": None}, "warnings: input should be a valid list, got None"),
+    ],
+)
+def test_a_part_that_is_wrong_is_named(part, told, tmp_path):
+    (tmp_path / "manifest.json").write_text(json.dumps(WHOLE | part))
+    with pytest.raises(RunError, match=told):
         manifest.read_manifest(tmp_path)

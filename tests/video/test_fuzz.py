@@ -3,6 +3,7 @@
 ``STST_FUZZ=2000 pytest -s -m slow tests/video/test_fuzz.py`` damages as many, and prints figures.
 """
 
+import hashlib
 import os
 import re
 import subprocess
@@ -18,6 +19,7 @@ import mutants
 import pathological
 import pytest
 import torch
+from many_decoded import answers
 
 from stst.errors import StstError
 from stst.video import process
@@ -50,6 +52,7 @@ class Outcome:
     frames: int = 0
     warned: bool = False
     error: str | None = None
+    pixels: bytes = b""  # a digest
     escaped: bool = False  # an error that is none of ours
 
     def kind(self):
@@ -77,7 +80,8 @@ def read(path, limits=LIMITS, reader=read_video):
     assert frames.min() >= 0, name
     assert frames.max() <= 1, name
     assert clip.frame_rate > 0, name
-    return Outcome(name, time.monotonic() - began, len(clip), bool(said))
+    pixels = hashlib.sha256(frames.numpy()).digest()
+    return Outcome(name, time.monotonic() - began, len(clip), bool(said), pixels=pixels)
 
 
 def faults(outcome, peak, limits=LIMITS):
@@ -132,23 +136,34 @@ def fuzzed(films, folder, numbers):
         path.unlink()
 
 
+def undamaged(films, folder):
+    """Digests of the pixels of whole films."""
+    paths = [folder / name for name in films]
+    for path in paths:
+        path.write_bytes(films[path.name])
+    return {hashlib.sha256(one["frames"].tobytes()).digest() for one in answers(paths)}
+
+
 def judged(films, folder, numbers, measured):
     """What is wrong, which of frames and lines came, and by how much our own memory grew."""
+    whole = undamaged(films, folder)
     before, outcomes, wrong = held(), [], []
     for outcome in fuzzed(films, folder, numbers):
         outcomes.append(outcome)
         wrong += faults(outcome, measured.peak())
-    report(outcomes, measured.peak(), held() - before)
+    report(outcomes, whole, measured.peak(), held() - before)
     return wrong, {outcome.error is None for outcome in outcomes}, held() - before
 
 
-def report(outcomes, peak, grown):
+def report(outcomes, whole, peak, grown):
     for kind, count in Counter(map(Outcome.kind, outcomes)).most_common():
         first = next(outcome.name for outcome in outcomes if outcome.kind() == kind)
         print(f"{count:6} {kind}, as {first}")
-    fewer = [o for o in outcomes if not (o.warned or o.error or o.frames == mutants.FRAMES)]
+    silent = [o for o in outcomes if not (o.warned or o.error or o.pixels in whole)]
+    fewer = [o for o in silent if o.frames != mutants.FRAMES]
     print(f"slowest {max(o.seconds for o in outcomes):.1f} s, peak {peak / 2**20:.0f} MiB")
     print(f"our own memory grew by {grown / 2**20:.0f} MiB")
+    print(f"other pixels without a word: {len(silent)}")
     print(f"another number of frames without a word: {[(o.name, o.frames) for o in fewer]}")
 
 

@@ -1,6 +1,7 @@
 """Reading files that are damaged or no video (fault table, C1 to C3, C13)."""
 
 import os
+import re
 import warnings
 from pathlib import Path
 
@@ -108,11 +109,35 @@ def test_a_truncated_file_warns_with_a_count(made_once, tmp_path):
     path = tmp_path / "cut.mkv"
     path.write_bytes(data[: len(data) * 3 // 4])
     for reader in (open_video, read_video):
-        with pytest.warns(FramesWarning, match=r"gave \d frames, \d fewer") as caught:
+        with pytest.warns(FramesWarning) as caught:
             clip = reader(path)
+        said = " ".join(str(warning.message) for warning in caught)
+        assert re.search(r"near frame \d: File ended prematurely.* gave \d frames, \d fewer", said)
         assert caught[0].filename == __file__
     assert 2 <= len(clip) < 10
     assert np.array_equal(to_uint8(clip.frames), made.moving(10)[: len(clip)])
+
+
+def test_a_good_film_gets_no_remark(small_films, tmp_path):
+    paths = [tmp_path / name for name in small_films]
+    for path in paths:
+        path.write_bytes(small_films[path.name])
+    assert [(one["shape"][0], one["remarks"]) for one in answers(paths)] == [(6, [])] * len(paths)
+
+
+@pytest.mark.parametrize(
+    ("name", "hurt", "said"),
+    [
+        ("plain.gif", lambda data: data[:5000] + data[5100:], "LZW decode failed"),
+        ("vp8.ogg", lambda data: data[:100] + b"?" + data[101:], "CRC mismatch"),
+        ("mpeg2.ts", lambda data: data[:-50], "is cut off"),
+    ],
+)
+def test_what_ffmpeg_passes_over_is_told(name, hurt, said, small_films, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(hurt(small_films[name]))
+    with pytest.warns(FramesWarning, match=said):
+        read_video(path)
 
 
 # C13: the file changes while it is read

@@ -12,12 +12,12 @@ from typing import Any
 
 from rich.status import Status
 
-from stst.cli.films import source_record
-from stst.cli.making import write_stimulus
 from stst.cli.names import clip_names
 from stst.cli.show import console, say
-from stst.cli.sources import read_source
 from stst.errors import RecipeError
+from stst.jobs.films import source_record
+from stst.jobs.making import write_stimulus
+from stst.jobs.sources import read_source
 from stst.run.atomic import new_folder, refuse_folder, write_whole
 from stst.run.job import Set
 from stst.stimuli.alike import Level, Matched, Matching, matching

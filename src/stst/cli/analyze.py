@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 
 from stst.cli import options as o
-from stst.cli.films import file_records
 from stst.cli.show import console, say
 from stst.cli.texts import CITATION
 from stst.evaluate.tables import to_csv
 from stst.experiment.analysis.analyze import Analysis
 from stst.experiment.analysis.analyze import analyze as analysed
 from stst.experiment.analysis.exclusions import Exclusion, Rules
+from stst.jobs.films import file_records
 from stst.report.responses import analysis_page, pictures
 from stst.run.atomic import new_folder, refuse_folder, write_whole
 from stst.run.manifest import SCHEMA, environment

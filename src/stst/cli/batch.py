@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
-from stst.batch.items import items_of
-from stst.batch.plan import read_plan, refusal
+from stst.batch.planned import planned
 from stst.cli.checking import check as tell
 from stst.cli.options import Out, Overwrite
-from stst.errors import RecipeError
+from stst.cli.show import console, duration, progress, say
+from stst.errors import RunError
+from stst.jobs.stopping import Stopping
+
+if TYPE_CHECKING:
+    from stst.batch.stages import Progress
 
 
 def batch(
@@ -38,25 +43,56 @@ def batch(
 
     The same command goes on where it was stopped, and makes nothing twice.
     """
-    if sum((workers is not None, scheduler is not None, slurm)) > 1:
-        raise RecipeError("give one of --workers, --scheduler and --slurm, not several.")
-    wanted, wrong = read_plan(plan)
-    items, more = items_of(wanted, plan.absolute().parent, out)
-    if wrong := wrong + more:
-        raise refusal(plan, wrong)
     if check:
+        _, items = planned(plan, out)
         tell(items, out)
         return
     # Dask takes a second to be loaded, which no other command shall wait for.
-    from stst.cli.machines import machine
-    from stst.cli.sets import carry_out
+    from stst.batch.sets import make_set
 
-    connect, threads = machine(
-        wanted,
-        out,
-        workers=workers,
-        scheduler=scheduler,
-        tls=(tls_ca, tls_cert, tls_key),
-        slurm=slurm,
+    with Stopping("go on with the same command"), Bar() as bar:
+        made = make_set(
+            plan,
+            out,
+            workers=workers,
+            scheduler=scheduler,
+            tls=(tls_ca, tls_cert, tls_key),
+            slurm=slurm,
+            overwrite=overwrite,
+            progress=bar.show,
+        )
+    if made.failed:
+        raise RunError(
+            f"{len(made.failed)} of {len(made.items)} items could not be made; "
+            f"{out / 'failed.json'} says why. The same command tries them again and keeps the "
+            "others."
+        )
+    say(
+        f"All {len(made.items)} items are in {out}: stimuli.csv lists them, "
+        "contact_sheet_001.png shows."
     )
-    carry_out(wanted, items, out, connect, threads=threads, overwrite=overwrite)
+
+
+class Bar:
+    """The items of each stage behind a bar; where that cannot be drawn, a line for each."""
+
+    def __init__(self) -> None:
+        self._bar = progress()
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(self, at: Progress) -> None:
+        """Show how far a stage is."""
+        if not at.ended:
+            self._task = self._bar.add_task(f"{at.total} items", total=at.total)
+            self._began = time.monotonic()
+            return
+        left = (time.monotonic() - self._began) / at.ended * (at.total - at.ended)
+        if at.failed or not console.is_terminal:
+            say(f"{at.ended}/{at.total} {at.name}: {at.told} ({duration(left)} left)")
+        self._bar.update(self._task, completed=at.ended)

@@ -11,14 +11,14 @@ import numpy as np
 from rich.table import Table
 
 from stst.ablation import Finding, findings
-from stst.cli.films import source_record
 from stst.cli.runs import Runs
 from stst.cli.show import console, say
-from stst.cli.sources import read_source
-from stst.cli.task import bound, load_streams
 from stst.errors import RunError, WeightsError
 from stst.evaluate.late import Features, late_features
 from stst.evaluate.outcomes import OUTCOMES, against
+from stst.jobs.films import source_record
+from stst.jobs.sources import read_source
+from stst.jobs.task import bound, load_streams
 from stst.recipe.design import Cell
 from stst.report.ablation import Records, outcome_figure, outcome_names, tidy_csv
 from stst.report.figures import png_bytes

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from stst.batch.item import NATURAL, Item
 from stst.cli.show import console, duration, say, size
-from stst.cli.task import Task
 from stst.estimate import estimate
+from stst.jobs.task import Task
 from stst.run.job import Job, Source
 
 SEVERAL = 40  # items are listed up to this many

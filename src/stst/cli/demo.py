@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from stst.cli import show
 from stst.cli.show import say
-from stst.cli.work import carry_out
+from stst.jobs.work import carry_out
 from stst.recipe import Recipe
 from stst.run.atomic import new_folder
 from stst.run.job import Job, Source, Streams
@@ -34,5 +35,5 @@ def demo(
         seeds=(seed,),
         recipe=Recipe.preset("default"),
     )
-    carry_out(job, out, overwrite=True)
+    carry_out(job, out, overwrite=True, show=show)
     say("The fish should be gone; its colours, textures and motion should still be there.")

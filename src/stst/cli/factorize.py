@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from stst.cli import options as o
+from stst.cli import show
 from stst.cli.names import clip_names
 from stst.cli.show import say
-from stst.cli.work import carry_out
 from stst.errors import RecipeError
+from stst.jobs.work import carry_out
 from stst.run.atomic import refuse_folder
 
 
@@ -65,7 +66,7 @@ def factorize(
             quality=quality,
             settings=settings or [],
         )
-        carry_out(job, folder, overwrite=overwrite)
+        carry_out(job, folder, overwrite=overwrite, show=show)
 
 
 def _pairs(videos: list[Path], out: Path, *, crossed: bool) -> dict[Path, tuple[Path, Path]]:

@@ -9,7 +9,6 @@ from typing import Any, cast
 
 from rich.progress import track
 
-from stst.cli.films import file_records, video_record
 from stst.cli.material import Beside, Stimulus, read_all
 from stst.cli.networks import matched_notes, network_record
 from stst.cli.show import console, say
@@ -21,6 +20,7 @@ from stst.evaluate.deep.probing import Probes
 from stst.evaluate.deep.rows import NATURAL
 from stst.evaluate.evaluation import Evaluation, joined
 from stst.evaluate.tables import to_csv
+from stst.jobs.films import file_records, video_record
 from stst.report.evaluation import Scene, evaluation_page, pictures
 from stst.report.pair import side_by_side
 from stst.run.atomic import new_folder, refuse_folder, write_whole

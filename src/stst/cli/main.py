@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import typer
 from rich.console import Console
 
-from stst.cli.machine import prepare
+from stst.jobs.machine import prepare
 
 prepare()
 
@@ -29,8 +30,9 @@ from stst.cli import (  # noqa: E402
     texts,
     weights,
 )
-from stst.cli.stopping import Stopped  # noqa: E402
+from stst.cli.show import Lines  # noqa: E402
 from stst.errors import Diverged, StstError  # noqa: E402
+from stst.jobs.stopping import Stopped  # noqa: E402
 
 app = typer.Typer(
     name="stst",
@@ -64,6 +66,7 @@ USER_ERROR, DIVERGED, INTERRUPTED = 2, 3, 130
 
 def main() -> None:
     """Run the command line; a mistake of the user gives one line, never a traceback."""
+    _listen()
     try:
         app(standalone_mode=True)
     except StstError as error:
@@ -83,3 +86,11 @@ def main() -> None:
                 "stst: stopped; if steps were taken, go on with: stst resume DIR", file=sys.stderr
             )
         raise
+
+
+def _listen() -> None:
+    """Print what the library logs."""
+    logger = logging.getLogger("stst")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    logger.handlers = [Lines()]

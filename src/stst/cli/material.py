@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from stst.cli.films import source_record
+from stst.cli.names import named
 from stst.cli.reread import Condition, clip_of, folders, made_by, natural_of
-from stst.cli.sources import read_source
 from stst.errors import RecipeError
+from stst.jobs.films import source_record
+from stst.jobs.sources import read_source
 from stst.run.job import Source
 from stst.stimuli.kinds import CONTROLS, chosen
 from stst.video.files import digest
@@ -65,13 +66,17 @@ def _read(
         source, _ = natural_of(path)
     film, _ = read_source(source)
     for one in against:
-        name, equals, place = one.partition("=")
-        if equals and not alone:
+        name, place = named(one, "--against")
+        if name in made:
+            raise RecipeError(
+                f"--against {one}: there is a {name!r} already. Give another name, OTHER=PATH."
+            )
+        if place and not alone:
             raise RecipeError(
                 f"--against {one}: of which natural clip? With several, only kinds of control "
                 f"can be given: {', '.join(CONTROLS)}."
             )
-        if not equals:
+        if not place:
             seeds = max((len(other.films) for other in made.values()), default=1)
             made[name] = _control(film, name, seeds)
         else:

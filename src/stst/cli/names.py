@@ -24,3 +24,19 @@ def clip_names(paths: Sequence[str | Path]) -> list[str]:
     if len(set(names)) < len(names):
         raise RecipeError(f"the clips of a set need different names, got {', '.join(names)}.")
     return names
+
+
+def named(text: str, option: str) -> tuple[str, str]:
+    """``metamer=out`` -> its name and what it names; without ``=`` the latter is empty.
+
+    Raises
+    ------
+    RecipeError
+        If one side of the ``=`` is empty.
+    """
+    name, equals, place = (part.strip() for part in text.partition("="))
+    if equals and not (name and place):
+        raise RecipeError(
+            f"{option} wants a name and a path, such as metamer=DIR; got {text!r}. Give both."
+        )
+    return name, place

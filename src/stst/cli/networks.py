@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stst.cli.names import named
 from stst.errors import RecipeError, WeightsError
 from stst.evaluate.deep.catalogue import load_network
 from stst.evaluate.deep.efficientnet import NAME
@@ -39,8 +40,8 @@ def networks_of(names: Sequence[str] | None, layers: str | None) -> tuple[list[N
 
 def _load(text: str, layers: Sequence[str] | None) -> Network:
     """``vgg16=FILE`` or a name alone."""
-    name, equals, file = text.partition("=")
-    return load_network(name, weights=Path(file) if equals else None, layers=layers)
+    name, file = named(text, "--network")
+    return load_network(name, weights=Path(file) if file else None, layers=layers)
 
 
 def network_record(network: Network) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import typer
 
 from stst.cli import options as o
 from stst.cli import teaching, watching
+from stst.cli.names import named
 from stst.errors import RecipeError
 from stst.run.job import Teaching, Watching, read_job
 
@@ -119,6 +120,7 @@ def _named(clips: Sequence[str]) -> dict[str, dict[str, str | None]]:
 
 def _split(clip: str) -> tuple[str, Path]:
     """``natural=A.mp4`` -> its name and its path; a path alone is named by its file."""
-    name, equals, path = clip.partition("=")
-    alone = not equals or Path(clip).exists()
-    return (Path(clip).stem, Path(clip)) if alone else (name, Path(path))
+    if Path(clip).exists():
+        return Path(clip).stem, Path(clip)
+    name, path = named(clip, "a clip")
+    return (name, Path(path)) if path else (Path(clip).stem, Path(clip))

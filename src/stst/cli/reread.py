@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stst.cli.sources import read_source
 from stst.errors import RunError
+from stst.jobs.sources import read_source
 from stst.run.job import Source, read_job
 from stst.run.manifest import read_manifest
 from stst.run.methods import methods
@@ -32,8 +32,9 @@ def folders(path: Path) -> list[Path]:
     """The folder of each metamer of a run: itself, or those of its seeds in their order."""
     if (path / "manifest.json").is_file():
         return [path]
-    seeds = (folder for folder in path.glob("seed_*") if (folder / "manifest.json").is_file())
-    return sorted(seeds, key=lambda folder: int(folder.name.removeprefix("seed_")))
+    found = {folder.name.removeprefix("seed_"): folder for folder in path.glob("seed_*")}
+    seeds = sorted((seed for seed in found if seed.isdecimal()), key=int)
+    return [found[seed] for seed in seeds if (found[seed] / "manifest.json").is_file()]
 
 
 def natural_of(path: Path) -> tuple[Source, str]:

@@ -7,13 +7,17 @@ from typing import Annotated
 
 import typer
 
+from stst.cli import show
+from stst.cli.reread import folders
 from stst.cli.show import say
-from stst.cli.unfinished import RECIPE, is_stopped, remove
-from stst.cli.work import resume as go_on
 from stst.errors import RunError
+from stst.jobs.unfinished import RECIPE, is_stopped, remove
+from stst.jobs.work import resume as go_on
 from stst.run.atomic import UNFINISHED
+from stst.run.finished import changed
 from stst.run.job import Job, read_job
 from stst.run.lock import locked
+from stst.run.manifest import read_manifest
 
 
 def resume(
@@ -28,8 +32,10 @@ def resume(
     with locked(folder):
         if is_stopped(folder):
             job = Job.parse(read_job(folder / UNFINISHED / RECIPE))
-            go_on(job, folder, allow_mixed=allow_mixed)
-        elif any(folder.glob("manifest.json")) or any(folder.glob("seed_*/manifest.json")):
+            go_on(job, folder, allow_mixed=allow_mixed, show=show)
+        elif runs := folders(folder):
+            for run in runs:
+                _refuse_damage(run)
             remove(folder)  # what may be left of it
             say(f"{folder} is finished: there is nothing to do.")
         else:
@@ -37,3 +43,12 @@ def resume(
                 f"{folder} holds no run that was stopped. Give the folder of a run, or begin one "
                 "there with --overwrite."
             )
+
+
+def _refuse_damage(run: Path) -> None:
+    """Do not call a run finished whose manifest is broken, or whose files are not as it says."""
+    if wrong := changed(run, read_manifest(run)):
+        raise RunError(
+            f"{run} is finished, but not as its manifest says: {', '.join(wrong)} changed or gone. "
+            "Copy the folder again, or make the run again with --overwrite."
+        )

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stst.ablation import Made
+from stst.cli import show
 from stst.cli.show import duration, say
-from stst.cli.sources import read_source
-from stst.cli.work import carry_out, complete
 from stst.errors import RunError
+from stst.jobs.sources import read_source
+from stst.jobs.work import carry_out, complete
 from stst.recipe.design import Cell
 from stst.run.finished import is_finished
 from stst.run.job import Job, Source
@@ -70,9 +71,9 @@ class Runs:
     def _carry_out(self, job: Job, folder: Path) -> None:
         """Make a run, or what is left to make of one that was stopped."""
         if self._overwrite:
-            carry_out(job, folder, overwrite=True)
+            carry_out(job, folder, overwrite=True, show=show)
         else:
-            complete(job, folder)
+            complete(job, folder, show=show)
 
     def _own(self, cell: Cell, seed: int) -> Job:
         return self._job.model_copy(update={"recipe": cell.recipe, "seeds": (seed,)})

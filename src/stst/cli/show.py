@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import (
@@ -16,7 +16,8 @@ from rich.progress import (
 )
 
 from stst.estimate import Estimate
-from stst.recipe import Recipe, at
+from stst.jobs.counting import Plan
+from stst.recipe import at
 from stst.run.job import Job
 from stst.synthesis.clip import FrameDone
 from stst.synthesis.transition import Step
@@ -30,36 +31,12 @@ def say(text: str) -> None:
     console.print(text, markup=False)
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How the frames of a run are counted: what the progress bar must know."""
+class Lines(logging.Handler):
+    """Print what the library logs while a job is carried out."""
 
-    frames: int  # kept
-    recipe: Recipe
-    given: int = 0  # of the kept ones
-
-    @property
-    def pad(self) -> int:
-        """Pad frames, which are made first and dropped."""
-        return 0 if self.given or self.recipe.loop else self.recipe.pad
-
-    @property
-    def made(self) -> int:
-        """Frames that a run finishes, those given among them; the very first pad is noise."""
-        return self.frames + max(self.pad - 1, 0)
-
-    def stage(self, event: Step | FrameDone) -> str:
-        """What is under way at an event."""
-        if isinstance(event, FrameDone):
-            return self._frame(event.index)
-        place = f"octave {event.octave + 1}/{len(self.recipe.octaves)}, step {event.step + 1}"
-        if self.recipe.whole:
-            return f"whole clip, {place}"
-        first = self.given - 1 if self.given else 1 - self.pad
-        return f"{self._frame(first + event.transition)}, {place}"
-
-    def _frame(self, index: int) -> str:
-        return f"frame {index + 1}/{self.frames}" if index >= 0 else f"pad frame {index + self.pad}"
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a line."""
+        say(("warning: " if record.levelno >= logging.WARNING else "") + record.getMessage())
 
 
 def announce(natural: Footage, job: Job, expected: Estimate, notes: list[str], plan: Plan) -> None:

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from stst.cli import options as o
-from stst.cli.making import carry_out
+from stst.cli.show import console
 from stst.errors import RecipeError
+from stst.jobs.making import carry_out
 from stst.run.job import Making, read_job
 from stst.stimuli.kinds import CONTROLS, STIMULI
 
@@ -80,4 +81,6 @@ def _make(
         raise RecipeError(
             f"which kind? One of {', '.join(CONTROLS if 'source' in data else STIMULI)}."
         )
-    carry_out(Making.parse(data), out, overwrite=overwrite)
+    job = Making.parse(data)
+    with console.status(f"{job.kind} ..."):
+        carry_out(job, out, overwrite=overwrite)

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from stst.cli import options as o
-from stst.cli.work import carry_out
+from stst.cli import show
+from stst.jobs.work import carry_out
 
 
 def synthesize(
@@ -59,4 +60,4 @@ def synthesize(
         quality=quality,
         settings=settings or [],
     )
-    carry_out(job, out, overwrite=overwrite)
+    carry_out(job, out, overwrite=overwrite, show=show)

@@ -13,13 +13,13 @@ import torch
 from safetensors.torch import save
 
 from stst import __version__
-from stst.cli.films import file_records, source_record
 from stst.cli.show import progress, say
-from stst.cli.sources import read_source
 from stst.errors import RecipeError, RunError
 from stst.evaluate.prednet.checkpoint import packed, unpacked
 from stst.evaluate.prednet.sequences import classes_of, of_clips, of_scenes, refuse_small
 from stst.evaluate.prednet.training import Batch, Lesson, Training, train
+from stst.jobs.films import file_records, source_record
+from stst.jobs.sources import read_source
 from stst.recipe import validated
 from stst.run.atomic import new_folder, refuse_folder, write_whole
 from stst.run.job import Teaching

@@ -9,13 +9,13 @@ from typing import Any
 
 from rich.table import Table
 
-from stst.cli.films import file_records, source_record
 from stst.cli.show import console, progress, say
-from stst.cli.sources import read_source
 from stst.evaluate.prednet.loading import load_prednet
 from stst.evaluate.prednet.measures import Predicted, errors, natural_no_better
 from stst.evaluate.prednet.network import PredNet
 from stst.evaluate.tables import plain, to_csv
+from stst.jobs.films import file_records, source_record
+from stst.jobs.sources import read_source
 from stst.report.figures import png_bytes
 from stst.report.predictions import Watched, clip_rows, frame_rows, prediction_figure
 from stst.run.atomic import new_folder, refuse_folder, write_whole

@@ -30,7 +30,7 @@ def faults(error: ValidationError) -> list[str]:
     """All faults of a validation, each in one line."""
     return [
         f"{'.'.join(map(str, fault['loc']))}: {fault['msg'][0].lower()}{fault['msg'][1:]}, "
-        f"got {fault['input']!r}."
+        f"got {fault['input']!r:.80}."
         for fault in error.errors()
     ]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from stst import __version__
 from stst.errors import RecipeError, RunError
@@ -25,12 +27,18 @@ def is_finished(folder: Path, job: Repeatable) -> bool:
         return False
     return (
         (asked(found), _device(found)) == (asked(job), _device(job))
-        and manifest["environment"]["packages"]["stst-vision"] == __version__
-        and all(
-            (folder / name).is_file() and digest(folder / name) == record["sha256"]
-            for name, record in manifest["outputs"].items()
-        )
+        and manifest["environment"]["packages"].get("stst-vision") == __version__
+        and not changed(folder, manifest)
     )
+
+
+def changed(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """Files of a run that are gone, or not as its manifest says."""
+    return [
+        name
+        for name, record in manifest["outputs"].items()
+        if not (folder / name).is_file() or digest(folder / name) != record["sha256"]
+    ]
 
 
 def _device(job: Repeatable) -> str | None:

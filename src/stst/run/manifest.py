@@ -8,15 +8,16 @@ import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from pydantic import BaseModel, Field, ValidationError
 
 from stst import __version__
 from stst.errors import RunError
-from stst.recipe import Recipe
+from stst.recipe import Recipe, faults
 
 SCHEMA = 1
 MATCHED = 0.25  # relative error above which a layer is reported as not matched
@@ -92,16 +93,39 @@ def stand_ins(provenances: Sequence[Mapping[str, Any] | None]) -> list[str]:
     return [p["note"] for p in provenances if p and p["origin"] == "embedded"]
 
 
+class _Packages(BaseModel):
+    packages: dict[str, str]
+
+
+class _File(BaseModel):
+    sha256: str
+
+
+class _Parts(BaseModel):
+    """What a manifest holds, whatever the run was; each kind of run adds its own."""
+
+    version: Literal[1] = Field(alias="schema")
+    environment: _Packages
+    outputs: dict[str, _File] = Field(min_length=1)
+    warnings: list[str]
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read manifest.json of a run's folder; RunError if there is none that is whole."""
     path = folder / "manifest.json"
     try:
-        data = json.loads(path.read_text("utf-8"))
+        data: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        _Parts.model_validate(data)
+    except ValidationError as error:
+        raise RunError(
+            f"{path} is not a whole manifest of this version (schema {SCHEMA}): "
+            f"{' '.join(faults(error))} Copy the folder again, or make the run again with "
+            "--overwrite."
+        ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(
             f"{path} cannot be read ({error}). Give the folder that `stst synthesize --out` "
-            "wrote (with several seeds, one of its seed_N folders)."
+            "wrote (with several seeds, one of its seed_N folders); if it is this one, copy it "
+            "again, or make the run again with --overwrite."
         ) from error
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        raise RunError(f"{path} is not a manifest of this version (schema {SCHEMA}).")
     return data

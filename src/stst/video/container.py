@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import IO
 
 import av
-from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from stst.errors import FramesError
 from stst.video.colour import Pixels, to_rgb
-from stst.video.marks import ends, lacks_its_end, states_no_rate
+from stst.video.faults import Faults
+from stst.video.marks import ends, is_cut_off, states_no_rate
 from stst.video.request import Limits
+from stst.video.stated import declared, rates
 
 # Containers that carry time stamps. No playlists (hls, concat, image2), which open other
 # files, and no raw streams (h264, m4v), which have no frame rate.
 CONTAINERS = "mp4,matroska,avi,gif,apng,ogg,mpegts,mpeg,flv,asf,yuv4mpegpipe,nut,ivf,mxf,dv"
 STILLS = "png_pipe,jpeg_pipe,tiff_pipe,bmp_pipe,webp_pipe,pgm_pipe,ppm_pipe"
-RATE_TAG = "FRAME_RATE"  # written by stst.video.write: Matroska rounds its own to 1 ns
 
 
 class Nameless:
@@ -56,13 +56,13 @@ class Video(Source):
     def __init__(self, path: Path, limits: Limits, formats: str = CONTAINERS) -> None:
         self._limits = limits
         self._times: list[Fraction | None] = []
-        self._damaged: list[int] = []
         self._remarks: set[str] = set()
         file = path.open("rb")
-        head, tail = ends(file)
+        head, tail, size = ends(file)
         self._rateless = states_no_rate(head)
-        if lacks_its_end(head, tail):
+        if is_cut_off(head, tail, size):
             self._remarks.add("is cut off: frames may be missing at its end")
+        self._faults = Faults()
         self._container = av.open(
             Nameless(file),
             "r",
@@ -75,7 +75,8 @@ class Video(Source):
         if context is None:
             raise FramesError("is encoded in a way that FFmpeg has no decoder for.")
         check_size(context.width, context.height, limits)
-        self.declared = _declared(self._container, self._stream)
+        self.declared = declared(self._container, self._stream)
+        self._speakers = (self._container.format.name, context.codec.name)
         context.options = {"max_pixels": str(limits.side**2)}
 
     def __iter__(self) -> Iterator[Pixels]:
@@ -84,23 +85,25 @@ class Video(Source):
                 yield from map(self._checked, self._decoded(packet))
         except MemoryError:  # FFmpeg's own, which is no damage
             raise
-        except av.FFmpegError:  # cut off: what the decoder still holds is good
-            self._damaged.append(len(self._times))
+        except av.FFmpegError as error:  # cut off: what the decoder still holds is good
+            self._faults.note(len(self._times), error.strerror)
             yield from map(self._checked, self._decoded(None))
 
     def _decoded(self, packet: Packet[VideoStream] | None) -> list[av.VideoFrame]:
         try:
-            return self._stream.decode(packet)
+            frames = self._stream.decode(packet)
         except MemoryError:
             raise
-        except av.FFmpegError:
-            self._damaged.append(len(self._times))
-            return []
+        except av.FFmpegError as error:
+            self._faults.note(len(self._times), error.strerror)
+            frames = []
+        self._faults.listen(len(self._times), self._speakers)
+        return frames
 
     def _checked(self, frame: av.VideoFrame) -> Pixels:
         check_size(frame.width, frame.height, self._limits)
         if frame.is_corrupt:
-            self._damaged.append(len(self._times))
+            self._faults.note(len(self._times), "corrupt frame")
         pts, base = frame.pts, frame.time_base
         self._times.append(None if pts is None or base is None else pts * base)
         rgb, transparent = to_rgb(frame)
@@ -118,21 +121,15 @@ class Video(Source):
 
     def remarks(self) -> list[str]:
         """Say what is wrong with the frames read, as clauses about the file."""
-        found = sorted(self._remarks)
-        if hurt := self._damaged:
-            found.append(f"is damaged ({len(hurt)} faults, the first at frame {hurt[0]})")
+        found = [*sorted(self._remarks), *self._faults.remarks()]
         if self.frame_rate() is None:
             for rate in self._rates()[:1]:
                 found.append(f"shows frame {self._off(rate)} off the times of {rate} a second")
         return found
 
     def _rates(self) -> list[Fraction]:
-        """Give the rates that the file states in several places, the best first."""
-        if self._rateless:
-            return []
-        tag = self._container.metadata.get(RATE_TAG)
-        said = (self._stream.average_rate, self._stream.base_rate)
-        return [rate for rate in (_rate(tag), *map(_television, said)) if rate and rate > 0]
+        """Give the rates that the file states, the best first."""
+        return [] if self._rateless else rates(self._container, self._stream)
 
     def _off(self, rate: Fraction) -> int | None:
         """Find the first frame that is a tenth of a frame, and a tick, off its time."""
@@ -141,30 +138,6 @@ class Video(Source):
         for index, time in enumerate(self._times):
             if time is None or first is None or abs(time - first - index / rate) > slack:
                 return index
-        return None
-
-
-def _declared(container: InputContainer, stream: VideoStream) -> int | None:
-    rate = stream.average_rate
-    if stream.frames or not rate:
-        return stream.frames or None
-    if stream.duration and stream.time_base:
-        return round(stream.duration * stream.time_base * rate)
-    alone = len(container.streams) == 1  # else the duration may be that of the sound
-    length = container.duration if alone else None
-    return round(Fraction(length, av.time_base) * rate) if length else None
-
-
-def _television(rate: Fraction | None) -> Fraction | None:
-    """Undo the rounding of Matroska to 1 ns, which makes 19001/317 of 60000/1001."""
-    exact = Fraction(1000 * round((rate or 0) * 1001 / 1000), 1001)
-    return exact if rate and abs(exact / rate - 1) < 1e-6 else rate
-
-
-def _rate(tag: str | None) -> Fraction | None:
-    try:
-        return Fraction(tag) if tag else None
-    except (ValueError, ZeroDivisionError):  # somebody else's tag of this name
         return None
 
 

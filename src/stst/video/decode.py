@@ -17,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+import av
 import cv2
 import numpy as np
 from av.error import FFmpegError
@@ -107,6 +108,7 @@ def _bound_memory(limit: int) -> None:
 
 def answer(request: Request, out: str | int) -> dict[str, object]:
     """Decode into a file, its path or handle; say {"shape": ...} or {"error": "a clause"}."""
+    av.logging.set_level(av.logging.PANIC)  # nothing is printed, and errors are counted
     try:
         with open(out, "wb") as file:
             return decode(request, file)

@@ -18,7 +18,7 @@ from av.video.reformatter import (
 )
 from av.video.stream import VideoStream
 
-from stst.video.container import RATE_TAG
+from stst.video.stated import RATE_TAG
 
 Levels = npt.NDArray[np.uint8]  # (H, W, 3)
 

@@ -7,16 +7,17 @@ import struct
 from typing import IO
 
 HEAD, TAIL = 1 << 16, 2  # bytes of a file that are looked at
+PACKETS = ((188, 0), (192, 4), (204, 0))  # of MPEG-TS: bytes of each, and where its mark is
 GIF_DELAY = re.compile(rb"!\xf9\x04.(..).\0[!,]", re.DOTALL)
 
 
-def ends(file: IO[bytes]) -> tuple[bytes, bytes]:
-    """Read the first and the last bytes, and go back to the first."""
-    head = file.read(HEAD)
-    file.seek(max(0, file.seek(0, 2) - TAIL))
+def ends(file: IO[bytes]) -> tuple[bytes, bytes, int]:
+    """Read the first and the last bytes and the size, and go back to the first."""
+    head, size = file.read(HEAD), file.seek(0, 2)
+    file.seek(max(0, size - TAIL))
     tail = file.read()
     file.seek(0)
-    return head, tail
+    return head, tail, size
 
 
 def states_no_rate(head: bytes) -> bool:
@@ -36,6 +37,18 @@ def states_no_rate(head: bytes) -> bool:
     return 0 <= at <= len(head) - 28 and 0 in struct.unpack_from("<2I", head, at + 20)
 
 
-def lacks_its_end(head: bytes, tail: bytes) -> bool:
-    """Say whether a GIF, which does not say how many frames it has, stops before its end mark."""
-    return head.startswith(b"GIF8") and not tail.endswith(b"\0;")
+def is_cut_off(head: bytes, tail: bytes, size: int) -> bool:
+    """Say whether a file that does not say how many frames it has stops before it is whole.
+
+    A GIF ends by a mark, an MPEG-TS is made of whole packets.
+
+    Examples
+    --------
+    >>> packets = (b"G" + bytes(187)) * 6
+    >>> is_cut_off(packets, b"", 6 * 188), is_cut_off(packets, b"", 5 * 188 + 7)
+    (False, True)
+    """
+    if head.startswith(b"GIF8"):
+        return not tail.endswith(b"\0;")
+    packet = next((long for long, at in PACKETS if head[at : 5 * long : long] == b"GGGGG"), 1)
+    return size % packet > 0

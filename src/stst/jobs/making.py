@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,9 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from stst.cli.films import file_records, source_record, write_films
-from stst.cli.show import console, say
-from stst.cli.sources import read_source
+from stst.jobs.films import file_records, source_record, write_films
+from stst.jobs.sources import read_source
 from stst.report.flow import flow_picture
 from stst.run.atomic import new_folder, refuse_folder, write_whole
 from stst.run.job import Making, Repeatable
@@ -23,6 +23,7 @@ from stst.stimuli.stimulus import Control, Generated, Made
 from stst.video.files import digest
 from stst.video.frames import Clip, Footage, gathered
 
+log = logging.getLogger(__name__)
 NAME = "stimulus"  # of the films
 
 
@@ -31,24 +32,23 @@ def carry_out(job: Making, out: Path, *, overwrite: bool = False) -> None:
     refuse_folder(out, overwrite=overwrite)
     began = time.perf_counter()
     stimulus: Generated | Control
-    with console.status(f"{job.kind} ..."):
-        if job.source is None:
-            job = _with_picture(job)
-            stimulus = chosen(job.kind, job.settings, STIMULI)
-            sources, remarks, made = dict[str, Footage](), list[str](), stimulus.make()
-        else:
-            stimulus = chosen(job.kind, job.settings, CONTROLS)
-            natural, remarks = read_source(job.source)
-            job = job.checked({"source": digest(job.source.path)})
-            sources, made = {"natural": natural}, stimulus.make(gathered(natural))
-        new_folder(out, overwrite=overwrite)
-        record = {
-            **_told(job, stimulus, sources),
-            "seconds": round(time.perf_counter() - began, 2),
-            "warnings": remarks,
-        }
-        write_stimulus(out, sources, made, job, record)
-    say(f"Written to {out}: open {out / 'contact_sheet.png'}.")
+    if job.source is None:
+        job = _with_picture(job)
+        stimulus = chosen(job.kind, job.settings, STIMULI)
+        sources, remarks, made = dict[str, Footage](), list[str](), stimulus.make()
+    else:
+        stimulus = chosen(job.kind, job.settings, CONTROLS)
+        natural, remarks = read_source(job.source)
+        job = job.checked({"source": digest(job.source.path)})
+        sources, made = {"natural": natural}, stimulus.make(gathered(natural))
+    new_folder(out, overwrite=overwrite)
+    record = {
+        **_told(job, stimulus, sources),
+        "seconds": round(time.perf_counter() - began, 2),
+        "warnings": remarks,
+    }
+    write_stimulus(out, sources, made, job, record)
+    log.info("Written to %s: open %s.", out, out / "contact_sheet.png")
 
 
 def _told(

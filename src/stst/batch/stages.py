@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from signal import SIGTERM
@@ -13,60 +14,81 @@ from distributed import Client
 
 from stst.batch.engine import carried_out
 from stst.batch.item import NATURAL, Item
+from stst.batch.machines import Connect
+from stst.batch.making import make
 from stst.batch.order import Order, Outcome
+from stst.batch.orders import Orders
 from stst.batch.plan import Plan
-from stst.cli.item import make
-from stst.cli.orders import Orders
-from stst.cli.show import console, duration, progress, say
-from stst.cli.stopping import Stopping
-from stst.cli.summing import FAILED, write_tables
-from stst.cli.task import load_streams
-from stst.errors import RunError
+from stst.batch.summing import write_tables
+from stst.jobs.stopping import Stopping
+from stst.jobs.task import load_streams
 from stst.run.atomic import new_folder
 from stst.run.job import Job
 from stst.run.lock import locked
 from stst.run.manifest import stand_ins
 
-Connect = Callable[[], AbstractContextManager[Client]]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a stage of a set is: first the natural clips, then all that is made of them.
+
+    Parameters
+    ----------
+    total, ended : int
+        Items that the stage has to make, and how many have ended; 0 as it begins.
+    name : str
+        Of the item that has ended.
+    told : str
+        ``made`` or ``there``; of one that could not be made, why.
+    failed : bool
+        Whether it could not be made.
+    """
+
+    total: int
+    ended: int = 0
+    name: str = ""
+    told: str = ""
+    failed: bool = False
+
+
+Listener = Callable[[Progress], object]
 
 
 def carry_out(
     plan: Plan,
     items: Sequence[Item],
+    orders: Orders,
     out: Path,
     connect: Connect,
-    *,
-    threads: int | None = None,
-    overwrite: bool = False,
-) -> None:
+    progress: Listener,
+) -> dict[str, str]:
     """Make what is not there yet, and write the tables; workers begin when there is work."""
-    digests, notes = weights(items)
-    orders = Orders(plan, out, digests, threads=threads, overwrite=overwrite)
     new_folder(out, overwrite=True)
     reasons, client = dict[str, str](), None
-    with locked(out), Stopping("go on with the same command"), ExitStack() as stack:
+    with locked(out), ExitStack() as stack:
         for stage in _stages(items):
             reasons |= _not_cut(stage, reasons)
             todo = orders.of(item for item in stage if item.name not in reasons)
             if todo:
                 client = client or stack.enter_context(connect())
-                reasons |= _made(client, todo, plan)
+                reasons |= _made(client, todo, plan, progress)
         shown = [item for item in items if plan.natural or item.condition != NATURAL]
         write_tables(shown, reasons, out)
-    for note in notes:
-        say(f"Note: {note}")
-    _tell(len(items), reasons, out)
+    return reasons
 
 
-def weights(items: Iterable[Item]) -> tuple[dict[str, str], list[str]]:
-    """Digests of the weights of the streams, if there is a metamer, and which are stand-ins."""
+def weights(items: Iterable[Item]) -> dict[str, str]:
+    """Digests of the weights of the streams, if there is a metamer; stand-ins are logged."""
     job = next((item.job for item in items if isinstance(item.job, Job)), None)
     if job is None:
-        return {}, []
+        return {}
     spatial, temporal = (stream.provenance for stream in load_streams(job.streams))
     found = {"spatial": spatial, "temporal": temporal}
-    notes = stand_ins([vars(one) for one in found.values() if one])
-    return {role: one.sha256 for role, one in found.items() if one}, notes
+    for note in stand_ins([vars(one) for one in found.values() if one]):
+        log.info("Note: %s", note)
+    return {role: one.sha256 for role, one in found.items() if one}
 
 
 def _stages(items: Sequence[Item]) -> Iterator[list[Item]]:
@@ -86,22 +108,19 @@ def _not_cut(stage: Iterable[Item], failed: Iterable[str]) -> dict[str, str]:
     }
 
 
-def _made(client: Client, todo: Sequence[Order], plan: Plan) -> dict[str, str]:
+def _made(client: Client, todo: Sequence[Order], plan: Plan, progress: Listener) -> dict[str, str]:
     """Have orders carried out, telling of each; why items failed, by their names."""
     client.run(Stopping.ask, 0)
     stop = partial(Stopping.ask, SIGTERM)
     run = carried_out(client, todo, make, stop=stop, retries=plan.retries)
-    reasons, began = dict[str, str](), time.monotonic()
-    with closing(run), progress() as bar:
-        task = bar.add_task(f"{len(todo)} items", total=len(todo))
-        for count, (order, outcome, tries) in enumerate(run, 1):
-            if told := _reason(outcome, tries):
-                reasons[order.name] = told
-            left = (time.monotonic() - began) / count * (len(todo) - count)
-            if told or not console.is_terminal:
-                what = told or outcome.state
-                say(f"{count}/{len(todo)} {order.name}: {what} ({duration(left)} left)")
-            bar.update(task, completed=count)
+    reasons, total = dict[str, str](), len(todo)
+    progress(Progress(total))
+    with closing(run):
+        for ended, (order, outcome, tries) in enumerate(run, 1):
+            if reason := _reason(outcome, tries):
+                reasons[order.name] = reason
+            told = reason or outcome.state
+            progress(Progress(total, ended, order.name, told, failed=bool(reason)))
     return reasons
 
 
@@ -111,12 +130,3 @@ def _reason(outcome: Outcome, tries: int) -> str:
         return ""
     times = f" (tried {tries} times)" if tries > 1 else ""
     return f"{outcome.state}: {outcome.reason}{times}" if outcome.reason else outcome.state
-
-
-def _tell(count: int, reasons: dict[str, str], out: Path) -> None:
-    if reasons:
-        raise RunError(
-            f"{len(reasons)} of {count} items could not be made; {out / FAILED} says why. The same "
-            "command tries them again and keeps the others."
-        )
-    say(f"All {count} items are in {out}: stimuli.csv lists them, contact_sheet_001.png shows.")

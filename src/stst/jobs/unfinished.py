@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from pathlib import Path
 
-from stst.cli.show import say
-from stst.cli.task import Task
+from stst.jobs.task import Task
 from stst.run.atomic import UNFINISHED, new_folder, write_whole
 from stst.run.checkpoint import Checkpoint
 from stst.run.conditions import refuse_others
 from stst.run.journal import Journal
 
+log = logging.getLogger(__name__)
 RECIPE = "recipe.yaml"  # written last and removed first: with it, all the rest is there
 
 
@@ -34,7 +35,7 @@ def go_on(task: Task, out: Path, *, allow_mixed: bool) -> Journal:
     """Read it for a run that goes on; what is damaged is said, what differs refused."""
     checkpoint, remarks = Checkpoint.load(out / UNFINISHED)
     for remark in remarks:
-        say(f"warning: {remark}; going on after {checkpoint.state.count} finished frame(s)")
+        log.warning("%s; going on after %d finished frame(s)", remark, checkpoint.state.count)
     facts, now = checkpoint.state.facts, task.conditions
     for one in refuse_others(facts, now, allow_mixed=allow_mixed):
         facts["mixed"].append(f"from made frame {checkpoint.state.count + 1} on: {one}")

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
-from stst.cli.folder import write_folder
-from stst.cli.show import announce, follow, say
-from stst.cli.stopping import Stopping
-from stst.cli.task import Streams, Task
-from stst.cli.unfinished import begin, go_on, is_stopped, remove
 from stst.errors import RunError
 from stst.estimate import Estimate, estimate
 from stst.evaluate.distances import layout_distances
+from stst.jobs.folder import write_folder
+from stst.jobs.seen import UNSEEN, Show
+from stst.jobs.stopping import Stopping
+from stst.jobs.task import Streams, Task
+from stst.jobs.unfinished import begin, go_on, is_stopped, remove
 from stst.outcome import Result
 from stst.run.atomic import clear_parts, new_folder, refuse_folder, refuse_full, write_whole
 from stst.run.job import Job
@@ -23,9 +24,16 @@ from stst.run.journal import Journal
 from stst.run.lock import locked
 from stst.video.frames import Footage
 
+log = logging.getLogger(__name__)
+
 
 def carry_out(
-    job: Job, out: Path, *, overwrite: bool = False, streams: Streams | None = None
+    job: Job,
+    out: Path,
+    *,
+    overwrite: bool = False,
+    streams: Streams | None = None,
+    show: Show = UNSEEN,
 ) -> None:
     """Do all of a job; nothing is written before its input is found good."""
     refuse_folder(out, overwrite=overwrite)
@@ -34,28 +42,38 @@ def carry_out(
     new_folder(out, overwrite=overwrite)
     with locked(out):
         clear_parts(out)
-        _make(task, out, begin(task, out), expected)
+        _make(task, out, begin(task, out), expected, show)
 
 
 def resume(
-    job: Job, out: Path, *, allow_mixed: bool = False, streams: Streams | None = None
+    job: Job,
+    out: Path,
+    *,
+    allow_mixed: bool = False,
+    streams: Streams | None = None,
+    show: Show = UNSEEN,
 ) -> None:
     """Do the rest of a job whose run was stopped; its folder is locked."""
     clear_parts(out)
     task = Task.of(job, streams)
     journal = go_on(task, out, allow_mixed=allow_mixed)
-    _make(task, out, journal, _expected(task, out, journal.count))
+    _make(task, out, journal, _expected(task, out, journal.count), show)
 
 
 def complete(
-    job: Job, out: Path, *, allow_mixed: bool = False, streams: Streams | None = None
+    job: Job,
+    out: Path,
+    *,
+    allow_mixed: bool = False,
+    streams: Streams | None = None,
+    show: Show = UNSEEN,
 ) -> None:
     """Make a run, or what is left to make of one that was stopped."""
     if not is_stopped(out):
-        carry_out(job, out, overwrite=True, streams=streams)
+        carry_out(job, out, overwrite=True, streams=streams, show=show)
         return
     with locked(out):
-        resume(job, out, allow_mixed=allow_mixed, streams=streams)
+        resume(job, out, allow_mixed=allow_mixed, streams=streams, show=show)
 
 
 def _expected(task: Task, out: Path, finished: int = 0) -> Estimate:
@@ -64,16 +82,16 @@ def _expected(task: Task, out: Path, finished: int = 0) -> Estimate:
     return estimate(task.begin, task.job.recipe, task.plan.made - task.plan.given - finished)
 
 
-def _make(task: Task, out: Path, journal: Journal, expected: Estimate) -> None:
+def _make(task: Task, out: Path, journal: Journal, expected: Estimate, show: Show) -> None:
     job, plan, before = task.job, task.plan, journal.count
-    announce(task.natural, job, expected, task.notes, plan)
+    show.announce(task.natural, job, expected, task.notes, plan)
     run = task.begin(job.recipe, journal.finished(job.device))
     advice = f"go on with: stst resume {out}"
     with Stopping(advice) as stopping, _memory(advice):
-        follow(stopping.until(journal.kept(run)), plan, before and before + plan.given)
+        show.follow(stopping.until(journal.kept(run)), plan, before and before + plan.given)
         _write(task, out, run.result(), journal)
     remove(out)
-    say(
+    log.info(
         f"Written to {out}: open {out / 'contact_sheet.png'} and {out / 'side_by_side.mp4'}."
         if len(job.seeds) == 1
         else f"Written to {out}: one folder for each of {len(job.seeds)} seeds; distances.csv says "

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stst.cli.films import file_records, source_record, write_films
+from stst.jobs.films import file_records, source_record, write_films
 from stst.outcome import Result
 from stst.report.figures import loss_figure, png_bytes
 from stst.run.atomic import write_whole

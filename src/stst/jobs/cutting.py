@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from stst.cli.films import source_record
-from stst.cli.making import write_stimulus
-from stst.cli.sources import read_source
+from stst.jobs.films import source_record
+from stst.jobs.making import write_stimulus
+from stst.jobs.sources import read_source
 from stst.run.job import Making
 from stst.stimuli.stimulus import Made
 from stst.video.files import digest

@@ -8,8 +8,8 @@ from pathlib import Path
 from stst.batch.item import NATURAL, Item
 from stst.batch.order import Kind, Order
 from stst.batch.plan import Plan
-from stst.cli.unfinished import RECIPE, is_stopped, remove
 from stst.errors import RunError
+from stst.jobs.unfinished import RECIPE, is_stopped, remove
 from stst.run.atomic import UNFINISHED
 from stst.run.conditions import asked
 from stst.run.finished import is_finished

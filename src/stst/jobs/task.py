@@ -10,9 +10,9 @@ from typing import Any, Self
 import torch
 
 from stst.api import synthesize
-from stst.cli.show import Plan
-from stst.cli.sources import read_source
 from stst.errors import RunError
+from stst.jobs.counting import Plan
+from stst.jobs.sources import read_source
 from stst.outcome import Synthesis
 from stst.pairing import targets
 from stst.recipe import Recipe

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 
-from stst.cli.show import say
 from stst.run.job import Source
 from stst.video.film import Film
 from stst.video.read import FramesWarning, open_video
 
+log = logging.getLogger(__name__)
+
 
 def read_source(source: Source) -> tuple[Film, list[str]]:
-    """A natural clip, and what its reader remarked; remarks are printed too."""
+    """A natural clip, and what its reader remarked; remarks are logged too."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", FramesWarning)
         film = open_video(
@@ -24,5 +26,5 @@ def read_source(source: Source) -> tuple[Film, list[str]]:
         )
     remarks = [str(w.message) for w in caught if issubclass(w.category, FramesWarning)]
     for remark in remarks:
-        say(f"warning: {remark}")
+        log.warning(remark)
     return film, remarks

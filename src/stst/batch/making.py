@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+import logging
 import time
 import traceback
 from collections.abc import Iterator
@@ -11,33 +11,24 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
-from stst.cli.machine import prepare
+import cv2
+import torch
 
-prepare()
-
-import cv2  # noqa: E402
-import torch  # noqa: E402
-
-from stst.batch.order import Order, Outcome, State  # noqa: E402
-from stst.cli import cutting, making  # noqa: E402
-from stst.cli.stopping import Stopped, Stopping  # noqa: E402
-from stst.cli.task import Streams, load_streams  # noqa: E402
-from stst.cli.unfinished import remove  # noqa: E402
-from stst.cli.work import complete  # noqa: E402
-from stst.errors import StstError  # noqa: E402
-from stst.run import job as jobs  # noqa: E402
-from stst.run.atomic import clear_parts, new_folder  # noqa: E402
-from stst.run.finished import is_finished  # noqa: E402
-from stst.run.lock import InUse, locked  # noqa: E402
+from stst.batch.order import Order, Outcome, State
+from stst.errors import StstError
+from stst.jobs import cutting, making
+from stst.jobs.stopping import Stopped, Stopping
+from stst.jobs.task import Streams, load_streams
+from stst.jobs.unfinished import remove
+from stst.jobs.work import complete
+from stst.run import job as jobs
+from stst.run.atomic import clear_parts, new_folder
+from stst.run.finished import is_finished
+from stst.run.lock import InUse, locked
 
 PATIENCE = 30.0  # seconds in which the lock of a worker that is lost may be let go of
 PASSING = (InUse, OSError, MemoryError, torch.OutOfMemoryError)
 _one = Lock()  # a worker with several threads makes one item at a time
-
-
-def dask_setup(_: object) -> None:
-    """Leave Ctrl-C to the process that the set was begun from; Dask calls this in a worker."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def make(order: Order) -> Outcome:
@@ -110,5 +101,14 @@ def _pin(threads: int | None) -> None:
 def _logged(path: Path) -> Iterator[None]:
     """Append to a file all that is said meanwhile."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    logger = logging.getLogger("stst")
     with path.open("a", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
-        yield
+        told = logging.StreamHandler(file)
+        before = logger.level
+        logger.setLevel(logging.INFO)
+        logger.addHandler(told)
+        try:
+            yield
+        finally:
+            logger.removeHandler(told)
+            logger.setLevel(before)

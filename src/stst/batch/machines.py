@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from distributed import Client
 
 from stst.batch import clusters
 from stst.batch import slurm as slurm_jobs
 from stst.batch.plan import Plan
-from stst.cli.sets import Connect
 
-PRELOAD = "stst.cli.item"
+PRELOAD = "stst.batch.worker"
+Connect = Callable[[], AbstractContextManager[Client]]
 
 
 def machine(
