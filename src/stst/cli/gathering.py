@@ -8,10 +8,10 @@ from pathlib import Path
 from stst.batch.found import found_in
 from stst.batch.item import Item
 from stst.batch.tables import Left, stimuli_csv
-from stst.cli import cutting
 from stst.cli.show import say
 from stst.errors import RecipeError, StstError
 from stst.experiment.stimuli import TABLE
+from stst.jobs import cutting
 from stst.run.atomic import new_folder, write_whole
 from stst.run.job import Making
 from stst.run.manifest import read_manifest

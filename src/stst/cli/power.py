@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from stst.cli import options as o
-from stst.cli.films import file_records
 from stst.cli.show import progress, say
 from stst.cli.texts import CITATION
 from stst.errors import RecipeError
@@ -20,6 +19,7 @@ from stst.experiment.analysis.power import power as simulated
 from stst.experiment.export import SPEC
 from stst.experiment.spec import ExperimentSpec
 from stst.experiment.stimuli import read_set
+from stst.jobs.films import file_records
 from stst.recipe.dotted import place
 from stst.report.power import power_page, power_picture
 from stst.run.atomic import new_folder, refuse_folder, write_whole
