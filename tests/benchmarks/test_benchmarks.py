@@ -79,6 +79,7 @@ def test_a_turn_goes_through_all_calls_and_the_first_is_not_counted(monkeypatch)
     assert order == ["a", "b"] * 4
 
 
+@pytest.mark.slow
 def test_steps_are_told_by_octave_and_part(capsys):
     step.main(STEP)
     said = capsys.readouterr().out
@@ -142,6 +143,7 @@ def test_the_operations_of_the_parts_are_those_of_the_whole(case, scale):
     assert whole == step.operations(replace(case, precision="bfloat16"), scale, "all")
 
 
+@pytest.mark.slow
 def test_growth_is_told_by_frames_pixels_and_seeds(capsys):
     scaling.main(SCALING)
     said = capsys.readouterr().out
@@ -183,6 +185,7 @@ def test_memory_is_told_by_length_and_size(here, capsys):
     assert "3 frames take" in said
 
 
+@pytest.mark.slow
 def test_a_wrong_statement_of_memory_is_shown(here, monkeypatch, capsys):
     right = memory.work.estimate
 

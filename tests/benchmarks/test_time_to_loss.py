@@ -60,6 +60,7 @@ def test_ours_ends_with_the_round_that_reaches_both(task, goals):
     assert [frame.steps for frame in found] == [2 + 0.5] * FRAMES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("out_of_reach", [(0.0, torch.inf), (torch.inf, 0.0)])
 def test_one_loss_out_of_reach_takes_all_steps_and_is_told(task, goals, capsys, out_of_reach):
     frames, starts = goals

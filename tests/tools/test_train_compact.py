@@ -51,6 +51,7 @@ def trained(teacher, source, out, steps, seed=0, facts="a test"):
     return out.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_file(teacher, source, tmp_path):
     first, again, other = (
         trained(teacher, source, tmp_path / f"{i}.safetensors", STEPS, seed)
@@ -77,6 +78,7 @@ def stop_at(monkeypatch, index):
     monkeypatch.setattr(training.Training, "step", dying)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forgets", [False, True])
 def test_a_stopped_training_goes_on_as_if_it_had_not(
     teacher, source, tmp_path, monkeypatch, forgets
@@ -94,6 +96,7 @@ def test_a_stopped_training_goes_on_as_if_it_had_not(
     assert (trained(teacher, source, broken, STEPS) == unbroken) is not forgets
 
 
+@pytest.mark.slow
 def test_the_state_of_another_training_is_refused(teacher, source, tmp_path):
     out = tmp_path / "weights.safetensors"
     trained(teacher, source, out, 1)
