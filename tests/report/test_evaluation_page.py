@@ -4,6 +4,7 @@ import pytest
 
 import stst
 from stst import make_stimulus
+from stst.evaluate.estimators import DIS
 from stst.report.evaluation import Picture, Scene, evaluation_page, pictures
 from stst.report.strips import styles
 
@@ -15,7 +16,13 @@ def test_names_cannot_write_into_the_page_and_every_clip_is_told_of():
     scene = Scene(name, {"natural": clip, condition: clip}, b"film")
     drawn = {"errors": Picture(b"picture", "Errors", 'errors, "all"')}
     how = {"stimulus": name, "condition": condition, "how": "<b>made</b>", "notes": []}
-    told = {"made": [how], "scale": "linear", "citation": "@article{}", "untested": "<i>no</i>"}
+    told = {
+        "made": [how],
+        "scale": "linear",
+        "flow": DIS,
+        "citation": "@article{}",
+        "untested": "<i>no</i>",
+    }
     page = evaluation_page(found, [scene], drawn, **told)
     assert "not testable:</strong> &lt;i&gt;no" in page
     assert "<script>alert" not in page
@@ -33,7 +40,7 @@ def test_figures_of_several_clips_are_drawn_once_each_and_the_same_again():
     clip = make_stimulus("dead-leaves", frames=4, height=40, width=48, speed=1).clip
     found = stst.evaluate(clip, {"same": [clip, clip]}, stimulus="leaves")
     scenes = [Scene("leaves", {"natural": clip, "same": clip}, b"")]
-    drawn, again = (pictures(found, scenes) for _ in range(2))
+    drawn, again = (pictures(found, scenes, DIS) for _ in range(2))
     assert set(drawn) == {
         "errors",
         *(f"leaves_{w}" for w in ("sheet", "flow", "frames", "bands", "xt")),

@@ -13,6 +13,7 @@ from stst.cli.material import Beside
 from stst.cli.networks import networks_of
 from stst.errors import RecipeError
 from stst.evaluate.deep.catalogue import network_names
+from stst.evaluate.estimators import ESTIMATORS, load_estimator
 from stst.run.job import Set
 from stst.stimuli.light import Scale
 
@@ -32,6 +33,9 @@ def evaluate(
     luminance: Annotated[str, typer.Option(help=f"Of which values: {', '.join(SCALES)}.")] = (
         "linear"
     ),
+    flow: Annotated[
+        str, typer.Option(help=f"What finds optical flow: {', '.join(ESTIMATORS)} (torchvision).")
+    ] = "dis",
     network: Annotated[
         list[str] | None,
         typer.Option(
@@ -78,6 +82,7 @@ def evaluate(
         against or [],
         out,
         scale=luminance,
+        flow=load_estimator(flow),
         networks=networks,
         untested=untested,
         beside=Beside(unrelated or [], bias_to),

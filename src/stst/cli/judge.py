@@ -18,6 +18,7 @@ from stst.evaluate.comparison import measuring
 from stst.evaluate.deep.network import Network
 from stst.evaluate.deep.probing import Probes
 from stst.evaluate.deep.rows import NATURAL
+from stst.evaluate.estimators import Estimator
 from stst.evaluate.evaluation import Evaluation, joined
 from stst.evaluate.tables import to_csv
 from stst.jobs.films import file_records, video_record
@@ -36,6 +37,7 @@ def carry_out(
     out: Path,
     *,
     scale: str,
+    flow: Estimator,
     networks: Sequence[Network],
     untested: str,
     beside: Beside,
@@ -48,10 +50,10 @@ def carry_out(
     refuse_folder(out, overwrite=overwrite)
     with console.status("reading ..."):
         stimuli = read_all(sources, against, beside if networks else None)
-    found = _measure(stimuli, networks, cast(Scale, scale))
+    found = _measure(stimuli, networks, cast(Scale, scale), flow)
     new_folder(out, overwrite=overwrite)
     with console.status("drawing ..."):
-        _write(out, stimuli, found, scale, networks, untested)
+        _write(out, stimuli, found, scale, flow, networks, untested)
     for condition, verdicts in by_verdict(found.claims).items():
         for verdict, names in verdicts.items():
             say(f"{condition}, {verdict}: {', '.join(names) or 'nothing'}")
@@ -60,7 +62,9 @@ def carry_out(
     say(f"Written to {out}: open {out / 'index.html'}.")
 
 
-def _measure(stimuli: Sequence[Stimulus], networks: Sequence[Network], scale: Scale) -> Evaluation:
+def _measure(
+    stimuli: Sequence[Stimulus], networks: Sequence[Network], scale: Scale, flow: Estimator
+) -> Evaluation:
     """Measure all clips behind a bar that tells the time left."""
     probes = [Probes(networks, one.unrelated, one.bias_to) for one in stimuli]
     parts = (
@@ -72,6 +76,7 @@ def _measure(stimuli: Sequence[Stimulus], networks: Sequence[Network], scale: Sc
             beside,
             stimulus=one.name,
             luminance=scale,
+            flow=flow,
         )
     )
     clips = [sum(len(made.films) for made in one.conditions.values()) for one in stimuli]
@@ -86,6 +91,7 @@ def _write(
     stimuli: Sequence[Stimulus],
     found: Evaluation,
     scale: str,
+    flow: Estimator,
     networks: Sequence[Network],
     untested: str,
 ) -> None:
@@ -100,7 +106,7 @@ def _write(
         film = out / f"{one.name}_side_by_side.mp4"
         films[film.name] = video_record(write_video(side_by_side(shown), film))
         scenes.append(Scene(one.name, shown, film.read_bytes()))
-    drawn = pictures(found, scenes)
+    drawn = pictures(found, scenes, flow)
     for name, picture in drawn.items():
         write_whole(out / f"{name}.png", picture.png)
     made, asked = _made(stimuli, networks), [network_record(one) for one in networks]
@@ -110,6 +116,7 @@ def _write(
         drawn,
         made=made,
         scale=scale,
+        flow=flow,
         networks=asked,
         untested=untested,
         citation=CITATION,
@@ -119,6 +126,7 @@ def _write(
     data = {
         "schema": SCHEMA,
         "luminance": scale,
+        "flow": flow.name,
         "stimuli": {one.name: one.record for one in stimuli},
         "made": made,
         "networks": asked,

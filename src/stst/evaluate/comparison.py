@@ -8,6 +8,7 @@ from stst.errors import FramesError
 from stst.evaluate.deep.network import Network
 from stst.evaluate.deep.probing import Probes, probing
 from stst.evaluate.deep.rows import CEILING, FLOOR, NATURAL
+from stst.evaluate.estimators import DIS, Estimator
 from stst.evaluate.evaluation import Evaluation, joined
 from stst.evaluate.measures import MEASURES
 from stst.evaluate.seen import Curve, Seen, seen
@@ -24,6 +25,7 @@ def evaluate(
     *,
     stimulus: str = "clip",
     luminance: Scale = "linear",
+    flow: Estimator = DIS,
     networks: Sequence[Network] = (),
     unrelated: Sequence[Footage] = (),
     bias_to: Footage | None = None,
@@ -43,6 +45,8 @@ def evaluate(
     luminance : str
         ``"linear"`` light or ``"encoded"`` values, as in `match_set`. The optical flow is
         always that of encoded values.
+    flow : Estimator
+        What finds the optical flow: `stst.evaluate.estimators.load_estimator`.
     networks : sequence of Network
         Whose layers are looked into: `stst.load_network`, or any torch module as a
         `stst.Network`.
@@ -71,7 +75,9 @@ def evaluate(
     ['kept', 'lost']
     """
     probes = Probes(networks, unrelated, bias_to)
-    return joined(measuring(natural, against, probes, stimulus=stimulus, luminance=luminance))
+    return joined(
+        measuring(natural, against, probes, stimulus=stimulus, luminance=luminance, flow=flow)
+    )
 
 
 def measuring(
@@ -81,6 +87,7 @@ def measuring(
     *,
     stimulus: str = "clip",
     luminance: Scale = "linear",
+    flow: Estimator = DIS,
 ) -> Iterator[Evaluation]:
     """Do what `evaluate` does, clip by clip: all are measured, then shown to each network."""
     clips = {
@@ -88,13 +95,13 @@ def measuring(
     }
     _check(natural, clips)
     probes.check(natural)
-    reference = seen(natural, luminance)
+    reference = seen(natural, luminance, flow)
     own = measured(reference, reference)
     yield Evaluation(tuple(values(stimulus, NATURAL, 0, own)), ())
     for name, made in clips.items():
         for seed, clip in enumerate(made):
             head = stimulus, name, seed
-            found = measured(seen(clip, luminance), reference)
+            found = measured(seen(clip, luminance, flow), reference)
             yield Evaluation(
                 tuple(values(*head, found)), tuple(_errors(head, own, found, reference))
             )

@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from stst.errors import FramesError
+from stst.evaluate.estimators import DIS, Estimator
 from stst.evaluate.luminance import Array
-from stst.evaluate.motion import optical_flow
 from stst.stimuli.light import Scale, luminances
 from stst.video.frames import Footage
 
@@ -36,7 +36,7 @@ class Seen:
     frame_rate: float
 
 
-def seen(footage: Footage, scale: Scale) -> Seen:
+def seen(footage: Footage, scale: Scale, flow: Estimator = DIS) -> Seen:
     """Look at a clip: its luminance on a scale of `stst.stimuli.light`, and its optical flow.
 
     Raises
@@ -50,7 +50,7 @@ def seen(footage: Footage, scale: Scale) -> Seen:
             f"{len(footage)} frames of {width}x{height} px are too few to be measured: give at "
             f"least {LEAST_FRAMES} frames of {LEAST_SIDE} px a side."
         )
-    return Seen(luminances(footage, scale), optical_flow(footage), float(footage.frame_rate))
+    return Seen(luminances(footage, scale), flow.of(footage), float(footage.frame_rate))
 
 
 @dataclass(frozen=True, eq=False)

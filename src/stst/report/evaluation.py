@@ -15,6 +15,7 @@ from stst.evaluate.claims import KEPT, LOST, UNTESTABLE, by_verdict
 from stst.evaluate.deep.rows import MEASURES as LIKENESSES
 from stst.evaluate.deep.shown import JITTER, JITTERS
 from stst.evaluate.deep.trends import Trend
+from stst.evaluate.estimators import Estimator
 from stst.evaluate.evaluation import Evaluation
 from stst.evaluate.measures import MEASURES
 from stst.report.curves import band_figure, frame_figure, xt_figure
@@ -89,7 +90,7 @@ class Picture:
     network: str | None = None
 
 
-def pictures(found: Evaluation, scenes: Sequence[Scene]) -> dict[str, Picture]:
+def pictures(found: Evaluation, scenes: Sequence[Scene], flow: Estimator) -> dict[str, Picture]:
     """Draw all figures of an evaluation, by the names of their files without an ending."""
     drawn = {"errors": Picture(png_bytes(error_figure(found)), *_TOLD["errors"])}
     for scene in scenes:
@@ -97,7 +98,7 @@ def pictures(found: Evaluation, scenes: Sequence[Scene]) -> dict[str, Picture]:
         names = ", ".join(scene.films)
         drawings: dict[str, Image | Figure] = {
             "sheet": contact_sheet(scene.films),
-            "flow": flow_figure(scene.films),
+            "flow": flow_figure(scene.films, flow),
             "frames": frame_figure(rows),
             "bands": band_figure(rows),
             "xt": xt_figure(rows),
@@ -133,6 +134,7 @@ def evaluation_page(
     *,
     made: Sequence[Mapping[str, Any]],
     scale: str,
+    flow: Estimator,
     citation: str,
     networks: Sequence[Mapping[str, Any]] = (),
     untested: str = "",
@@ -152,6 +154,8 @@ def evaluation_page(
         ``notes`` on it.
     scale : str
         Of the luminances.
+    flow : Estimator
+        What found the optical flow.
     citation : str
         What to cite.
     networks : sequence of mapping
@@ -177,6 +181,7 @@ def evaluation_page(
         drawn=drawn,
         made=made,
         scale=scale,
+        flow=flow,
         citation=citation,
         version=__version__,
     )

@@ -11,7 +11,8 @@ from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from stst.evaluate.motion import mean_field, optical_flow
+from stst.evaluate.estimators import Estimator
+from stst.evaluate.motion import mean_field
 from stst.video.frames import Footage
 
 _UNKNOWN = 128
@@ -52,12 +53,12 @@ def flow_picture(flow: Tensor) -> npt.NDArray[np.uint8]:
     return np.where(known[..., None], np.rint(255 * wheel), _UNKNOWN).astype(np.uint8)
 
 
-def flow_figure(films: Mapping[str, Footage]) -> Figure:
+def flow_figure(films: Mapping[str, Footage], flow: Estimator) -> Figure:
     """Draw the mean flow of each clip, on one scale, and the wheel of its colours.
 
     Arrows say the same, for those who cannot tell the colours.
     """
-    fields = {name: mean_field(optical_flow(film)) for name, film in films.items()}
+    fields = {name: mean_field(flow.of(film)) for name, film in films.items()}
     fastest = max(float(np.hypot(*field).max()) for field in fields.values()) or 1.0
     figure = Figure(figsize=(3.2 * len(fields) + 2, 3), dpi=150, layout="constrained")
     grid = figure.subplots(1, len(fields) + 1, width_ratios=[*[2] * len(fields), 1])

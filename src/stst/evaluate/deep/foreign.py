@@ -51,7 +51,7 @@ TORCHVISION = {
 
 def torchvision_network(name: str) -> Network:
     """A network of `TORCHVISION` with its default weights, which torchvision fetches."""
-    models = _imported("torchvision").models
+    models = imported("torchvision").models
     form, weights = TORCHVISION[name], models.get_model_weights(name).DEFAULT
     transforms = weights.transforms()
 
@@ -61,7 +61,7 @@ def torchvision_network(name: str) -> Network:
 
     return Network(
         name,
-        _made(name, lambda: models.get_model(name, weights=weights)),
+        with_weights(name, lambda: models.get_model(name, weights=weights)),
         form.layers,
         preprocess,
         window=form.window,
@@ -79,8 +79,8 @@ def timm_network(name: str) -> Network:
     Layers are those that timm lists as its features; whole frames are resized to the network's
     input.
     """
-    timm = _imported("timm")
-    module = _made(name, lambda: timm.create_model(name.removeprefix(TIMM), pretrained=True))
+    timm = imported("timm")
+    module = with_weights(name, lambda: timm.create_model(name.removeprefix(TIMM), pretrained=True))
     data = timm.data.resolve_model_data_config(module)
     mean, std = (torch.tensor(data[key])[:, None, None] for key in ("mean", "std"))
 
@@ -102,7 +102,13 @@ def timm_network(name: str) -> Network:
     )
 
 
-def _imported(package: str) -> ModuleType:
+def imported(package: str) -> ModuleType:
+    """Import a package, or say in one line why it cannot be.
+
+    Raises
+    ------
+    WeightsError
+    """
     try:
         return import_module(package)
     except Exception as fault:  # beside another torch than its own it raises other errors too
@@ -113,8 +119,8 @@ def _imported(package: str) -> ModuleType:
         ) from fault
 
 
-def _made(name: str, make: Callable[[], nn.Module]) -> nn.Module:
-    """Build it without a draw from the caller's generator, its weights fetched."""
+def with_weights(name: str, make: Callable[[], nn.Module]) -> nn.Module:
+    """Build a network without a draw from the caller's generator, its weights fetched."""
     try:
         with torch.random.fork_rng(devices=[]), torch.inference_mode(False):
             return make().eval()
