@@ -77,6 +77,7 @@ def draw(rows: Sequence[tuple[str, float, float, float]], path: Path) -> None:
     axes.plot(shares, ratios, "o-", color="#0072B2")
     for size, share, ratio in zip(millions, shares, ratios, strict=True):
         axes.annotate(f"{size:.2f} M", (share, ratio), (4, 6), textcoords="offset points")
+    axes.margins(0.2)  # room for the words
     axes.axhline(1, color="0.6", linewidth=1)
     axes.set(xlabel="cost of a step / VGG-19's", ylabel="Gram error / the teacher's own", xlim=0)
     figure.savefig(path, dpi=120)
