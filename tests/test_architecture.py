@@ -13,13 +13,14 @@ EVERYTHING = "everything"
 ALLOWED = {
     "errors": set(),
     "recipe": set(),
+    "periodic": set(),  # of frames that are measured, and of the noise that they start from
     "video": set(),
     "streams": set(),
     "losses": set(),
-    "synthesis": {"losses", "video.frames"},
+    "synthesis": {"losses", "video.frames", "periodic"},
     "run": {"synthesis", "video"},
     "stimuli": {"video.frames"},
-    "evaluate": {"streams", "video.frames", "stimuli"},
+    "evaluate": {"streams", "video.frames", "stimuli", "periodic"},
     # What was found of responses is drawn as what was found of stimuli is.
     "report": {"evaluate", "video", "run.manifest", "experiment.analysis"},
     # Bands for detection; responses are kept as runs are.

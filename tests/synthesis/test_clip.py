@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
 from stst.errors import FramesError, RecipeError
-from stst.evaluate.edges import periodic as whole
 from stst.losses.objective import Wanted
+from stst.periodic import periodic as whole
 from stst.recipe import Recipe
 from stst.synthesis.clip import FrameDone, count_steps, padded_order, walk
 from stst.synthesis.noise import matched, noise, scrambled

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 from scipy import fft
 
-from stst.evaluate.edges import faded, hann, periodic
+from stst.evaluate.edges import faded, hann
 from stst.evaluate.luminance import Array
+from stst.periodic import periodic
 
 SIDE = 64  # px of the short side that frames are reduced to, as finer motion costs much
 WAVES = (4, 8, 16)  # px per cycle, of the reduced frames

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import fft
 
-from stst.evaluate.edges import hann, periodic
+from stst.evaluate.edges import hann
 from stst.evaluate.luminance import Array
+from stst.periodic import periodic
 
 LOWEST, HIGHEST = 3, 0.4  # cycles a frame side, cycles a px: between them the slope is fitted
 ORIENTATIONS = 12

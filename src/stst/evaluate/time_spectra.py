@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import fft
 
-from stst.evaluate.edges import faded, hann, periodic
+from stst.evaluate.edges import faded, hann
 from stst.evaluate.luminance import Array
+from stst.periodic import periodic
 
 COLUMNS = 16  # spatial frequencies of the x-t spectrum
 

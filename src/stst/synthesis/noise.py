@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from stst.periodic import periodic
+
 
 def noise(seed: int, index: int, shape: Sequence[int]) -> Tensor:
     """Uniform noise in [0, 1] for frame `index`, whatever was made before it.
@@ -47,30 +49,17 @@ def scrambled(random: Tensor, natural: Tensor) -> Tensor:
     (B, 3, H, W) uniform, (1 or B, 3, H, W) -> (B, 3, H, W). The same phases for R, G and B:
     amplitudes are kept, and with them contrast and the covariance of channels at each
     frequency, but nothing of the layout (random phase noise: Galerne, Gousseau & Morel 2011).
-    Amplitudes are of the periodic component (`periodic`), or else the borders would give stripes.
+    Amplitudes are of the periodic component, or else the borders would give stripes.
     """
     mean = natural.mean((-2, -1), keepdim=True)
     centred = natural - mean
     white = torch.fft.rfft2(random[:, :1] - 0.5)
-    turned = torch.fft.rfft2(periodic(centred)) * white / white.abs().clamp_min(1e-12)
+    seamless = torch.from_numpy(periodic(centred.double().cpu().numpy(), (2, 3))).to(centred)
+    turned = torch.fft.rfft2(seamless) * white / white.abs().clamp_min(1e-12)
     found = torch.fft.irfft2(turned, centred.shape[-2:])
     spread, wanted = (x.square().mean((-2, -1), keepdim=True).sqrt() for x in (found, centred))
     noise: Tensor = mean + found * wanted / spread.clamp_min(1e-6)
     return noise.clamp(0, 1)
-
-
-def periodic(frames: Tensor) -> Tensor:
-    """Frames (..., H, W) less the smooth part that makes opposite borders meet (Moisan 2011)."""
-    jumps = torch.zeros_like(frames)
-    for axis in (-2, -1):
-        jump = frames.narrow(axis, -1, 1) - frames.narrow(axis, 0, 1)
-        jumps.narrow(axis, 0, 1).add_(jump)
-        jumps.narrow(axis, -1, 1).sub_(jump)
-    angles = [2 * torch.pi * torch.fft.fftfreq(n, device=frames.device) for n in frames.shape[-2:]]
-    curvature = 2 * (torch.cos(angles[0])[:, None] + torch.cos(angles[1]) - 2)
-    curvature[0, 0] = 1  # the mean of the jumps is 0 as it is
-    smooth: Tensor = torch.fft.ifft2(torch.fft.fft2(jumps) / curvature).real
-    return frames - smooth
 
 
 KINDS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
