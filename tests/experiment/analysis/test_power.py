@@ -268,4 +268,6 @@ def test_the_command_says_what_is_wrong_in_one_line(more, words, folder):
 
 def test_a_folder_without_an_experiment_is_named(tmp_path):
     told = ("--effect", 1, "--spread", 0, "--participants", "8", "--out", tmp_path / "o")
-    refused(stst_command("experiment", "power", tmp_path, *told), "experiment.yaml")
+    said = stst_command("experiment", "power", tmp_path, *told)
+    refused(said, "experiment.yaml")
+    assert not (tmp_path / "o").exists()
