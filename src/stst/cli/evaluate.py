@@ -20,40 +20,45 @@ from stst.stimuli.light import Scale
 SCALES = get_args(Scale)
 
 
+Against = Annotated[
+    list[str] | None,
+    typer.Option(help="NAME=CLIP_OR_FOLDER, or a kind of control to make, such as stps."),
+]
+Luminance = Annotated[str, typer.Option(help=f"Of which values: {', '.join(SCALES)}.")]
+Flow = Annotated[
+    str, typer.Option(help=f"What finds optical flow: {', '.join(ESTIMATORS)} (torchvision).")
+]
+Networks = Annotated[
+    list[str] | None,
+    typer.Option(
+        help=f"Look into the layers of: {', '.join(network_names())} (=FILE of weights), "
+        "timm:NAME; or none."
+    ),
+]
+Layers = Annotated[str | None, typer.Option(help="Layers of the one network, joined by commas.")]
+Unrelated = Annotated[
+    list[Path] | None,
+    typer.Option(help="A clip of something else: the floor of similarity. May be repeated."),
+]
+BiasTo = Annotated[
+    Path | None,
+    typer.Option(help="The clip that factorised ones have their motion from."),
+]
+
+
 def evaluate(
     natural: Annotated[
         list[Path] | None,
         typer.Argument(help="A natural clip, or folders that `stst synthesize` wrote."),
     ] = None,
-    against: Annotated[
-        list[str] | None,
-        typer.Option(help="NAME=CLIP_OR_FOLDER, or a kind of control to make, such as stps."),
-    ] = None,
+    against: Against = None,
     out: o.Out = Path("stst-out"),
-    luminance: Annotated[str, typer.Option(help=f"Of which values: {', '.join(SCALES)}.")] = (
-        "linear"
-    ),
-    flow: Annotated[
-        str, typer.Option(help=f"What finds optical flow: {', '.join(ESTIMATORS)} (torchvision).")
-    ] = "dis",
-    network: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=f"Look into the layers of: {', '.join(network_names())} (=FILE of weights), "
-            "timm:NAME; or none."
-        ),
-    ] = None,
-    layers: Annotated[
-        str | None, typer.Option(help="Layers of the one network, joined by commas.")
-    ] = None,
-    unrelated: Annotated[
-        list[Path] | None,
-        typer.Option(help="A clip of something else: the floor of similarity. May be repeated."),
-    ] = None,
-    bias_to: Annotated[
-        Path | None,
-        typer.Option(help="The clip that factorised ones have their motion from."),
-    ] = None,
+    luminance: Luminance = "linear",
+    flow: Flow = "dis",
+    network: Networks = None,
+    layers: Layers = None,
+    unrelated: Unrelated = None,
+    bias_to: BiasTo = None,
     width: o.Width = None,
     frames: o.Frames = None,
     start: o.First = None,
