@@ -14,13 +14,12 @@ from stst.cli.texts import CITATION
 from stst.evaluate.tables import to_csv
 from stst.experiment.analysis.analyze import Analysis
 from stst.experiment.analysis.analyze import analyze as analysed
+from stst.experiment.analysis.differences import Difference
 from stst.experiment.analysis.exclusions import Exclusion, Rules
 from stst.jobs.films import file_records
 from stst.report.responses import analysis_page, pictures
 from stst.run.atomic import new_folder, refuse_folder, write_whole
 from stst.run.manifest import SCHEMA, environment
-
-_NO_ROWS = ",".join(Exclusion._fields) + "\n"
 
 
 def analyze(
@@ -62,15 +61,13 @@ def _write(out: Path, found: Analysis) -> None:
     """Tables, figures, the page, and analysis.json last of all."""
     record = out / "analysis.json"
     record.unlink(missing_ok=True)  # of one that is overwritten
-    write_whole(out / "estimates.csv", to_csv(found.estimates))
-    write_whole(out / "exclusions.csv", to_csv(found.exclusions) if found.exclusions else _NO_ROWS)
-    if found.effects:
-        write_whole(out / "mixed.csv", to_csv(found.effects))
+    tables = _tables(found)
+    for name, text in tables.items():
+        write_whole(out / name, text)
     drawn = pictures(found)
     for name, picture in drawn.items():
         write_whole(out / f"{name}.png", picture.png)
     write_whole(out / "index.html", analysis_page(found, drawn, CITATION))
-    tables = ["estimates.csv", "exclusions.csv", *(["mixed.csv"] if found.effects else [])]
     files = [*tables, *(f"{n}.png" for n in drawn), "index.html"]
     data = {
         "schema": SCHEMA,
@@ -79,3 +76,17 @@ def _write(out: Path, found: Analysis) -> None:
         **found.plain(),
     }
     write_whole(record, json.dumps(data, indent=1, allow_nan=False))
+
+
+def _tables(found: Analysis) -> dict[str, str]:
+    """Tables as CSV, by the names of files; one without rows has its header."""
+    exclusions, compared = (
+        to_csv(rows) if rows else ",".join(kind._fields) + "\n"
+        for rows, kind in ((found.exclusions, Exclusion), (found.differences, Difference))
+    )
+    tables = {
+        "estimates.csv": to_csv(found.estimates),
+        "differences.csv": compared,
+        "exclusions.csv": exclusions,
+    }
+    return tables | ({"mixed.csv": to_csv(found.effects)} if found.effects else {})

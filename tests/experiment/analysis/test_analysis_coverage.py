@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from stst.experiment.analysis.cells import Estimate
+from stst.experiment.analysis.differences import differences
 from stst.experiment.analysis.intervals import Interval, mean, proportion
 from stst.experiment.analysis.psychometric import fit, weibull
 from stst.experiment.analysis.sensitivity import (
@@ -54,6 +56,23 @@ def test_d_over_participants():
         values, _ = two_intervals(two_interval_choices(rng, d, c, 100, 12))
         found.append(mean(values[0])[1:])
     assert good(covered(found, 1.2)), covered(found, 1.2)
+
+
+def test_differences_of_d_within_participants():
+    rng, found = np.random.default_rng(0), []
+    for _ in range(2000):
+        common = rng.normal(1.2, 0.5, 12)  # wider than what is asked for
+        each = [
+            two_intervals(two_interval_choices(rng, d, rng.normal(0, 0.2, 12), 100, 12))[0][0]
+            for d in (common, common - rng.normal(0.5, 0.3, 12))
+        ]
+        rows = [
+            Estimate("d'", condition, "", np.nan, "", str(who), 1, 100, value, 0, 0, 0.0)
+            for condition, values in zip("ab", each, strict=True)
+            for who, value in enumerate(values)
+        ]
+        found.append(differences(rows)[0][9:11])
+    assert good(covered(found, 0.5)), covered(found, 0.5)
 
 
 @pytest.mark.parametrize(("share", "people", "spread"), [(0.5, 12, 0.1), (0.75, 8, 0.1),

@@ -10,6 +10,7 @@ from typing import Any
 from stst.errors import ExperimentError
 from stst.evaluate.tables import plain
 from stst.experiment.analysis.cells import Estimate, grouped
+from stst.experiment.analysis.differences import Difference, differences
 from stst.experiment.analysis.exclusions import Exclusion, Rules, excluded
 from stst.experiment.analysis.frequencies import Frequencies, frequencies
 from stst.experiment.analysis.mixed import Effect, mixed
@@ -29,6 +30,7 @@ class Analysis:
     exclusions: list[Exclusion]
     notes: list[str]
     estimates: list[Estimate]
+    differences: list[Difference]
     frequencies: Frequencies | None = None  # of the bands, where they form cells
     effects: Sequence[Effect] = ()  # of the mixed-effects model, if it was asked for
 
@@ -48,6 +50,7 @@ class Analysis:
             "exclusions": plain(self.exclusions),
             "notes": self.notes,
             "estimates": plain(self.estimates),
+            "differences": plain(self.differences),
             "effects": plain(self.effects),
             "frequencies": self.frequencies and self.frequencies.plain(),
         }
@@ -89,7 +92,16 @@ def analyze(
     notes = [*read.notes, *_unseen(read.trials), *unbounded(found), *_shrunk(found)]
     effects = mixed(trials) if model else []
     return Analysis(
-        first.task, first.experiment, rules, trials, exclusions, notes, found, bands, effects
+        first.task,
+        first.experiment,
+        rules,
+        trials,
+        exclusions,
+        notes,
+        found,
+        differences(found),
+        bands,
+        effects,
     )
 
 

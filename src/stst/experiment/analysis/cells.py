@@ -14,6 +14,7 @@ ALL = "all"  # participants together
 ARROW = " \N{RIGHTWARDS ARROW} "  # from what was shown to what was answered
 
 Key = TypeVar("Key")
+Row = TypeVar("Row")
 
 
 class Cell(NamedTuple):
@@ -88,11 +89,11 @@ def people(trials: Iterable[Trial]) -> dict[str, list[Trial]]:
     return grouped(trials, lambda trial: trial.participant)
 
 
-def grouped(trials: Iterable[Trial], key: Callable[[Trial], Key]) -> dict[Key, list[Trial]]:
-    """Trials by a key, in the order in which keys come."""
-    found = dict[Key, list[Trial]]()
-    for trial in trials:
-        found.setdefault(_same(key(trial)), []).append(trial)
+def grouped(rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[Row]]:
+    """Trials, or results, by a key, in the order in which keys come."""
+    found = dict[Key, list[Row]]()
+    for row in rows:
+        found.setdefault(_same(key(row)), []).append(row)
     return found
 
 
