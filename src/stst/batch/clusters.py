@@ -16,6 +16,7 @@ from stst import __version__
 from stst.errors import RunError
 
 LOOPBACK = "127.0.0.1"
+SILENT = logging.CRITICAL  # a worker that closes may miss the scheduler, which is no error
 EACH = 4e9  # bytes of memory that a worker may need
 HIDDEN = {"dashboard": False, "dashboard_address": f"{LOOPBACK}:0"}
 
@@ -49,7 +50,7 @@ def local(workers: int, *, gpus: int, threads: int, preload: str, deaths: int) -
         How many workers an order may lose before it is given up.
     """
     options = {"host": LOOPBACK, **HIDDEN}
-    each = {"nthreads": 1, "memory_limit": 0, "preload": [preload], "silence_logs": logging.ERROR}
+    each = {"nthreads": 1, "memory_limit": 0, "preload": [preload], "silence_logs": SILENT}
     spec = {
         index: {
             "cls": Nanny,
@@ -67,7 +68,7 @@ def local(workers: int, *, gpus: int, threads: int, preload: str, deaths: int) -
         SpecCluster(
             workers=spec,
             scheduler={"cls": Scheduler, "options": {**options, "port": 0}},
-            silence_logs=logging.ERROR,
+            silence_logs=SILENT,
         ) as cluster,
         Client(cluster) as client,
     ):

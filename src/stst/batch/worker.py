@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import signal
+
+import dask
 
 from stst.jobs.machine import prepare
 
+TRIM = "MALLOC_TRIM_THRESHOLD_"
+
+
+def settle() -> None:
+    """Take back settings of Dask that slow items down; what the user has set is left.
+
+    Its nanny asks glibc to give memory back at once, which `prepare` takes for a wish of the
+    user's, and its profiler stops a worker a hundred times a second.
+    """
+    if os.environ.get(TRIM) == str(
+        dask.config.get(f"distributed.nanny.pre-spawn-environ.{TRIM}", None)
+    ):
+        del os.environ[TRIM]
+    dask.config.set({"distributed.worker.profile.enabled": False})
+
+
+settle()
 prepare()
 
 import stst.batch.making  # noqa: E402, F401  before the first order, and after `prepare`

@@ -7,7 +7,7 @@ import os
 import sys
 
 # glibc's mallopt parameters (malloc.h).
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -2, -3, -8
 
 
 def prepare() -> None:
@@ -36,3 +36,4 @@ def _keep_memory() -> None:
         mallopt(_MMAP_THRESHOLD, 32 << 20)  # the most that glibc allows
         mallopt(_TRIM_THRESHOLD, (1 << 31) - 1)
         mallopt(_TOP_PAD, 64 << 20)
+        mallopt(_ARENA_MAX, 1)
