@@ -18,9 +18,8 @@ def settle() -> None:
     Its nanny asks glibc to give memory back at once, which `prepare` takes for a wish of the
     user's, and its profiler stops a worker a hundred times a second.
     """
-    if os.environ.get(TRIM) == str(
-        dask.config.get(f"distributed.nanny.pre-spawn-environ.{TRIM}", None)
-    ):
+    asked = dask.config.get(f"distributed.nanny.pre-spawn-environ.{TRIM}", None)
+    if os.environ.get(TRIM) == str(asked):
         del os.environ[TRIM]
     dask.config.set({"distributed.worker.profile.enabled": False})
 
