@@ -51,6 +51,17 @@ def power(
         float | None,
         typer.Option(help="Value that the interval must leave; chance if it has one."),
     ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(help="Compare each condition with this one: power of their difference."),
+    ] = None,
+    difference: Annotated[
+        float | None,
+        typer.Option(help="With --against: how much less it has there; of thresholds a factor."),
+    ] = None,
+    difference_spread: Annotated[
+        float, typer.Option(help="Standard deviation of the difference between participants.")
+    ] = 0.0,
     out: o.Out = Path("stst-power"),
     seed: o.Seed = None,
     settings: Annotated[
@@ -62,7 +73,8 @@ def power(
     """Tell how many trials and participants an effect needs, by simulated experiments.
 
     Each is analysed as `stst experiment analyze` does. Power is the share of them in which the
-    95 % interval over all participants leaves chance.
+    95 % interval over all participants leaves chance; with --against, in which that of the
+    difference between conditions leaves 0.
     """
     refuse_folder(out, overwrite=overwrite)
     told = {
@@ -72,6 +84,9 @@ def power(
         "repeats": _numbers(repeats, "--repeats") if repeats else (),
         "measure": measure,
         "null": null,
+        "against": against,
+        "difference": difference,
+        "difference_spread": difference_spread,
         "seed": seed or 0,
     }
     data = Plan.parse(told).model_dump(mode="json")

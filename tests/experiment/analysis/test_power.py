@@ -91,6 +91,67 @@ def test_power_is_that_of_the_t_test(plan, wanted):
     assert agrees(row, wanted), (row.power, wanted)
 
 
+def measured_difference(plan, first, second):
+    """Mean and SD of differences in measured d', of 2 x `first` and 2 x `second` trials."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(24)
+    weight = np.outer(weights, weights) / weights.sum() ** 2
+    d = plan["effect"] + plan["spread"] * nodes[:, None] + 0 * nodes
+    other = d - plan["difference"] - plan["difference_spread"] * nodes
+    each = [
+        np.vectorize(lambda one, half=half: measured_d(one, 0, half), otypes=(float, float))(values)
+        for values, half in ((d, first), (other, second))
+    ]
+    (mean, sd), (less, sd_less) = each
+    middle = (weight * (mean - less)).sum()
+    square = (weight * ((mean - less) ** 2 + sd**2 + sd_less**2)).sum()
+    return middle, math.sqrt(square - middle**2)
+
+
+LESS = {"task": "natural", "effect": 1.2, "spread": 0.8, "against": "factorised",
+        "difference": 0.7, "difference_spread": 0.3}  # fmt: skip
+
+
+def test_power_of_a_difference_is_that_of_the_paired_t_test():
+    (row,) = powers(**LESS, settings={}, participants=(14,))
+    assert (row.condition, row.trials) == ("factorised - metamer", 8)
+    wanted = students(*measured_difference(LESS, 8, 4), 14)
+    assert 0.4 < wanted < 0.9
+    assert agrees(row, wanted), (row.power, wanted)
+
+
+@pytest.mark.parametrize("change", [{"difference": 0.0}, {"difference_spread": 3.0}])
+def test_no_difference_or_one_that_varies_much_is_found_less(change):
+    (row,) = powers(**LESS | change, settings={}, participants=(14,), simulations=60)
+    assert not agrees(row, students(*measured_difference(LESS, 8, 4), 14))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("task", "plan"),
+    [
+        ("natural", {"effect": 1, "difference": 0}),
+        ("natural", {"measure": "accuracy", "effect": 0.7, "difference": 0}),
+        ("similarity", {"effect": 4, "difference": 0, "against": "factorised+natural"}),
+        ("natural", {"measure": "threshold", "effect": 0.2, "difference": 1}),
+    ],
+)
+def test_no_difference_is_seldom_found_by_any_measure(task, plan):
+    levels = {"durations": [0.05, 0.1, 0.2, 0.4, 0.8], "repeats": 2}
+    own, size = (levels, 40) if plan.get("measure") == "threshold" else ({}, 400)
+    told = {"against": "factorised", "spread": 0.1, "difference_spread": 0.1, **plan}
+    for row in powers(task, own, **told, simulations=size):
+        assert row.found <= binom.ppf(0.999, size, 0.05), row
+
+
+@pytest.mark.slow
+def test_thresholds_that_differ_by_a_factor_are_found():
+    levels = {"durations": [0.05, 0.1, 0.2, 0.4, 0.8], "repeats": 2}
+    told = {"measure": "threshold", "effect": 0.3, "spread": 0.5, "against": "factorised",
+            "difference": 3, "difference_spread": 0.2}  # fmt: skip
+    (row,) = powers("natural", levels, **told, simulations=15)
+    assert row.power > 0.8
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("effect", "spread", "people"), [(0.3, 0.2, 16), (0.5, 0, 8)])
 def test_power_is_that_of_the_t_test_in_more_cases(effect, spread, people):
@@ -202,10 +263,17 @@ def test_the_same_seed_gives_the_same_and_more_participants_more():
         ("source", {}, "a participant has 8 test trials"),
         ("natural", {"participants": (1,)}, "greater than or equal to 2"),
         ("natural", {"lapses": 0}, "no 'lapses'"),
+        ("natural", {"against": "factorised"}, "needs both"),
+        ("natural", {"difference": 0.1}, "needs both"),
+        ("natural", {"against": "factorized", "difference": 0.1}, "Did you mean 'factorised'"),
+        ("natural", {"against": "factorised", "difference": 0.1, "null": 0}, "leave null out"),
+        ("source", {"against": "factorised", "difference": 0.7}, "0.6 less 0.7: wanted"),
+        ("source", {"against": "factorised", "difference": 0.1}, "The experiment has: factorised"),
     ],
 )
 def test_plans_that_cannot_be_are_named(task, plan, words):
-    told = {"effect": 0.6, "spread": 0.1, "simulations": 2, **plan}
+    rules = {"least": 1} if "against" in plan else {}
+    told = {"effect": 0.6, "spread": 0.1, "simulations": 2, "rules": rules, **plan}
     with pytest.raises(RecipeError, match=words):
         powers(task, {}, **told)
 
@@ -249,6 +317,18 @@ def test_the_command_leaves_a_table_a_figure_and_a_page(folder):
     page = (out / "index.html").read_text("utf-8")
     assert "http" not in page.split("<h2>Cite")[0]
     assert page.count("<img alt=") == 1
+
+
+def test_the_command_compares_conditions(folder):
+    (folder / "experiment.yaml").write_text(experiment("natural").to_yaml())
+    out = folder / "out"
+    words = ("--effect", 2, "--spread", 0.3, "--participants", 8, "--set", "simulations=5")
+    more = ("--against", "factorised", "--difference", 1.5, "--difference-spread", 0.1)
+    said = stst_command("experiment", "power", folder, *words, *more, "--out", out)
+    assert said.code == 0, said.err
+    assert "factorised - metamer" in (out / "power.csv").read_text("utf-8")
+    page = " ".join((out / "index.html").read_text("utf-8").split())
+    assert "In factorised they have 1.5 less" in page
 
 
 @pytest.mark.parametrize(

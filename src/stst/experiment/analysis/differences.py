@@ -57,6 +57,11 @@ def differences(found: Sequence[Estimate]) -> list[Difference]:
     ]
 
 
+def paired(one: str, other: str) -> str:
+    """Name of a comparison: the first of the alphabet comes first."""
+    return " - ".join(sorted((one, other)))
+
+
 def _told(row: Estimate) -> bool:
     """Whether there is a value to compare; a threshold has both bounds."""
     needed = (row.value, row.low, row.high) if row.measure == _RATIO else (row.value,)

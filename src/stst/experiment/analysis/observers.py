@@ -10,8 +10,9 @@ import numpy as np
 from scipy.special import ndtr
 
 from stst.experiment import trials as design
+from stst.experiment.analysis.cells import cell_of
 from stst.experiment.analysis.intervals import Numbers
-from stst.experiment.analysis.plan import SHARES, Plan, chance
+from stst.experiment.analysis.plan import SHARES, Plan, chance, limits
 from stst.experiment.analysis.psychometric import weibull
 from stst.experiment.analysis.reading import Trial
 from stst.experiment.analysis.sensitivity import CORRECT
@@ -35,10 +36,13 @@ def simulated(
 ) -> list[Trial]:
     """The responses of one experiment; participants get the lists in turn."""
     values = truths(plan, people, rng)
+    others = values if plan.difference is None else lowered(values, plan, rng)
     return [
         trial
-        for who, (truth, one) in enumerate(zip(values, islice(cycle(lists), people), strict=True))
-        for trial in answered(one, f"P{who}", float(truth), plan, spec, rng)
+        for who, one in enumerate(islice(cycle(lists), people))
+        for trial in answered(
+            one, f"P{who}", _by_condition(one, plan, values[who], others[who]), plan, spec, rng
+        )
     ]
 
 
@@ -93,15 +97,35 @@ def truths(plan: Plan, count: int, rng: np.random.Generator) -> Numbers:
     return low + width * rng.beta(share * size, (1 - share) * size, count)
 
 
+def lowered(values: Numbers, plan: Plan, rng: np.random.Generator) -> Numbers:
+    """What the same participants have in the condition that others are compared with: (count,).
+
+    Shares and ratings stay within what can be.
+    """
+    assert plan.difference is not None
+    if plan.measure == "threshold":
+        spread = rng.normal(0, plan.difference_spread, len(values))
+        return np.asarray(values / (plan.difference * np.exp(spread)))
+    found = values - rng.normal(plan.difference, plan.difference_spread, len(values))
+    if plan.measure in (*SHARES, "rating"):
+        found = found.clip(*limits(plan.measure or ""))
+    return np.asarray(found)
+
+
+def _by_condition(trials: Sequence[Trial], plan: Plan, value: float, other: float) -> Numbers:
+    """What a participant has in each trial."""
+    return np.array([other if cell_of(t).condition == plan.against else value for t in trials])
+
+
 def answered(
     trials: Sequence[Trial],
     who: str,
-    truth: float,
+    truth: Numbers,
     plan: Plan,
     spec: ExperimentSpec,
     rng: np.random.Generator,
 ) -> Iterator[Trial]:
-    """The trials of a list as one participant answers them."""
+    """The trials of a list as one participant answers them, who has `truth` in each of them."""
     awake = rng.random(len(trials)) >= plan.lapse
     if plan.measure == "rating":
         given = np.where(
@@ -132,15 +156,13 @@ def _chosen(trial: Trial, role: str) -> Trial:
     return trial._replace(response=INTERVALS[trial.roles.index(role) - 1], chosen=role)
 
 
-def _right(
-    trials: Sequence[Trial], truth: float, plan: Plan, spec: ExperimentSpec
-) -> Numbers | float:
+def _right(trials: Sequence[Trial], truth: Numbers, plan: Plan, spec: ExperimentSpec) -> Numbers:
     """Probability that a trial is right, or that space is chosen, when it is attended to."""
     if plan.measure == "threshold":
         levels = np.array([t.contrast if spec.task == "detection" else t.duration for t in trials])
-        return weibull(levels, np.array(truth), np.array(plan.slope), np.array(0.0), chance(spec))
+        return weibull(levels, truth, np.array(plan.slope), np.array(0.0), chance(spec))
     if plan.measure in SHARES:
         return truth
     if spec.task in CORRECT:
-        return CORRECT[spec.task](np.array(max(truth, 0.0)))
-    return float(ndtr(truth / math.sqrt(2)))
+        return CORRECT[spec.task](truth.clip(0))
+    return np.asarray(ndtr(truth / math.sqrt(2)))

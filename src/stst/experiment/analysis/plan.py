@@ -30,6 +30,9 @@ MEASURES: dict[str, tuple[str, ...]] = {
 class Plan(Part):
     """An effect that is expected, and the experiments in which it is looked for.
 
+    The effect is of one condition, against chance or `null`; with `against` it is how much that
+    condition differs from each other one, within participants.
+
     Parameters
     ----------
     effect : float
@@ -46,7 +49,16 @@ class Plan(Part):
         ``d'``, ``accuracy``, ``threshold``, ``rating`` or ``space chosen``; None: the first
         that the task has.
     null : float, optional
-        Value that the interval must leave; None: chance. Ratings and thresholds have none.
+        Value that the interval must leave; None: chance, and with `against` no difference. Ratings
+        and thresholds have no chance.
+    against : str, optional
+        Condition that all others are compared with.
+    difference : float, optional
+        With `against`: how much less than `effect` participants have in that condition, on
+        average; of thresholds, by which factor (2: half the threshold).
+    difference_spread : float
+        Standard deviation of the difference between participants; of thresholds that of the
+        natural logarithm of the factor.
     lapse : float
         Share of trials, attention checks among them, that are answered at random.
     slope : float
@@ -72,6 +84,9 @@ class Plan(Part):
     repeats: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = ()
     measure: str | None = None
     null: float | None = None
+    against: str | None = None
+    difference: float | None = None
+    difference_spread: float = Field(0, ge=0)
     lapse: float = Field(0.02, ge=0, le=1)
     slope: float = Field(2, gt=0)
     simulations: int = Field(400, ge=1)
@@ -106,8 +121,9 @@ def planned(plan: Plan, spec: ExperimentSpec) -> Plan:
         raise RecipeError("power needs given trials: plan with method: constant, not quest.")
     if spec.once and set(plan.repeats) - {1}:
         raise RecipeError("each clip is seen once: plan a set with more clips, not repeats.")
-    null = _null(measure, spec) if plan.null is None else plan.null
+    null = _null(measure, spec, plan) if plan.null is None else plan.null
     _refuse(measure, plan.effect, plan.spread)
+    _refuse_difference(measure, plan)
     return plan.model_copy(
         update={"measure": measure, "null": null, "repeats": plan.repeats or (spec.repeats,)}
     )
@@ -118,7 +134,9 @@ def chance(spec: ExperimentSpec) -> float:
     return CHANCE[spec.task] if spec.task in CHANCE else 1 / len(spec.answers)
 
 
-def _null(measure: str, spec: ExperimentSpec) -> float:
+def _null(measure: str, spec: ExperimentSpec, plan: Plan) -> float:
+    if plan.against is not None:
+        return 1.0 if measure == "threshold" else 0.0
     if measure in ("rating", "threshold"):
         raise RecipeError(
             f"a {measure} has no value of chance: give the one that it is compared with (null)."
@@ -126,9 +144,14 @@ def _null(measure: str, spec: ExperimentSpec) -> float:
     return 0.0 if measure == "d'" else chance(spec)
 
 
+def limits(measure: str) -> tuple[float, float]:
+    """Least and most that a share, or a rating, can be."""
+    return {"rating": (1.0, float(len(RATINGS)))}.get(measure, (0.0, 1.0))
+
+
 def _refuse(measure: str, effect: float, spread: float) -> None:
     """Refuse what no participants can have."""
-    low, high = {"rating": (1.0, float(len(RATINGS)))}.get(measure, (0.0, 1.0))
+    low, high = limits(measure)
     if measure in (*SHARES, "rating"):
         inside = low < effect < high
         most = ((effect - low) * (high - effect)) ** 0.5 if inside else 0.0
@@ -140,3 +163,21 @@ def _refuse(measure: str, effect: float, spread: float) -> None:
             )
     if measure == "threshold" and effect <= 0:
         raise RecipeError(f"a threshold is above 0, got {effect:g}.")
+
+
+def _refuse_difference(measure: str, plan: Plan) -> None:
+    """Refuse half a comparison, and differences that no participants can have."""
+    if (plan.against is None) != (plan.difference is None):
+        raise RecipeError("a comparison needs both: the condition (against) and the difference.")
+    if plan.difference is None:
+        return
+    if plan.null is not None:
+        raise RecipeError("a comparison is with no difference: leave null out.")
+    if measure == "threshold" and plan.difference <= 0:
+        raise RecipeError(f"thresholds differ by a factor above 0, got {plan.difference:g}.")
+    low, high = limits(measure)
+    if measure in (*SHARES, "rating") and not low < plan.effect - plan.difference < high:
+        raise RecipeError(
+            f"no participants have a mean {measure} of {plan.effect - plan.difference:g}, which is "
+            f"{plan.effect:g} less {plan.difference:g}: wanted between {low:g} and {high:g}."
+        )

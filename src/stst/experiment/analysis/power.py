@@ -9,16 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stst.errors import RecipeError
 from stst.evaluate.tables import plain
-from stst.experiment.analysis.cells import Cell, Estimate, cells
-from stst.experiment.analysis.exclusions import excluded
+from stst.experiment.analysis.cells import Cell
+from stst.experiment.analysis.findings import finds, trials_in
 from stst.experiment.analysis.intervals import proportion
-from stst.experiment.analysis.observers import Lists, lists_of, simulated
+from stst.experiment.analysis.observers import lists_of, simulated
 from stst.experiment.analysis.plan import Plan, planned
-from stst.experiment.analysis.reading import Trial
-from stst.experiment.analysis.tasks import together
-from stst.experiment.analysis.thresholds import by_function
 from stst.experiment.spec import ExperimentSpec
 from stst.experiment.stimuli import Stimulus
 
@@ -74,7 +70,8 @@ def power(
     """Simulate experiments, and analyse each as `analyze` does.
 
     An experiment finds the effect where the 95 % interval over all participants, after the
-    rules, leaves `plan.null`, to whichever side.
+    rules, leaves `plan.null`, to whichever side. With `plan.against` it is that of `differences`
+    between conditions, whose cells are called "a - b".
 
     Parameters
     ----------
@@ -95,43 +92,17 @@ def power(
     total = len(plan.repeats) * len(plan.participants) * plan.simulations
     for repeats in plan.repeats:
         lists = lists_of(spec, stimuli, repeats)
-        counts = _trials(lists, plan)
+        counts = trials_in(lists, plan)
         for people in plan.participants:
             hits = Counter[Cell]()
             for number in range(plan.simulations):
                 rng = np.random.default_rng((plan.seed, repeats, people, number))
-                hits.update(_found(simulated(lists, people, plan, spec, rng), plan))
+                hits.update(finds(simulated(lists, people, plan, spec, rng), plan))
                 done += 1
                 if progress:
                     progress(done, total)
             rows += _rows(counts, hits, people, repeats, plan)
     return Powers(spec.task, spec.fingerprint, plan, rows)
-
-
-def _found(trials: Sequence[Trial], plan: Plan) -> set[Cell]:
-    """Cells whose interval leaves the null; a bound that there is none of leaves nothing."""
-    kept, _ = excluded(trials, plan.rules)
-    rows = together(kept, plan.measure or "") if kept else []
-    return {Cell(*row[1:4]) for row in rows if _leaves(row, plan.null or 0.0)}
-
-
-def _leaves(row: Estimate, null: float) -> bool:
-    return row.low > null or row.high < null
-
-
-def _trials(lists: Lists, plan: Plan) -> Mapping[Cell, float]:
-    """How many trials a participant has in each cell of the measure, on average over lists."""
-    test = [trial for one in lists for trial in one if trial.phase == "test"]
-    most = max(sum(trial.phase == "test" for trial in one) for one in lists)
-    if most < plan.rules.least:
-        raise RecipeError(
-            f"a participant has {most} test trials, and the rule least={plan.rules.least} leaves "
-            "out all of them. Plan more repeats, or another rule: --set rules.least=1."
-        )
-    held = by_function(test) if plan.measure == "threshold" else cells(test)
-    if not held:
-        raise RecipeError("a threshold needs three durations or contrasts, or more.")
-    return {cell: len(own) / len(lists) for cell, own in held.items()}
 
 
 def _rows(

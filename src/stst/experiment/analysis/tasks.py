@@ -34,22 +34,40 @@ def estimates(trials: Sequence[Trial]) -> list[Estimate]:
 def together(trials: Sequence[Trial], measure: str) -> list[Estimate]:
     """What `estimates` finds of one measure for several participants together."""
     if measure == "threshold":
-        return [
-            row for row in thresholds(trials) if (row.measure, row.participant) == (measure, ALL)
-        ]
+        return [row for row in _thresholds(trials) if row.participant == ALL]
+    return _of(measure, trials, lambda everyone: [everyone] if len(everyone) > 1 else [])
+
+
+def separately(trials: Sequence[Trial], measure: str) -> list[Estimate]:
+    """What `estimates` finds of one measure for each participant."""
+    if measure == "threshold":
+        return [row for row in _thresholds(trials) if row.participant != ALL]
+    return _of(measure, trials, _each)
+
+
+def _thresholds(trials: Sequence[Trial]) -> list[Estimate]:
+    return [row for row in thresholds(trials) if row.measure == "threshold"]
+
+
+def _of(
+    measure: str, trials: Sequence[Trial], chosen: Callable[[People], list[People]]
+) -> list[Estimate]:
     return [
         row
         for cell, held in cells(trials).items()
-        if len(some := people(held)) > 1
+        for some in chosen(people(held))
         for make in _MAKERS[trials[0].task]
         for row in make(cell, some)
         if row.measure == measure
     ]
 
 
+def _each(everyone: People) -> list[People]:
+    return [{name: trials} for name, trials in everyone.items()]
+
+
 def _each_and_all(everyone: People) -> list[People]:
-    one_by_one: list[People] = [{name: trials} for name, trials in everyone.items()]
-    return [*one_by_one, everyone] if len(everyone) > 1 else one_by_one
+    return [*_each(everyone), everyone] if len(everyone) > 1 else _each(everyone)
 
 
 def share(some: People, is_so: Callable[[Trial], bool]) -> Interval:
