@@ -1,7 +1,9 @@
 """Schedulers that are running: encrypted, or of no use."""
 
+import gc
+
 import pytest
-from distributed import LocalCluster, Security
+from distributed import Client, LocalCluster, Security
 
 from stst.batch.clusters import running, threads_each, worker_count
 from stst.errors import RunError
@@ -35,6 +37,15 @@ def test_no_certificates_is_an_error_line(encrypted, tmp_path):
         running(address, (None, None, None), tmp_path),
     ):
         pass
+
+
+def test_a_client_that_reached_nothing_is_not_left_to_the_collector(encrypted, tmp_path):
+    address, _ = encrypted
+    for _ in range(2):
+        with pytest.raises(RunError), running(address, (None, None, None), tmp_path):
+            pass
+        left = [one for one in gc.get_objects() if issubclass(type(one), Client)]
+        assert [one.status for one in left if one.status != "closed"] == []
 
 
 def test_a_worker_that_does_not_see_the_folder_is_refused(encrypted, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,14 +92,7 @@ def running(address: str, tls: Tls, folder: Path) -> Iterator[Client]:
     RunError
         If none answers there, or a worker is of no use.
     """
-    files = {name: str(path) for name, path in zip(TLS, tls, strict=True) if path}
-    security = Security(require_encryption=True, **files) if files else None
-    try:
-        client = Client(address, security=security, timeout="10s")
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise RunError(f"no scheduler can be reached at {address}: {reason}.") from error
-    with client:
+    with _reached(address, tls) as client:
         for worker, found in client.run(_sees, str(folder.absolute())).items():
             if found != (True, __version__):
                 raise RunError(
@@ -106,6 +100,19 @@ def running(address: str, tls: Tls, folder: Path) -> Iterator[Client]:
                     f"share, or has another version than {__version__}: {found[1]}."
                 )
         yield client
+
+
+def _reached(address: str, tls: Tls) -> Client:
+    files = {name: str(path) for name, path in zip(TLS, tls, strict=True) if path}
+    security = Security(require_encryption=True, **files) if files else None
+    try:
+        return Client(address, security=security, timeout="10s")
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+    # What is left of that client is closed now. If the collector came upon it while another one
+    # starts, it would wait for ever for a lock that the start holds (seen with distributed 2026.8).
+    gc.collect()
+    raise RunError(f"no scheduler can be reached at {address}: {reason}.")
 
 
 def _sees(folder: str) -> tuple[bool, str]:
