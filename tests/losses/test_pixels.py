@@ -1,13 +1,16 @@
-"""What is asked of pixels: colour moments from fine to coarse."""
+"""What is asked of pixels: moments of colours and luminance, octave by octave."""
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
 from small_clips import clip, recipe
-from stst.losses.functional import colour_moments
+from stst.losses.functional import colour_moments, luminance
 from stst.losses.pixels import ColourMoments
 
 sides = st.integers(2, 20)
@@ -18,17 +21,43 @@ def frames(batch=2, height=12, width=16, seed=0):
     return torch.rand(batch, 3, height, width, generator=dice, dtype=torch.float64)
 
 
+def light(frame):
+    """Luminance of sRGB (IEC 61966-2-1) in numpy: (3, H, W) -> (H, W)."""
+    linear = np.where(frame <= 0.04045, frame / 12.92, ((frame + 0.055) / 1.055) ** 2.4)
+    return np.tensordot([0.2126, 0.7152, 0.0722], linear, 1)
+
+
+@given(seed=st.integers(0, 99))
+def test_luminance_is_that_of_an_srgb_screen(seed):
+    given = frames(1, seed=seed)
+    np.testing.assert_allclose(luminance(given)[0, 0], light(given[0].numpy()), rtol=1e-6)
+    assert torch.autograd.gradcheck(luminance, given.requires_grad_())
+
+
 @given(height=sides, width=sides, seed=st.integers(0, 99))
-def test_moments_are_numpys_of_ever_coarser_copies(height, width, seed):
+def test_moments_are_numpys_of_what_each_halving_loses(height, width, seed):
     given = frames(1, height, width, seed)
     mean, covariances = colour_moments(given)
-    copy = given[0].numpy()
-    np.testing.assert_allclose(mean[0], copy.mean((1, 2)))
-    for found in covariances[0]:
-        np.testing.assert_allclose(found, np.cov(copy.reshape(3, -1), bias=True), atol=1e-12)
+    copy = np.concatenate([given[0].numpy(), light(given[0].numpy())[None]])
+    np.testing.assert_allclose(mean[0], copy.mean((1, 2)), rtol=1e-6)
+    copies = []
+    while min(copy.shape[1:]) >= 1 and len(copies) < len(covariances[0]):
+        copies.append(np.cov(copy.reshape(4, -1), bias=True))
         copy = copy[:, : copy.shape[1] // 2 * 2, : copy.shape[2] // 2 * 2]
-        copy = copy.reshape(3, copy.shape[1] // 2, 2, copy.shape[2] // 2, 2).mean((2, 4))
+        copy = copy.reshape(4, copy.shape[1] // 2, 2, copy.shape[2] // 2, 2).mean((2, 4))
     assert min(copy.shape[1:]) == 1
+    lost = [fine - coarse for fine, coarse in pairwise(copies)]
+    np.testing.assert_allclose(covariances[0], [*lost, copies[-1]], atol=1e-7)
+
+
+def test_an_octave_that_is_missing_is_seen_in_its_covariance_alone():
+    """What 2 x 2 pixels differ by is taken away: the others stay as they were."""
+    natural = torch.rand(1, 1, 16, 16, dtype=torch.float64).expand(1, 3, 16, 16)
+    smooth = F.interpolate(F.avg_pool2d(natural, 2), scale_factor=2)
+    (_, found), (_, wanted) = colour_moments(smooth), colour_moments(natural)
+    colours = (slice(None, 3), slice(None, 3))
+    torch.testing.assert_close(found[0, 1:][:, *colours], wanted[0, 1:][:, *colours])
+    assert found[0, 0].abs().max() < 1e-12 < wanted[0, 0].abs().min()
 
 
 def loss(found, natural):
@@ -40,21 +69,29 @@ def test_the_natural_frame_has_none_to_lose():
 
 
 @given(seed=st.integers(0, 99))
-def test_where_pixels_are_is_told_by_the_coarse_copies_alone(seed):
-    natural = frames(1)
-    order = torch.randperm(12 * 16, generator=torch.Generator().manual_seed(seed))
+def test_where_pixels_are_moves_contrast_from_octave_to_octave(seed):
+    natural = torch.rand(1, 3, 8, 16, dtype=torch.float64)  # halved without a rest
+    order = torch.randperm(8 * 16, generator=torch.Generator().manual_seed(seed))
     shuffled = natural.flatten(2)[..., order].view_as(natural)
-    (fine, *coarse), (same, *other) = (colour_moments(x)[1][0] for x in (natural, shuffled))
-    torch.testing.assert_close(fine, same)
-    assert not torch.allclose(coarse[0], other[0], rtol=0.01)
+    found, wanted = (colour_moments(x)[1][0] for x in (shuffled, natural))
+    torch.testing.assert_close(found.sum(0), wanted.sum(0))
+    assert not torch.allclose(found[0], wanted[0], rtol=0.001)
 
 
-def test_half_the_contrast_and_other_light_cost_what_they_should():
+@pytest.mark.parametrize(("gain", "offset"), [(0.5, 0), (1, 0.1)])
+def test_other_contrast_and_other_light_cost_what_they_should(gain, offset):
     natural = frames(1)
     mean = natural.mean((-2, -1), keepdim=True)
-    assert loss(mean + (natural - mean) / 2, natural).item() == pytest.approx((1 - 0.25) ** 2)
-    spread = natural.var((-2, -1), correction=0).sum()
-    assert loss(natural + 0.1, natural).item() == pytest.approx((3 * 0.1**2 / spread).item())
+    found = mean + gain * (natural - mean) + offset
+    (off, covariances), (wanted, powers) = ((x.numpy() for x in colour_moments(y))
+                                            for y in (found, natural))  # fmt: skip
+    gaps = np.square(covariances - powers).sum((2, 3)) / np.square(powers).sum((2, 3))
+    spread = powers.sum(1).trace(axis1=1, axis2=2)
+    cost = gaps.mean() + np.square(off - wanted).sum() / spread
+    assert loss(found, natural).item() == pytest.approx(cost.item())
+    if gain == 0.5:  # of colours; luminance is not linear
+        colours = np.square(covariances - powers)[..., :3, :3].sum((2, 3))
+        np.testing.assert_allclose(colours, 0.5625 * np.square(powers)[..., :3, :3].sum((2, 3)))
 
 
 def test_each_of_a_batch_has_its_own_loss_and_slope():

@@ -150,10 +150,38 @@ def linear(six, height, width):
     return torch.from_numpy(np.tensordot(np.reshape(six, (2, 3)), places, 1)).float()[None]
 
 
+def textured(height, width, count=1):
+    """Frames with contours everywhere: (count, 3, H, W)."""
+    return torch.rand(count, 3, height, width, generator=torch.Generator().manual_seed(0))
+
+
 @given(six=numbers, height=st.integers(2, 40), width=st.integers(2, 40))
 def test_an_affine_flow_is_its_own_affine_part(six, height, width):
     flow = linear(six, height, width)
-    torch.testing.assert_close(affine(flow), flow, atol=1e-3, rtol=1e-4)
+    for frame in (textured(height, width), torch.full((1, 3, height, width), 0.5)):
+        torch.testing.assert_close(affine(flow, frame), flow, atol=1e-3, rtol=1e-4)
+
+
+@given(six=numbers)
+def test_what_a_plain_field_seems_to_do_has_little_say(six):
+    """Optical flow is a guess there, of which the frame shows nothing."""
+    flow, frame = linear(six, 40, 40), textured(40, 40)
+    frame[..., :20] = 0.5
+    guessed = flow.clone()
+    guessed[..., :20] = torch.randn(1, 2, 40, 20, generator=torch.Generator().manual_seed(1)) * 9
+    even = (affine(guessed, textured(40, 40)) - flow).abs().mean()  # all of it is contours
+    assert (affine(guessed, frame) - flow).abs().mean() < max(even / 2, 0.05)
+
+
+def test_motion_along_contours_is_that_which_is_seen_elsewhere():
+    """Stripes show no motion along themselves, whatever the flow says (aperture problem)."""
+    stripes = (0.5 + 0.4 * torch.sin(torch.arange(48) / 2)).expand(1, 3, 48, 48)
+    bands = (torch.arange(48) // 6 % 2 == 0)[:, None]  # there, both directions are seen
+    frame = torch.where(bands, textured(48, 48), stripes)
+    true, guessed = even(2, 3, 48, 48), even(2, 3, 48, 48).clone()
+    guessed[:, 1] *= bands
+    assert (affine(guessed, frame) - true).abs().mean() < 0.25
+    assert (affine(guessed, textured(48, 48)) - true).abs().mean() > 0.75
 
 
 @given(six=numbers, right=st.floats(3, 8), down=st.floats(3, 8))
@@ -164,19 +192,21 @@ def test_a_fifth_that_moves_otherwise_has_little_say(six, right, down):
     places = np.stack([np.ones(1200), *np.mgrid[:30, :40].reshape(2, -1)], 1)
     fit, *_ = np.linalg.lstsq(places, strayed.flatten(2)[0].numpy().T, rcond=None)
     squares = np.abs((places @ fit).T - flow.flatten(2)[0].numpy()).mean()
-    assert (affine(strayed) - flow).abs().mean() < squares / 3
+    assert (affine(strayed, textured(30, 40)) - flow).abs().mean() < squares / 3
 
 
 def test_the_affine_part_shows_no_border_of_what_moves():
     flow = even(0, 0).clone()
     flow[..., 20:60, 20:60] = 4
-    found = affine(flow)
+    found = affine(flow, textured(*flow.shape[-2:]))
     assert torch.linalg.matrix_norm(found.diff(n=2, dim=-1)).max() < 1e-4
 
 
 def test_each_flow_of_a_batch_has_its_own_affine_part():
     flows = torch.randn(3, 2, 12, 15, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(affine(flows), torch.cat([affine(flow[None]) for flow in flows]))
+    frames = textured(12, 15, 3)
+    each = [affine(flow[None], frame[None]) for flow, frame in zip(flows, frames, strict=True)]
+    torch.testing.assert_close(affine(flows, frames), torch.cat(each))
 
 
 @given(height=st.integers(1, 40), width=st.integers(1, 40))

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+REC709 = (0.2126, 0.7152, 0.0722)  # of R, G and B in luminance
 CELLS = 12  # of a layout, on the short side
 
 
@@ -58,26 +59,44 @@ def total_variation(frame: Tensor) -> Tensor:
     return (down + across) / (frame.shape[-2] * frame.shape[-1])
 
 
-def colour_moments(frames: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean colour, and covariance of the colours of the frame and of its halved copies.
+def luminance(frames: Tensor) -> Tensor:
+    """Luminance of linear light on an sRGB screen: (B, 3, H, W) -> (B, 1, H, W).
 
-    (B, 3, H, W) -> (B, 3) and (B, L, 3, 3). Each copy is the one before with 2 x 2 pixels
-    averaged, down to 2 pixels on the short side: what each loses is what is finer.
+    Examples
+    --------
+    >>> round(luminance(torch.full((1, 3, 1, 1), 0.5)).item(), 4)
+    0.214
+    """
+    steep = ((frames.clamp_min(0.04045) + 0.055) / 1.055).pow(2.4)
+    light = torch.where(frames > 0.04045, steep, frames / 12.92)
+    weights = light.new_tensor(REC709)[:, None, None]
+    return (light * weights).sum(1, keepdim=True)
+
+
+def colour_moments(frames: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and covariances of colours and luminance, octave by octave.
+
+    (B, 3, H, W) -> (B, 4) and (B, L, 4, 4), of R, G, B and `luminance`. A frame is halved, 2 x 2
+    pixels averaged, down to 2 pixels on the short side: covariances of what each halving
+    loses, finest first, and of what is left. For sides that are powers of 2 they add up to
+    that of the frame.
 
     Examples
     --------
     >>> mean, covariances = colour_moments(torch.full((1, 3, 8, 16), 0.5))
-    >>> mean, covariances.shape, covariances.abs().max()
-    (tensor([[0.5000, 0.5000, 0.5000]]), torch.Size([1, 3, 3, 3]), tensor(0.))
+    >>> mean, covariances.shape, covariances.abs().max() < 1e-12
+    (tensor([[0.5000, 0.5000, 0.5000, 0.2140]]), torch.Size([1, 3, 4, 4]), tensor(True))
     """
-    mean = frames.mean((-2, -1))
-    centred = frames - mean[..., None, None]
+    seen = torch.cat((frames, luminance(frames)), 1)
+    mean = seen.mean((-2, -1))
+    centred = seen - mean[..., None, None]
     covariances = [gram(centred)]
     while min(centred.shape[-2:]) >= 4:
         centred = F.avg_pool2d(centred, 2)
         around = centred - centred.mean((-2, -1), keepdim=True)  # odd sides lose their last line
         covariances.append(gram(around))
-    return mean, torch.stack(covariances, 1)
+    copies = torch.stack(covariances, 1)
+    return mean, torch.cat((copies[:, :-1] - copies[:, 1:], copies[:, -1:]), 1)
 
 
 def layout(frames: Tensor) -> Tensor:

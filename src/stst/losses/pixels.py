@@ -24,9 +24,9 @@ class ColourMoments:
     def __init__(self, natural: Tensor) -> None:
         self.mean, self.covariances = colour_moments(natural)
         powers = self.covariances.square().sum((-2, -1))
-        self.powers = powers.clamp_min(3 * STEP**4)
-        spread = self.covariances[:, 0].diagonal(dim1=-2, dim2=-1).sum(1)
-        self.spread = spread.clamp_min(3 * STEP**2)
+        self.powers = powers.clamp_min(4 * STEP**4)
+        spread = self.covariances.sum(1).diagonal(dim1=-2, dim2=-1).sum(1)
+        self.spread = spread.clamp_min(4 * STEP**2)
 
     @property
     def tensors(self) -> list[Tensor]:

@@ -67,8 +67,9 @@ class Octave(Part):
 class Weights(Part):
     """How much each loss counts; 0 leaves it out. May change from frame to frame.
 
-    ``colour_moments`` matches mean and covariance of colours of the spatial target, from fine
-    to coarse, and with them its luminance and contrast (our choice).
+    ``colour_moments`` matches mean and covariance of colours and of the luminance of linear
+    light of the spatial target, octave by octave, and with them its contrast and, roughly, its
+    spectrum (our choice).
     ``sameness`` keeps the metamers of several seeds apart (our choice): it is lowered by
     layouts that avoid each other, at the price of somewhat larger residuals.
     """

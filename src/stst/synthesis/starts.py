@@ -69,7 +69,7 @@ class Source:
     def _flow(self, before: Tensor, after: Tensor) -> Tensor:
         """Where pixels of `after` were, as the recipe tells it, (1 or B, 2, H, W)."""
         flow = flow_back(before, after)
-        return flow if self.recipe.start.warp == "dense" else affine(flow)
+        return flow if self.recipe.start.warp == "dense" else affine(flow, after)
 
     def _random(self, transition: int) -> Tensor:
         """Noise as the recipe wants it, (B, 3, H, W)."""

@@ -10,6 +10,8 @@ from torch import Tensor
 MIN_SIDE = 16  # px; smaller frames have no room for the flow's patches
 ROUNDS = 10
 EXACT = 1e-6  # px squared: no flow is better known
+UNSEEN = 0.05  # weight of motion along contours and in plain fields; across contours it is 1
+NOISE = 2 / 255  # slope a px, which contours are above
 
 
 def flow_back(before: Tensor, after: Tensor) -> Tensor:
@@ -27,31 +29,50 @@ def flow_back(before: Tensor, after: Tensor) -> Tensor:
     return torch.stack([*map(torch.from_numpy, found)]).permute(0, 3, 1, 2).to(before)
 
 
-def affine(flow: Tensor) -> Tensor:
-    """Keep the motion of the frame as a whole: the affine flow that most of it follows.
+def affine(flow: Tensor, frame: Tensor) -> Tensor:
+    """Keep the motion of a frame as a whole: the affine flow that most of it follows.
 
-    (B, 2, H, W) in px -> the same. Six numbers a frame: it pans, turns, grows and shears, and
-    holds no borders of objects. Least squares, with less weight for pixels that move
-    otherwise (Cauchy's weights, reweighted).
+    (B, 2, H, W) in px, and the frames that it is of, (B, 3, H, W) -> (B, 2, H, W). Six numbers a
+    frame: it pans, turns, grows and shears, and holds no borders of objects. Least squares, with
+    less weight for pixels that move otherwise (Cauchy's weights, reweighted). Motion is seen across
+    a contour, and not along it or in a plain field, where it weighs as little as `UNSEEN`.
 
     Examples
     --------
     >>> turning = torch.stack(pixels(5, 7)).flip(0)[None]
-    >>> torch.allclose(affine(turning), turning, atol=1e-5)
+    >>> torch.allclose(affine(turning, torch.rand(1, 3, 5, 7)), turning, atol=1e-5)
     True
     """
     x, y = pixels(*flow.shape[-2:])
     places = torch.stack((torch.ones_like(x), x, y)).flatten(1).to(flow.device, torch.float64)
-    given = flow.double().flatten(2)
-    weight = torch.ones_like(given[:, :1])  # (B, 1, H W)
+    given, seen = flow.double().flatten(2), _seen(frame).flatten(3)
+    weight = torch.ones_like(given[:, 0])  # (B, H W)
     for _ in range(ROUNDS):
-        normal = torch.linalg.pinv(weight * places @ places.mT, hermitian=True)
-        fitted = given @ (weight * places).mT @ normal @ places
-        off = (given - fitted).square().sum(1, keepdim=True)
-        spread = (weight * off).sum(2, keepdim=True) / weight.sum(2, keepdim=True)
+        weighted = weight[:, None, None] * seen
+        normal = torch.einsum("bijn,an,cn->biajc", weighted, places, places).reshape(-1, 6, 6)
+        wanted = torch.einsum("bijn,bjn,an->bia", weighted, given, places).reshape(-1, 6, 1)
+        numbers = torch.linalg.pinv(normal, hermitian=True) @ wanted
+        fitted = numbers.view(-1, 2, 3) @ places
+        rest = given - fitted
+        off = torch.einsum("bin,bijn,bjn->bn", rest, seen, rest) / _trace(seen)
+        spread = (_trace(weighted) * off).sum(1, True) / _trace(weighted).sum(1, True)
         weight = 1 / (1 + off / (spread + EXACT))
     whole: Tensor = fitted.view_as(flow).to(flow)
     return whole
+
+
+def _seen(frame: Tensor) -> Tensor:
+    """How well motion is seen in each direction: (B, 3, H, W) -> (B, 2, 2, H, W)."""
+    grey = F.pad(frame.mean(1).double(), (1, 1, 1, 1), mode="replicate")
+    right, down = grey[:, 1:-1, 2:] - grey[:, 1:-1, :-2], grey[:, 2:, 1:-1] - grey[:, :-2, 1:-1]
+    slope = torch.stack((right, down), 1) / 2
+    across = slope / (slope.square().sum(1, keepdim=True) + NOISE**2).sqrt()
+    unseen = UNSEEN * torch.eye(2, dtype=torch.float64, device=frame.device)
+    return across[:, :, None] * across[:, None] + unseen[..., None, None]
+
+
+def _trace(matrices: Tensor) -> Tensor:
+    return matrices[:, 0, 0] + matrices[:, 1, 1]
 
 
 def pixels(height: int, width: int) -> tuple[Tensor, Tensor]:
