@@ -19,7 +19,7 @@ def encrypted(tmp_path_factory):
     for file, text in zip(files, texts, strict=True):
         file.write_text(text)
     options = {"n_workers": 1, "processes": False, "protocol": "tls://", "host": "127.0.0.1"}
-    with LocalCluster(**options, security=keys, dashboard_address=None) as cluster:
+    with LocalCluster(**options, security=keys, dashboard_address="127.0.0.1:0") as cluster:
         yield cluster.scheduler_address, files
 
 

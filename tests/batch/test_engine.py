@@ -15,7 +15,7 @@ from stst.batch.order import Order, Outcome
 def client():
     """Two workers in this process, so that they share its memory with the tests."""
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": False}
-    with Client(**options, dashboard_address=None) as client:
+    with Client(**options, dashboard_address="127.0.0.1:0") as client:
         yield client
 
 
