@@ -115,6 +115,7 @@ CHANGED = {
     "pad_order": "authors",
     "precision": "float32",
     "distances": [1, 4],
+    "levels": "fitting",
     "whole": {"loop": True, "chunk": 2},
 }
 

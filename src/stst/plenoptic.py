@@ -53,7 +53,7 @@ class VideoModel(nn.Module):
     >>> video = torch.rand(1, 3, 4, 40, 40)
     >>> model = VideoModel(video, spatial="compact")
     >>> model(video).shape
-    torch.Size([1, 460704])
+    torch.Size([1, 331392])
     """
 
     def __init__(

@@ -101,3 +101,10 @@ def test_nothing_is_told_of_what_was_not_done():
 def test_a_folder_of_another_kind_is_refused():
     with pytest.raises(RunError, match="no stimulus"):
         methods({"training": {}, "warnings": []})
+
+
+def test_levels_that_were_left_out_are_told():
+    changed = deepcopy(MANIFEST)
+    changed["recipe"] = recipe_record(Recipe.preset("default"))
+    assert "energy (without levels that are smaller than its filters)" in methods(changed)
+    assert "without levels" not in methods(MANIFEST)

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 from scipy import ndimage
 
+from stst.stimuli.texture import pink_noise
 from stst.streams.temporal import Msoe
 
 HEIGHT, WIDTH = 96, 128
@@ -96,3 +97,18 @@ def test_texture_channels_are_not_copies_of_each_other(msoe):
     values = torch.linalg.svdvals(channels - channels.mean(1, keepdim=True)).square()
     share = values / values.sum()
     assert torch.exp(-(share * share.log()).sum()) > 8  # dimensions effectively in use
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("size", [(40, 64), (72, 128)])
+def test_levels_that_filters_fit_into_tell_little_of_the_layout(seed, size, msoe):
+    """Of a texture and the same one moved elsewhere all levels tell which is which."""
+    texture = torch.from_numpy(pink_noise(size, np.random.default_rng(seed))).float()
+    texture = (0.5 + 0.15 * texture / texture.std()).clamp(0, 1).expand(1, 2, 3, *size)
+    elsewhere = texture.roll((size[0] // 2, size[1] // 2), (-2, -1))
+
+    def gap(stream):
+        one, other = (stream.grams(x, ["energy"])["energy"] for x in (texture, elsewhere))
+        return float((one - other).square().mean().sqrt() / one.std())
+
+    assert gap(msoe.fitted()) < 0.5 * gap(msoe)

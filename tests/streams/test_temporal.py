@@ -45,6 +45,27 @@ def test_energy_is_its_levels_brought_to_frame_size(msoe):
     torch.testing.assert_close(found["energy"], torch.cat(levels, 1))
 
 
+@pytest.mark.parametrize(
+    ("side", "count"), [(33, 2), (43, 2), (44, 3), (87, 3), (88, 4), (175, 4), (176, 5), (2000, 5)]
+)
+def test_fitted_energy_has_the_levels_that_filters_fit_into(side, count, msoe):
+    assert msoe.fitted().level_count(side, side + 30) == count
+    assert msoe.fitted().level_count(side + 30, side) == count
+    assert msoe.level_count(side, side) == 5
+
+
+def test_fitted_energy_is_the_finer_levels_of_all_and_nothing_else_changes(msoe):
+    x, fitted = clip(2, 2, 3, 50, 46), msoe.fitted()
+    all_of_it, found = msoe(x, msoe.layers), fitted(x, msoe.layers)
+    assert found["energy"].equal(all_of_it["energy"][:, : 3 * 64])
+    for name in (*ENERGIES, "flow"):
+        assert found[name].equal(all_of_it[name])
+    whole, part = (one.grams(x, ["energy", "energy5"]) for one in (msoe, fitted))
+    torch.testing.assert_close(part["energy"], whole["energy"][:, : 3 * 64, : 3 * 64])
+    assert part["energy5"].equal(whole["energy5"])
+    assert not msoe.fitting
+
+
 def slow_energy(msoe, clip, pool):
     """Finest level as the method is written, in three dimensions."""
     pair = contrast_norm(clip.sum(2))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +17,7 @@ from stst.streams.spatial import check_layers
 from stst.streams.weights import Provenance
 
 LEVELS = 5
+FILTER = 11  # px, on a side
 
 
 class Msoe(nn.Module):
@@ -24,7 +27,7 @@ class Msoe(nn.Module):
 
     ``energy``
         (B, 320, H, W): five levels, 64 channels each, brought to frame size. Content
-        and texture layer of the paper.
+        and texture layer of the paper. Fewer levels if `fitted`.
     ``energy1`` ... ``energy5``
         (B, 64, h, w): one level at its own size, fine to coarse.
     ``flow``
@@ -39,13 +42,37 @@ class Msoe(nn.Module):
     texture_layers = ("energy",)
     content_layers = ("energy",)
     provenance: Provenance | None = None
+    fitting = False  # whether ``energy`` has only levels that filters fit into
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(2, 32, 11)
+        self.conv1 = nn.Conv2d(2, 32, FILTER)
         self.conv2 = nn.Conv2d(32, 64, 1)
         self.conv3 = nn.Conv2d(64 * LEVELS, 64, 3)
         self.conv4 = nn.Conv2d(64, 2, 1)
+
+    def fitted(self) -> Msoe:
+        """The same stream, whose layer ``energy`` leaves levels out that are too small (ours).
+
+        Where a level is smaller than the filters each of its places sees the whole frame, and
+        its Gram matrix tells the layout: metamers then come to have the natural one.
+        """
+        found = copy.copy(self)  # with the same weights
+        found.fitting = True
+        return found
+
+    def level_count(self, height: int, width: int) -> int:
+        """How many levels ``energy`` has, for frames of this size.
+
+        Examples
+        --------
+        >>> Msoe().level_count(100, 200), Msoe().fitted().level_count(100, 200)
+        (5, 4)
+        """
+        if not self.fitting:
+            return LEVELS
+        fit = [level for level in range(LEVELS) if min(height, width) >= FILTER * 2**level]
+        return max(len(fit), 1)
 
     def forward(self, clip: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Activations of the last two frames: (B, T, 3, H, W) -> {layer: activation}."""
@@ -54,9 +81,10 @@ class Msoe(nn.Module):
         found = {f"energy{i}": level for i, level in enumerate(levels, 1)}
         if wanted & {"energy", "flow"}:
             size = clip.shape[-2:]
-            found["energy"] = torch.cat([_to_size(level, size) for level in levels], 1)
+            energy = [_to_size(level, size) for level in levels]
+            found["energy"] = torch.cat(energy[: self.level_count(*size)], 1)
         if "flow" in wanted:
-            found["flow"] = self.flow_head(found["energy"])
+            found["flow"] = self.flow_head(torch.cat(energy, 1))
         return {name: found[name] for name in layers}
 
     def grams(self, clip: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
@@ -80,10 +108,12 @@ class Msoe(nn.Module):
         return [l1_normalise(level).permute(0, 3, 1, 2) for level in mixed]
 
     def _energy_gram(self, clip: Tensor) -> Tensor:
-        inputs = [l1_inputs(pooled, *self._mixing()) for pooled in self._pooled(clip)]
+        count = self.level_count(*clip.shape[-2:])
+        pooled = islice(self._pooled(clip), count)
+        inputs = [l1_inputs(one, *self._mixing()) for one in pooled]
         inner = pyramid_gram([level.permute(0, 3, 1, 2) for level in inputs])
         weight, bias = self._mixing()
-        levels = [torch.cat((weight, bias[:, None]), 1)] * LEVELS
+        levels = [torch.cat((weight, bias[:, None]), 1)] * count
         mixing: Tensor = torch.block_diag(*levels).to(inner)  # type: ignore[no-untyped-call]
         return mixing @ inner @ mixing.mT
 
