@@ -4,6 +4,7 @@ import csv
 import json
 
 import pytest
+import torch
 import yaml
 from terminal import FILES, bytes_of, manifest_of, stst_command, waves
 
@@ -37,7 +38,9 @@ def base(tmp_path_factory):
     for name, height in (("fish", 72), ("bike", 76)):
         write_video(waves(4, height), folder / f"{name}.webm")
     (folder / "clips.csv").write_text("path,label\nbike.webm,vehicle\nfish.webm,animal\n")
-    (folder / "plan.yaml").write_text(yaml.safe_dump(PLAN))
+    # As many threads as there are here: sums in another order are rounded otherwise.
+    plan = PLAN | {"threads": torch.get_num_threads()}
+    (folder / "plan.yaml").write_text(yaml.safe_dump(plan))
     return folder
 
 

@@ -118,7 +118,7 @@ def test_the_manifest_is_honest_about_fit_and_stand_ins(run):
     warnings = " ".join(manifest["warnings"])
     assert "embedded stand-in, not VGG-19" in warnings
     assert "not the authors' weights" in warnings
-    assert "time_texture/energy: relative error above" in warnings  # 2 steps are too few
+    assert "space_texture/block5_conv1: relative error above" in warnings  # 2 steps are too few
 
 
 def test_the_same_command_gives_the_same_bytes(run, film, tmp_path):
