@@ -80,13 +80,9 @@ def _write(out: Path, found: Analysis) -> None:
 
 def _tables(found: Analysis) -> dict[str, str]:
     """Tables as CSV, by the names of files; one without rows has its header."""
-    exclusions, compared = (
-        to_csv(rows) if rows else ",".join(kind._fields) + "\n"
-        for rows, kind in ((found.exclusions, Exclusion), (found.differences, Difference))
-    )
     tables = {
         "estimates.csv": to_csv(found.estimates),
-        "differences.csv": compared,
-        "exclusions.csv": exclusions,
+        "differences.csv": to_csv(found.differences, Difference._fields),
+        "exclusions.csv": to_csv(found.exclusions, Exclusion._fields),
     }
     return tables | ({"mixed.csv": to_csv(found.effects)} if found.effects else {})

@@ -60,11 +60,14 @@ def measured(clip: Seen, natural: Seen) -> dict[str, Curve]:
     return {name: measure.curve(clip, natural) for name, measure in MEASURES.items()}
 
 
-def to_csv(rows: Sequence[NamedTuple]) -> str:
-    """A header and a line for each row; numbers to nine digits, nothing for NaN."""
+def to_csv(rows: Sequence[NamedTuple], fields: Sequence[str] = ()) -> str:
+    """A header and a line for each row; numbers to nine digits, nothing for NaN.
+
+    `fields` is the header where there are no rows.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(rows[0]._fields if rows else ())
+    writer.writerow(rows[0]._fields if rows else fields)
     writer.writerows([_cell(value) for value in row] for row in rows)
     return text.getvalue()
 

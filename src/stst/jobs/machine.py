@@ -36,4 +36,4 @@ def _keep_memory() -> None:
         mallopt(_MMAP_THRESHOLD, 32 << 20)  # the most that glibc allows
         mallopt(_TRIM_THRESHOLD, (1 << 31) - 1)
         mallopt(_TOP_PAD, 64 << 20)
-        mallopt(_ARENA_MAX, 1)
+        mallopt(_ARENA_MAX, 1)  # a thread's own heap would be given back all the same

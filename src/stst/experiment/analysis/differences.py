@@ -8,7 +8,8 @@ from itertools import combinations
 from typing import NamedTuple
 
 from stst.experiment.analysis.cells import ALL, Cell, Estimate, grouped
-from stst.experiment.analysis.intervals import Interval, mean
+from stst.experiment.analysis.intervals import Interval, geometric, mean
+from stst.experiment.analysis.thresholds import bounded
 
 FACTORS = ("condition", "band")
 COMPARED = ("accuracy", "d'", "criterion", "rating", "space chosen", "threshold")
@@ -64,8 +65,8 @@ def paired(one: str, other: str) -> str:
 
 def _told(row: Estimate) -> bool:
     """Whether there is a value to compare; a threshold has both bounds."""
-    needed = (row.value, row.low, row.high) if row.measure == _RATIO else (row.value,)
-    return row.measure in COMPARED and all(map(math.isfinite, needed))
+    told = math.isfinite(row.value) and (row.measure != _RATIO or bounded(row))
+    return row.measure in COMPARED and told
 
 
 def _along(factor: str, measure: str, rows: Sequence[Estimate]) -> Iterator[Difference]:
@@ -96,5 +97,4 @@ def _compared(measure: str, pairs: Sequence[tuple[float, float]]) -> tuple[Inter
     """The mean difference, or ratio, and its value where nothing differs."""
     if measure != _RATIO:
         return mean([one - other for one, other in pairs]), 0.0
-    logs = mean([math.log(one / other) for one, other in pairs])
-    return Interval(*map(math.exp, logs)), 1.0
+    return geometric([one / other for one, other in pairs]), 1.0

@@ -86,3 +86,14 @@ def mean(values: Sequence[float]) -> Interval:
     half = float(stdtrit(len(found) - 1, (1 + CONFIDENCE) / 2) * error)
     middle = float(found.mean())
     return Interval(middle, middle - half, middle + half)
+
+
+def geometric(values: Sequence[float]) -> Interval:
+    """Geometric mean of independent values, and Student's interval of their logarithms.
+
+    Examples
+    --------
+    >>> round(geometric([1.0, 4.0]).value, 3)
+    2.0
+    """
+    return Interval(*map(math.exp, mean([math.log(value) for value in values])))

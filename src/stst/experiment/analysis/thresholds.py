@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from stst.experiment.analysis.cells import ALL, Cell, Estimate, cell_of, grouped, people
-from stst.experiment.analysis.intervals import Interval, mean
+from stst.experiment.analysis.intervals import Interval, geometric, mean
 from stst.experiment.analysis.psychometric import Fit, fit
 from stst.experiment.analysis.reading import Trial
 from stst.experiment.analysis.sensitivity import CHANCE
@@ -60,18 +60,19 @@ def _of_one(cell: Cell, who: str, trials: Sequence[Trial]) -> Iterator[Estimate]
 
 def _of_all(cell: Cell, rows: Sequence[Estimate]) -> Iterator[Estimate]:
     """Means over participants with a bounded threshold: geometric ones, but of lapses."""
-    good = {row.participant for row in rows if row.measure == "threshold" and _bounded(row)}
+    good = {row.participant for row in rows if row.measure == "threshold" and bounded(row)}
     for measure in dict.fromkeys(row.measure for row in rows):
         own = [row for row in rows if row.measure == measure and row.participant in good]
         if len(own) < 2:
             continue
         values = [row.value for row in own]
-        found = mean(values) if measure == "lapse" else _geometric(values)
+        found = mean(values) if measure == "lapse" else geometric(values)
         count = sum(row.trials for row in own)
         yield Estimate(measure, *cell, "", ALL, len(own), count, *found, math.nan)
 
 
-def _bounded(row: Estimate) -> bool:
+def bounded(row: Estimate) -> bool:
+    """Whether the data limit a result to both sides."""
     return math.isfinite(row.low) and math.isfinite(row.high)
 
 
@@ -81,9 +82,5 @@ def unbounded(found: Sequence[Estimate]) -> list[str]:
         f"{row.participant}: the levels do not bound the threshold "
         f"({', '.join(filter(None, row[1:3]))}); it is in no mean."
         for row in found
-        if row.measure == "threshold" and row.participant != ALL and not _bounded(row)
+        if row.measure == "threshold" and row.participant != ALL and not bounded(row)
     ]
-
-
-def _geometric(values: Sequence[float]) -> Interval:
-    return Interval(*(math.exp(x) for x in mean([math.log(value) for value in values])))
