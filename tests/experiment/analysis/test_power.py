@@ -8,61 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import binom, nct, norm, t
+from planning import SET, TWO, agrees, experiment, measured_d, powers, students
+from scipy.stats import binom
 
-from small_sets import COLUMNS, rows
 from stst.errors import RecipeError
 from stst.experiment.analysis import observers
 from stst.experiment.analysis.cells import ALL
 from stst.experiment.analysis.exclusions import excluded
 from stst.experiment.analysis.observers import lists_of, simulated
 from stst.experiment.analysis.plan import MEASURES, Plan, planned
-from stst.experiment.analysis.power import needed, power
+from stst.experiment.analysis.power import needed
 from stst.experiment.analysis.tasks import estimates, together
-from stst.experiment.resolve import resolved
-from stst.experiment.spec import ExperimentSpec
 
 sys.path.append(str(Path(__file__).parents[2] / "cli"))
 from terminal import refused, stst_command
-
-SET = rows(4, 2, factorized=True)
-TWO = {"conditions": ["natural", "metamer"]}
-
-
-def experiment(task, **settings):
-    return resolved(ExperimentSpec.parse({"task": task, **settings}), SET)
-
-
-def powers(task, settings=TWO, **plan):
-    """Power of a plan; `TWO` leaves one cell, of 16 trials."""
-    told = {"lapse": 0, "simulations": 150, "participants": (10,), **plan}
-    return power(experiment(task, **settings), SET, Plan.parse(told)).rows
-
-
-def students(mean, sd, people):
-    """Power of a two-sided t test at 5 %, by the noncentral t distribution."""
-    far, edge = mean / sd * math.sqrt(people), t.ppf(0.975, people - 1)
-    return nct.sf(edge, people - 1, far) + nct.cdf(-edge, people - 1, far)
-
-
-def agrees(row, wanted):
-    """Whether a share of simulations can be by chance what is wanted (two-sided 0.1 %)."""
-    low, high = binom.ppf([0.0005, 0.9995], row.simulations, wanted)
-    return low <= row.found <= high
-
-
-def measured_d(effect, spread, half):
-    """Mean and SD over participants of d' as measured in 2 x `half` trials, by enumeration."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(40)
-    d = effect + spread * nodes[:, None]
-    k = np.arange(half + 1)
-    z = norm.ppf((k + 0.5) / (half + 1))
-    chances = [binom.pmf(k, half, norm.cdf(sign * d / math.sqrt(2))) for sign in (1, -1)]
-    (hit, hit2), (alarm, alarm2) = (((c * z).sum(1), (c * z**2).sum(1)) for c in chances)
-    mean = (hit - alarm) / math.sqrt(2)
-    square = (hit2 - 2 * hit * alarm + alarm2) / 2
-    first, second = (weights @ x / weights.sum() for x in (mean, square))
-    return first, math.sqrt(second - first**2)
 
 
 def rated(effect, spread, trials):
@@ -89,67 +48,6 @@ def test_power_is_that_of_the_t_test(plan, wanted):
     (row,) = powers(**plan)
     assert row.trials == 16
     assert agrees(row, wanted), (row.power, wanted)
-
-
-def measured_difference(plan, first, second):
-    """Mean and SD of differences in measured d', of 2 x `first` and 2 x `second` trials."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(24)
-    weight = np.outer(weights, weights) / weights.sum() ** 2
-    d = plan["effect"] + plan["spread"] * nodes[:, None] + 0 * nodes
-    other = d - plan["difference"] - plan["difference_spread"] * nodes
-    each = [
-        np.vectorize(lambda one, half=half: measured_d(one, 0, half), otypes=(float, float))(values)
-        for values, half in ((d, first), (other, second))
-    ]
-    (mean, sd), (less, sd_less) = each
-    middle = (weight * (mean - less)).sum()
-    square = (weight * ((mean - less) ** 2 + sd**2 + sd_less**2)).sum()
-    return middle, math.sqrt(square - middle**2)
-
-
-LESS = {"task": "natural", "effect": 1.2, "spread": 0.8, "against": "factorised",
-        "difference": 0.7, "difference_spread": 0.3}  # fmt: skip
-
-
-def test_power_of_a_difference_is_that_of_the_paired_t_test():
-    (row,) = powers(**LESS, settings={}, participants=(14,))
-    assert (row.condition, row.trials) == ("factorised - metamer", 8)
-    wanted = students(*measured_difference(LESS, 8, 4), 14)
-    assert 0.4 < wanted < 0.9
-    assert agrees(row, wanted), (row.power, wanted)
-
-
-@pytest.mark.parametrize("change", [{"difference": 0.0}, {"difference_spread": 3.0}])
-def test_no_difference_or_one_that_varies_much_is_found_less(change):
-    (row,) = powers(**LESS | change, settings={}, participants=(14,), simulations=60)
-    assert not agrees(row, students(*measured_difference(LESS, 8, 4), 14))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("task", "plan"),
-    [
-        ("natural", {"effect": 1, "difference": 0}),
-        ("natural", {"measure": "accuracy", "effect": 0.7, "difference": 0}),
-        ("similarity", {"effect": 4, "difference": 0, "against": "factorised+natural"}),
-        ("natural", {"measure": "threshold", "effect": 0.2, "difference": 1}),
-    ],
-)
-def test_no_difference_is_seldom_found_by_any_measure(task, plan):
-    levels = {"durations": [0.05, 0.1, 0.2, 0.4, 0.8], "repeats": 2}
-    own, size = (levels, 40) if plan.get("measure") == "threshold" else ({}, 400)
-    told = {"against": "factorised", "spread": 0.1, "difference_spread": 0.1, **plan}
-    for row in powers(task, own, **told, simulations=size):
-        assert row.found <= binom.ppf(0.999, size, 0.05), row
-
-
-@pytest.mark.slow
-def test_thresholds_that_differ_by_a_factor_are_found():
-    levels = {"durations": [0.05, 0.1, 0.2, 0.4, 0.8], "repeats": 2}
-    told = {"measure": "threshold", "effect": 0.3, "spread": 0.5, "against": "factorised",
-            "difference": 3, "difference_spread": 0.2}  # fmt: skip
-    (row,) = powers("natural", levels, **told, simulations=15)
-    assert row.power > 0.8
 
 
 @pytest.mark.slow
@@ -288,17 +186,6 @@ def test_staircases_have_no_given_trials():
         powers("detection", {"method": "quest"}, effect=1, spread=0)
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """What `stst experiment new` leaves, without films."""
-    (tmp_path / "experiment.yaml").write_text(experiment("natural", **TWO).to_yaml())
-    with (tmp_path / "stimuli.csv").open("w", newline="") as file:
-        table = csv.DictWriter(file, [*COLUMNS, "category"], restval="")
-        table.writeheader()
-        table.writerows(one.model_dump() for one in SET)
-    return tmp_path
-
-
 def test_the_command_leaves_a_table_a_figure_and_a_page(folder):
     out = folder / "out"
     words = ("--effect", 2, "--spread", 0.3, "--participants", "4,8", "--repeats", "1,2")
@@ -317,18 +204,6 @@ def test_the_command_leaves_a_table_a_figure_and_a_page(folder):
     page = (out / "index.html").read_text("utf-8")
     assert "http" not in page.split("<h2>Cite")[0]
     assert page.count("<img alt=") == 1
-
-
-def test_the_command_compares_conditions(folder):
-    (folder / "experiment.yaml").write_text(experiment("natural").to_yaml())
-    out = folder / "out"
-    words = ("--effect", 2, "--spread", 0.3, "--participants", 8, "--set", "simulations=5")
-    more = ("--against", "factorised", "--difference", 1.5, "--difference-spread", 0.1)
-    said = stst_command("experiment", "power", folder, *words, *more, "--out", out)
-    assert said.code == 0, said.err
-    assert "factorised - metamer" in (out / "power.csv").read_text("utf-8")
-    page = " ".join((out / "index.html").read_text("utf-8").split())
-    assert "In factorised they have 1.5 less" in page
 
 
 @pytest.mark.parametrize(
