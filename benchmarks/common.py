@@ -133,7 +133,7 @@ def steps(
             "optimiser.decay": "constant",
             "stop": None,
             "pad": 1,
-            "levels": "all",  # as the plain port has
+            "field": None,  # all layers, as the plain port has
             "precision": precision,
             **wanted,
         }

@@ -92,7 +92,7 @@ CHANGED = {
     "octaves.0.rate": 0.03,
     **{
         f"weights.{loss}": [0.25]
-        for loss in (*LOSSES, "colour_moments", "total_variation", "sameness")
+        for loss in (*LOSSES, "colour_moments", "gamut", "total_variation", "sameness")
     },
     **{f"layers.{loss}": ["a"] for loss in LOSSES},
     "optimiser.method": "lbfgs",
@@ -101,6 +101,7 @@ CHANGED = {
     "start.noise": "uniform",
     "start.blend": 0.5,
     "start.warp": "dense",
+    "start.draws": 3,
     "stop": {"tolerance": 0.2, "improvement": 0.1, "rounds": 2, "every": 4},
     "colour.after": "frame",
     "colour.regrain": False,
@@ -115,7 +116,7 @@ CHANGED = {
     "pad_order": "authors",
     "precision": "float32",
     "distances": [1, 4],
-    "levels": "fitting",
+    "field": 0.5,
     "whole": {"loop": True, "chunk": 2},
 }
 

@@ -12,7 +12,7 @@ from stst.errors import FramesError, RecipeError
 from stst.losses.objective import StreamCall, Wanted, represent
 from stst.recipe import LOSSES, Recipe
 from stst.sides import frames_needed, make_sides
-from stst.synthesis.transition import Side
+from stst.synthesis.transition import Side, local
 from stst.synthesis.windows import LATE
 from stst.video.frames import check_frames
 
@@ -53,7 +53,7 @@ class VideoModel(nn.Module):
     >>> video = torch.rand(1, 3, 4, 40, 40)
     >>> model = VideoModel(video, spatial="compact")
     >>> model(video).shape
-    torch.Size([1, 331392])
+    torch.Size([1, 16672])
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class VideoModel(nn.Module):
         if not weights:
             raise RecipeError(f"the recipe weighs none of {', '.join(LOSSES)} to the end.")
         sides = make_sides(spatial, temporal, weights, recipe, str(natural.device))
-        self.parts = nn.ModuleList(_Part(side, weights, natural) for side in sides)
+        self.parts = nn.ModuleList(_Part(side, weights, natural, recipe) for side in sides)
         self.shape = natural.shape
         self.eval()
 
@@ -95,9 +95,12 @@ class _Part(nn.Module):
 
     factors: Tensor
 
-    def __init__(self, side: Side, weights: dict[str, float], natural: Tensor) -> None:
+    def __init__(
+        self, side: Side, weights: dict[str, float], natural: Tensor, recipe: Recipe
+    ) -> None:
         super().__init__()
-        self.stream, self.wanted = side.stream, side.wanted
+        self.stream = side.stream
+        self.wanted = tuple(local(one, side.stream, natural, recipe) for one in side.wanted)
         self.span = frames_needed(self.stream)
         _check_room(natural, self.span, getattr(self.stream, "min_side", 1))
         with torch.no_grad():

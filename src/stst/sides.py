@@ -63,8 +63,8 @@ def _side(stream: str | StreamCall, losses: Sequence[str], recipe: Recipe, devic
     model: Any = load_stream(stream) if isinstance(stream, str) else stream
     if isinstance(model, torch.nn.Module):
         model = _placed(model, device)
-    if isinstance(model, Msoe) and recipe.levels == "fitting":
-        model = model.fitted()
+    if isinstance(model, Msoe) and recipe.field is not None:
+        model = model.local(recipe.field)
     dtype = resolved(recipe.precision, device)
     exact = None
     if dtype != torch.float32 and isinstance(model, Trunk | Msoe):

@@ -104,7 +104,7 @@ def test_the_methods_paragraph_is_printed_with_its_notes(run):
     assert said.code == 0
     assert "natural.webm" in said.out
     assert "compact (embedded stand-in, not VGG-19; SHA-256" in said.out
-    assert "Note: space_texture/block5_conv1" in said.out
+    assert "Note: space_texture/block2_conv1" in said.out
 
 
 def test_a_folder_without_a_manifest_has_no_methods(tmp_path):

@@ -1,17 +1,15 @@
 """What is asked of pixels: moments of colours and luminance, octave by octave."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.fft import dctn
 
 from small_clips import clip, recipe
-from stst.losses.functional import colour_moments, luminance
-from stst.losses.pixels import ColourMoments
+from stst.losses.functional import colour_moments, luminance, octave_moments
+from stst.losses.pixels import ColourMoments, Gamut
 
 sides = st.integers(2, 20)
 
@@ -35,29 +33,47 @@ def test_luminance_is_that_of_an_srgb_screen(seed):
 
 
 @given(height=sides, width=sides, seed=st.integers(0, 99))
-def test_moments_are_numpys_of_what_each_halving_loses(height, width, seed):
+def test_moments_are_of_octaves_of_scipys_cosine_transform(height, width, seed):
     given = frames(1, height, width, seed)
     mean, covariances = colour_moments(given)
     copy = np.concatenate([given[0].numpy(), light(given[0].numpy())[None]])
     np.testing.assert_allclose(mean[0], copy.mean((1, 2)), rtol=1e-6)
-    copies = []
-    while min(copy.shape[1:]) >= 1 and len(copies) < len(covariances[0]):
-        copies.append(np.cov(copy.reshape(4, -1), bias=True))
-        copy = copy[:, : copy.shape[1] // 2 * 2, : copy.shape[2] // 2 * 2]
-        copy = copy.reshape(4, copy.shape[1] // 2, 2, copy.shape[2] // 2, 2).mean((2, 4))
-    assert min(copy.shape[1:]) == 1
-    lost = [fine - coarse for fine, coarse in pairwise(copies)]
-    np.testing.assert_allclose(covariances[0], [*lost, copies[-1]], atol=1e-7)
+    np.testing.assert_allclose(
+        covariances[0].sum(0), np.cov(copy.reshape(4, -1), bias=True), atol=1e-7
+    )
+    waves = dctn(copy, axes=(1, 2), norm="ortho")
+    waves[:, 0, 0] = 0
+    frequency = np.hypot(np.arange(height)[:, None] / height, np.arange(width) / width)
+    for octave, found in enumerate(covariances[0, :-1]):
+        chosen = waves[:, (frequency <= 0.5**octave) & (frequency > 0.5 ** (octave + 1))]
+        chosen = waves[:, frequency > 0.5] if octave == 0 else chosen
+        np.testing.assert_allclose(found, chosen @ chosen.T / (height * width), atol=1e-7)
+
+
+@given(height=st.integers(33, 400), width=st.integers(33, 400), seed=st.integers(0, 99))
+def test_each_pixel_has_its_part_in_each_octave(height, width, seed):
+    """Halving frames had left the last lines of odd sides out, which showed as seams."""
+    dice = np.random.default_rng(seed)
+    places = [(-1, -1), (0, -1), (height // 2, -1), (-1, width // 2)]
+    places += [(dice.integers(height), dice.integers(width)) for _ in range(4)]
+    alone = torch.zeros(len(places), 1, height, width, dtype=torch.float64)
+    for one, place in zip(alone, places, strict=True):
+        one[0][place] = 1
+    weights = octave_moments(alone)[:, :, 0, 0]
+    average = octave_moments(torch.randn(1, 1, height, width, dtype=torch.float64))[0, :, 0, 0]
+    share = weights / average * height * width
+    assert share[:, :-1].min() > 0.2
+    assert share.min() > 0.1
+    assert share[:, :-1].max() < 8  # in a corner a wave counts up to four times; noise varies
 
 
 def test_an_octave_that_is_missing_is_seen_in_its_covariance_alone():
-    """What 2 x 2 pixels differ by is taken away: the others stay as they were."""
-    natural = torch.rand(1, 1, 16, 16, dtype=torch.float64).expand(1, 3, 16, 16)
-    smooth = F.interpolate(F.avg_pool2d(natural, 2), scale_factor=2)
-    (_, found), (_, wanted) = colour_moments(smooth), colour_moments(natural)
-    colours = (slice(None, 3), slice(None, 3))
-    torch.testing.assert_close(found[0, 1:][:, *colours], wanted[0, 1:][:, *colours])
-    assert found[0, 0].abs().max() < 1e-12 < wanted[0, 0].abs().min()
+    """A wave of a quarter of a cycle a pixel is in the octave from 1/4 to 1/8, and in no other."""
+    wave = torch.cos(torch.pi / 32 * 12 * (torch.arange(32, dtype=torch.float64) + 0.5))
+    found = octave_moments(wave.expand(1, 1, 32, 32))[0, :, 0, 0]
+    assert found.argmax() == 1
+    assert found[1] == pytest.approx(0.5)
+    assert found.sum() == pytest.approx(0.5)
 
 
 def loss(found, natural):
@@ -123,3 +139,27 @@ def test_a_metamer_keeps_its_targets_contrast_with_them(begin):
         return abs(1 - coarse[0] / coarse[1])
 
     assert contrast_lost(1) < 0.5 * contrast_lost(0)
+
+
+def beyond(found, natural):
+    return Gamut(natural)(found[:, None])["gamut"]
+
+
+def test_colours_that_the_natural_frame_has_cost_nothing_wherever_they_are():
+    natural = frames(1)
+    order = torch.randperm(natural[0, 0].numel(), generator=torch.Generator().manual_seed(1))
+    shuffled = natural.flatten(2)[..., order].view_as(natural)
+    assert beyond(shuffled, natural).item() == pytest.approx(beyond(natural, natural).item())
+    assert beyond(natural, natural) < 0.02  # the rarest ones
+    assert beyond(natural.mean((-2, -1), keepdim=True).expand_as(natural), natural) == 0
+
+
+def test_a_tint_costs_by_how_far_it_is_out_and_has_a_way_back():
+    grey = frames(1).mean(1, keepdim=True).expand(1, 3, 12, 16).clone()
+    little, much = (grey.clone(), grey.clone())
+    little[:, 0] += 0.05
+    much[:, 0] += 0.2
+    found = much.requires_grad_()
+    cost = beyond(found, grey)
+    assert 0 < beyond(little, grey) < cost
+    assert torch.autograd.grad(cost.sum(), found)[0][:, 0].min() > 0

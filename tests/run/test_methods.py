@@ -103,8 +103,8 @@ def test_a_folder_of_another_kind_is_refused():
         methods({"training": {}, "warnings": []})
 
 
-def test_levels_that_were_left_out_are_told():
+def test_layers_that_were_left_out_are_told():
     changed = deepcopy(MANIFEST)
     changed["recipe"] = recipe_record(Recipe.preset("default"))
-    assert "energy (without levels that are smaller than its filters)" in methods(changed)
-    assert "without levels" not in methods(MANIFEST)
+    assert "energy (where receptive fields are at most 0.33 of the short side)" in methods(changed)
+    assert "receptive fields" not in methods(MANIFEST)

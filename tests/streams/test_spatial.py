@@ -177,3 +177,19 @@ def test_grams_by_halves_are_near_those_by_float32():
 def test_the_test_of_halves_catches_poor_grams(monkeypatch, planted):
     monkeypatch.setattr(module, "products", planted)
     assert not halves_serve(smooth(64, 48))
+
+
+@pytest.mark.parametrize("shape", [VGG16, VGG19, COMPACT])
+def test_receptive_fields_are_those_that_a_slope_reaches(shape):
+    trunk = Trunk(shape, CAFFE).double()
+    for convolution in trunk.convolutions.values():
+        torch.nn.init.constant_(convolution.weight, 1 / convolution.weight[0].numel())
+        torch.nn.init.zeros_(convolution.bias)
+    for name in ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1"):
+        frame = torch.rand(1, 1, 3, 160, 160, dtype=torch.float64, requires_grad=True)
+        found = trunk(frame * 0 + frame + 1, [name])[name]
+        middle = found.shape[-1] // 2
+        slope = torch.autograd.grad(found[0, :, middle, middle].sum(), frame)[0]
+        reached = slope[0, 0].abs().sum(0).amax(0) > 0
+        assert reached.sum() <= trunk.receptive_fields[name]
+        assert reached.sum() >= trunk.receptive_fields[name] / 2  # pooling takes one of four

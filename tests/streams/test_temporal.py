@@ -46,24 +46,25 @@ def test_energy_is_its_levels_brought_to_frame_size(msoe):
 
 
 @pytest.mark.parametrize(
-    ("side", "count"), [(33, 2), (43, 2), (44, 3), (87, 3), (88, 4), (175, 4), (176, 5), (2000, 5)]
+    ("side", "count"),
+    [(33, 1), (67, 1), (68, 2), (143, 2), (144, 3), (295, 3), (296, 4), (2000, 5)],
 )
-def test_fitted_energy_has_the_levels_that_filters_fit_into(side, count, msoe):
-    assert msoe.fitted().level_count(side, side + 30) == count
-    assert msoe.fitted().level_count(side + 30, side) == count
+def test_local_energy_has_the_levels_that_see_a_small_part(side, count, msoe):
+    assert msoe.local(0.5).level_count(side, side + 30) == count
+    assert msoe.local(0.5).level_count(side + 30, side) == count
     assert msoe.level_count(side, side) == 5
 
 
-def test_fitted_energy_is_the_finer_levels_of_all_and_nothing_else_changes(msoe):
-    x, fitted = clip(2, 2, 3, 50, 46), msoe.fitted()
-    all_of_it, found = msoe(x, msoe.layers), fitted(x, msoe.layers)
+def test_local_energy_is_the_finer_levels_of_all_and_nothing_else_changes(msoe):
+    x, local = clip(2, 2, 3, 50, 46), msoe.local(1.6)
+    all_of_it, found = msoe(x, msoe.layers), local(x, msoe.layers)
     assert found["energy"].equal(all_of_it["energy"][:, : 3 * 64])
     for name in (*ENERGIES, "flow"):
         assert found[name].equal(all_of_it[name])
-    whole, part = (one.grams(x, ["energy", "energy5"]) for one in (msoe, fitted))
+    whole, part = (one.grams(x, ["energy", "energy5"]) for one in (msoe, local))
     torch.testing.assert_close(part["energy"], whole["energy"][:, : 3 * 64, : 3 * 64])
     assert part["energy5"].equal(whole["energy5"])
-    assert not msoe.fitting
+    assert msoe.level_count(50, 46) == 5
 
 
 def slow_energy(msoe, clip, pool):

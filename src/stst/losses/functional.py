@@ -5,12 +5,18 @@ Every gap keeps the batch apart: one value for each metamer, (B,).
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
+
+import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.fft import dct
 from torch import Tensor
 
 REC709 = (0.2126, 0.7152, 0.0722)  # of R, G and B in luminance
 CELLS = 12  # of a layout, on the short side
+COARSEST = 2  # cycles on the short side, below which there is but one octave
 
 
 def gram(activation: Tensor) -> Tensor:
@@ -73,30 +79,62 @@ def luminance(frames: Tensor) -> Tensor:
     return (light * weights).sum(1, keepdim=True)
 
 
-def colour_moments(frames: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and covariances of colours and luminance, octave by octave.
+def octave_moments(x: Tensor) -> Tensor:
+    """Covariances of channels, octave by octave: (B, C, H, W) -> (B, L, C, C), finest first.
 
-    (B, 3, H, W) -> (B, 4) and (B, L, 4, 4), of R, G, B and `luminance`. A frame is halved, 2 x 2
-    pixels averaged, down to 2 pixels on the short side: covariances of what each halving
-    loses, finest first, and of what is left. For sides that are powers of 2 they add up to
-    that of the frame.
+    Octaves of spatial frequency, of the discrete cosine transform: no side needs to be even, and
+    all pixels take part in each. The last one is all below two cycles on the short side, where a
+    frame has too few places for an octave of its own. Without the mean they add up to the
+    covariance of the frame.
 
     Examples
     --------
-    >>> mean, covariances = colour_moments(torch.full((1, 3, 8, 16), 0.5))
+    >>> x = torch.rand(1, 3, 33, 50, dtype=torch.float64)
+    >>> centred = x - x.mean((-2, -1), keepdim=True)
+    >>> torch.allclose(octave_moments(x).sum(1), gram(centred))
+    True
+    """
+    height, width = x.shape[-2:]
+    rows, columns = (_cosines(side, x.dtype, x.device) for side in (height, width))
+    found = (rows @ x @ columns.mT).flatten(2)
+    octaves = _octaves(height, width, x.dtype, x.device)[:, None]
+    return (found[:, None] * octaves) @ found[:, None].mT / (height * width)
+
+
+@lru_cache(maxsize=64)
+@torch.inference_mode(False)  # a cached inference tensor would stop every later gradient
+def _cosines(side: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The orthonormal discrete cosine transform (type 2) of a line, (side, side)."""
+    return torch.from_numpy(dct(np.eye(side), axis=0, norm="ortho")).to(device, dtype)
+
+
+@lru_cache(maxsize=64)
+@torch.inference_mode(False)
+def _octaves(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Which coefficients each octave has, without the mean: (L, H W) of 0 and 1."""
+    down, across = (torch.arange(side, dtype=torch.float64) / side for side in (height, width))
+    frequency = torch.hypot(down[:, None], across).flatten()  # 1: half a cycle a pixel
+    count = max(int(math.log2(min(height, width) / (2 * COARSEST))), 0) + 1
+    octave = (-frequency.clamp_min(1e-9).log2()).floor().clamp(0, count - 1)
+    found = octave == torch.arange(count)[:, None]
+    found[:, 0] = False
+    return found.to(device, dtype)
+
+
+def colour_moments(frames: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and covariances of colours and luminance, octave by octave.
+
+    (B, 3, H, W) -> (B, 4) and (B, L, 4, 4), of R, G, B and `luminance`: see `octave_moments`.
+
+    Examples
+    --------
+    >>> mean, covariances = colour_moments(torch.full((1, 3, 16, 32), 0.5))
     >>> mean, covariances.shape, covariances.abs().max() < 1e-12
     (tensor([[0.5000, 0.5000, 0.5000, 0.2140]]), torch.Size([1, 3, 4, 4]), tensor(True))
     """
     seen = torch.cat((frames, luminance(frames)), 1)
     mean = seen.mean((-2, -1))
-    centred = seen - mean[..., None, None]
-    covariances = [gram(centred)]
-    while min(centred.shape[-2:]) >= 4:
-        centred = F.avg_pool2d(centred, 2)
-        around = centred - centred.mean((-2, -1), keepdim=True)  # odd sides lose their last line
-        covariances.append(gram(around))
-    copies = torch.stack(covariances, 1)
-    return mean, torch.cat((copies[:, :-1] - copies[:, 1:], copies[:, -1:]), 1)
+    return mean, octave_moments(seen - mean[..., None, None])
 
 
 def layout(frames: Tensor) -> Tensor:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from stst.losses.functional import gram, mean_square_gap, relative_error
-from stst.losses.pixels import ColourMoments, Losses, Sameness, Variation
+from stst.losses.pixels import ColourMoments, Gamut, Losses, Sameness, Variation
 
 Layers = dict[str, Tensor]
-Asked = ColourMoments | Sameness | Variation  # of the pixels themselves
+Asked = ColourMoments | Gamut | Sameness | Variation  # of the pixels themselves
 StreamCall = Callable[[Tensor, Sequence[str]], Mapping[str, Tensor]]
 
 
@@ -123,7 +123,7 @@ class Objective:
 
     Parameters
     ----------
-    parts : sequence of Match, ColourMoments, Variation or Sameness
+    parts : sequence of Match, ColourMoments, Gamut, Variation or Sameness
         Each takes a window (B, T, 3, H, W) and returns {loss: (B,)}.
     weights : mapping of str to float or (B,) Tensor
         Weight of each loss.

@@ -5,9 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stst.losses.functional import colour_moments, layout, sameness, total_variation
+from stst.losses.functional import (
+    colour_moments,
+    layout,
+    sameness,
+    total_variation,
+)
 
 Losses = dict[str, Tensor]
+RARE = 0.003  # share of pixels whose colours do not count
 STEP = 1 / 255  # of an 8-bit value; colours that vary by less do not vary
 
 
@@ -39,6 +45,43 @@ class ColourMoments:
         gaps = (covariances - self.covariances).square().sum((-2, -1)) / self.powers
         off = (mean - self.mean).square().sum(1) / self.spread
         return {"colour_moments": gaps.mean(1) + off}
+
+
+class Gamut:
+    """Colours that the natural frame does not have (our choice): how far out, on average.
+
+    A frame's colours reach as far in each of 26 directions of RGB as all but `RARE` of those of
+    `natural` (1 or B, 3, H, W) do; what lies further out counts by its distance, in natural
+    deviations.
+    """
+
+    capturable = True
+
+    def __init__(self, natural: Tensor) -> None:
+        self.ways = _directions(natural)
+        along = self.ways @ natural.flatten(2)  # (B, 26, N)
+        last = max(round((1 - RARE) * along.shape[-1]), 1)
+        self.limits = along.kthvalue(last, -1, keepdim=True).values
+        self.spread = natural.flatten(1).std(1).clamp_min(STEP)
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """Limits and their unit."""
+        return [self.limits, self.spread]
+
+    def __call__(self, window: Tensor) -> Losses:
+        """(B, T, 3, H, W) -> {"gamut": (B,)}."""
+        beyond = torch.relu(self.ways @ window[:, -1].flatten(2) - self.limits)
+        return {"gamut": beyond.mean(-1).sum(1) / self.spread}
+
+
+def _directions(like: Tensor) -> Tensor:
+    """Unit vectors to the faces, edges and corners of a cube: (26, 3)."""
+    steps = torch.tensor([-1.0, 0.0, 1.0], dtype=like.dtype, device=like.device)
+    ways = torch.cartesian_prod(steps, steps, steps)
+    ways = ways[ways.abs().sum(1) > 0]
+    lengths: Tensor = ways.square().sum(1, keepdim=True).sqrt()
+    return ways / lengths
 
 
 class Variation:

@@ -70,6 +70,7 @@ class Weights(Part):
     ``colour_moments`` matches mean and covariance of colours and of the luminance of linear
     light of the spatial target, octave by octave, and with them its contrast and, roughly, its
     spectrum (our choice).
+    ``gamut`` keeps colours among those of the spatial target (our choice).
     ``sameness`` keeps the metamers of several seeds apart (our choice): it is lowered by
     layouts that avoid each other, at the price of somewhat larger residuals.
     """
@@ -79,6 +80,7 @@ class Weights(Part):
     time_content: Schedule = (0.0,)
     time_texture: Schedule = (1.0,)
     colour_moments: Schedule = (0.0,)
+    gamut: Schedule = (0.0,)
     total_variation: Schedule = (1.0,)
     sameness: Schedule = (0.0,)
 
@@ -180,11 +182,14 @@ class Start(Part):
     nearest to the optical flow of the temporal target (panning, turning, growing,
     shearing of the frame as a whole), or along that flow itself (``dense``), which shows the
     borders of what moves. Without a temporal loss frames are not moved.
+    Random phases have by chance a layout like the natural one, and a metamer keeps the layout that
+    it begins with: of so many `draws` of scrambled noise the one least like it is taken.
     """
 
     noise: Literal["uniform", "matched", "scrambled"] = "matched"
     blend: float = Field(1.0, ge=0, le=1)
     warp: Literal["none", "affine", "dense"] = "none"
+    draws: int = Field(1, ge=1, le=12)
 
 
 class Colour(Part):

@@ -58,10 +58,11 @@ class Recipe(Part):
         Frames made before the first kept one, then dropped.
     pad_order : {"mirror", "authors"}
         ``mirror`` is t_n ... t_1, t_0; the authors' is t_1 ... t_n, t_0.
-    levels : {"all", "fitting"}
-        Levels of motion energy (MSOE's layer ``energy``): all five, or those of each octave
-        that are no smaller than its filters, 11 px on the short side. Of a smaller one the Gram
-        matrix tells the layout, and metamers come to have the natural one.
+    field : float or None
+        Textures are matched in layers whose receptive field is at most this share of the short
+        side, octave by octave (in the layer that sees least, where there is none). A Gram matrix
+        hides the arrangement only where it averages over many places: of layers that see much of
+        the frame it tells the layout, and the object comes back. None matches all (the authors').
     distances : tuple of int
         How many frames apart the pairs are that the temporal stream looks at: (1,) is the
         paper's; each further one adds its layers (``energy@4``), for motion that takes
@@ -93,7 +94,7 @@ class Recipe(Part):
     antialias: bool = True
     pad: int = Field(2, ge=0)
     pad_order: Literal["mirror", "authors"] = "mirror"
-    levels: Literal["all", "fitting"] = "all"
+    field: float | None = Field(None, gt=0)
     distances: Distances = (1,)
     whole: Whole | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

@@ -115,9 +115,9 @@ def _way(recipe: dict[str, Any]) -> str:
 def _loss(name: str, manifest: dict[str, Any]) -> str:
     layers = [key.split("/")[1] for key in manifest["residuals"] if key.startswith(f"{name}/")]
     of = f" of {', '.join(layers)}" if layers else ""
-    energy = any(layer.split("@")[0] == "energy" for layer in layers)
-    if energy and manifest["recipe"].get("levels") == "fitting":
-        of += " (without levels that are smaller than its filters)"
+    share = manifest["recipe"].get("field")
+    if share and name.endswith("texture"):
+        of += f" (where receptive fields are at most {share:g} of the short side)"
     return f"{name.replace('_', ' ')}{of} (weight {_short(manifest['recipe']['weights'][name])})"
 
 

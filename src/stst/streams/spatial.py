@@ -70,6 +70,18 @@ class TrunkShape:
                 yield f"block{block}_conv{position}", before, after
                 before = after
 
+    @property
+    def receptive_fields(self) -> dict[str, int]:
+        """Side in px of what one place of each layer sees."""
+        fields = dict[str, int]()
+        field, stride = 1, 1
+        for name, _, _ in self:
+            if name.endswith("conv1") and fields:
+                field, stride = field + stride, 2 * stride  # the pooling before a block
+            field += 2 * stride
+            fields[name] = field
+        return fields
+
 
 VGG19 = TrunkShape((2, 2, 4, 4, 4), (64, 128, 256, 512, 512))
 VGG16 = TrunkShape((2, 2, 3, 3, 3), (64, 128, 256, 512, 512))
@@ -90,6 +102,7 @@ class Trunk(nn.Module):
     -----
     Layers are post-ReLU. Texture is by default the first convolution of each block,
     content the second of the last block (authors' code), where it has one.
+    `receptive_fields` are in px: 3 of ``block1_conv1``, 156 of VGG-19's ``block5_conv1``.
     """
 
     frames_needed = 1
@@ -103,6 +116,7 @@ class Trunk(nn.Module):
         self.convolutions = nn.ModuleDict(
             {name: nn.Conv2d(before, after, 3, padding=1) for name, before, after in shape}
         )
+        self.receptive_fields = shape.receptive_fields
         self.min_side = 2 ** (len(shape.channels) - 1)
         self.texture_layers = tuple(n for n in self.layers if n.endswith("conv1"))
         last = f"block{len(shape.channels)}_conv"

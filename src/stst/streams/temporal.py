@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
@@ -17,7 +18,13 @@ from stst.streams.spatial import check_layers
 from stst.streams.weights import Provenance
 
 LEVELS = 5
-FILTER = 11  # px, on a side
+FILTER, POOL, BLUR = 11, 5, 5  # px, on a side
+
+
+def _field(level: int) -> int:
+    """Side, in px of the frame, of what one place of a level sees, 0 the finest."""
+    step = 1 << level
+    return (FILTER + POOL - 1) * step + (BLUR - 1) * (step - 1)
 
 
 class Msoe(nn.Module):
@@ -27,12 +34,14 @@ class Msoe(nn.Module):
 
     ``energy``
         (B, 320, H, W): five levels, 64 channels each, brought to frame size. Content
-        and texture layer of the paper. Fewer levels if `fitted`.
+        and texture layer of the paper. Fewer levels if `local`.
     ``energy1`` ... ``energy5``
         (B, 64, h, w): one level at its own size, fine to coarse.
     ``flow``
         (B, 2, H, W): displacement in px per frame, (right, UP); negate the second
         channel for image coordinates.
+
+    `receptive_fields` are in px of the frame; ``energy`` has those of its levels.
     """
 
     frames_needed = 2
@@ -42,7 +51,8 @@ class Msoe(nn.Module):
     texture_layers = ("energy",)
     content_layers = ("energy",)
     provenance: Provenance | None = None
-    fitting = False  # whether ``energy`` has only levels that filters fit into
+    receptive_fields = {f"energy{i}": _field(i - 1) for i in range(1, LEVELS + 1)}  # noqa: RUF012
+    share = math.inf  # of the short side, that the levels of ``energy`` may see
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,14 +61,14 @@ class Msoe(nn.Module):
         self.conv3 = nn.Conv2d(64 * LEVELS, 64, 3)
         self.conv4 = nn.Conv2d(64, 2, 1)
 
-    def fitted(self) -> Msoe:
-        """The same stream, whose layer ``energy`` leaves levels out that are too small (ours).
+    def local(self, share: float) -> Msoe:
+        """The same stream, whose layer ``energy`` has local levels alone (our choice).
 
-        Where a level is smaller than the filters each of its places sees the whole frame, and
-        its Gram matrix tells the layout: metamers then come to have the natural one.
+        Those whose receptive field is at most `share` of the frame's short side, the finest in any
+        case. Places of the others see much of the frame: averages over so few tell its layout.
         """
         found = copy.copy(self)  # with the same weights
-        found.fitting = True
+        found.share = share
         return found
 
     def level_count(self, height: int, width: int) -> int:
@@ -66,13 +76,11 @@ class Msoe(nn.Module):
 
         Examples
         --------
-        >>> Msoe().level_count(100, 200), Msoe().fitted().level_count(100, 200)
-        (5, 4)
+        >>> Msoe().level_count(108, 192), Msoe().local(1 / 3).level_count(108, 192)
+        (5, 2)
         """
-        if not self.fitting:
-            return LEVELS
-        fit = [level for level in range(LEVELS) if min(height, width) >= FILTER * 2**level]
-        return max(len(fit), 1)
+        fields = self.receptive_fields.values()
+        return max(sum(field <= self.share * min(height, width) for field in fields), 1)
 
     def forward(self, clip: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Activations of the last two frames: (B, T, 3, H, W) -> {layer: activation}."""

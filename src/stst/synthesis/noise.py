@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from stst.periodic import periodic
+from stst.synthesis.likeness import likeness
 
 
 def noise(seed: int, index: int, shape: Sequence[int]) -> Tensor:
@@ -60,6 +61,19 @@ def scrambled(random: Tensor, natural: Tensor) -> Tensor:
     spread, wanted = (x.square().mean((-2, -1), keepdim=True).sqrt() for x in (found, centred))
     noise: Tensor = mean + found * wanted / spread.clamp_min(1e-6)
     return noise.clamp(0, 1)
+
+
+def unlike(random: Tensor, natural: Tensor, draws: int) -> Tensor:
+    """Of several draws of `scrambled`, for each item the one that is least like the natural frame.
+
+    (B, 3, H, W) uniform, (1 or B, 3, H, W) -> (B, 3, H, W). The draws are the three channels of
+    the noise, each turned four ways: twelve at most, the first of which is `scrambled`.
+    """
+    turns = ((), (-1,), (-2,), (-2, -1))
+    noises = [random[:, [c]].flip(turn) for turn in turns for c in range(3)][:draws]
+    starts = torch.stack([scrambled(noise, natural) for noise in noises])
+    best = torch.stack([likeness(start, natural) for start in starts]).argmin(0)
+    return starts[best, torch.arange(len(random), device=best.device)]
 
 
 KINDS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

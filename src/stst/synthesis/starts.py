@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from stst.recipe import Recipe
-from stst.synthesis.noise import KINDS
+from stst.synthesis.noise import KINDS, unlike
 from stst.synthesis.transition import appearance, motion
 from stst.synthesis.warp import affine, flow_back, warped
 from stst.video.frames import Footage
@@ -74,4 +74,7 @@ class Source:
     def _random(self, transition: int) -> Tensor:
         """Noise as the recipe wants it, (B, 3, H, W)."""
         natural = appearance(self.natural(transition, transition))
-        return KINDS[self.recipe.start.noise](self.fresh(transition), natural)
+        random, how = self.fresh(transition), self.recipe.start
+        if how.noise == "scrambled" and how.draws > 1:
+            return unlike(random, natural, how.draws)
+        return KINDS[how.noise](random, natural)

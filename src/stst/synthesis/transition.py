@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +18,7 @@ from stst.losses.objective import (
     StreamCall,
     Wanted,
 )
-from stst.losses.pixels import ColourMoments, Losses, Sameness, Variation
+from stst.losses.pixels import ColourMoments, Gamut, Losses, Sameness, Variation
 from stst.recipe import LOSSES, Recipe, at
 from stst.synthesis.colour import colour_transfer
 from stst.synthesis.evaluation import Evaluate, Evaluations
@@ -168,11 +168,16 @@ def build_objective(
     weights = recipe.weights.at(index)
     parts: list[Match | Asked] = []
     for side in sides:
-        chosen = {one: targets[one.loss] for one in side.wanted if one.loss in weights}
+        wanted = [one for one in side.wanted if one.loss in weights]
+        chosen = {
+            local(one, side.stream, targets[one.loss], recipe): targets[one.loss] for one in wanted
+        }
         if chosen:
             parts.append(Match(side.stream, chosen))
     if "colour_moments" in weights:
         parts.append(ColourMoments(appearance(targets)))
+    if "gamut" in weights:
+        parts.append(Gamut(appearance(targets)))
     if "total_variation" in weights:
         frame = appearance(targets)
         excess = recipe.variation == "excess"
@@ -180,6 +185,21 @@ def build_objective(
     if "sameness" in weights:
         parts.append(Sameness(appearance(targets)))
     return Objective(parts, weights)
+
+
+def local(wanted: Wanted, stream: StreamCall, window: Tensor, recipe: Recipe) -> Wanted:
+    """Of what a loss matches, the layers that see a small part of the window: `Recipe.field`.
+
+    A stream that does not know its receptive fields keeps its layers, and so does a content loss,
+    which is there to tell what is where.
+    """
+    fields: Mapping[str, int] = getattr(stream, "receptive_fields", {})
+    if recipe.field is None or not wanted.texture:
+        return wanted
+    most = recipe.field * min(window.shape[-2:])
+    seen = {name: fields.get(name, 0) for name in wanted.layers}
+    layers = tuple(name for name in wanted.layers if seen[name] <= max(most, min(seen.values())))
+    return replace(wanted, layers=layers)
 
 
 def appearance(targets: Windows) -> Tensor:
