@@ -108,7 +108,7 @@ def main() -> None:
 
     tf.config.threading.set_intra_op_parallelism_threads(given.threads)
     tf.config.threading.set_inter_op_parallelism_threads(given.threads)
-    values, found = dict(np.load(given.given)), given.found.resolve()
+    values, found = dict(np.load(given.given, allow_pickle=False)), given.found.resolve()
     applications = tf.keras.applications
     applications.VGG19 = trunk_builder(getattr(applications, given.network), values)
     sys.path.insert(0, str(given.checkout.resolve()))
