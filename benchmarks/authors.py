@@ -35,7 +35,7 @@ REPOSITORY = "https://github.com/antoninogreco/STST"
 SCALES = tuple(octave.scale for octave in Recipe.preset("greco2024").octaves)
 SCHEDULE = (2000, 1000, 500)  # steps of a frame in each octave
 PAD = 5  # frames before the kept ones; the first of them is noise and takes no steps
-AGREEMENT = 1e-4  # largest relative difference of a loss between the two programs
+AGREEMENT = 1e-5  # largest relative difference of a loss between the two programs
 WARM_UP = 3  # steps that are not counted
 STEP_HEAD = ("octave", "steps timed", "their ms a step", "range", "our ms a step", "range", "ratio")
 

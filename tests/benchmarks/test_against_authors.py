@@ -74,8 +74,8 @@ def test_clips_of_different_length_are_refused():
 
 def test_programs_with_other_losses_end_the_benchmark():
     theirs = {"ss": 100.0, "ts": 1e-9}
-    assert authors.checked(theirs, {"ss": 100.001, "ts": 1e-9}) == pytest.approx(1e-5, rel=1e-3)
-    for other in ({"ss": 101.0, "ts": 1e-9}, {"ss": 100.0, "ts": float("nan")}):
+    assert authors.checked(theirs, {"ss": 100.0001, "ts": 1e-9}) == pytest.approx(1e-6, rel=1e-3)
+    for other in ({"ss": 100.01, "ts": 1e-9}, {"ss": 100.0, "ts": float("nan")}):
         with pytest.raises(SystemExit, match="of the same frames: theirs"):
             authors.checked(theirs, other)
 
