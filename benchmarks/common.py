@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -74,11 +75,11 @@ def shown(of: Size) -> str:
     return f"{of[1]}x{of[0]}"
 
 
-def load_trunk(name: str) -> Trunk:
+def load_trunk(name: str, weights: Path | None = None) -> Trunk:
     """The stream, with random weights where the trained ones are absent: a step costs the same."""
-    if state(name) not in ("embedded", "cached"):
+    if weights is None and state(name) not in ("embedded", "cached"):
         return random_trunk(name)
-    trunk = load_stream(name)
+    trunk = load_stream(name, weights=weights)
     assert isinstance(trunk, Trunk)
     return trunk
 
@@ -101,6 +102,11 @@ def load_msoe() -> Msoe:
     msoe = load_stream("msoe")
     assert isinstance(msoe, Msoe)
     return msoe
+
+
+def first(clip: Clip, count: int) -> Clip:
+    """The first frames of a clip."""
+    return Clip(clip.take(list(range(count))), clip.frame_rate)
 
 
 class Corner:

@@ -6,7 +6,7 @@ have there; its starts and its steps are its own.
 
 from __future__ import annotations
 
-import prepared  # noqa: F401
+from common import load_msoe, load_trunk  # before torch
 
 # isort: split
 import sys
@@ -22,7 +22,8 @@ from stst.losses.objective import Match, Objective, Wanted
 from stst.losses.pixels import Variation
 from stst.recipe import Optimiser, Recipe
 from stst.streams.precision import resolved
-from stst.streams.stream import load_stream
+from stst.streams.spatial import Trunk
+from stst.streams.temporal import Msoe
 from stst.synthesis.clip import padded_order, walk
 from stst.synthesis.evaluation import slope_of
 from stst.synthesis.noise import matched, noise
@@ -52,6 +53,17 @@ MOST = 80  # steps at full size
 SOURCE = Recipe(octaves=({},))  # an octave's change is added to its start
 
 
+def texture(stream: Trunk | Msoe, loss: str) -> Wanted:
+    """The texture loss of a stream, over its own layers."""
+    return Wanted(loss, stream.texture_layers)
+
+
+def raw_loss(stream: Trunk | Msoe, loss: str, window: Tensor, natural: Tensor) -> float:
+    """A texture loss (1, 2, 3, H, W) against a natural window, in float32."""
+    with torch.no_grad():
+        return Match(stream, {texture(stream, loss): natural})(window)[loss].item()
+
+
 @dataclass(frozen=True)
 class Frame:
     """One frame made: its raw losses, relative residuals, seconds and steps."""
@@ -68,13 +80,11 @@ class Task:
 
     def __init__(self, clip: Clip, spatial: str, weights: Path | None, pad: int) -> None:
         self.clip, self.pad = clip, pad
-        self.exact = (load_stream(spatial, weights=weights), load_stream("msoe"))
+        self.exact = (load_trunk(spatial, weights), load_msoe())
         dtype = resolved("auto", "cpu")
-        fast = (load_stream(spatial, weights=weights), load_stream("msoe"))
-        wanted = (
-            Wanted("space_texture", self.exact[0].texture_layers),
-            Wanted("time_texture", ("energy",)),
-        )
+        fast = (load_trunk(spatial, weights), load_msoe())
+        losses = ("space_texture", "time_texture")
+        wanted = (texture(*each) for each in zip(self.exact, losses, strict=True))
         self.sides = tuple(
             Side(stream.to(dtype), (want,), exact=exact)
             for stream, want, exact in zip(fast, wanted, self.exact, strict=True)

@@ -9,6 +9,10 @@ the same steps, until both losses are reached in each frame; the table gives the
 times. Beside it: the relative residual of every layer, for both and for `default`.
 
     python benchmarks/time_to_loss.py CLIP --width 320 --spatial vgg16 --weights FILE
+
+With `--against-tensorflow CHECKOUT` their own program is timed on the same frames with the same
+weights, three times between the other parts: some steps of each octave, from which a frame of its
+whole schedule is computed, since that takes hours.
 """
 
 from __future__ import annotations
@@ -17,22 +21,25 @@ import common  # before torch
 
 # isort: split
 import argparse
-import subprocess
 import sys
-import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 
 import torch
 
+from authors import PAD, SCHEDULE, STEP_HEAD, Checkout, Comparison, frame_seconds
+from costs import HEAD as COST_HEAD
+from costs import Cost, ratios
 from race import Frame, Task, ours, say, theirs
 from stst.api import synthesize
 from stst.recipe import Recipe
+from stst.streams.spatial import Trunk
+from stst.streams.temporal import Msoe
 from stst.synthesis.transition import Step
 from stst.video.frames import Clip
 from stst.video.read import read_video
-from stst.video.write import write_video
 
 CORRECTED = {
     "resize": "source",
@@ -48,12 +55,12 @@ def kept(frames: list[Frame]) -> list[Frame]:
     return [frame for frame in frames if frame.index >= 0]
 
 
-def relative(task: Task) -> list[Frame]:
-    """`default` with its own objective, starts and stopping, on the same clip."""
-    spatial, temporal = task.exact
+def relative(clip: Clip, streams: tuple[Trunk, Msoe]) -> list[Frame]:
+    """`default` with its own objective, starts and stopping, on a clip."""
+    spatial, temporal = streams
     recipe = Recipe.preset("default")
-    recipe = recipe.with_settings({"pad": min(recipe.pad, len(task.clip) - 1)})
-    run = synthesize(task.clip, spatial=spatial, temporal=temporal, recipe=recipe)
+    recipe = recipe.with_settings({"pad": min(recipe.pad, len(clip) - 1)})
+    run = synthesize(clip, spatial=spatial, temporal=temporal, recipe=recipe)
     made, steps, began = [], 0, time.perf_counter()
     for event in run:
         if isinstance(event, Step):
@@ -84,54 +91,105 @@ def report(goals: list[Frame], found: list[Frame], default: list[Frame]) -> None
     ]
     head = "frame | their ss / ts | our ss / ts | reached | their s | our s | steps | ratio"
     common.print_table(head.split(" | "), rows)
-    for name, some in (("kept frames", kept), ("all, pad frames included", list)):
-        a, b = (sum(f.seconds for f in some(way)) for way in (goals, found))
-        print(f"{name}: {a:.0f} s / {b:.1f} s = {a / b:.1f}")
+    print("Their schedule and ours, both on our steps:\n")
+    print_ratios(Cost.measured(goals), Cost.measured(found))
     ways = {"theirs": goals, "ours, their objective": found, "default": default}
-    layers = list(goals[-1].residuals)
+    layers, count = list(goals[-1].residuals), len(kept(goals))
     rows = [
-        (name, *(f"{mean(f.residuals[x] for f in kept(way)):.3f}" for x in layers))
+        (name, *(f"{mean(f.residuals[x] for f in kept(way)[:count]):.3f}" for x in layers))
         for name, way in ways.items()
     ]
     common.print_table(("relative residual, mean of kept frames", *layers), rows)
-    print(f"default: {mean(f.seconds for f in kept(default)):.1f} s a kept frame")
+    print(f"default: {mean(f.seconds for f in kept(default)):.1f} s a kept frame\n")
 
 
-def their_program(folder: Path, clip: Clip) -> float:
-    """Seconds that a checkout of the authors' program takes for this clip."""
-    with tempfile.TemporaryDirectory() as place:
-        write_video(clip, Path(place) / "clip.mp4")
-        command = [sys.executable, "synthetize.py", "-gpu", "0", "-tar", f"{place}/clip"]
-        began = time.perf_counter()
-        subprocess.run([*command, "-resize", str(max(clip.size))], cwd=folder, check=True)
-        return time.perf_counter() - began
+def against_program(
+    comparison: Comparison, steps: Sequence[int], found: list[Frame], default: list[Frame]
+) -> None:
+    """Print steps, frames to the authors' losses, and `default`, against their program."""
+    print(f"The authors' program (TensorFlow {comparison.version}) on the same frames and weights.")
+    print(f"Raw losses of the same two frames agree within {comparison.gap:.1e}.\n")
+    common.print_table(STEP_HEAD, comparison.rows())
+    frame = frame_seconds(comparison.theirs, steps)
+    after = median(each.after for each in comparison.theirs)
+    print(f"A frame of theirs is computed: {' + '.join(map(str, steps))} steps at these medians")
+    print(f"are {frame:.1f} s; colour transfer takes {after:.1f} s more (measured).\n")
+    compare("to their final losses, without colour transfer", frame, found)
+    compare("`default`, with colour transfer", frame + after, default)
 
 
-def main() -> None:
-    """Run the three and print the tables."""
+def compare(name: str, frame: float, own: list[Frame]) -> None:
+    """Print what their program takes for as many kept frames as ours, and the ratios."""
+    mine = Cost.measured(own)
+    other = Cost.computed(frame, mine.kept, PAD)
+    print(f"Ours {name}:\n")
+    common.print_table(COST_HEAD, [other.row("theirs (computed)"), mine.row("ours (measured)")])
+    print_ratios(other, mine)
+
+
+def print_ratios(other: Cost, mine: Cost) -> None:
+    """Print how many times less time ours takes."""
+    for what, ratio in ratios(other, mine).items():
+        print(f"- times less, {what}: {ratio:.1f}")
+    print()
+
+
+def read(words: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("clip", type=Path)
-    parser.add_argument("--width", type=int, default=320)
-    parser.add_argument("--frames", type=int, default=4, help="kept frames")
-    parser.add_argument("--pad", type=int, default=2, help="pad frames before them")
-    parser.add_argument("--spatial", default="vgg19")
-    parser.add_argument("--weights", type=Path)
-    parser.add_argument("--share", type=float, default=1.0, help="of the authors' steps (a trial)")
-    parser.add_argument("--against-tensorflow", type=Path, metavar="DIR", help="their checkout")
-    given = parser.parse_args()
-    clip = read_video(given.clip, width=given.width, frames=given.frames)
-    task = Task(clip, given.spatial, given.weights, given.pad)
-    recipe = Recipe.preset("greco2024").with_settings({**CORRECTED, "pad": given.pad})
-    steps = {f"octaves.{i}.steps": int(n * given.share) for i, n in enumerate((2000, 1000, 500))}
-    with torch.no_grad():
-        goals, starts = theirs(task, recipe.with_settings(steps))
-        found = list(ours(task, goals, starts))
-    print(common.machine("cpu"))
-    report(goals, found, relative(task))
+    add = parser.add_argument
+    add("clip", type=Path)
+    add("--width", type=int, default=320)
+    add("--frames", type=int, default=4, help="kept frames of the race to their losses")
+    add("--pad", type=int, default=2, help="pad frames before them")
+    add("--default-frames", type=int, help="of `default`; 24 against TensorFlow, else --frames")
+    add("--spatial", default="vgg19")
+    add("--weights", type=Path, help="of the spatial stream; random ones where none are there")
+    add("--share", type=float, default=1.0, help="of the authors' steps (a trial)")
+    add("--against-tensorflow", type=Path, metavar="CHECKOUT", help="of the authors' program")
+    add("--tensorflow-python", type=Path, default=Path(sys.executable), help="has TensorFlow")
+    add("--tensorflow-steps", type=int, default=10, help="of an octave that are timed in a round")
+    given = parser.parse_args(words)
+    if given.frames <= given.pad:
+        parser.error("--frames must be greater than --pad")
     if given.against_tensorflow:
-        seconds = their_program(given.against_tensorflow, clip)
-        mine = sum(frame.seconds for frame in found)
-        print(f"the authors' program, pad frames too: {seconds:.0f} s, {seconds / mine:.1f} x ours")
+        given.checkout = Checkout(
+            given.against_tensorflow, given.tensorflow_python, given.tensorflow_steps
+        )
+        if refusal := given.checkout.refusal(given.spatial):
+            parser.error(refusal)
+    return given
+
+
+def lengths(given: argparse.Namespace) -> tuple[int, int]:
+    """Kept frames of the race and of `default`."""
+    as_many = 24 if given.against_tensorflow else given.frames
+    return given.frames, given.default_frames or as_many
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the three and print the tables."""
+    given = read(words)
+    against = given.against_tensorflow is not None
+    raced, frames = lengths(given)
+    clip = read_video(given.clip, width=given.width, frames=max(raced, frames))
+    task = Task(common.first(clip, raced), given.spatial, given.weights, given.pad)
+    recipe = Recipe.preset("greco2024").with_settings({**CORRECTED, "pad": given.pad})
+    steps = [int(n * given.share) for n in SCHEDULE]
+    recipe = recipe.with_settings({f"octaves.{i}.steps": n for i, n in enumerate(steps)})
+    comparison = Comparison(given.checkout, task.exact[0], given.spatial, clip) if against else None
+    measure = comparison.measure if comparison else lambda: None
+    measure()
+    with torch.no_grad():
+        goals, starts = theirs(task, recipe)
+        found = list(ours(task, goals, starts))
+    measure()
+    default = relative(common.first(clip, frames), task.exact)
+    measure()
+    print(common.machine("cpu"))
+    report(goals, found, default)
+    if comparison:
+        against_program(comparison, steps, found, default)
 
 
 if __name__ == "__main__":
