@@ -45,7 +45,9 @@ class Estimate:
     memory: int
 
 
-def estimate(begin: Callable[[Recipe], Synthesis], recipe: Recipe, frames: int) -> Estimate:
+def estimate(
+    begin: Callable[[Recipe], Synthesis], recipe: Recipe, frames: int, *, measured: int = 0
+) -> Estimate:
     """Run a few steps of each octave and scale them up to all that the recipe allows.
 
     With a stop octaves may end sooner: the time is then an upper bound.
@@ -58,6 +60,9 @@ def estimate(begin: Callable[[Recipe], Synthesis], recipe: Recipe, frames: int) 
         The one to be run.
     frames : int
         Frames to be made, pad frames included, the very first not.
+    measured : int
+        How many of them the first shot has, if not all: where a recipe makes all frames of a
+        shot together, the others take time in proportion.
     """
     settings: dict[str, object] = {
         f"octaves.{i}.steps": PROBE_STEPS for i in range(len(recipe.octaves))
@@ -80,11 +85,12 @@ def estimate(begin: Callable[[Recipe], Synthesis], recipe: Recipe, frames: int) 
     per_step = tuple(min(gap) for gap in gaps.values())
     per_frame = max(time.perf_counter() - began - PROBE_STEPS * sum(per_step), 0.0)
     times = frames if recipe.whole is None else 1  # else every step is one of all frames
+    shots = frames / measured if recipe.whole is not None and measured else 1
     steps = sum(
         count_steps(recipe.model_copy(update={"octaves": (octave,)}), range(times)) * cost
         for octave, cost in zip(recipe.octaves, per_step, strict=True)
     )
-    return Estimate(per_step, per_frame, frames, steps + times * per_frame, peak_memory())
+    return Estimate(per_step, per_frame, frames, shots * (steps + times * per_frame), peak_memory())
 
 
 def peak_memory() -> int:

@@ -79,11 +79,15 @@ def complete(
 def _expected(task: Task, out: Path, finished: int = 0) -> Estimate:
     """What the rest will take; refused where the disk has no room for it."""
     refuse_full(out, task.room(finished))
-    return estimate(task.begin, task.job.recipe, task.plan.made - task.plan.given - finished)
+    left = task.plan.made - task.plan.given - finished
+    first = task.plan.ends[0] if len(task.shots) > 1 else 0
+    return estimate(task.begin, task.job.recipe, left, measured=first)
 
 
 def _make(task: Task, out: Path, journal: Journal, expected: Estimate, show: Show) -> None:
     job, plan, before = task.job, task.plan, journal.count
+    if task.cuts:
+        log.info("%s", task.cuts)
     show.announce(task.natural, job, expected, task.notes, plan)
     run = task.begin(job.recipe, journal.finished(job.device))
     advice = f"go on with: stst resume {out}"
@@ -118,7 +122,7 @@ def _write(task: Task, out: Path, result: Result, journal: Journal) -> None:
     for i, seed in enumerate(seeds):
         folder = out if len(seeds) == 1 else out / f"seed_{seed}"
         new_folder(folder, overwrite=True)
-        write_folder(folder, task.sources, result, i, task.job, record)
+        write_folder(folder, task.shown, result, i, task.job, record)
     if len(seeds) > 1:
         write_whole(out / "distances.csv", _table(seeds, result, task.natural))
 

@@ -108,7 +108,9 @@ def _is_cut(at: int, change: Change, changes: Sequence[Change]) -> bool:
     around = [*changes[max(at - AROUND, 0) : at], *changes[at + 1 : at + 1 + AROUND]]
     calm = [one.gap for one in around if not one.is_large]
     # Some large ones are cuts, too: ends of short shots. Many are motion that no flow follows.
-    return len(calm) > 0 and len(around) - len(calm) <= BESIDE and change.gap > OUTSTANDING * max(calm)
+    return (
+        len(calm) > 0 and len(around) - len(calm) <= BESIDE and change.gap > OUTSTANDING * max(calm)
+    )
 
 
 def _without_flashes(film: Footage, cuts: Sequence[int]) -> list[int]:
@@ -144,7 +146,7 @@ def _is_lit(picture: Picture, scene: Picture, mean: float) -> bool:
 
 def _picture(film: Footage, index: int) -> Picture:
     """A frame made small over boxes."""
-    frame: Picture = film.take([index])[0].permute(1, 2, 0).contiguous().numpy()
+    frame: Picture = film.take([index])[0].detach().cpu().permute(1, 2, 0).contiguous().numpy()
     height, width = frame.shape[:2]
     scale = SIDE / max(height, width)
     if scale >= 1:
