@@ -18,8 +18,9 @@ MIN_SIDE = 16  # px; smaller pictures have no room for the flow's patches
 # Chosen on six natural clips, all frames and every second and third: pairs without a cut are
 # unlike by 0.43 at most, and by less than 1.2 times their neighbours there; pairs with one by 0.48.
 UNLIKE = 0.4  # 0: the same picture but for motion and light; 1: unrelated
+SOMEWHAT = 0.3  # is enough where all around is calm
 GAP = 0.04  # mean difference of values; less is not seen as a cut
-OUTSTANDING = 2.0  # times the difference of neighbouring pairs
+OUTSTANDING, LONE = 1.6, 5.0  # times the difference of neighbouring pairs; where all is calm
 REPAINTED = 0.18  # difference of colour distributions that is a cut whatever the neighbours
 AROUND = 4  # pairs before and after that a pair is compared with
 BESIDE = 2  # further cuts that there may be among them, but for changes of colours
@@ -40,7 +41,7 @@ class Change:
     @property
     def is_large(self) -> bool:
         """Whether it can be a cut."""
-        return self.unlike > UNLIKE and self.gap > GAP
+        return self.unlike > SOMEWHAT and self.gap > GAP
 
 
 def find_shots(film: Footage) -> tuple[range, ...]:
@@ -49,7 +50,7 @@ def find_shots(film: Footage) -> tuple[range, ...]:
     Each frame is made small and compared with the one before, which is first moved along the
     optical flow between them (dense inverse search, Kroeger et al. 2016), so that motion of
     camera and objects is no change. A cut is a pair whose pictures are unlike and differ
-    at least twice as much as neighbouring pairs, or whose colours are others. A shot may be one
+    1.6 times as much as neighbouring pairs, or whose colours are others. A shot may be one
     frame long; of a run of four or more such shots the cuts are found by their colours alone.
 
     A flash, up to four brighter frames after which the same scene goes on, is no cut. Gradual
@@ -108,9 +109,9 @@ def _is_cut(at: int, change: Change, changes: Sequence[Change]) -> bool:
     around = [*changes[max(at - AROUND, 0) : at], *changes[at + 1 : at + 1 + AROUND]]
     calm = [one.gap for one in around if not one.is_large]
     # Some large ones are cuts, too: ends of short shots. Many are motion that no flow follows.
-    return (
-        len(calm) > 0 and len(around) - len(calm) <= BESIDE and change.gap > OUTSTANDING * max(calm)
-    )
+    if not calm or len(around) - len(calm) > BESIDE:
+        return False
+    return change.gap > max(calm) * (OUTSTANDING if change.unlike > UNLIKE else LONE)
 
 
 def _without_flashes(film: Footage, cuts: Sequence[int]) -> list[int]:
@@ -178,13 +179,19 @@ def _moved(before: Picture, after: Picture) -> Picture:
     if min(before.shape[:2]) < MIN_SIDE:
         return before
     followed = _followed(before, after)
-    if _unlike(followed, after) < UNLIKE:
+    if _unlike(followed, after) < SOMEWHAT:
         return followed
     # The flow does not reach far. A pan that is faster moves all at once.
-    grey = [picture.mean(2, dtype=np.float64) for picture in (after, before)]
-    (right, down), _ = cv2.phaseCorrelate(grey[0], grey[1])
-    panned = _followed(np.asarray(_taken(before, right, down), np.float32), after)
+    panned = _followed(_taken(before, *_pan(before, after)), after)
     return min(followed, panned, key=lambda picture: _unlike(picture, after))
+
+
+def _pan(before: Picture, after: Picture) -> tuple[float, float]:
+    """Where the middle of `after` was in `before`: px to the right and down."""
+    height, width = (side // 4 for side in after.shape[:2])
+    middle = after[height:-height, width:-width]
+    left, top = cv2.minMaxLoc(cv2.matchTemplate(before, middle, cv2.TM_CCOEFF_NORMED))[3]
+    return left - width, top - height
 
 
 def _followed(before: Picture, after: Picture) -> Picture:
