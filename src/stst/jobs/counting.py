@@ -31,10 +31,15 @@ class Plan:
         return self.ends[-1]
 
     @property
+    def lengths(self) -> list[int]:
+        """Frames that each shot finishes."""
+        shots = self.shots or (range(self.frames),)
+        return [len(shot) + max(self.pad - 1, 0) for shot in shots]
+
+    @property
     def ends(self) -> list[int]:
         """How many frames are finished when each shot is."""
-        shots = self.shots or (range(self.frames),)
-        return list(accumulate(len(shot) + max(self.pad - 1, 0) for shot in shots))
+        return list(accumulate(self.lengths))
 
     def stage(self, event: Step | FrameDone) -> str:
         """What is under way at an event."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -80,8 +81,10 @@ def _expected(task: Task, out: Path, finished: int = 0) -> Estimate:
     """What the rest will take; refused where the disk has no room for it."""
     refuse_full(out, task.room(finished))
     left = task.plan.made - task.plan.given - finished
-    first = task.plan.ends[0] if len(task.shots) > 1 else 0
-    return estimate(task.begin, task.job.recipe, left, measured=first)
+    # Of shots that are begun, what is left; that of a single one is all there is.
+    ends = [max(end - task.plan.given - finished, 0) for end in task.plan.ends]
+    shots = [length for start, end in pairwise([0, *ends]) if (length := end - start)]
+    return estimate(task.begin, task.job.recipe, left, shots=shots)
 
 
 def _make(task: Task, out: Path, journal: Journal, expected: Estimate, show: Show) -> None:
