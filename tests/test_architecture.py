@@ -25,18 +25,19 @@ ALLOWED = {
     "report": {"evaluate", "video", "run.manifest", "experiment.analysis"},
     # Bands for detection; responses are kept as runs are.
     "experiment": {"evaluate", "video", "run.manifest", "stimuli.bands", "run.atomic"},
+    "shots": {"video"},
     "sides": {"streams", "losses", "synthesis"},
     "outcome": {"video", "synthesis"},
-    "api": {"video", "losses", "synthesis", "sides", "outcome"},
+    "api": {"video", "losses", "synthesis", "sides", "shots", "outcome"},
     "pairing": {"api", "outcome", "losses", "video.frames"},
     "ablation": {"api", "evaluate", "losses", "video.frames"},
     # A job carried out in a folder: what goes in is read, what comes out written and told.
     "jobs": {
-        *("api", "pairing", "outcome", "estimate", "synthesis", "streams"),
+        *("api", "pairing", "outcome", "estimate", "shots", "synthesis", "streams"),
         *("run", "video", "stimuli", "evaluate.distances", "report"),
     },
     # The plan of a set, its items and the processes that make them, each by a job.
-    "batch": {"jobs", "run", "stimuli.kinds", "video.files", "report"},
+    "batch": {"jobs", "run", "stimuli.kinds", "video.files", "video.read", "video.shots", "report"},
     "estimate": {"outcome", "synthesis"},
     "plenoptic": {"losses", "sides", "synthesis", "video.frames"},
     "cli": {EVERYTHING},

@@ -54,6 +54,20 @@ def test_an_estimate_adds_up(counted):
     assert expected.memory > 2**20
 
 
+def test_the_steps_of_each_shot_begin_anew(counted):
+    expected = estimate(counted[0], RECIPE, 6, shots=(2, 4))
+    coarse, fine = expected.per_step
+    steps = (2 * 400 + 4 * 100) * coarse + 6 * 50 * fine
+    assert expected.seconds == pytest.approx(steps + 6 * expected.per_frame)
+
+
+def test_shots_that_are_made_at_once_take_time_in_proportion(counted):
+    recipe = RECIPE.with_settings({"whole": {}})
+    expected = estimate(counted[0], recipe, 6, shots=(2, 4))
+    coarse, fine = expected.per_step
+    assert expected.seconds == pytest.approx(3 * (400 * coarse + 50 * fine + expected.per_frame))
+
+
 def test_an_estimate_times_steps_and_what_is_beside_them(counted, monkeypatch):
     """On a clock that goes on by 1 s a coarse step, by 4 s a fine one, and 9 s at the end."""
     begin, widths = counted

@@ -69,6 +69,7 @@ plain_recipes = st.fixed_dictionaries(
         "pad": st.integers(0, 99),
         "pad_order": st.sampled_from(["mirror", "authors"]),
         "precision": st.sampled_from(["auto", "float32", "bfloat16"]),
+        "shots": st.sampled_from(["each", "first", "ignore", "refuse"]),
     },
 )
 recipes = plain_recipes.map(Recipe.parse)
@@ -118,6 +119,7 @@ CHANGED = {
     "distances": [1, 4],
     "field": 0.5,
     "whole": {"loop": True, "chunk": 2},
+    "shots": "first",
 }
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from stst.streams.stream import Stream, list_streams, load_stream
     from stst.video.frames import Clip
     from stst.video.read import open_video, read_video
+    from stst.video.shots import find_shots
     from stst.video.write import write_video
 
 __version__ = "0.1.0"
@@ -41,6 +42,7 @@ __all__ = [
     "ablate",
     "evaluate",
     "factorize",
+    "find_shots",
     "joined",
     "list_streams",
     "load_network",
@@ -68,6 +70,7 @@ _HOME = {
     "ablate": "stst.ablation",
     "evaluate": "stst.evaluate.comparison",
     "factorize": "stst.pairing",
+    "find_shots": "stst.video.shots",
     "joined": "stst.evaluate.evaluation",
     "list_streams": "stst.streams.stream",
     "load_network": "stst.evaluate.deep.catalogue",

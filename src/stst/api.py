@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 
@@ -11,10 +10,12 @@ from stst.errors import FramesError, RecipeError, only_known
 from stst.losses.objective import StreamCall
 from stst.outcome import Synthesis
 from stst.recipe import LOSSES, Recipe
+from stst.shots import checked_shots, shots_of, shots_to_make
 from stst.sides import check_size, frames_needed, make_sides
 from stst.synthesis.clip import FrameDone, count_events, made_order, walk
 from stst.synthesis.joint import weave
 from stst.synthesis.noise import noise
+from stst.synthesis.shots import Event, excerpts, part, shot_by_shot
 from stst.synthesis.transition import Step
 from stst.video.film import blank_films
 from stst.video.frames import Footage
@@ -33,6 +34,7 @@ def synthesize(
     start: Footage | None = None,
     given: Footage | None = None,
     deterministic: bool = False,
+    shots: Sequence[range] | None = None,
     finished: Iterable[Step | FrameDone] = (),
 ) -> Synthesis:
     """Make the dynamic metamer of a natural clip (paper, figure 1).
@@ -58,6 +60,9 @@ def synthesize(
     deterministic : bool
         On CUDA, take only algorithms that repeat to the bit (on the CPU all do); an
         operation that has none is refused by torch.
+    shots : sequence of range, optional
+        Frames of each shot to make, where they are known: each is made as a clip of its own.
+        Otherwise they are found (`find_shots`) and the recipe's ``shots`` says what is done.
     finished : iterable of events
         Events of the same synthesis, stopped earlier (`stst.run.journal`): it goes on after
         them. One that makes the whole clip at once begins anew.
@@ -94,6 +99,7 @@ def synthesize(
         start=start,
         given=given,
         deterministic=deterministic,
+        shots=shots,
         finished=finished,
     )
 
@@ -109,6 +115,7 @@ def synthesize_many(
     start: Footage | None = None,
     given: Footage | None = None,
     deterministic: bool = False,
+    shots: Sequence[range] | None = None,
     finished: Iterable[Step | FrameDone] = (),
 ) -> Synthesis:
     """Make metamers of many natural clips in one batch, which keeps a GPU busy.
@@ -120,8 +127,8 @@ def synthesize_many(
     ----------
     targets : sequence of Clip, Film, or mapping of str to such
         As for `synthesize`, all of one length, size and frame rate.
-    spatial, temporal, recipe, seed, device, start, given, deterministic, finished
-        As for `synthesize`; each clip is given every seed.
+    spatial, temporal, recipe, seed, device, start, given, deterministic, shots, finished
+        As for `synthesize`; each clip is given every seed. All have the same cuts, or none.
 
     Returns
     -------
@@ -161,18 +168,36 @@ def synthesize_many(
     shape = (3, *natural.size)
     behind = {loss: _behind([target[loss] for target in each], len(seeds)) for loss in each[0]}
     _check_given(given, natural)
-    order = made_order(behind, recipe, span, given)
-    events = (partial(walk, finished=finished) if recipe.whole is None else weave)(
-        behind,
-        sides,
-        recipe,
-        lambda t: torch.stack([noise(s, t, shape) for _ in each for s in seeds]).to(device),
-        span=span,
-        start=start,
-        given=given,
-        device=device,
-    )
-    length = count_events(order, recipe, span, 0 if given is None else len(given))
+    if shots is None:
+        found = shots_of([target.values() for target in each], recipe)
+        shots = shots_to_make(found, recipe, given=given is not None)
+    shots = checked_shots(shots, len(natural))
+    parts = {shot: excerpts(behind, shot) for shot in shots}
+    short = shots[0] != range(len(natural))  # a shot may be shorter than its pad frames
+    orders = [made_order(some, recipe, span, given, to_and_fro=short) for some in parts.values()]
+
+    def make(shot: range, before: int, again: Iterator[Event]) -> Iterator[Event]:
+        def fresh(t: int) -> torch.Tensor:
+            random = [noise(s, before + t, shape) for _ in each for s in seeds]
+            return torch.stack(random).to(device)
+
+        what = (parts[shot], sides, recipe, fresh)
+        begin = start and part(start, shot)
+        if recipe.whole is None:
+            return walk(
+                *what,
+                span=span,
+                start=begin,
+                given=given,
+                finished=again,
+                to_and_fro=short,
+                device=device,
+            )
+        return weave(*what, span=span, start=begin, given=given, to_and_fro=short, device=device)
+
+    events = shot_by_shot(shots, list(map(len, orders)), make, finished)
+    fixed = 0 if given is None else len(given)
+    length = sum(count_events(order, recipe, span, fixed) for order in orders)
     return Synthesis(events, length, blank_films(count, natural), deterministic=deterministic)
 
 

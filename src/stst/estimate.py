@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +45,9 @@ class Estimate:
     memory: int
 
 
-def estimate(begin: Callable[[Recipe], Synthesis], recipe: Recipe, frames: int) -> Estimate:
+def estimate(
+    begin: Callable[[Recipe], Synthesis], recipe: Recipe, frames: int, *, shots: Sequence[int] = ()
+) -> Estimate:
     """Run a few steps of each octave and scale them up to all that the recipe allows.
 
     With a stop octaves may end sooner: the time is then an upper bound.
@@ -58,6 +60,8 @@ def estimate(begin: Callable[[Recipe], Synthesis], recipe: Recipe, frames: int) 
         The one to be run.
     frames : int
         Frames to be made, pad frames included, the very first not.
+    shots : sequence of int
+        How many of them each shot has, if there are several: its steps begin anew.
     """
     settings: dict[str, object] = {
         f"octaves.{i}.steps": PROBE_STEPS for i in range(len(recipe.octaves))
@@ -79,12 +83,16 @@ def estimate(begin: Callable[[Recipe], Synthesis], recipe: Recipe, frames: int) 
         last = now
     per_step = tuple(min(gap) for gap in gaps.values())
     per_frame = max(time.perf_counter() - began - PROBE_STEPS * sum(per_step), 0.0)
+    shots = shots or (frames,)
     times = frames if recipe.whole is None else 1  # else every step is one of all frames
+    more = frames / shots[0] if recipe.whole is not None else 1  # than the shot that was timed
     steps = sum(
-        count_steps(recipe.model_copy(update={"octaves": (octave,)}), range(times)) * cost
+        count_steps(recipe.model_copy(update={"octaves": (octave,)}), range(length)) * cost
         for octave, cost in zip(recipe.octaves, per_step, strict=True)
+        for length in (shots if recipe.whole is None else (1,))
     )
-    return Estimate(per_step, per_frame, frames, steps + times * per_frame, peak_memory())
+    seconds = more * (steps + times * per_frame)
+    return Estimate(per_step, per_frame, frames, seconds, peak_memory())
 
 
 def peak_memory() -> int:

@@ -76,6 +76,25 @@ def test_frames_that_are_given_are_counted_from_the_first(toy_space, toy_time):
     assert told[-1] == ("frame 4/4", 4)
 
 
+@pytest.mark.parametrize("whole", [None, {}])
+def test_the_bar_goes_through_all_shots(toy_space, toy_time, whole):
+    shots = (range(1), range(1, FRAMES))
+    how = recipe().with_settings({"whole": whole})
+    streams = {"spatial": toy_space, "temporal": toy_time}
+    run = synthesize(waves(FRAMES, 32, 36), recipe=how, shots=shots, **streams)
+    plan = Plan(FRAMES, how, shots=shots)
+    told = list(show.stages(run, plan))
+    amounts = [0, *(done for _, done in told)]
+    assert all(b - a >= 0 for a, b in pairwise(amounts))
+    assert amounts[-1] == plan.made == FRAMES + 2 * (PAD - 1)
+    names = [name.partition(",")[0] for name, _ in told]
+    if whole is None:
+        wanted = ["pad frame 1", "frame 1/4", "pad frame 1", *(f"frame {n}/4" for n in (2, 3, 4))]
+        assert [name for name, before in pairwise([*names, ""]) if name != before] == wanted
+    else:
+        assert {"frames 1-1", "frames 2-4"} <= set(names)
+
+
 @pytest.fixture
 def full(begin):
     """Stages of a run that takes all its steps."""

@@ -7,9 +7,10 @@ import pytest
 import torch
 from journalled import FACTS, natural, session, summary
 
-from stst import Recipe, synthesize
+from stst import Recipe, StstError, synthesize
 from stst.run import journal
 from stst.run.checkpoint import Checkpoint
+from stst.synthesis import shots
 from stst.synthesis.clip import FrameDone
 
 OCTAVES = [{"scale": 0.5, "steps": 2}, {"steps": [3, 2]}]
@@ -28,6 +29,7 @@ CASES = {
     "moved starts and Adam": ({"start": {"warp": "affine"}, "optimiser": {"method": "adam"}}, {}),
     "weights equalised": ({"equalise": 10.0, "scaling": "raw"}, {}),
     "a whole clip": ({"whole": {}}, {}),
+    "cuts": ({"pad": 2, "start": {"blend": 0.9}}, {"shots": (range(2), range(2, 3), range(3, 4))}),
 }
 
 
@@ -83,6 +85,20 @@ def test_a_bad_journal_is_caught(begin, planted, tmp_path, monkeypatch):
     monkeypatch.setattr(journal, "save", planted)
     session(run, tmp_path / "run", 14)
     assert summary(session(run, tmp_path / "run")) != summary(run().result())
+
+
+def test_a_stop_before_each_event_of_several_shots_leaves_no_trace(begin, tmp_path):
+    run = begin("cuts")
+    whole = summary(run().result())
+    for stop in range(1, 1 + sum(1 for _ in run())):
+        session(run, tmp_path / str(stop), stop)
+        assert summary(session(run, tmp_path / str(stop))) == whole
+
+
+def test_events_of_one_shot_that_go_to_another_are_caught(begin, tmp_path, monkeypatch):
+    monkeypatch.setattr(shots, "_again", lambda finished, shot, before: finished)
+    with pytest.raises((AssertionError, StstError, IndexError)):
+        test_a_stop_before_each_event_of_several_shots_leaves_no_trace(begin, tmp_path)
 
 
 def test_no_finished_frame_is_made_again(begin, tmp_path):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from stst.batch.natural import Natural, in_shots
 from stst.batch.plan import Clips, Entry, Pairs, Plan
 from stst.errors import FramesError
 from stst.recipe import faults
@@ -21,22 +22,19 @@ from stst.video.files import find
 NAME = re.compile(r"[A-Za-z0-9][\w.+=,-]{0,99}")  # a folder of one level, on any system
 
 
-@dataclass(frozen=True)
-class Natural:
-    """A natural clip of a set."""
-
-    name: str
-    source: Source
-    label: str = ""
-
-
 def naturals(plan: Plan, base: Path) -> tuple[list[Natural], list[str]]:
     """The clips of a plan that lies in the folder `base`, and what is wrong with them."""
     found, wrong = list[Natural](), list[str]()
     for where, entry in _entries(plan.clips, base, wrong):
         natural = _natural(entry, plan.cut, base)
-        found.append(natural)
-        wrong += [f"{where}: {fault}" for fault in _faults(natural)]
+        faults_here = _faults(natural)
+        shots = entry.shots or plan.cut.shots
+        if shots is None or faults_here:
+            found.append(natural)
+        else:
+            with _noting(where, wrong):
+                found += in_shots(natural, shots)
+        wrong += [f"{where}: {fault}" for fault in faults_here]
     if not found and not wrong:
         wrong.append("clips: there are none. Give one of folder (a pattern), table and listed.")
     return found, wrong + clashes("clips", [clip.name for clip in found])
@@ -91,6 +89,15 @@ def _entries(clips: Clips, base: Path, wrong: list[str]) -> Iterator[tuple[str, 
         yield from ((f"clips.listed.{i}", entry) for i, entry in enumerate(clips.listed))
 
 
+@contextmanager
+def _noting(where: str, wrong: list[str]) -> Iterator[None]:
+    """Note that a film cannot be read, and go on."""
+    try:
+        yield
+    except FramesError as error:
+        wrong.append(f"{where}: {error}")
+
+
 def _entry(where: str, row: dict[str, str], wrong: list[str]) -> Iterator[tuple[str, Entry]]:
     try:
         yield where, Entry.model_validate({key: cell for key, cell in row.items() if cell})
@@ -111,8 +118,10 @@ def _rows(path: Path, where: str) -> tuple[list[dict[str, str]], list[str]]:
 
 def _natural(entry: Entry, cut: Cut, base: Path) -> Natural:
     path = (base / entry.path).absolute()
-    own = entry.model_dump(exclude_unset=True, exclude={"name", "label", "path"})
-    source = Source(**{**cut.model_dump(exclude_unset=True), **own, "path": str(path)})
+    own = entry.model_dump(exclude_unset=True, exclude={"name", "label", "path", "shots"})
+    source = Source(
+        **{**cut.model_dump(exclude_unset=True, exclude={"shots"}), **own, "path": str(path)}
+    )
     return Natural(entry.name or path.stem, source, entry.label)
 
 

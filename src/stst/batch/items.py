@@ -9,8 +9,9 @@ from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 
-from stst.batch.clips import Natural, clashes, listed_pairs, misnamed, naturals
+from stst.batch.clips import clashes, listed_pairs, misnamed, naturals
 from stst.batch.item import FACTORISED, METAMER, NATURAL, Item, fingerprint
+from stst.batch.natural import Natural
 from stst.batch.plan import ControlOf, Plan
 from stst.errors import RecipeError, guess
 from stst.recipe import Recipe

@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from stst.errors import RecipeError
 from stst.recipe import Part, Recipe, faults
 from stst.run.job import Cut, Streams, read_plain
 
 
-class Entry(Cut):
+class ShotsOf(Part):
+    """A long film is taken apart: a clip for each shot of `least` frames or more.
+
+    Of a shot longer than `most` its first frames are taken.
+    """
+
+    least: int = Field(2, ge=2)
+    most: int | None = Field(None, ge=2)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.most is not None and self.most < self.least:
+            raise ValueError("shots.most must not be below shots.least")
+        return self
+
+
+class CutOf(Cut):
+    """How a clip of a set is cut: also into its shots."""
+
+    shots: ShotsOf | None = None
+
+
+class Entry(CutOf):
     """A natural clip of a list or a table; what it says of its cut goes before the plan's."""
 
     path: str
@@ -87,7 +109,7 @@ class Plan(Part):
 
     version: Literal[1] = Field(alias="schema")
     clips: Annotated[Clips, _named("folder")]
-    cut: Cut = Cut()
+    cut: CutOf = CutOf()
     natural: bool = True
     metamers: bool = True
     pairs: Pairs = Pairs()

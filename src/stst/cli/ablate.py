@@ -31,6 +31,7 @@ def ablate(
     quality: o.Quality = None,
     preset: o.Preset = None,
     losses: o.Losses = None,
+    shots: o.Shots = None,
     spatial: o.Spatial = None,
     weights: o.SpatialWeights = None,
     temporal_weights: o.TemporalWeights = None,
@@ -62,6 +63,7 @@ def ablate(
         file=recipe,
         preset=preset,
         losses=losses,
+        shots=shots,
         quality=quality,
         settings=settings or [],
     )

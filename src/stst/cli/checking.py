@@ -45,7 +45,7 @@ def _only(cut: Item) -> dict[str, Source | None]:
 
 
 def _seconds(task: Task) -> float:
-    return estimate(task.begin, task.job.recipe, task.plan.made).seconds
+    return estimate(task.begin, task.job.recipe, task.plan.made, shots=task.plan.lengths).seconds
 
 
 def _table(items: Sequence[Item]) -> Table:

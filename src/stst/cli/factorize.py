@@ -28,6 +28,7 @@ def factorize(
     quality: o.Quality = None,
     preset: o.Preset = None,
     losses: o.Losses = None,
+    shots: o.Shots = None,
     spatial: o.Spatial = None,
     weights: o.SpatialWeights = None,
     temporal_weights: o.TemporalWeights = None,
@@ -63,6 +64,7 @@ def factorize(
             file=None,
             preset=preset,
             losses=losses,
+            shots=shots,
             quality=quality,
             settings=settings or [],
         )

@@ -22,6 +22,9 @@ Losses = Annotated[
     str | None,
     typer.Option(help=f"Those to match, joined by +: {' '.join(LOSSES)}; or all."),
 ]
+Shots = Annotated[
+    str | None, typer.Option(help="What to do about cuts: each, first, ignore or refuse.")
+]
 Spatial = Annotated[str | None, typer.Option(help="Spatial stream: vgg19, vgg16, compact, ...")]
 SpatialWeights = Annotated[
     Path | None, typer.Option("--weights", help="Weights file of your own for the spatial stream.")
@@ -48,6 +51,7 @@ def build_job(
     preset: str | None,
     quality: str | None = None,
     losses: str | None = None,
+    shots: str | None = None,
     settings: Sequence[str],
 ) -> Job:
     """Put together a recipe file (if any) and what was said on the command line.
@@ -63,6 +67,7 @@ def build_job(
     job = Job.parse(data)
     recipe = job.recipe if quality is None else job.recipe.with_quality(quality)
     recipe = recipe if losses is None else recipe.with_losses(losses)
+    recipe = recipe if shots is None else recipe.with_settings({"shots": shots})
     for name, value in map(setting, settings):
         recipe = recipe.with_settings({name: value})
     return job.model_copy(update={"recipe": recipe})

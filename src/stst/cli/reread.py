@@ -46,7 +46,8 @@ def natural_of(path: Path) -> tuple[Source, str]:
         If the run is of another kind, or the clip is no longer what it was.
     """
     folder = folders(path)[0]
-    wanted = read_manifest(folder).get("source", {}).get("sha256")
+    manifest = read_manifest(folder)
+    wanted = manifest.get("source", {}).get("sha256")
     job = read_job(folder / "recipe.yaml")
     if wanted is None or "source" not in job:
         raise RunError(
@@ -58,7 +59,7 @@ def natural_of(path: Path) -> tuple[Source, str]:
             f"{source.path} is not the clip that {folder} was made of: its SHA-256 is another. "
             "Give the same file."
         )
-    return source, wanted
+    return source.model_copy(update={"frames": manifest["source"]["frames"]}), wanted
 
 
 def made_by(path: Path) -> Condition:

@@ -44,7 +44,7 @@ def announce(natural: Footage, job: Job, expected: Estimate, notes: list[str], p
     height, width = natural.size
     say(
         f"{len(natural)} frames of {width}x{height} px at {float(natural.frame_rate):g} frames/s "
-        f"(and {plan.pad} pad frames); {len(job.seeds)} metamer(s); "
+        f"(and {plan.pad * max(len(plan.shots), 1)} pad frames); {len(job.seeds)} metamer(s); "
         f"{job.streams.spatial} + {job.streams.temporal} on {job.device}"
     )
     most = "at most " if job.recipe.stop else ""
@@ -90,13 +90,15 @@ def stages(events: Iterable[Step | FrameDone], plan: Plan) -> Iterator[tuple[str
     for event in events:
         if isinstance(event, FrameDone):
             made += 1
-            yield plan.stage(event), plan.made if plan.recipe.whole else made
+            whole = next(end for end in plan.ends if end >= made)
+            yield plan.stage(event), whole if plan.recipe.whole else made
         else:
             done = sum(costs[: event.octave])
             if plan.recipe.whole:
                 done += octaves[event.octave].scale ** 2 * event.step
             share = min(done / sum(costs), 1)
-            yield plan.stage(event), plan.made * share if plan.recipe.whole else made + share
+            whole = next((end for end in plan.ends if end > made), made) - made
+            yield plan.stage(event), made + share * (whole if plan.recipe.whole else 1)
 
 
 def duration(seconds: float) -> str:

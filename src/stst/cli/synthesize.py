@@ -21,6 +21,7 @@ def synthesize(
     quality: o.Quality = None,
     preset: o.Preset = None,
     losses: o.Losses = None,
+    shots: o.Shots = None,
     spatial: o.Spatial = None,
     weights: o.SpatialWeights = None,
     temporal_weights: o.TemporalWeights = None,
@@ -57,6 +58,7 @@ def synthesize(
         file=recipe,
         preset=preset,
         losses=losses,
+        shots=shots,
         quality=quality,
         settings=settings or [],
     )

@@ -56,6 +56,7 @@ def write_folder(
             for (key, source), name in zip(job.sources.items(), sources, strict=True)
         },
         **({} if job.given is None else {"given": given_record(job)}),
+        "shots": record["shots"],
         "streams": record["streams"],
         "recipe": recipe_record(job.recipe),
         "environment": environment(job.device, precision),

@@ -21,10 +21,12 @@ from stst.run.job import Job
 from stst.run.job import Streams as Chosen
 from stst.run.journal import Event
 from stst.run.manifest import stand_ins
+from stst.shots import sentence, shots_of, shots_to_make
 from stst.streams.precision import resolved
 from stst.streams.spatial import Trunk
 from stst.streams.stream import load_stream
 from stst.streams.temporal import Msoe
+from stst.synthesis.shots import part
 from stst.video.files import digest
 from stst.video.film import frame_bytes
 from stst.video.frames import Footage
@@ -41,6 +43,8 @@ class Task:
     given: Footage | None
     streams: Streams
     remarks: list[str]  # of the clips' readers
+    found: tuple[range, ...]  # all shots of the clips
+    shots: tuple[range, ...]  # those to make
 
     @classmethod
     def of(cls, job: Job, streams: Streams | None = None) -> Self:
@@ -51,22 +55,35 @@ class Task:
         sources = dict[str, Footage](zip(job.titles, (film for film, _ in read), strict=True))
         given, more = (None, list[str]()) if job.given is None else read_source(job.given)
         streams = streams or load_streams(job.streams)
-        return cls(bound(job, streams), sources, given, streams, remarks + more)
+        found = shots_of([sources.values()], job.recipe)
+        shots = shots_to_make(found, job.recipe, given=given is not None)
+        return cls(bound(job, streams), sources, given, streams, remarks + more, found, shots)
+
+    @property
+    def shown(self) -> dict[str, Footage]:
+        """The clips as far as a metamer is made of them: of the first shot alone, if so asked."""
+        frames = range(self.shots[0].start, self.shots[-1].stop)
+        return {name: part(clip, frames) for name, clip in self.sources.items()}
 
     @property
     def natural(self) -> Footage:
-        """The first of the clips."""
-        return next(iter(self.sources.values()))
+        """The first of the clips, as far as it is made."""
+        return next(iter(self.shown.values()))
 
     @property
     def plan(self) -> Plan:
         """How the frames are counted."""
-        return Plan(len(self.natural), self.job.recipe, len(self.given or ()))
+        return Plan(len(self.natural), self.job.recipe, len(self.given or ()), self.shots)
 
     @property
     def notes(self) -> list[str]:
         """Which weights are stand-ins."""
         return stand_ins([vars(p) for stream in self.streams if (p := stream.provenance)])
+
+    @property
+    def cuts(self) -> str:
+        """What is done about cuts; nothing if there are none."""
+        return sentence(self.found, self.job.recipe)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -75,6 +92,7 @@ class Task:
         return {
             "warnings": [*self.remarks, *self.notes],
             "streams": [vars(p) if p else None for p in provenances],
+            "shots": [[shot[0], shot[-1]] for shot in self.shots],
         }
 
     @property
@@ -103,6 +121,7 @@ class Task:
             device=self.job.device,
             given=self.given,
             deterministic=self.job.deterministic,
+            shots=self.shots,
             finished=finished,
         )
 

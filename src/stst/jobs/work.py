@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -79,11 +80,17 @@ def complete(
 def _expected(task: Task, out: Path, finished: int = 0) -> Estimate:
     """What the rest will take; refused where the disk has no room for it."""
     refuse_full(out, task.room(finished))
-    return estimate(task.begin, task.job.recipe, task.plan.made - task.plan.given - finished)
+    left = task.plan.made - task.plan.given - finished
+    # Of shots that are begun, what is left; that of a single one is all there is.
+    ends = [max(end - task.plan.given - finished, 0) for end in task.plan.ends]
+    shots = [length for start, end in pairwise([0, *ends]) if (length := end - start)]
+    return estimate(task.begin, task.job.recipe, left, shots=shots)
 
 
 def _make(task: Task, out: Path, journal: Journal, expected: Estimate, show: Show) -> None:
     job, plan, before = task.job, task.plan, journal.count
+    if task.cuts:
+        log.info("%s", task.cuts)
     show.announce(task.natural, job, expected, task.notes, plan)
     run = task.begin(job.recipe, journal.finished(job.device))
     advice = f"go on with: stst resume {out}"
@@ -118,7 +125,7 @@ def _write(task: Task, out: Path, result: Result, journal: Journal) -> None:
     for i, seed in enumerate(seeds):
         folder = out if len(seeds) == 1 else out / f"seed_{seed}"
         new_folder(folder, overwrite=True)
-        write_folder(folder, task.sources, result, i, task.job, record)
+        write_folder(folder, task.shown, result, i, task.job, record)
     if len(seeds) > 1:
         write_whole(out / "distances.csv", _table(seeds, result, task.natural))
 

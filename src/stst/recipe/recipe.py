@@ -69,6 +69,10 @@ class Recipe(Part):
         longer than two frames.
     whole : Whole or None
         All frames at once. None makes one after the other (the paper's).
+    shots : {"each", "first", "ignore", "refuse"}
+        What is done about cuts in the target. ``each`` makes every shot as a clip of its own,
+        with its own pad frames and start, and joins them; ``first`` makes the first shot
+        alone; ``refuse`` raises an error; ``ignore`` goes on across cuts (the authors').
     precision : {"auto", "float32", "bfloat16"}
         Number format of the streams' activations while a frame is optimised; Gram
         matrices, frames and optimiser are float32. ``auto`` is bfloat16 where the device
@@ -97,6 +101,7 @@ class Recipe(Part):
     field: float | None = Field(None, gt=0)
     distances: Distances = (1,)
     whole: Whole | None = None
+    shots: Literal["each", "first", "ignore", "refuse"] = "each"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
     @model_validator(mode="after")

@@ -38,34 +38,45 @@ class FrameDone:
     state: ClipState | None  # None where frames are not made one after the other
 
 
-def padded_order(frames: int, recipe: Recipe, span: int = 2) -> list[int]:
+def padded_order(
+    frames: int, recipe: Recipe, span: int = 2, *, to_and_fro: bool = False
+) -> list[int]:
     """Index of the natural frame behind each made one, pad frames first.
 
     Streams look at `span` frames together: the first ``span - 1`` made are noise.
+    With `to_and_fro` too few frames are no error: pad frames turn round at the last, too.
 
     Examples
     --------
     >>> recipe = Recipe(octaves=[{}], pad=2)
     >>> padded_order(4, recipe)
     [2, 1, 0, 1, 2, 3]
+    >>> padded_order(2, recipe, to_and_fro=True)
+    [0, 1, 0, 1]
     """
     if recipe.pad < span - 1:
         raise RecipeError(
             f"pad={recipe.pad} is too little: the first {span - 1} frame(s) made are noise "
             f"and must be dropped. Set pad={span - 1} or more."
         )
-    if frames <= recipe.pad:
+    if frames <= recipe.pad and not to_and_fro:
         less = f" or set pad={frames - 1}" if frames >= span else ""
         raise FramesError(
             f"{frames} frame(s) are too few for pad={recipe.pad}: the clip needs at least "
             f"{recipe.pad + 1}. Take more frames{less}."
         )
-    pad = list(range(1, recipe.pad + 1))
+    last = frames - 1
+    pad = [last - abs(last - index % max(2 * last, 1)) for index in range(1, recipe.pad + 1)]
     return (pad if recipe.pad_order == "authors" else pad[::-1]) + list(range(frames))
 
 
 def made_order(
-    targets: Mapping[str, Sequence[Footage]], recipe: Recipe, span: int, given: Footage | None
+    targets: Mapping[str, Sequence[Footage]],
+    recipe: Recipe,
+    span: int,
+    given: Footage | None,
+    *,
+    to_and_fro: bool = False,
 ) -> list[int]:
     """Index of the natural frame behind each made one.
 
@@ -73,7 +84,7 @@ def made_order(
     """
     frames = frames_of(targets)
     if given is None and not recipe.loop:
-        return padded_order(frames, recipe, span)
+        return padded_order(frames, recipe, span, to_and_fro=to_and_fro)
     if given is not None and (recipe.loop or not span - 1 <= len(given) < frames):
         raise FramesError(
             f"{len(given)} frame(s) are given for a clip of {frames}: give at least {span - 1} and "
@@ -113,6 +124,7 @@ def walk(
     start: Footage | None = None,
     given: Footage | None = None,
     finished: Iterable[Step | FrameDone] = (),
+    to_and_fro: bool = False,
     device: str = "cpu",
 ) -> Iterator[Step | FrameDone]:
     """Make all frames, in order.
@@ -137,6 +149,8 @@ def walk(
     finished : iterable of Step and FrameDone
         Events of the same walk, stopped earlier, from its first state on (frames that are
         given come before it): they come again, and the walk goes on after them.
+    to_and_fro : bool
+        Whether the clip may be shorter than its pad frames, as a shot may.
     device : str
         Where frames are taken to; that of the noise.
 
@@ -145,7 +159,7 @@ def walk(
     Step, FrameDone
         Steps of a frame, then the frame.
     """
-    order = made_order(targets, recipe, span, given)
+    order = made_order(targets, recipe, span, given, to_and_fro=to_and_fro)
     source = Source(targets, order, recipe, fresh, start, given, device)
     pad, origin = len(order) - frames_of(targets), (source.fixed or span) - 1
     first = torch.stack([source.begin(t) for t in range(source.fixed or span - 1)], 1)

@@ -37,6 +37,7 @@ def weave(
     span: int = 2,
     start: Footage | None = None,
     given: Footage | None = None,
+    to_and_fro: bool = False,
     device: str = "cpu",
 ) -> Iterator[Step | FrameDone]:
     """Make all frames together; arguments and events are those of `stst.synthesis.clip.walk`.
@@ -45,7 +46,7 @@ def weave(
     targets and the optimiser's two moments, and not for more activations.
     """
     assert recipe.whole is not None
-    order = made_order(targets, recipe, span, given)
+    order = made_order(targets, recipe, span, given, to_and_fro=to_and_fro)
     source = Source(targets, order, recipe, fresh, start, given, device)
     opening = begun(source)
     grey = _grey(source, len(opening))

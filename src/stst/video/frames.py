@@ -79,6 +79,45 @@ class Clip:
         return self.frames[list(indices)]
 
 
+@dataclass(frozen=True, eq=False)
+class Excerpt:
+    """Some of the frames of a clip, in a row; nothing is copied.
+
+    Parameters
+    ----------
+    whole : Clip or Film
+        What it is taken of.
+    frames : range
+        Which frames, step 1.
+
+    Examples
+    --------
+    >>> clip = Clip(torch.rand(8, 3, 64, 64), Fraction(25))
+    >>> len(Excerpt(clip, range(2, 5)))
+    3
+    """
+
+    whole: Footage
+    frames: range
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def frame_rate(self) -> Fraction:
+        """Frames per second, exact."""
+        return self.whole.frame_rate
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in px."""
+        return self.whole.size
+
+    def take(self, indices: Sequence[int]) -> Tensor:
+        """Copy frames in the order asked for: (n, 3, H, W)."""
+        return self.whole.take([self.frames[index] for index in indices])
+
+
 def gathered(footage: Footage) -> Clip:
     """All frames in memory, as a clip.
 
