@@ -13,14 +13,15 @@ EVERYTHING = "everything"
 ALLOWED = {
     "errors": set(),
     "recipe": set(),
+    "arrangement": set(),  # of frames that are measured, and of starts that are chosen
     "periodic": set(),  # of frames that are measured, and of the noise that they start from
     "video": set(),
     "streams": set(),
     "losses": set(),
-    "synthesis": {"losses", "video.frames", "periodic"},
+    "synthesis": {"losses", "video.frames", "periodic", "arrangement"},
     "run": {"synthesis", "video"},
     "stimuli": {"video.frames"},
-    "evaluate": {"streams", "video.frames", "stimuli", "periodic"},
+    "evaluate": {"streams", "video.frames", "stimuli", "periodic", "arrangement"},
     # What was found of responses is drawn as what was found of stimuli is.
     "report": {"evaluate", "video", "run.manifest", "experiment.analysis"},
     # Bands for detection; responses are kept as runs are.
