@@ -21,7 +21,7 @@ ALLOWED = {
     "synthesis": {"losses", "video.frames", "periodic", "arrangement"},
     "run": {"synthesis", "video"},
     "stimuli": {"video.frames"},
-    "evaluate": {"streams", "video.frames", "stimuli", "periodic", "arrangement"},
+    "evaluate": {"streams", "losses", "video.frames", "stimuli", "periodic", "arrangement"},
     # What was found of responses is drawn as what was found of stimuli is.
     "report": {"evaluate", "video", "run.manifest", "experiment.analysis"},
     # Bands for detection; responses are kept as runs are.
@@ -34,7 +34,7 @@ ALLOWED = {
     # A job carried out in a folder: what goes in is read, what comes out written and told.
     "jobs": {
         *("api", "pairing", "outcome", "estimate", "synthesis", "streams"),
-        *("run", "video", "stimuli", "evaluate.distances", "report"),
+        *("run", "video", "stimuli", "evaluate.distances", "evaluate.arrangement", "report"),
     },
     # The plan of a set, its items and the processes that make them, each by a job.
     "batch": {"jobs", "run", "stimuli.kinds", "video.files", "report"},
