@@ -86,7 +86,7 @@ def test_the_page_needs_nothing_else_and_can_be_read_aloud(folder):
     text = (folder[0] / "index.html").read_text()
     page = Page(text)
     shown = [*page.all("img"), *page.all("video")]
-    assert len(page.all("img")) == 8
+    assert len(page.all("img")) == 10
     assert len(page.all("video")) == 1
     assert all(attrs["src"].startswith("data:") for attrs in shown)
     assert all(attrs.get("alt") or attrs.get("aria-label") for attrs in shown)
