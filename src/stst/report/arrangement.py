@@ -16,7 +16,7 @@ _BESIDE = {CEILING: ("-", "ceiling: noise added"), FLOOR: ("--", "floor: unrelat
 
 
 def arrangement_figure(rows: Sequence[Place]) -> Figure:
-    """Draw shape and layout over frames, of one stimulus; grey within the limits.
+    """Draw shape and layout over frames, of one stimulus; grey: chance alone gives as much.
 
     A column for luminance and one for colour. Only the arrangement of the natural clip is drawn.
 
@@ -35,7 +35,7 @@ def arrangement_figure(rows: Sequence[Place]) -> Figure:
             frames = [r for r in rows if r.axis == "frame" and r.reference == NATURAL]
             _lines(axes, [r for r in frames if (r.measure, r.part) == (measure, part)])
             limit = LIMITS[measure][1]
-            axes.axhspan(-limit if measure == "layout" else axes.get_ylim()[0], limit, color="0.92")
+            axes.axhspan(-limit, limit, color="0.92")
             axes.spines[["top", "right"]].set_visible(False)
     for axes, part in zip(grid[0], parts, strict=True):
         axes.set_title(part, fontsize="medium")
