@@ -13,14 +13,15 @@ EVERYTHING = "everything"
 ALLOWED = {
     "errors": set(),
     "recipe": set(),
+    "arrangement": set(),  # of frames that are measured, and of starts that are chosen
     "periodic": set(),  # of frames that are measured, and of the noise that they start from
     "video": set(),
     "streams": set(),
     "losses": set(),
-    "synthesis": {"losses", "video.frames", "periodic"},
+    "synthesis": {"losses", "video.frames", "periodic", "arrangement"},
     "run": {"synthesis", "video"},
     "stimuli": {"video.frames"},
-    "evaluate": {"streams", "video.frames", "stimuli", "periodic"},
+    "evaluate": {"streams", "losses", "video.frames", "stimuli", "periodic", "arrangement"},
     # What was found of responses is drawn as what was found of stimuli is.
     "report": {"evaluate", "video", "run.manifest", "experiment.analysis"},
     # Bands for detection; responses are kept as runs are.
@@ -34,7 +35,7 @@ ALLOWED = {
     # A job carried out in a folder: what goes in is read, what comes out written and told.
     "jobs": {
         *("api", "pairing", "outcome", "estimate", "shots", "synthesis", "streams"),
-        *("run", "video", "stimuli", "evaluate.distances", "report"),
+        *("run", "video", "stimuli", "evaluate.distances", "evaluate.arrangement", "report"),
     },
     # The plan of a set, its items and the processes that make them, each by a job.
     "batch": {"jobs", "run", "stimuli.kinds", "video.files", "video.read", "video.shots", "report"},

@@ -75,7 +75,7 @@ def test_the_record_names_what_went_in_and_what_came_out(folder, film):
     assert {path.name for path in out.iterdir()} == set(data["outputs"]) | {"evaluation.json"}
     for name, record in data["outputs"].items():
         assert record["sha256"] == digest(out / name)
-    assert len(data["claims"]) == 2 * (len(MEASURES) + 4)
+    assert len(data["claims"]) == 2 * (len(MEASURES) + 4 + 8) + 2  # 2 losses of the metamer
     (network,) = data["networks"]
     assert (network["name"], network["layers"]) == ("compact", list(LAYERS))
     beside = data["stimuli"][film.stem]["beside"]
@@ -86,7 +86,7 @@ def test_the_page_needs_nothing_else_and_can_be_read_aloud(folder):
     text = (folder[0] / "index.html").read_text()
     page = Page(text)
     shown = [*page.all("img"), *page.all("video")]
-    assert len(page.all("img")) == 8
+    assert len(page.all("img")) == 10
     assert len(page.all("video")) == 1
     assert all(attrs["src"].startswith("data:") for attrs in shown)
     assert all(attrs.get("alt") or attrs.get("aria-label") for attrs in shown)

@@ -43,7 +43,7 @@ def test_figures_of_several_clips_are_drawn_once_each_and_the_same_again():
     drawn, again = (pictures(found, scenes, DIS) for _ in range(2))
     assert set(drawn) == {
         "errors",
-        *(f"leaves_{w}" for w in ("sheet", "flow", "frames", "bands", "xt")),
+        *(f"leaves_{w}" for w in ("sheet", "flow", "frames", "bands", "xt", "arrangement")),
     }
     assert all(one.png.startswith(b"\x89PNG") and one.alt for one in drawn.values())
     assert {n: p.png for n, p in drawn.items()} == {n: p.png for n, p in again.items()}

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from rich.progress import track
 
+from stst.cli.chance import chance_of
 from stst.cli.material import Beside, Stimulus, read_all
 from stst.cli.networks import matched_notes, network_record
 from stst.cli.show import console, say
@@ -49,14 +50,19 @@ def carry_out(
     """
     refuse_folder(out, overwrite=overwrite)
     with console.status("reading ..."):
-        stimuli = read_all(sources, against, beside if networks else None)
+        stimuli = read_all(sources, against, beside)
     found = _measure(stimuli, networks, cast(Scale, scale), flow)
+    with console.status("comparing with chance ..."):
+        near = [chance_of(one) for one in stimuli]
+    found = joined([found, *(Evaluation(chance=tuple(rows)) for rows, _ in near)])
     new_folder(out, overwrite=overwrite)
     with console.status("drawing ..."):
         _write(out, stimuli, found, scale, flow, networks, untested)
     for condition, verdicts in by_verdict(found.claims).items():
         for verdict, names in verdicts.items():
             say(f"{condition}, {verdict}: {', '.join(names) or 'nothing'}")
+    for note in (note for _, notes in near for note in notes):
+        say(f"Nearer than chance, not testable: {note}")
     if untested:
         say(f"Deep layers, not testable: {untested}")
     say(f"Written to {out}: open {out / 'index.html'}.")

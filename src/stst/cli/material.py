@@ -20,7 +20,7 @@ from stst.video.frames import Footage, gathered
 
 @dataclass(frozen=True, eq=False)
 class Beside:
-    """Clips that networks are shown beside: unrelated ones, and where a motion is from."""
+    """Clips that are shown beside: unrelated ones, and where a motion is from."""
 
     unrelated: Sequence[Path] = ()
     bias_to: Path | None = None
@@ -28,7 +28,7 @@ class Beside:
 
 @dataclass(frozen=True, eq=False)
 class Stimulus:
-    """A natural clip, what was made of it, and what networks are shown beside."""
+    """A natural clip, what was made of it, and what is shown beside."""
 
     name: str
     natural: Footage
@@ -38,28 +38,24 @@ class Stimulus:
     bias_to: Footage | None = None
 
 
-def read_all(
-    sources: Sequence[Source], against: Sequence[str], beside: Beside | None
-) -> list[Stimulus]:
-    """Read everything; without networks (None) nothing is read for them.
+def read_all(sources: Sequence[Source], against: Sequence[str], beside: Beside) -> list[Stimulus]:
+    """Read everything.
 
     Of several natural clips, each is unrelated to the others that are not longer.
     """
-    if len(sources) > 1 and beside and beside.bias_to:
+    if len(sources) > 1 and beside.bias_to:
         raise RecipeError("--bias-to is of one natural clip: evaluate one at a time.")
     stimuli = [_read(source, against, beside, alone=len(sources) == 1) for source in sources]
     names = [stimulus.name for stimulus in stimuli]
     if len(set(names)) < len(names):
         raise RecipeError(f"natural clips need different names, got {', '.join(names)}.")
-    for one in stimuli if beside else ():
+    for one in stimuli:
         others = (other.natural for other in stimuli if other is not one)
         one.unrelated.extend(other for other in others if len(other) >= len(one.natural))
     return stimuli
 
 
-def _read(
-    source: Source, against: Sequence[str], beside: Beside | None, *, alone: bool
-) -> Stimulus:
+def _read(source: Source, against: Sequence[str], beside: Beside, *, alone: bool) -> Stimulus:
     path, made = Path(source.path), dict[str, Condition]()
     if path.is_dir() and folders(path):
         made["metamer"] = made_by(path)
@@ -83,7 +79,7 @@ def _read(
             made[name] = made_by(Path(place)) if folders(Path(place)) else clip_of(Path(place))
     record = source_record(source, film, digest(source.path))
     found = Stimulus(Path(source.path).stem, film, record, made)
-    return _shown_beside(found, beside, source) if beside else found
+    return _shown_beside(found, beside, source)
 
 
 def _shown_beside(one: Stimulus, beside: Beside, source: Source) -> Stimulus:

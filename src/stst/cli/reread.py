@@ -26,6 +26,7 @@ class Condition:
     how: str
     notes: list[str] = field(default_factory=list)
     matched: dict[str, list[str]] = field(default_factory=dict)  # SHA-256 of weights -> layers
+    folders: Sequence[Path] = ()  # of the films of a synthesis, one for each
 
 
 def folders(path: Path) -> list[Path]:
@@ -64,10 +65,14 @@ def natural_of(path: Path) -> tuple[Source, str]:
 
 def made_by(path: Path) -> Condition:
     """The lossless films of a run, checked against its manifest."""
-    found = [_film(folder) for folder in folders(path)]
+    places = folders(path)
+    found = [_film(folder) for folder in places]
     manifest = found[0][1]
     films = [film for film, _ in found]
-    return Condition(films, methods(manifest), manifest["warnings"], _matched(manifest))
+    synthesised = places if "streams" in manifest else ()
+    return Condition(
+        films, methods(manifest), manifest["warnings"], _matched(manifest), synthesised
+    )
 
 
 def _matched(manifest: dict[str, Any]) -> dict[str, list[str]]:

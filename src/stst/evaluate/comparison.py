@@ -11,6 +11,7 @@ from stst.evaluate.deep.rows import CEILING, FLOOR, NATURAL
 from stst.evaluate.estimators import DIS, Estimator
 from stst.evaluate.evaluation import Evaluation, joined
 from stst.evaluate.measures import MEASURES
+from stst.evaluate.places import places, places_beside
 from stst.evaluate.seen import Curve, Seen, seen
 from stst.evaluate.tables import Error, measured, values
 from stst.stimuli.light import Scale
@@ -97,13 +98,16 @@ def measuring(
     probes.check(natural)
     reference = seen(natural, luminance, flow)
     own = measured(reference, reference)
-    yield Evaluation(tuple(values(stimulus, NATURAL, 0, own)), ())
+    beside = tuple(places_beside(stimulus, natural, probes))
+    yield Evaluation(tuple(values(stimulus, NATURAL, 0, own)), (), places=beside)
     for name, made in clips.items():
         for seed, clip in enumerate(made):
             head = stimulus, name, seed
             found = measured(seen(clip, luminance, flow), reference)
             yield Evaluation(
-                tuple(values(*head, found)), tuple(_errors(head, own, found, reference))
+                tuple(values(*head, found)),
+                tuple(_errors(head, own, found, reference)),
+                places=tuple(places(head, clip, natural, probes)),
             )
     for probed in probing(natural, clips, probes, stimulus=stimulus):
         yield Evaluation(layers=probed.layers, labels=probed.labels)

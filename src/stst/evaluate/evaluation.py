@@ -8,11 +8,13 @@ from functools import cached_property
 from itertools import chain
 from typing import Any, NamedTuple
 
+from stst.evaluate.chance import Chance, chance_claims
 from stst.evaluate.claims import Claim, claims
 from stst.evaluate.deep.bias import Bias, biases
 from stst.evaluate.deep.rows import Label, Likeness
 from stst.evaluate.deep.trends import Profile, Trend, profiles, trends
 from stst.evaluate.deep.verdicts import label_claims, similarity_claims
+from stst.evaluate.places import Place, place_claims
 from stst.evaluate.statistics import Contrast, Summary, contrasted, summarised
 from stst.evaluate.tables import Error, Value, plain
 
@@ -31,12 +33,18 @@ class Evaluation:
         How alike they are to the layers of networks.
     labels : tuple of Label
         What networks take them for.
+    places : tuple of Place
+        How much of the natural arrangement is left in them.
+    chance : tuple of Chance
+        How near metamers are to their targets, and unrelated clips to each other.
     """
 
     values: tuple[Value, ...] = ()
     errors: tuple[Error, ...] = ()
     layers: tuple[Likeness, ...] = ()
     labels: tuple[Label, ...] = ()
+    places: tuple[Place, ...] = ()
+    chance: tuple[Chance, ...] = ()
 
     @cached_property
     def summary(self) -> list[Summary]:
@@ -66,7 +74,12 @@ class Evaluation:
     @cached_property
     def claims(self) -> list[Claim]:
         """What each condition has kept and lost, in words."""
-        return [*claims(self.summary), *self.deep_claims]
+        return [*claims(self.summary), *self.metamer_claims, *self.deep_claims]
+
+    @cached_property
+    def metamer_claims(self) -> list[Claim]:
+        """What of the `claims` is on metamers as such: object gone, layers matched."""
+        return [*place_claims(self.places), *chance_claims(self.chance)]
 
     @cached_property
     def deep_claims(self) -> list[Claim]:
@@ -83,6 +96,8 @@ class Evaluation:
             "contrasts": self.contrasts,
             "layers": self.layers,
             "labels": self.labels,
+            "arrangement": self.places,
+            "chance": self.chance,
             "profiles": self.profiles,
             "trends": self.trends,
             "biases": self.biases,
@@ -105,4 +120,6 @@ def joined(evaluations: Iterable[Evaluation]) -> Evaluation:
         tuple(chain.from_iterable(part.errors for part in parts)),
         tuple(chain.from_iterable(part.layers for part in parts)),
         tuple(chain.from_iterable(part.labels for part in parts)),
+        tuple(chain.from_iterable(part.places for part in parts)),
+        tuple(chain.from_iterable(part.chance for part in parts)),
     )

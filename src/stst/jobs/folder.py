@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from stst.evaluate.arrangement import arrangement, arrangement_warnings
 from stst.jobs.films import file_records, source_record, write_films
 from stst.outcome import Result
 from stst.report.figures import loss_figure, png_bytes
@@ -46,6 +47,7 @@ def write_folder(
     write_whole(folder / "losses.png", png_bytes(figure))
     # With all seeds: one alone would round otherwise than in a batch.
     write_whole(folder / "recipe.yaml", job.to_yaml())
+    places = {name: arrangement(result.films[index], film) for name, film in sources.items()}
     manifest = {
         "schema": SCHEMA,
         "outcome": "complete",
@@ -63,7 +65,15 @@ def write_folder(
         "seconds": record["seconds"],
         "outputs": outputs | file_records(folder, ["losses.png"]),
         "residuals": residual_record(residuals),
-        "warnings": [*record["warnings"], *verdicts(residuals)],
+        "arrangement": {
+            target: {part: one.record for part, one in found.items()}
+            for target, found in places.items()
+        },
+        "warnings": [
+            *record["warnings"],
+            *verdicts(residuals),
+            *arrangement_warnings(places),
+        ],
     }
     write_whole(folder / "manifest.json", json.dumps(manifest, indent=1, allow_nan=False))
 

@@ -18,6 +18,7 @@ from stst.evaluate.deep.trends import Trend
 from stst.evaluate.estimators import Estimator
 from stst.evaluate.evaluation import Evaluation
 from stst.evaluate.measures import MEASURES
+from stst.report.arrangement import arrangement_figure, chance_figure
 from stst.report.curves import band_figure, frame_figure, xt_figure
 from stst.report.figures import png_bytes
 from stst.report.flow import flow_figure
@@ -45,6 +46,15 @@ _TOLD = {
     "bands": (
         "Spectra and histograms",
         "Spatial and temporal spectra, orientations, speeds, directions and motion energy.",
+    ),
+    "arrangement": (
+        "Is the object gone?",
+        "Likeness to the arrangement of the natural clip over frames, at any place and at its own, "
+        "in luminance and in colour, with floor, ceiling and limits.",
+    ),
+    "chance": (
+        "Nearer than chance?",
+        "Residual of each matched layer beside the errors between unrelated natural frames.",
     ),
     "xt": ("x-t spectra", "Amplitude by spatial and temporal frequency."),
     "layers": (
@@ -95,9 +105,13 @@ def pictures(found: Evaluation, scenes: Sequence[Scene], flow: Estimator) -> dic
     drawn = {"errors": Picture(png_bytes(error_figure(found)), *_TOLD["errors"])}
     for scene in scenes:
         rows = [row for row in found.values if row.stimulus == scene.name]
+        places = [row for row in found.places if row.stimulus == scene.name]
+        chance = [row for row in found.chance if row.stimulus == scene.name]
         names = ", ".join(scene.films)
         drawings: dict[str, Image | Figure] = {
             "sheet": contact_sheet(scene.films),
+            "arrangement": arrangement_figure(places),
+            **({"chance": chance_figure(chance)} if chance else {}),
             "flow": flow_figure(scene.films, flow),
             "frames": frame_figure(rows),
             "bands": band_figure(rows),
@@ -168,6 +182,7 @@ def evaluation_page(
         found=found,
         told=by_verdict(found.claims),
         claims={(claim.condition, claim.measure): claim for claim in found.claims},
+        whether=list(dict.fromkeys(claim.measure for claim in found.metamer_claims)),
         deep=list(dict.fromkeys(claim.measure for claim in found.deep_claims)),
         trends=_rows_of_trends(found.trends),
         likenesses=LIKENESSES,

@@ -55,8 +55,8 @@ class Fitted:
     def __init__(self, footage: Footage, like: Footage) -> None:
         if len(footage) < len(like):
             raise FramesError(
-                f"the natural clip has {len(like)} frames, and one that networks shall compare it "
-                f"with has {len(footage)}: give one that is at least as long."
+                f"the natural clip has {len(like)} frames, and one that it is compared with "
+                f"has {len(footage)}: give one that is at least as long."
             )
         self.footage, self._length = footage, len(like)
         self.size: tuple[int, int] = like.size
