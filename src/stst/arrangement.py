@@ -110,7 +110,8 @@ def _above_mirrors(made: Array, natural: Array) -> float:
 def _peaks(made: Array, natural: Array) -> Array:
     """Largest correlation of (C, h, w) with each of (N, C, h, w), over all shifts in reach."""
     height, width = natural.shape[-2:]
-    padded = [fft.next_fast_len(2 * side, real=True) for side in (height, width)]
+    # Zeros as far as shifts reach: what is further wraps around and is not looked at.
+    padded = [fft.next_fast_len(side + int(REACH * side), real=True) for side in (height, width)]
     product = fft.rfft2(made, padded) * fft.rfft2(natural, padded).conj()
     correlation = fft.irfft2(product.sum(1), padded)  # channels add up
     down, across = (_shifts(side, REACH) for side in (height, width))

@@ -168,8 +168,14 @@ def test_a_control_gives_no_warning_and_the_clip_itself_one_for_each_part(natura
     assert all("space clip" in text and "shape" in text for text in told)
 
 
-def test_a_planted_means_of_the_first_half_is_caught(natural, control, monkeypatch):
-    backwards = lambda self: {"shape": 0.0, "layout": 0.0, "drift": 0.0}  # noqa: E731
-    monkeypatch.setattr(module.Arrangement, "means", property(backwards))
+def test_what_is_late_counts(natural, control):
+    found = arrangement(mixed(natural, control, torch.linspace(0, 1, FRAMES)), natural)
+    for one in found.values():
+        assert one.means["layout"] > np.abs(one.layout).mean()
+        assert one.means["shape"] > one.shape.mean()
+
+
+def test_a_planted_drift_of_nothing_is_caught(natural, control, monkeypatch):
+    monkeypatch.setattr(module, "_rise", lambda values: 0.0)
     with pytest.raises(AssertionError):
         test_an_object_that_fades_in_drifts_and_fails(natural, control)
