@@ -189,8 +189,8 @@ def test_memory_is_told_by_length_and_size(here, capsys):
 def test_a_wrong_statement_of_memory_is_shown(here, monkeypatch, capsys):
     right = memory.work.estimate
 
-    def planted(*given):
-        expected = right(*given)
+    def planted(*given, **shots):
+        expected = right(*given, **shots)
         return replace(expected, memory=expected.memory // 2)
 
     monkeypatch.setattr(memory.work, "estimate", planted)
