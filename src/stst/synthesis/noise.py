@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from stst.arrangement import PARTS, layout, maps, shape
 from stst.periodic import periodic
-from stst.synthesis.likeness import likeness
+
+BY_CHANCE = (0.4, 0.12)  # deviation of layout and shape over random phases (docs/evaluation.md)
 
 
 def noise(seed: int, index: int, shape: Sequence[int]) -> Tensor:
@@ -72,8 +74,22 @@ def unlike(random: Tensor, natural: Tensor, draws: int) -> Tensor:
     turns = ((), (-1,), (-2,), (-2, -1))
     noises = [random[:, [c]].flip(turn) for turn in turns for c in range(3)][:draws]
     starts = torch.stack([scrambled(noise, natural) for noise in noises])
-    best = torch.stack([likeness(start, natural) for start in starts]).argmin(0)
-    return starts[best, torch.arange(len(random), device=best.device)]
+    targets = natural.expand_as(random)
+    best = [
+        min(range(len(starts)), key=lambda draw: likeness(starts[draw, item], targets[item]))
+        for item in range(len(random))
+    ]
+    return torch.stack([starts[draw, item] for item, draw in enumerate(best)])
+
+
+def likeness(frame: Tensor, natural: Tensor) -> float:
+    """How alike the luminance of two frames (3, H, W) is arranged, in what chance often gives.
+
+    At the same or at any place, whichever is more: of a layout and its negative, and of a shape and
+    its mirror image, neither is wanted.
+    """
+    made, wanted = (maps(x.double().cpu().numpy())[PARTS["luminance"]] for x in (frame, natural))
+    return max(abs(layout(made, wanted)) / BY_CHANCE[0], abs(shape(made, wanted)) / BY_CHANCE[1])
 
 
 KINDS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import gaussian_filter
 
 from small_clips import recipe
 from stst.losses.objective import Wanted
 from stst.stimuli.scene import natural_scene
-from stst.synthesis.likeness import likeness
-from stst.synthesis.noise import noise, scrambled, unlike
+from stst.synthesis.noise import likeness, noise, scrambled, unlike
 from stst.synthesis.transition import local
 
 
@@ -18,33 +16,20 @@ def natural():
     return natural_scene(frames=1, height=72, width=128).frames
 
 
-def correlation(one, other):
-    """Of blurred luminance, by scipy and numpy."""
-    maps = [gaussian_filter(x.mean(0).double().numpy(), 4).ravel() for x in (one, other)]
-    return np.corrcoef(*maps)[0, 1]
-
-
-def test_a_frame_is_like_itself_moved_or_not_and_not_like_a_plain_one(natural):
-    moved = natural.roll((9, 20), (-2, -1))
-    assert likeness(natural, natural).item() == pytest.approx(1, abs=0.01)
-    assert likeness(moved, natural) > 0.2
-    plain = torch.full_like(natural, 0.5)
-    assert likeness(plain, natural) < 1e-6
-
-
-def test_gain_and_light_do_not_change_it(natural):
-    other = scrambled(noise(0, 0, (3, 72, 128))[None], natural)
-    one, brighter = likeness(other, natural), likeness(0.5 * other + 0.2, natural)
-    torch.testing.assert_close(one, brighter, rtol=1e-4, atol=1e-5)
-
-
 def test_draws_are_less_like_the_natural_frame(natural):
-    random = torch.stack([noise(seed, 0, (3, 72, 128)) for seed in range(8)])
+    random = torch.stack([noise(seed, 0, (3, 72, 128)) for seed in range(6)])
     first, best = scrambled(random, natural), unlike(random, natural, 12)
     assert unlike(random, natural, 1).equal(first)
-    assert (likeness(best, natural) <= likeness(first, natural)).all()
-    before, after = ([abs(correlation(x, natural[0])) for x in starts] for starts in (first, best))
-    assert np.mean(after) < np.mean(before)
+    before, after = ([likeness(x, natural[0]) for x in starts] for starts in (first, best))
+    assert all(b <= a for a, b in zip(before, after, strict=True))
+    assert np.mean(after) < 0.6 * np.mean(before)
+
+
+def test_each_of_a_batch_has_the_draw_that_it_would_have_alone(natural):
+    random = torch.stack([noise(seed, 0, (3, 72, 128)) for seed in range(3)])
+    together = unlike(random, natural, 12)
+    for one, start in zip(random, together, strict=True):
+        torch.testing.assert_close(unlike(one[None], natural, 12)[0], start)
 
 
 class Deep:
