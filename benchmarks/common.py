@@ -137,6 +137,7 @@ def steps(
         {
             "octaves": [{"scale": scale, "steps": 10_000, "rate": RATE}],
             "optimiser.decay": "constant",
+            "optimiser.damping": 0,
             "stop": None,
             "pad": 1,
             "field": None,  # all layers, as the plain port has

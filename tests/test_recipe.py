@@ -99,6 +99,7 @@ CHANGED = {
     "optimiser.method": "lbfgs",
     "optimiser.decay": "constant",
     "optimiser.betas": [0.8, 0.99],
+    "optimiser.damping": 0.5,
     "start.noise": "uniform",
     "start.blend": 0.5,
     "start.warp": "dense",

@@ -150,7 +150,7 @@ def test_colours_that_the_natural_frame_has_cost_nothing_wherever_they_are():
     order = torch.randperm(natural[0, 0].numel(), generator=torch.Generator().manual_seed(1))
     shuffled = natural.flatten(2)[..., order].view_as(natural)
     assert beyond(shuffled, natural).item() == pytest.approx(beyond(natural, natural).item())
-    assert beyond(natural, natural) < 0.02  # the rarest ones
+    assert beyond(natural, natural) < 0.05  # the rarest ones
     assert beyond(natural.mean((-2, -1), keepdim=True).expand_as(natural), natural) == 0
 
 
@@ -163,3 +163,16 @@ def test_a_tint_costs_by_how_far_it_is_out_and_has_a_way_back():
     cost = beyond(found, grey)
     assert 0 < beyond(little, grey) < cost
     assert torch.autograd.grad(cost.sum(), found)[0][:, 0].min() > 0
+
+
+@given(seed=st.integers(0, 99))
+def test_colours_that_are_out_are_brought_in_and_the_others_left(seed):
+    natural = 0.3 + 0.4 * frames(1, seed=seed)
+    gamut = Gamut(natural)
+    out = frames(1, seed=seed + 100)
+    found = gamut.inside(out)
+    assert beyond(found, natural) < 0.05 * beyond(out, natural)
+    kept = gamut.inside(found)
+    torch.testing.assert_close(gamut.inside(kept), kept, atol=0.02, rtol=0)
+    middle = natural.mean((-2, -1), keepdim=True).expand_as(natural)
+    torch.testing.assert_close(gamut.inside(middle), middle)

@@ -51,12 +51,24 @@ def test_adam_is_torchs_where_nothing_is_clipped(decay):
     steps = rates_of(12, 0.01, decay)
     moved = x.clone().requires_grad_()
     oracle = torch.optim.Adam([moved], betas=BETAS, eps=1e-12)
-    for rate, (found, _) in zip(steps, adam(x, bowl, steps, BETAS), strict=True):
+    for rate, (found, _) in zip(steps, adam(x, bowl, steps, Optimiser(betas=BETAS)), strict=True):
         oracle.param_groups[0]["lr"] = rate
         moved.grad = bowl(moved.detach())[1]
         oracle.step()
         torch.testing.assert_close(found, moved.detach(), rtol=1e-9, atol=1e-9)
     assert 0 < moved.min() < moved.max() < 1
+
+
+def test_damping_leaves_alone_what_has_a_small_slope():
+    x = torch.full((1, 3, 4, 4), 0.5, dtype=torch.float64)
+    target = x.clone()
+    target[..., :2] += 0.3
+    target[..., 2:] += 0.0003
+    free, damped = (
+        last(adam(x, Bowl(target), [0.01], Optimiser(damping=amount))) - x for amount in (0, 1)
+    )
+    torch.testing.assert_close(free[..., 2:], free[..., :2])  # Adam moves all by the rate
+    assert damped[..., 2:].abs().max() < 0.1 * damped[..., :2].abs().min()
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -13,6 +13,7 @@ from stst.losses.functional import (
 )
 
 Losses = dict[str, Tensor]
+ROUNDS = 2  # over all directions, of bringing colours in
 RARE = 0.003  # share of pixels whose colours do not count
 STEP = 1 / 255  # of an 8-bit value; colours that vary by less do not vary
 
@@ -69,6 +70,15 @@ class Gamut:
         """Limits and their unit."""
         return [self.limits, self.spread]
 
+    def inside(self, frames: Tensor) -> Tensor:
+        """Bring colours that are out to near ones within: (B, 3, H, W) -> the same."""
+        colours = frames.flatten(2)
+        for _ in range(ROUNDS):
+            for way, limit in zip(self.ways, self.limits.unbind(1), strict=True):
+                beyond = torch.relu(way @ colours - limit)  # (B, N)
+                colours = colours - way[:, None] * beyond[:, None]
+        return colours.view_as(frames).clamp(0, 1)
+
     def __call__(self, window: Tensor) -> Losses:
         """(B, T, 3, H, W) -> {"gamut": (B,)}."""
         beyond = torch.relu(self.ways @ window[:, -1].flatten(2) - self.limits)
@@ -76,12 +86,15 @@ class Gamut:
 
 
 def _directions(like: Tensor) -> Tensor:
-    """Unit vectors to the faces, edges and corners of a cube: (26, 3)."""
+    """Unit vectors to the faces, edges and corners of a cube, and of 12 hues: (38, 3)."""
     steps = torch.tensor([-1.0, 0.0, 1.0], dtype=like.dtype, device=like.device)
     ways = torch.cartesian_prod(steps, steps, steps)
     ways = ways[ways.abs().sum(1) > 0]
-    lengths: Tensor = ways.square().sum(1, keepdim=True).sqrt()
-    return ways / lengths
+    angle = torch.arange(12, dtype=like.dtype, device=like.device)[:, None] * (torch.pi / 6)
+    red = angle.new_tensor([2, -1, -1]) / 6**0.5
+    across = angle.new_tensor([0, 1, -1]) / 2**0.5
+    ways = ways / ways.square().sum(1, keepdim=True).sqrt()
+    return torch.cat((ways, angle.cos() * red + angle.sin() * across))
 
 
 class Variation:

@@ -126,11 +126,16 @@ class Layers(Part):
 
 
 class Optimiser(Part):
-    """The update rule. ``normalised`` is the authors': gradient / its deviation."""
+    """The update rule. ``normalised`` is the authors': gradient / its deviation.
+
+    Adam moves each value by the rate, however small its slope; `damping` is added to what a slope
+    is divided by, in root mean squares of all slopes of the frame, so that small ones move it less.
+    """
 
     method: Literal["normalised", "adam", "lbfgs"] = "adam"
     decay: Literal["constant", "cosine"] = "cosine"
     betas: tuple[Memory, Memory] = (0.9, 0.99)
+    damping: float = Field(0.0, ge=0)
 
 
 class Stop(Part):
@@ -180,15 +185,17 @@ class Start(Part):
     ``blend`` x the finished frame + (1 - ``blend``) x noise, where the finished frame is
     first moved as ``warp`` says: not at all (the authors'), by the ``affine`` motion that is
     nearest to the optical flow of the temporal target (panning, turning, growing,
-    shearing of the frame as a whole), or along that flow itself (``dense``), which shows the
-    borders of what moves. Without a temporal loss frames are not moved.
+    shearing of the frame as a whole), along that flow itself (``dense``), which shows the
+    borders of what moves, or ``scrambled``: by the affine motion and what the flow has beside
+    it with random phases, as fast and as coarse, elsewhere. Without a temporal loss frames are
+    not moved.
     Random phases have by chance a layout like the natural one, and a metamer keeps the layout that
     it begins with: of so many `draws` of scrambled noise the one least like it is taken.
     """
 
     noise: Literal["uniform", "matched", "scrambled"] = "matched"
     blend: float = Field(1.0, ge=0, le=1)
-    warp: Literal["none", "affine", "dense"] = "none"
+    warp: Literal["none", "affine", "dense", "scrambled"] = "none"
     draws: int = Field(1, ge=1, le=12)
 
 

@@ -12,6 +12,11 @@ _RULES = {
     "adam": "Adam",
     "lbfgs": "L-BFGS",
 }
+_PATHS = {
+    "affine": "by the affine motion nearest to",
+    "dense": "along",
+    "scrambled": "by the affine motion nearest to, and the phase-scrambled rest of,",
+}
 
 
 def methods(manifest: dict[str, Any]) -> str:
@@ -138,7 +143,7 @@ def _optimisation(manifest: dict[str, Any]) -> str:
         for o in recipe["octaves"]
     )
     return (
-        f"Optimisation: {_RULES[recipe['optimiser']['method']]}, coarse to fine, {octaves}; "
+        f"Optimisation: {_rule(recipe['optimiser'])}, coarse to fine, {octaves}; "
         f"{_stop(recipe['stop'])}{_start(recipe['start'])}"
         f"{_pad(manifest)}seed {manifest['seed']}."
     )
@@ -160,6 +165,11 @@ def _stop(stop: dict[str, Any] | None) -> str:
     )
 
 
+def _rule(optimiser: dict[str, Any]) -> str:
+    damping = optimiser.get("damping", 0)
+    return _RULES[optimiser["method"]] + (f" (damping {damping:g})" if damping else "")
+
+
 def _rounds(stop: dict[str, Any]) -> str:
     if stop["rounds"] == 1:
         return ""
@@ -172,7 +182,7 @@ def _rounds(stop: dict[str, Any]) -> str:
 def _start(start: dict[str, Any]) -> str:
     if start["warp"] == "none":
         return ""
-    path = {"affine": "by the affine motion nearest to", "dense": "along"}[start["warp"]]
+    path = _PATHS[start["warp"]]
     return (
         f"a frame started from the finished one before it, moved {path} the optical flow of "
         "the natural clip (dense inverse search); "

@@ -56,13 +56,19 @@ def scrambled(random: Tensor, natural: Tensor) -> Tensor:
     """
     mean = natural.mean((-2, -1), keepdim=True)
     centred = natural - mean
-    white = torch.fft.rfft2(random[:, :1] - 0.5)
-    seamless = torch.from_numpy(periodic(centred.double().cpu().numpy(), (2, 3))).to(centred)
-    turned = torch.fft.rfft2(seamless) * white / white.abs().clamp_min(1e-12)
-    found = torch.fft.irfft2(turned, centred.shape[-2:])
+    found = turned(centred, random)
     spread, wanted = (x.square().mean((-2, -1), keepdim=True).sqrt() for x in (found, centred))
     noise: Tensor = mean + found * wanted / spread.clamp_min(1e-6)
     return noise.clamp(0, 1)
+
+
+def turned(centred: Tensor, random: Tensor) -> Tensor:
+    """Maps (1 or B, C, H, W) with the phases of noise (B, ., H, W) added: (B, C, H, W)."""
+    white = torch.fft.rfft2(random[:, :1] - 0.5)
+    seamless = torch.from_numpy(periodic(centred.double().cpu().numpy(), (2, 3))).to(centred)
+    waves = torch.fft.rfft2(seamless) * white / white.abs().clamp_min(1e-12)
+    found: Tensor = torch.fft.irfft2(waves, centred.shape[-2:])
+    return found
 
 
 def unlike(random: Tensor, natural: Tensor, draws: int) -> Tensor:

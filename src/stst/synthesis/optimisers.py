@@ -23,7 +23,7 @@ Steps = Iterator[tuple[Tensor, Losses]]
 def descend(x: Tensor, evaluate: Evaluate, rates: Sequence[float], how: Optimiser) -> Steps:
     """Walk down by the recipe's update rule."""
     if how.method == "adam":
-        return adam(x, evaluate, rates, how.betas)
+        return adam(x, evaluate, rates, how)
     return {"normalised": normalised, "lbfgs": lbfgs}[how.method](x, evaluate, rates)
 
 
@@ -49,16 +49,15 @@ def normalised(x: Tensor, evaluate: Evaluate, rates: Sequence[float]) -> Steps:
         yield x, losses
 
 
-def adam(
-    x: Tensor, evaluate: Evaluate, rates: Sequence[float], betas: tuple[float, float]
-) -> Steps:
+def adam(x: Tensor, evaluate: Evaluate, rates: Sequence[float], how: Optimiser) -> Steps:
     """Adam (Kingma & Ba 2015) with the frames clipped to [0, 1] after each step."""
-    first, second = torch.zeros_like(x), torch.zeros_like(x)
+    betas, first, second = how.betas, torch.zeros_like(x), torch.zeros_like(x)
     for i, rate in enumerate(rates, 1):
         losses, slope = evaluate(x)
         first = first.lerp(slope, 1 - betas[0])
         second = second.lerp(slope.square(), 1 - betas[1])
-        spread = (second / (1 - betas[1] ** i)).sqrt() + 1e-12
+        power = second / (1 - betas[1] ** i)
+        spread = power.sqrt() + how.damping * power.mean((1, 2, 3), keepdim=True).sqrt() + 1e-12
         x = (x - rate / (1 - betas[0] ** i) * first / spread).clamp(0, 1)
         yield x, losses
 

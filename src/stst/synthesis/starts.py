@@ -11,7 +11,7 @@ from torch import Tensor
 from stst.recipe import Recipe
 from stst.synthesis.noise import KINDS, unlike
 from stst.synthesis.transition import appearance, motion
-from stst.synthesis.warp import affine, flow_back, warped
+from stst.synthesis.warp import affine, elsewhere, flow_back, warped
 from stst.video.frames import Footage
 
 Noise = Callable[[int], Tensor]  # transition -> (B, 3, H, W) in [0, 1]
@@ -58,18 +58,18 @@ class Source:
         if self.recipe.start.warp != "none" and any(k.startswith("time") for k in self.targets):
             last = max(transition, 1)  # the second turn of a loop begins with its first motion
             window = self.natural(last - 1, last)
-            # What is only noise is moved as often as the clip is long, and never refined in
-            # between: mirrors at its borders would add up to streaks.
-            outside = None if self.recipe.whole is None else self._random(transition)
-            previous = warped(previous, self._flow(*motion(window).unbind(1)), outside)
+            previous = warped(previous, self._flow(*motion(window).unbind(1)))
         if self.recipe.start.blend == 1:
             return previous
         return torch.lerp(self._random(transition), previous, self.recipe.start.blend)
 
     def _flow(self, before: Tensor, after: Tensor) -> Tensor:
         """Where pixels of `after` were, as the recipe tells it, (1 or B, 2, H, W)."""
-        flow = flow_back(before, after)
-        return flow if self.recipe.start.warp == "dense" else affine(flow, after)
+        flow, warp = flow_back(before, after), self.recipe.start.warp
+        if warp == "dense":
+            return flow
+        whole = affine(flow, after)
+        return whole if warp == "affine" else whole + elsewhere(flow - whole, self.fresh(0))
 
     def _random(self, transition: int) -> Tensor:
         """Noise as the recipe wants it, (B, 3, H, W)."""

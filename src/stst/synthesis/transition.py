@@ -117,7 +117,10 @@ def refine(
             frame = coloured(frame, targets, recipe)
         window = torch.cat((history, frame[:, None]), 1)
     # Interpolation may round to just above 1.
-    return resized(frame[:, None], full, recipe.antialias)[:, 0].clamp(0, 1)
+    found = resized(frame[:, None], full, recipe.antialias)[:, 0].clamp(0, 1)
+    if "gamut" in recipe.weights.at(index):
+        found = Gamut(appearance(source)).inside(found)
+    return found
 
 
 def climb(

@@ -7,8 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stst.synthesis.noise import turned
+
 MIN_SIDE = 16  # px; smaller frames have no room for the flow's patches
 ROUNDS = 10
+EDGE = 2  # px beside a place that bicubic interpolation takes
 EXACT = 1e-6  # px squared: no flow is better known
 UNSEEN = 0.05  # weight of motion along contours and in plain fields; across contours it is 1
 NOISE = 2 / 255  # slope a px, which contours are above
@@ -61,6 +64,19 @@ def affine(flow: Tensor, frame: Tensor) -> Tensor:
     return whole
 
 
+def elsewhere(flow: Tensor, random: Tensor) -> Tensor:
+    """A flow as fast and as coarse, in other places.
+
+    (1 or B, 2, H, W) in px, noise (B, 3, H, W) in [0, 1] -> (B, 2, H, W). The phases of the noise
+    are added to both components alike, and each is given the values that it had, in the new order.
+    With the same noise for all frames, what moves on in the flow moves on here.
+    """
+    mean = flow.mean((-2, -1), keepdim=True)
+    order = turned(flow - mean, random).flatten(2).argsort(-1).argsort(-1)
+    values = flow.flatten(2).sort(-1).values.expand(len(order), -1, -1)
+    return values.gather(-1, order).view(-1, *flow.shape[1:])
+
+
 def _seen(frame: Tensor) -> Tensor:
     """How well motion is seen in each direction: (B, 3, H, W) -> (B, 2, 2, H, W)."""
     grey = F.pad(frame.mean(1).double(), (1, 1, 1, 1), mode="replicate")
@@ -85,29 +101,30 @@ def pixels(height: int, width: int) -> tuple[Tensor, Tensor]:
     return across, down
 
 
-def warped(frames: Tensor, flow: Tensor, outside: Tensor | None = None) -> Tensor:
+def warped(frames: Tensor, flow: Tensor) -> Tensor:
     """Move frames (B, 3, H, W) in [0, 1] along a flow (1 or B, 2, H, W) in px.
 
-    Bicubic; what comes from outside is taken from the mirror, or of the frames `outside`.
+    Bicubic. What leaves on one side comes in on the other, as in the random phases that frames
+    start from: mirrors would draw streaks where motion goes inwards for long.
 
     Examples
     --------
     >>> frame = torch.rand(1, 3, 8, 8)
     >>> right = torch.tensor([-1.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 8, 8)
-    >>> torch.allclose(warped(frame, right)[..., 1:], frame[..., :-1], atol=1e-5)
+    >>> torch.allclose(warped(frame, right), frame.roll(1, -1), atol=1e-5)
     True
     """
     height, width = frames.shape[-2:]
     x, y = (line.to(frames.device) for line in pixels(height, width))
+    x, y = x + flow[:, 0], y + flow[:, 1]
     # grid_sample counts from the centre, in half sides.
-    across = (2 * (x + flow[:, 0]) + 1) / width - 1
-    down = (2 * (y + flow[:, 1]) + 1) / height - 1
-    places = torch.stack((across, down), -1).expand(len(frames), -1, -1, -1)
-    moved = F.grid_sample(
-        frames, places, mode="bicubic", padding_mode="reflection", align_corners=False
+    across, down = (
+        (2 * (place % side + EDGE) + 1) / (side + 2 * EDGE) - 1
+        for place, side in ((x, width), (y, height))
     )
-    moved = moved.clamp(0, 1)
-    if outside is None:
-        return moved
-    inside = (places.abs() <= 1).all(-1)[:, None]
-    return torch.where(inside, moved, outside)
+    places = torch.stack((across, down), -1).expand(len(frames), -1, -1, -1)
+    rows, columns = (
+        torch.arange(-EDGE, side + EDGE, device=frames.device) % side for side in (height, width)
+    )
+    around = frames[..., rows[:, None], columns]
+    return F.grid_sample(around, places, mode="bicubic", align_corners=False).clamp(0, 1)
