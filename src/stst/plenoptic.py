@@ -100,7 +100,8 @@ class _Part(nn.Module):
     ) -> None:
         super().__init__()
         self.stream = side.stream
-        self.wanted = tuple(local(one, side.stream, natural, recipe) for one in side.wanted)
+        short = min(natural.shape[-2:])
+        self.wanted = tuple(local(one, side.stream, short, recipe) for one in side.wanted)
         self.span = frames_needed(self.stream)
         _check_room(natural, self.span, getattr(self.stream, "min_side", 1))
         with torch.no_grad():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,7 +16,9 @@ from stst.streams.precision import resolved
 from stst.streams.spatial import Trunk, check_layers
 from stst.streams.stream import load_stream
 from stst.streams.temporal import Msoe
-from stst.synthesis.transition import Side, octave_size
+from stst.synthesis.transition import Side, local, octave_size
+
+THIRD = 0.34  # of the short side: layers that see more of it tell where things are
 
 
 def make_sides(
@@ -57,6 +59,43 @@ def check_size(size: tuple[int, int], sides: Sequence[Side], recipe: Recipe) -> 
             f"({coarsest:.3g}) the streams need {need} px on the short side, that is "
             f"{int(-(-need // coarsest))} px in full. Take a larger clip, or drop the octave."
         )
+
+
+def telling(
+    streams: Sequence[StreamCall], losses: Sequence[str], size: tuple[int, int], recipe: Recipe
+) -> list[str]:
+    """Say it where textures are matched in layers that see more than a third of the frame.
+
+    `streams` are the spatial and the temporal one; `size` is height and width. The statistics of
+    such a layer average over few places, and the natural arrangement may come back.
+    """
+    shares = dict[str, float]()
+    for prefix, stream in zip(("space", "time"), streams, strict=True):
+        if isinstance(stream, Msoe) and recipe.field is not None:
+            stream = stream.local(recipe.field)
+        fields: Mapping[str, int] = getattr(stream, "receptive_fields", {})
+        if f"{prefix}_texture" not in losses:
+            continue
+        wanted = _wanted(f"{prefix}_texture", stream, recipe)
+        for octave in recipe.octaves:
+            small = octave_size(size, octave.scale)
+            for name in _single(local(wanted, stream, min(small), recipe).layers, stream, small):
+                shares[name] = max(shares.get(name, 0), fields.get(name, 0) / min(small))
+    seen = [f"{name} {share:.0%}" for name, share in shares.items() if share > THIRD]
+    if not seen:
+        return []
+    return [
+        f"Textures are matched in layers that see much of the short side ({', '.join(seen)}): the "
+        "natural arrangement may come back. Set field: 0.33, or take larger frames."
+    ]
+
+
+def _single(layers: Sequence[str], stream: StreamCall, size: tuple[int, int]) -> list[str]:
+    """Layers, with the levels that ``energy`` has in its place."""
+    if not isinstance(stream, Msoe):
+        return list(layers)
+    levels = [f"energy{level}" for level in range(1, stream.level_count(*size) + 1)]
+    return [one for name in layers for one in (levels if name == "energy" else [name])]
 
 
 def _side(stream: str | StreamCall, losses: Sequence[str], recipe: Recipe, device: str) -> Side:

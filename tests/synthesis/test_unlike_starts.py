@@ -41,11 +41,11 @@ class Deep:
     ("side", "layers"), [(400, ("near", "far")), (399, ("near",)), (20, ("near",))]
 )
 def test_layers_that_see_much_of_the_frame_are_not_matched(side, layers):
-    wanted, window = Wanted("space_texture", Deep.layers), torch.zeros(1, 1, 3, side, side + 50)
+    wanted = Wanted("space_texture", Deep.layers)
     how = recipe(octaves=[{"steps": 1}], field=0.25)
-    assert local(wanted, Deep(), window, how).layers == layers
+    assert local(wanted, Deep(), side, how).layers == layers
     everything = how.with_settings({"field": None})
-    assert local(wanted, Deep(), window, everything) == wanted
+    assert local(wanted, Deep(), side, everything) == wanted
     content = Wanted("space_content", Deep.layers)
-    assert local(content, Deep(), window, how) == content
-    assert local(wanted, lambda clip, layers: {}, window, how) == wanted
+    assert local(content, Deep(), side, how) == content
+    assert local(wanted, lambda clip, layers: {}, side, how) == wanted

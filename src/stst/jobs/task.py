@@ -22,6 +22,7 @@ from stst.run.job import Streams as Chosen
 from stst.run.journal import Event
 from stst.run.manifest import stand_ins
 from stst.shots import sentence, shots_of, shots_to_make
+from stst.sides import telling
 from stst.streams.precision import resolved
 from stst.streams.spatial import Trunk
 from stst.streams.stream import load_stream
@@ -77,8 +78,10 @@ class Task:
 
     @property
     def notes(self) -> list[str]:
-        """Which weights are stand-ins."""
-        return stand_ins([vars(p) for stream in self.streams if (p := stream.provenance)])
+        """Which weights are stand-ins, and which layers see too much of the frame."""
+        found = stand_ins([vars(p) for stream in self.streams if (p := stream.provenance)])
+        losses = self.job.recipe.weights.weighed
+        return found + telling(self.streams, losses, self.natural.size, self.job.recipe)
 
     @property
     def cuts(self) -> str:

@@ -168,13 +168,11 @@ def build_objective(
     targets: Windows, sides: tuple[Side, ...], recipe: Recipe, index: int
 ) -> Objective:
     """Fix the targets of one transition at one size."""
-    weights = recipe.weights.at(index)
+    weights, short = recipe.weights.at(index), min(appearance(targets).shape[-2:])
     parts: list[Match | Asked] = []
     for side in sides:
         wanted = [one for one in side.wanted if one.loss in weights]
-        chosen = {
-            local(one, side.stream, targets[one.loss], recipe): targets[one.loss] for one in wanted
-        }
+        chosen = {local(one, side.stream, short, recipe): targets[one.loss] for one in wanted}
         if chosen:
             parts.append(Match(side.stream, chosen))
     if "colour_moments" in weights:
@@ -190,8 +188,8 @@ def build_objective(
     return Objective(parts, weights)
 
 
-def local(wanted: Wanted, stream: StreamCall, window: Tensor, recipe: Recipe) -> Wanted:
-    """Of what a loss matches, the layers that see a small part of the window: `Recipe.field`.
+def local(wanted: Wanted, stream: StreamCall, side: int, recipe: Recipe) -> Wanted:
+    """Of what a loss matches, the layers that see a small part of a short side: `Recipe.field`.
 
     A stream that does not know its receptive fields keeps its layers, and so does a content loss,
     which is there to tell what is where.
@@ -199,7 +197,7 @@ def local(wanted: Wanted, stream: StreamCall, window: Tensor, recipe: Recipe) ->
     fields: Mapping[str, int] = getattr(stream, "receptive_fields", {})
     if recipe.field is None or not wanted.texture:
         return wanted
-    most = recipe.field * min(window.shape[-2:])
+    most = recipe.field * side
     seen = {name: fields.get(name, 0) for name in wanted.layers}
     layers = tuple(name for name in wanted.layers if seen[name] <= max(most, min(seen.values())))
     return replace(wanted, layers=layers)
