@@ -96,11 +96,17 @@ def report(goals: list[Frame], found: list[Frame], default: list[Frame]) -> None
     ways = {"theirs": goals, "ours, their objective": found, "default": default}
     layers, count = list(goals[-1].residuals), len(kept(goals))
     rows = [
-        (name, *(f"{mean(f.residuals[x] for f in kept(way)[:count]):.3f}" for x in layers))
+        (name, *(residual(kept(way)[:count], layer) for layer in layers))
         for name, way in ways.items()
     ]
     common.print_table(("relative residual, mean of kept frames", *layers), rows)
     print(f"default: {mean(f.seconds for f in kept(default)):.1f} s a kept frame\n")
+
+
+def residual(frames: Sequence[Frame], layer: str) -> str:
+    """The mean over frames, if the layer is matched: `default` leaves out what sees too much."""
+    found = [frame.residuals[layer] for frame in frames if layer in frame.residuals]
+    return f"{mean(found):.3f}" if found else "-"
 
 
 def against_program(

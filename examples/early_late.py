@@ -36,8 +36,9 @@ COLOURS = ["0.5", "#0072B2", "#56B4E9", "#009E73", "#D55E00", "#E69F00", "#CC79A
 
 
 def metamer(natural: Clip, loss: str, layers: Sequence[str]) -> Clip:
-    """Only these layers say what it is to be: no colours, and no motion."""
+    """Only these layers say what it is to be, however much of the frame they see."""
     only = {f"layers.{loss}": list(layers), "weights.colour_moments": 0, "colour.after": "never"}
+    only |= {"weights.gamut": 0, "field": None}
     recipe = Recipe.preset("default").with_losses(loss).with_settings(only)
     return synthesize(natural, spatial="compact", recipe=recipe).result().clip
 
