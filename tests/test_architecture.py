@@ -34,7 +34,7 @@ ALLOWED = {
     "ablation": {"api", "evaluate", "losses", "video.frames"},
     # A job carried out in a folder: what goes in is read, what comes out written and told.
     "jobs": {
-        *("api", "pairing", "outcome", "estimate", "shots", "synthesis", "streams"),
+        *("api", "pairing", "outcome", "estimate", "shots", "sides", "synthesis", "streams"),
         *("run", "video", "stimuli", "evaluate.distances", "evaluate.arrangement", "report"),
     },
     # The plan of a set, its items and the processes that make them, each by a job.
