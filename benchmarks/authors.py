@@ -22,10 +22,10 @@ import torch
 from torch import Tensor
 
 from race import raw_loss
+from stst.models.spatial import Trunk
+from stst.models.stream import load_stream
 from stst.recipe import Recipe
-from stst.streams.spatial import Trunk
-from stst.streams.stream import load_stream
-from stst.synthesis.transition import octave_size
+from stst.synthesis.refine import octave_size
 from stst.video.frames import Clip
 
 SCRIPT = Path(__file__).with_name("authors_program.py")

@@ -26,12 +26,9 @@ import numpy as np
 import psutil
 
 from stst.batch import stages
-from stst.batch.item import Item
-from stst.batch.items import items_of
-from stst.batch.machines import machine
-from stst.batch.making import make
-from stst.batch.order import Order, Outcome
-from stst.batch.orders import Orders
+from stst.batch.clusters import machine
+from stst.batch.items import Item, items_of
+from stst.batch.orders import Order, Orders, Outcome, make
 from stst.batch.plan import Plan
 from stst.video.write import write_video
 

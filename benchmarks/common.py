@@ -15,15 +15,15 @@ from typing import TypeVar
 
 import torch
 
-from stst.api import synthesize
+from stst.models.spatial import CAFFE, COMPACT, VGG16, VGG19, Trunk, frozen
+from stst.models.stream import load_stream
+from stst.models.temporal import Msoe
+from stst.models.weights import state
 from stst.recipe import LOSSES, Recipe
 from stst.recipe.parts import Weights
-from stst.run.manifest import processor
-from stst.streams.spatial import CAFFE, COMPACT, VGG16, VGG19, Trunk, frozen
-from stst.streams.stream import load_stream
-from stst.streams.temporal import Msoe
-from stst.streams.weights import state
-from stst.synthesis.transition import Step
+from stst.storage.manifest import processor
+from stst.synthesis.refine import Step
+from stst.synthesis.synthesize import synthesize
 from stst.video.frames import Clip
 
 SHAPES = {"vgg19": VGG19, "vgg16": VGG16, "compact": COMPACT}

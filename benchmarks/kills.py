@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 
 from stst.cli import main as cli
-from stst.run.atomic import UNFINISHED
+from stst.storage.atomic import UNFINISHED
 from stst.video.write import write_video
 
 SETTINGS = ("octaves=[{scale: 0.7, steps: 3}, {steps: 3}]", "pad=2", "start.blend=0.9")

@@ -25,12 +25,13 @@ from unittest.mock import patch
 import torch
 from safetensors.torch import save_file
 
-from stst.jobs import work
+from stst.models.weights import state
 from stst.recipe import Recipe
-from stst.run.job import Job, Source, Streams
 from stst.stimuli.scene import natural_scene
-from stst.streams.weights import state
+from stst.storage.config import Job, Source, Streams
 from stst.video.write import write_video
+from stst.workflows.progress import SILENT
+from stst.workflows.synthesize import run_synthesis
 
 Found = TypeVar("Found")
 HEAD = ("size", "frames", "spatial", "stated MB", "found MB", "stated/found")
@@ -61,8 +62,8 @@ def peaks(job: Job, out: Path, threads: int | None) -> tuple[int, int]:
     """Bytes stated before the start, and found at the end, of all that the command does."""
     if threads:
         torch.set_num_threads(threads)
-    with patch.object(work.UNSEEN, "announce") as announced:
-        work.carry_out(job, out)
+    with patch.object(SILENT, "announce") as announced:
+        run_synthesis(job, out)
     return announced.call_args.args[2].memory, held(job.device)
 
 

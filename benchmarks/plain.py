@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stst.streams.ops import gaussian
-from stst.streams.spatial import Trunk
-from stst.streams.temporal import LEVELS, Msoe
+from stst.models.ops import gaussian
+from stst.models.spatial import Trunk
+from stst.models.temporal import LEVELS, Msoe
 
 Losses = dict[str, Tensor]
 

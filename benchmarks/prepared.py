@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from stst.jobs.machine import prepare
+from stst.workflows.machine import prepare
 
 prepare()

@@ -20,15 +20,14 @@ from torch import Tensor
 
 from stst.losses.objective import Match, Objective, Wanted
 from stst.losses.pixels import Variation
+from stst.models.spatial import Trunk
+from stst.models.stream import resolved
+from stst.models.temporal import Msoe
 from stst.recipe import Optimiser, Recipe
-from stst.streams.precision import resolved
-from stst.streams.spatial import Trunk
-from stst.streams.temporal import Msoe
-from stst.synthesis.clip import padded_order, walk
-from stst.synthesis.evaluation import slope_of
-from stst.synthesis.noise import matched, noise
-from stst.synthesis.optimisers import descend, rates_of
-from stst.synthesis.transition import Side, Step, carried, octave_size, resized
+from stst.synthesis.descent import descend, rates_of, slope_of
+from stst.synthesis.framewise import padded_order, walk
+from stst.synthesis.refine import Side, Step, carried, octave_size, resized
+from stst.synthesis.starts import matched, noise
 from stst.video.frames import Clip
 
 Losses = tuple[float, float]  # raw: space, time

@@ -17,11 +17,11 @@ from functools import partial
 
 import numpy as np
 
-from stst.api import synthesize
+from stst.models.spatial import Trunk
+from stst.models.temporal import Msoe
 from stst.recipe import Recipe
 from stst.stimuli.scene import natural_scene
-from stst.streams.spatial import Trunk
-from stst.streams.temporal import Msoe
+from stst.synthesis.synthesize import synthesize
 from stst.video.frames import Clip
 
 Streams = tuple[Trunk, Msoe]

@@ -25,11 +25,11 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 import plain
+from stst.models.spatial import Trunk
+from stst.models.stream import resolved
+from stst.models.temporal import Msoe
 from stst.stimuli.scene import natural_scene
-from stst.streams.precision import resolved
-from stst.streams.spatial import Trunk
-from stst.streams.temporal import Msoe
-from stst.synthesis.transition import octave_size, resized
+from stst.synthesis.refine import octave_size, resized
 from stst.video.frames import Clip
 
 SCALES = (0.5, 0.7071, 1.0)

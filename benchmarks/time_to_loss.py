@@ -33,11 +33,11 @@ from authors import PAD, SCHEDULE, STEP_HEAD, Checkout, Comparison, frame_second
 from costs import HEAD as COST_HEAD
 from costs import Cost, ratios
 from race import Frame, Task, ours, say, theirs
-from stst.api import synthesize
+from stst.models.spatial import Trunk
+from stst.models.temporal import Msoe
 from stst.recipe import Recipe
-from stst.streams.spatial import Trunk
-from stst.streams.temporal import Msoe
-from stst.synthesis.transition import Step
+from stst.synthesis.refine import Step
+from stst.synthesis.synthesize import synthesize
 from stst.video.frames import Clip
 from stst.video.read import read_video
 

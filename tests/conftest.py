@@ -13,7 +13,7 @@ from hypothesis import settings
 from torch import Tensor, nn
 
 from small_clips import clip, recipe
-from stst.api import synthesize
+from stst.synthesis.synthesize import synthesize
 from stst.video.frames import Footage
 
 torch.set_num_threads(1)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stst import Clip, Recipe, ablate, synthesize
 from stst.errors import FramesError, RecipeError
-from stst.evaluate.outcomes import against
+from stst.metrics.outcomes import against
 from stst.recipe.design import STEPS, design
 
 DEFAULT = Recipe.preset("default")
@@ -118,7 +118,7 @@ def test_a_cell_that_fails_loses_no_other(toy_space, toy_time):
 
 
 def test_a_fault_of_the_program_is_no_failed_cell(toy_space, toy_time, monkeypatch):
-    monkeypatch.setattr("stst.ablation.synthesize", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("stst.workflows.ablation.synthesize", lambda *_, **__: 1 / 0)
     run = ablate(clip(), vary={"pad": [1, 2]}, spatial=toy_space, temporal=toy_time)
     with pytest.raises(ZeroDivisionError):
         next(run)

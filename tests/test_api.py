@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from small_clips import RATE, clip, recipe
-from stst.api import synthesize
 from stst.errors import Diverged, StreamError
 from stst.losses.functional import gram
-from stst.streams.stream import load_stream
-from stst.synthesis.clip import FrameDone, padded_order
-from stst.synthesis.transition import Step
+from stst.models.stream import load_stream
+from stst.synthesis.framewise import FrameDone, padded_order
+from stst.synthesis.refine import Step
+from stst.synthesis.synthesize import synthesize
 from stst.video.film import Film
 from stst.video.frames import Clip
 

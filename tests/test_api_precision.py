@@ -5,11 +5,11 @@ from fractions import Fraction
 import pytest
 import torch
 
-from stst.api import synthesize
 from stst.losses.functional import relative_error
+from stst.models.stream import load_stream
 from stst.recipe import Recipe
-from stst.streams.stream import load_stream
-from stst.synthesis.transition import Side
+from stst.synthesis.refine import Side
+from stst.synthesis.synthesize import synthesize
 from stst.video.frames import Clip
 
 LAYER = "block1_conv1"

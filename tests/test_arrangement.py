@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-import stst.arrangement as subject
-from stst.arrangement import PARTS, layout, maps, shape
+import stst.losses.arrangement as subject
+from stst.losses.arrangement import PARTS, layout, maps, shape
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 LUMINANCE, COLOUR = PARTS["luminance"], PARTS["colour"]

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from stst.api import synthesize
-from stst.estimate import PROBE_STEPS, estimate
 from stst.recipe import Recipe
+from stst.synthesis.estimate import PROBE_STEPS, estimate
+from stst.synthesis.synthesize import synthesize
 from stst.video.frames import Clip
 
 RECIPE = Recipe.parse({"octaves": [{"scale": 0.5, "steps": [400, 100]}, {"steps": 50}], "pad": 1})
@@ -76,7 +76,7 @@ def test_an_estimate_times_steps_and_what_is_beside_them(counted, monkeypatch):
         done = 9.0 if len(widths) == 2 * PROBE_STEPS else 0.0
         return sum(1.0 if width == 12 else 4.0 for width in widths) + done
 
-    monkeypatch.setattr("stst.estimate.time", SimpleNamespace(perf_counter=clock))
+    monkeypatch.setattr("stst.synthesis.estimate.time", SimpleNamespace(perf_counter=clock))
     expected = estimate(begin, RECIPE, 6)
     assert expected.per_step == (1, 4)
     assert expected.per_frame == 9

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from stst.api import synthesize
-from stst.evaluate.arrangement import SHAPE, arrangement
+from stst.metrics.arrangement import SHAPE, arrangement
+from stst.models.stream import load_stream
 from stst.recipe import Recipe
-from stst.sides import telling
 from stst.stimuli.scene import natural_scene
-from stst.streams.stream import load_stream
+from stst.synthesis.stream_losses import telling
+from stst.synthesis.synthesize import synthesize
 
 LAYOUT = 0.25  # mean size over seeds: of clips that share nothing it is 0.2
 PLANTED = {"weights.space_content": 1.0, "layers.space_content": ["block2_conv1"]}

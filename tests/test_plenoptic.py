@@ -12,7 +12,7 @@ from torch import nn
 from stst import Recipe
 from stst.errors import FramesError, RecipeError
 from stst.losses.objective import Match, Objective, Wanted
-from stst.plenoptic import VideoModel
+from stst.synthesis.plenoptic import VideoModel
 
 GUIDE = Path(__file__).parents[1] / "docs" / "plenoptic.md"
 SCALING = {"space": "power", "time": "variance"}  # of the preset "default"

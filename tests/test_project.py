@@ -10,8 +10,8 @@ import yaml
 from packaging.requirements import Requirement
 
 import stst
+from stst.models.weights import CATALOGUE
 from stst.recipe import QUALITIES, list_presets
-from stst.streams.catalogue import CATALOGUE
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -53,7 +53,7 @@ def test_the_installed_package_is_whole():
     ours = {path for path in source.rglob("*") if path.is_file() and path.suffix != ".pyc"}
     missing = {str(path.relative_to(source)) for path in ours} - installed
     assert missing == set()
-    assert {"py.typed", "presets/default.yaml", "streams/data/msoe.safetensors"} <= installed
+    assert {"py.typed", "recipe/presets/default.yaml", "models/data/msoe.safetensors"} <= installed
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -13,9 +13,9 @@ from small_clips import recipe
 from stst import Clip, find_shots, synthesize, synthesize_many
 from stst.errors import Diverged, FramesError
 from stst.recipe import Recipe
-from stst.shots import sentence
 from stst.synthesis import shots as joining
-from stst.synthesis.clip import FrameDone
+from stst.synthesis.framewise import FrameDone
+from stst.synthesis.shots import sentence
 
 SIZE = (48, 80)
 
@@ -234,13 +234,13 @@ def test_a_wrong_count_is_caught(make, planted, monkeypatch):
 
 
 def test_cuts_that_are_not_seen_are_caught(make, monkeypatch):
-    monkeypatch.setattr("stst.shots.find_shots", lambda clip: (range(len(clip)),))
+    monkeypatch.setattr("stst.synthesis.shots.find_shots", lambda clip: (range(len(clip)),))
     with pytest.raises(AssertionError):
         test_each_shot_is_made_as_a_clip_of_its_own(make)
 
 
 def test_the_same_noise_in_every_shot_is_caught(make, monkeypatch):
     noise = torch.rand(3, *SIZE)
-    monkeypatch.setattr("stst.api.noise", lambda seed, index, shape: noise)
+    monkeypatch.setattr("stst.synthesis.synthesize.noise", lambda seed, index, shape: noise)
     with pytest.raises(AssertionError):
         test_a_shot_has_noise_of_its_own(make)

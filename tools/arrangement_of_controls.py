@@ -2,7 +2,7 @@
 
     python tools/arrangement_of_controls.py CLIP [CLIP ...] [--width 160] [--frames 24] [--seeds 24]
 
-The limits of `stst.evaluate.arrangement` were chosen by it (docs/evaluation.md). Of videos
+The limits of `stst.metrics.arrangement` were chosen by it (docs/evaluation.md). Of videos
 every second frame is taken, of GIFs all.
 """
 
@@ -13,7 +13,7 @@ from itertools import chain
 
 import numpy as np
 
-from stst.evaluate.arrangement import arrangement
+from stst.metrics.arrangement import arrangement
 from stst.stimuli.kinds import make_control
 from stst.video.frames import Clip
 from stst.video.read import read_video

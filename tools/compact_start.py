@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stst.streams.spatial import Trunk
+from stst.models.spatial import Trunk
 
 TWINS = {"block3_conv2": "block3_conv3", "block4_conv2": "block4_conv3"}  # block by block
 RIDGE = 1e-4  # of the mean square of an input

@@ -11,7 +11,7 @@ from numpy.random import Generator
 from torch import Tensor
 
 from patches import Patches
-from stst.streams.spatial import Trunk
+from stst.models.spatial import Trunk
 
 COUNT = 2
 LIFE = 200  # steps from noise until a still is replaced

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from compact_start import least_squares, start
 from compact_stills import COUNT, Layers, Stills, distance, grams, look
 from patches import Patches
-from stst.streams.precision import resolved
-from stst.streams.spatial import CAFFE, Trunk, TrunkShape
+from stst.models.spatial import CAFFE, Trunk, TrunkShape
+from stst.models.stream import resolved
 
 # Adam's steps have one size, so inputs, weights and biases must be of the order of one;
 # export() puts the factor into the first convolution.

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from stst.streams.spatial import CAFFE, COMPACT, Trunk, TrunkShape, frozen
-from stst.streams.stream import load_stream
+from stst.models.spatial import CAFFE, COMPACT, Trunk, TrunkShape, frozen
+from stst.models.stream import load_stream
 
 
 def load_trunk(name: str, weights: Path) -> Trunk:

@@ -21,8 +21,8 @@ import torch
 
 from compact_trunks import load_compact, load_trunk, parameters
 from evaluate_compact import judged
-from stst.streams.precision import resolved
-from stst.streams.spatial import CAFFE, VGG19, Trunk, frozen
+from stst.models.spatial import CAFFE, VGG19, Trunk, frozen
+from stst.models.stream import resolved
 
 SIZE = (180, 320)
 TURNS = 9

@@ -22,9 +22,9 @@ from PIL import Image
 from torch import Tensor
 
 from compact_trunks import load_compact, load_trunk, random_trunk
-from stst.streams.spatial import Trunk
+from stst.models.spatial import Trunk
 
-SHIPPED = Path(__file__).parents[1] / "src/stst/streams/data/compact.safetensors"
+SHIPPED = Path(__file__).parents[1] / "src/stst/models/data/compact.safetensors"
 HELD_OUT = ("astronaut", "chelsea", "coffee", "rocket")  # they ship inside scikit-image
 JUDGED = slice(0, 4)
 PIXELS = 160 * 112

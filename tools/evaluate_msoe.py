@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from heldout_motion import evaluate
-from stst.streams.stream import load_stream
-from stst.streams.temporal import Msoe
+from stst.models.stream import load_stream
+from stst.models.temporal import Msoe
 
 
 def load(path: Path) -> Msoe:

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 
 from stst import make_stimulus, open_video
-from stst.evaluate.prednet.loading import load_prednet
-from stst.evaluate.prednet.measures import predictability
-from stst.evaluate.prednet.scenes import moving_scene
+from stst.metrics.prediction import predictability
+from stst.models.prednet_network import load_prednet
 from stst.stimuli.scene import natural_scene
+from stst.stimuli.scenes import moving_scene
 from stst.video.frames import Footage
 
 RATES = (1, 2, 4)

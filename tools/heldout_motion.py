@@ -17,7 +17,7 @@ from numpy.random import Generator
 from torch import Tensor
 
 from moving_textures import Layer, Motion, compose, spiral, translation
-from stst.streams.temporal import Msoe
+from stst.models.temporal import Msoe
 from textures import CANVAS, blob_mask, texture
 
 SEED = 0x5EED_0F_7E57

@@ -30,8 +30,8 @@ from compact_training import UNIT, Training
 from compact_trunks import load_trunk
 from patches import Patches
 from photographs import find_photographs
-from stst.streams.spatial import COMPACT, Trunk, TrunkShape
-from stst.streams.weights import digest
+from stst.models.spatial import COMPACT, Trunk, TrunkShape
+from stst.models.weights import digest
 
 STEPS = 4000
 SAVE_EVERY, TELL_EVERY = 250, 50

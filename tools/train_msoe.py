@@ -27,8 +27,8 @@ from torch import Tensor
 
 from moving_textures import augment, random_scene
 from photographs import find_photographs, pyramid
-from stst.streams.ops import symmetric_pad
-from stst.streams.temporal import Msoe
+from stst.models.ops import symmetric_pad
+from stst.models.temporal import Msoe
 from textures import CANVAS, DENSITY, KINDS, SHARES, blob_mask, photograph, texture
 
 STEPS = 5000

@@ -10,24 +10,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stst.ablation import ablate
-    from stst.api import synthesize, synthesize_many
     from stst.batch.sets import make_set
     from stst.errors import StstError
-    from stst.evaluate.comparison import evaluate
-    from stst.evaluate.deep.catalogue import load_network
-    from stst.evaluate.deep.network import Network
-    from stst.evaluate.evaluation import Evaluation, joined
-    from stst.outcome import Result, Synthesis
-    from stst.pairing import factorize
+    from stst.metrics.comparison import evaluate
+    from stst.metrics.evaluation import Evaluation, joined
+    from stst.models.pretrained import load_network
+    from stst.models.recognition import Network
+    from stst.models.stream import Stream, list_streams, load_stream
     from stst.recipe import Recipe
     from stst.stimuli.kinds import make_control, make_stimulus
     from stst.stimuli.matching import match_set
-    from stst.streams.stream import Stream, list_streams, load_stream
+    from stst.synthesis.result import Result, Synthesis
+    from stst.synthesis.synthesize import factorize, synthesize, synthesize_many
     from stst.video.frames import Clip
     from stst.video.read import open_video, read_video
     from stst.video.shots import find_shots
     from stst.video.write import write_video
+    from stst.workflows.ablation import ablate
 
 __version__ = "0.1.0"
 __all__ = [
@@ -60,29 +59,29 @@ __all__ = [
 
 _HOME = {
     "Clip": "stst.video.frames",
-    "Evaluation": "stst.evaluate.evaluation",
-    "Network": "stst.evaluate.deep.network",
+    "Evaluation": "stst.metrics.evaluation",
+    "Network": "stst.models.recognition",
     "Recipe": "stst.recipe",
-    "Result": "stst.outcome",
-    "Stream": "stst.streams.stream",
+    "Result": "stst.synthesis.result",
+    "Stream": "stst.models.stream",
     "StstError": "stst.errors",
-    "Synthesis": "stst.outcome",
-    "ablate": "stst.ablation",
-    "evaluate": "stst.evaluate.comparison",
-    "factorize": "stst.pairing",
+    "Synthesis": "stst.synthesis.result",
+    "ablate": "stst.workflows.ablation",
+    "evaluate": "stst.metrics.comparison",
+    "factorize": "stst.synthesis.synthesize",
     "find_shots": "stst.video.shots",
-    "joined": "stst.evaluate.evaluation",
-    "list_streams": "stst.streams.stream",
-    "load_network": "stst.evaluate.deep.catalogue",
-    "load_stream": "stst.streams.stream",
+    "joined": "stst.metrics.evaluation",
+    "list_streams": "stst.models.stream",
+    "load_network": "stst.models.recognition",
+    "load_stream": "stst.models.stream",
     "make_control": "stst.stimuli.kinds",
     "make_set": "stst.batch.sets",
     "make_stimulus": "stst.stimuli.kinds",
     "match_set": "stst.stimuli.matching",
     "open_video": "stst.video.read",
     "read_video": "stst.video.read",
-    "synthesize": "stst.api",
-    "synthesize_many": "stst.api",
+    "synthesize": "stst.synthesis.synthesize",
+    "synthesize_many": "stst.synthesis.synthesize",
     "write_video": "stst.video.write",
 }
 

@@ -7,8 +7,8 @@ from contextlib import closing
 import pytest
 from distributed import Client
 
-from stst.batch.engine import WINDOW, carried_out
-from stst.batch.order import Order, Outcome
+from stst.batch.orders import Order, Outcome
+from stst.batch.stages import WINDOW, carried_out
 
 
 @pytest.fixture(scope="module")

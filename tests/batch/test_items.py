@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stst.batch.items import items_of
 from stst.batch.plan import Plan
-from stst.run.job import Job
+from stst.storage.config import Job
 
 NAMES = st.lists(
     st.text("abcXYZ019._-+=", min_size=1, max_size=6), min_size=1, max_size=4, unique=True

@@ -5,8 +5,7 @@ import os
 import dask
 import pytest
 
-from stst.batch.clusters import local
-from stst.batch.machines import PRELOAD
+from stst.batch.clusters import PRELOAD, local
 from stst.batch.worker import TRIM
 
 

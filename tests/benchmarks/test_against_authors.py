@@ -15,9 +15,9 @@ import common
 import costs
 import time_to_loss
 from race import Frame
+from stst.models.spatial import CAFFE
 from stst.stimuli.scene import natural_scene
-from stst.streams.spatial import CAFFE
-from stst.synthesis.transition import octave_size
+from stst.synthesis.refine import octave_size
 
 SIZES = [(80, 142), (120, 213), (180, 320)]
 

@@ -15,9 +15,10 @@ import memory
 import plain
 import scaling
 import step
+from stst.models.spatial import COMPACT
 from stst.stimuli.scene import natural_scene
-from stst.streams.spatial import COMPACT
 from stst.video.frames import Clip
+from stst.workflows import synthesize
 
 COMPACT_ONLY = ["--spatial", "compact"]
 STEP = [*COMPACT_ONLY, "--size", "72x68", "--repeats", "1"]
@@ -187,13 +188,13 @@ def test_memory_is_told_by_length_and_size(here, capsys):
 
 @pytest.mark.slow
 def test_a_wrong_statement_of_memory_is_shown(here, monkeypatch, capsys):
-    right = memory.work.estimate
+    right = synthesize.estimate
 
     def planted(*given, **shots):
         expected = right(*given, **shots)
         return replace(expected, memory=expected.memory // 2)
 
-    monkeypatch.setattr(memory.work, "estimate", planted)
+    monkeypatch.setattr(synthesize, "estimate", planted)
     memory.main([*COMPACT_ONLY, "--size", "72x68", "--frames", "2", "--sizes"])
     ((_, ((*_, ratio),)),) = tables(capsys.readouterr().out)
     assert float(ratio) < 0.6

@@ -9,8 +9,8 @@ import pytest
 from terminal import FILES, QUICK, WHERE, bytes_of, manifest_of, refused, signalled, stst_command
 
 from stst.cli import show
-from stst.jobs import work
-from stst.run.atomic import UNFINISHED
+from stst.storage.atomic import UNFINISHED
+from stst.workflows import synthesize as work
 
 LAYERS = ("--vary", "layers.space_texture=null,[nowhere]")  # the second fails
 
@@ -100,13 +100,13 @@ def test_finished_runs_that_differ_are_not_written_over(made, film, how):
 def test_a_run_that_was_stopped_goes_on_where_it_was(film, run, tmp_path, monkeypatch):
     words = ("ablate", film, "--out", tmp_path, *QUICK, *LAYERS)
     with monkeypatch.context() as patch:
-        patch.setattr(show, "follow", signalled(signal.SIGTERM, WHERE))
+        patch.setattr(show.TERMINAL, "follow", signalled(signal.SIGTERM, WHERE))
         assert stst_command(*words).code == 143
     folder = tmp_path / "layers.space_texture=null" / "seed_0"
     first = (folder / UNFINISHED / "000000.safetensors").stat().st_mtime_ns
     seen = []
     monkeypatch.setattr(
-        show, "follow", lambda events, plan, before: seen.append(before) or list(events)
+        show.TERMINAL, "follow", lambda events, plan, before: seen.append(before) or list(events)
     )
     monkeypatch.setattr(work, "remove", lambda out: None)  # so that it can be looked at
     stst_command(*words)

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from terminal import FRAMES, QUICK, manifest_of, stst_command, waves
 
-from stst.evaluate.arrangement import arrangement
+from stst.metrics.arrangement import arrangement
 from stst.video.frames import Clip
 from stst.video.read import read_video
 from stst.video.write import write_video

@@ -6,14 +6,12 @@ import threading
 import pytest
 from terminal import bytes_of, manifest_of
 
-from stst.batch import making as item
-from stst.batch.order import Order, Outcome
+from stst.batch import orders as item
+from stst.batch.orders import Order, Outcome
 from stst.errors import RunError
-from stst.jobs import cutting
-from stst.jobs.stopping import Stopping
-from stst.run.atomic import UNFINISHED
-from stst.run.job import Job, Making, Source, read_job
-from stst.run.lock import locked
+from stst.storage.atomic import UNFINISHED, locked
+from stst.storage.config import Job, Making, Source, read_job
+from stst.workflows.stopping import Stopping
 
 
 @pytest.fixture
@@ -34,10 +32,10 @@ def in_a_thread(order):
 
 
 def raising(error, cause=None):
-    def carry_out(*_):
+    def run_trim(*_, **__):
         raise error from cause
 
-    return carry_out
+    return run_trim
 
 
 def test_an_item_is_made_and_then_there(order, tmp_path, capsys):
@@ -68,7 +66,7 @@ def test_what_is_left_of_a_run_whose_worker_died_at_its_very_end_is_removed(run,
     ],
 )
 def test_reasons_that_may_pass_are_told_from_others(order, monkeypatch, error, cause, passing):
-    monkeypatch.setattr(cutting, "carry_out", raising(error, cause))
+    monkeypatch.setattr(item, "run_trim", raising(error, cause))
     found = in_a_thread(order)
     assert (found.state, found.passing) == ("failed", passing)
     assert str(error) in found.reason

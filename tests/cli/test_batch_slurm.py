@@ -9,8 +9,8 @@ import pytest
 import yaml
 from terminal import manifest_of, waves
 
+from stst.batch.clusters import slurm_options
 from stst.batch.plan import Slurm
-from stst.batch.slurm import slurm_options
 from stst.video.write import write_video
 
 pytest.importorskip("dask_jobqueue", reason="needs pip install 'stst-vision[slurm]'")

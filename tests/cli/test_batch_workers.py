@@ -17,7 +17,7 @@ import pytest
 import yaml
 from terminal import refused, stst_command, waves
 
-from stst.run.atomic import UNFINISHED
+from stst.storage.atomic import UNFINISHED
 from stst.video.write import write_video
 
 pytestmark = pytest.mark.slow
@@ -39,9 +39,9 @@ PLAN = {
 MADE = {"natural/waves", *(f"metamer/quick/waves/seed_{seed}" for seed in PLAN["seeds"])}
 PLANTED = """
 import os
-from stst import api
-from stst.synthesis.noise import noise
-api.noise = lambda seed, index, shape: noise(seed + os.getpid(), index, shape)
+from stst.synthesis import synthesize
+from stst.synthesis.starts import noise
+synthesize.noise = lambda seed, index, shape: noise(seed + os.getpid(), index, shape)
 """
 
 

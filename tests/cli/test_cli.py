@@ -9,8 +9,7 @@ from terminal import QUICK, refused, stst_command
 
 import stst
 from stst.cli import show
-from stst.streams.catalogue import CATALOGUE
-from stst.streams.weights import cache_folder
+from stst.models.weights import CATALOGUE, cache_folder
 
 
 def test_a_synthesis_that_diverges_has_its_own_code(film, tmp_path):
@@ -25,7 +24,7 @@ def test_ctrl_c_says_so_and_gives_the_shells_code(film, tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(show, "follow", interrupted)
+    monkeypatch.setattr(show.TERMINAL, "follow", interrupted)
     said = stst_command("synthesize", film, "--out", tmp_path / "out", *QUICK)
     assert said.code == 130
     assert len(said.err.splitlines()) == 1

@@ -22,8 +22,8 @@ from terminal import (
 
 import stst
 from stst.errors import RunError
+from stst.models.stream import resolved
 from stst.recipe import QUALITIES, Stop
-from stst.streams.precision import resolved
 from stst.video.frames import to_uint8
 from stst.video.read import digest, read_video
 
@@ -93,7 +93,7 @@ def test_the_manifest_knows_the_weights(run):
     streams = manifest_of(run[0])["streams"]
     assert [stream["name"] for stream in streams] == ["compact", "msoe"]
     for stream in streams:
-        shipped = Path(stst.__file__).parent / "streams" / "data" / stream["file"]
+        shipped = Path(stst.__file__).parent / "models" / "data" / stream["file"]
         assert stream["sha256"] == digest(shipped)
         assert stream["origin"] == "embedded"
 
@@ -179,7 +179,7 @@ def test_an_overwriting_that_fails_leaves_no_manifest_of_other_files(
     def full_disk(*_, **__):
         raise RunError("the disk is full.")
 
-    monkeypatch.setattr("stst.jobs.films.write_whole", full_disk)
+    monkeypatch.setattr("stst.workflows.films.write_whole", full_disk)
     words = (*QUICK, "--overwrite")
     assert refused(stst_command("synthesize", film, "--out", folder, *words), "disk is full")
     assert not (folder / "manifest.json").exists()

@@ -11,7 +11,7 @@ import pytest
 from terminal import refused, stst_command, waves
 
 import stst
-from stst.evaluate.measures import MEASURES
+from stst.metrics.measures import MEASURES
 from stst.video.read import digest
 from stst.video.write import write_video
 

@@ -7,7 +7,7 @@ import yaml
 from terminal import manifest_of, refused, stst_command
 
 from small_sets import write_set
-from stst.experiment import libraries
+from stst.experiment import export as libraries
 from stst.experiment.serve import Server
 from stst.video.files import digest
 
@@ -23,7 +23,9 @@ def stimuli(tmp_path_factory):
 def jspsych(monkeypatch):
     """Scripts of the right names, in place of a download."""
     scripts = {one.script: f"// {one.name} </script>" for one in libraries.PACKAGES}
-    monkeypatch.setattr("stst.cli.experiment.libraries", lambda *_, **__: (scripts, "/* css */"))
+    monkeypatch.setattr(
+        "stst.workflows.experiment.libraries", lambda *_, **__: (scripts, "/* css */")
+    )
 
 
 def test_new_leaves_all_that_is_needed_to_run_and_to_repeat_it(stimuli, jspsych, tmp_path):

@@ -9,8 +9,9 @@ from contextlib import redirect_stdout
 import pytest
 from terminal import manifest_of, refused, stst_command, waves
 
-from stst.cli.gathering import gather
-from stst.experiment import libraries
+from stst.batch.index_runs import index_runs
+from stst.cli.show import TERMINAL
+from stst.experiment import export as libraries
 from stst.experiment.stimuli import read_set
 from stst.video.files import digest
 from stst.video.frames import to_uint8
@@ -22,7 +23,7 @@ from stst.video.write import write_video
 def jspsych(monkeypatch):
     """Scripts of the right names, in place of a download."""
     scripts = {one.script: "//" for one in libraries.PACKAGES}
-    monkeypatch.setattr("stst.cli.experiment.libraries", lambda *_, **__: (scripts, ""))
+    monkeypatch.setattr("stst.workflows.experiment.libraries", lambda *_, **__: (scripts, ""))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def new(folder, task="naming"):
 def gathered(folder):
     """Make the table alone; what was said."""
     with redirect_stdout(io.StringIO()) as out:
-        gather(folder)
+        index_runs(folder, report=TERMINAL)
     return " ".join(out.getvalue().split())
 
 

@@ -10,8 +10,8 @@ from PIL import Image
 from terminal import bytes_of, manifest_of, refused, stst_command, waves
 
 import stst
-from stst.stimuli.light import luminances
 from stst.video.frames import Clip, to_uint8
+from stst.video.light import luminances
 from stst.video.read import digest, read_video
 from stst.video.write import write_video
 
@@ -127,7 +127,7 @@ def test_a_match_that_clipping_defeats_is_warned_of(matched, film, dark):
 
 
 def test_an_existing_folder_is_kept_unless_it_may_be_replaced(film, dark, tmp_path, monkeypatch):
-    monkeypatch.setattr("stst.jobs.making.write_films", lambda *_: {})  # which take the time
+    monkeypatch.setattr("stst.workflows.stimulus.write_films", lambda *_: {})  # which take the time
     out = tmp_path / "out"
     out.mkdir()
     (out / "mine.txt").write_text("mine")

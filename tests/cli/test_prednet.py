@@ -6,12 +6,12 @@ import shutil
 import pytest
 from terminal import bytes_of, manifest_of, refused, stst_command
 
-from stst.cli import teaching
-from stst.evaluate.prednet.loading import load_prednet
-from stst.evaluate.prednet.measures import predictability
+from stst.metrics.prediction import predictability
+from stst.models.prednet_network import load_prednet
 from stst.video.frames import Clip
 from stst.video.read import digest, read_video
 from stst.video.write import write_video
+from stst.workflows import prednet_train
 
 FILES = {"clips.csv", "frames.csv", "prednet.png", "manifest.json", "recipe.yaml"}
 TINY = ("--steps", 4, *(w for s in ("stack=[3,4]", "batch=1", "frames=3") for w in ("--set", s)))
@@ -135,8 +135,8 @@ def test_a_training_leaves_weights_that_evaluate_takes(taught, film, tmp_path):
 def test_a_training_that_is_stopped_is_taken_up(taught, tmp_path, monkeypatch):
     whole, _ = taught
     out = tmp_path / "out"
-    monkeypatch.setattr(teaching, "_OFTEN", 0)
-    monkeypatch.setattr(teaching, "packed", stopping(teaching.packed, 3))
+    monkeypatch.setattr(prednet_train, "_OFTEN", 0)
+    monkeypatch.setattr(prednet_train, "packed", stopping(prednet_train.packed, 3))
     words = ("--recipe", whole / "recipe.yaml", "--out", out)
     assert stst_command("prednet", "train", *words).code == 130
     assert {path.name for path in out.iterdir()} == {"checkpoint.safetensors", "recipe.yaml"}

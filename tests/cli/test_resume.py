@@ -9,10 +9,9 @@ import yaml
 from terminal import FILES, QUICK, WHERE, bytes_of, manifest_of, refused, signalled, stst_command
 
 from stst.cli import resume, show
-from stst.jobs import work
-from stst.run import conditions as run_conditions
-from stst.run.atomic import UNFINISHED
-from stst.run.lock import locked
+from stst.storage import conditions as run_conditions
+from stst.storage.atomic import UNFINISHED, locked
+from stst.workflows import synthesize as work
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +19,7 @@ def stopped(film, tmp_path_factory):
     """A run that was stopped in its third frame: (its folder, what was said)."""
     folder = tmp_path_factory.mktemp("stopped") / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(show, "follow", signalled(signal.SIGTERM, WHERE))
+        patch.setattr(show.TERMINAL, "follow", signalled(signal.SIGTERM, WHERE))
         return folder, stst_command("synthesize", film, "--out", folder, *QUICK)
 
 
@@ -160,7 +159,7 @@ def test_too_little_memory_is_told_with_advice_and_the_way_on(copied, error, mon
     def full(*_):
         raise error("Tried to allocate 2 GiB.")
 
-    monkeypatch.setattr(show, "follow", full)
+    monkeypatch.setattr(show.TERMINAL, "follow", full)
     said = stst_command("resume", copied)
     assert refused(said, "Tried to allocate 2 GiB", f"stst resume {copied}", "fewer seeds")
     assert (copied / UNFINISHED / "recipe.yaml").exists()
@@ -168,7 +167,7 @@ def test_too_little_memory_is_told_with_advice_and_the_way_on(copied, error, mon
 
 def test_a_disk_without_room_is_refused_before_any_step(film, tmp_path, monkeypatch):
     monkeypatch.setattr(work, "estimate", lambda *_: pytest.fail("a step was taken"))
-    monkeypatch.setattr("stst.jobs.task.frame_bytes", lambda _: 10**15)
+    monkeypatch.setattr("stst.workflows.prepared.frame_bytes", lambda _: 10**15)
     said = stst_command("synthesize", film, "--out", tmp_path / "out", *QUICK)
     assert refused(said, "GB free", "--out")
     assert not (tmp_path / "out").exists()

@@ -7,12 +7,12 @@ import pytest
 from rich.console import Console
 from terminal import waves
 
-from stst.api import synthesize
 from stst.cli import show
 from stst.cli.show import Plan
-from stst.estimate import Estimate
 from stst.recipe import Recipe
-from stst.run.job import Job
+from stst.storage.config import Job
+from stst.synthesis.estimate import Estimate
+from stst.synthesis.synthesize import synthesize
 from stst.video.frames import Clip
 
 FRAMES, PAD = 4, 2
@@ -131,7 +131,7 @@ def test_the_test_of_the_bar_catches_a_false_one(planted, full):
 def test_the_bar_is_full_in_the_end(begin, monkeypatch, stop):
     terminal = io.StringIO()
     monkeypatch.setattr(show, "console", Console(file=terminal, width=120))
-    show.follow(begin(recipe(stop)), Plan(FRAMES, recipe(stop)))
+    show.TERMINAL.follow(begin(recipe(stop)), Plan(FRAMES, recipe(stop)))
     assert terminal.getvalue().startswith("frame 4/4 ")
     assert "100 %" in terminal.getvalue()
 
@@ -140,7 +140,7 @@ def test_the_bar_is_full_in_the_end(begin, monkeypatch, stop):
 def test_time_is_a_bound_where_octaves_may_end_early(stop, wanted, capsys):
     job = Job(source={"path": "a.mp4"}, recipe=recipe(stop))
     expected = Estimate((1.0, 1.0), 0.0, 5, 400, 3 * 10**8)
-    show.announce(waves(FRAMES), job, expected, ["a stand-in"], Plan(FRAMES, job.recipe))
+    show.TERMINAL.announce(waves(FRAMES), job, expected, ["a stand-in"], Plan(FRAMES, job.recipe))
     said = capsys.readouterr().out
     assert f"Expected: {wanted}, 300 MB of memory." in said
     assert "Note: a stand-in" in said

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stst.errors import ExperimentError
-from stst.experiment.libraries import libraries
+from stst.experiment.export import libraries
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")

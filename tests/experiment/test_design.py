@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 
 from small_sets import row, rows
 from stst.errors import RecipeError
-from stst.experiment.design import make_lists
+from stst.experiment.design import make_lists, trials_of
 from stst.experiment.resolve import resolved
 from stst.experiment.spec import TASKS, ExperimentSpec
-from stst.experiment.trials import trials_of
 
 
 def lists_of(stimuli, **asked):

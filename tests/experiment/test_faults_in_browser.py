@@ -12,8 +12,8 @@ from served import served_apart
 from test_serve import served
 from test_tasks_in_browser import first_key, read
 
-from stst.experiment.responses import COLUMNS
 from stst.experiment.stimuli import read_set
+from stst.experiment.store import COLUMNS
 from stst.video.frames import to_uint8
 from stst.video.read import read_video
 

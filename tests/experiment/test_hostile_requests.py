@@ -13,8 +13,8 @@ import pytest
 from served import FILM, SECRET, served_apart
 from test_serve import ask, raw, served
 
-from stst.experiment import handler
-from stst.experiment.handler import BODY, Handler
+from stst.experiment import serve as handler
+from stst.experiment.serve import BODY, Handler
 
 SIZE = len(FILM)
 FLOOD, TAKEN = 64 << 20, 24 << 20  # bytes; what may lie in the buffers of two sockets, and more

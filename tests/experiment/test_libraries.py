@@ -6,8 +6,8 @@ import pytest
 from participant import library
 
 from stst.errors import ExperimentError
-from stst.experiment import libraries as door
-from stst.experiment.libraries import JSPSYCH, PACKAGES, libraries
+from stst.experiment import export as door
+from stst.experiment.export import JSPSYCH, PACKAGES, libraries
 
 
 @pytest.fixture

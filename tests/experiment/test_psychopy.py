@@ -15,9 +15,9 @@ from stst.errors import RecipeError
 from stst.experiment.design import make_lists
 from stst.experiment.psychopy import write_psychopy
 from stst.experiment.resolve import resolved
-from stst.experiment.responses import COLUMNS
 from stst.experiment.spec import ExperimentSpec
 from stst.experiment.stimuli import read_set
+from stst.experiment.store import COLUMNS
 from stst.experiment.versions import all_versions, write_versions
 from stst.video.frames import to_uint8
 from stst.video.read import read_video

@@ -11,8 +11,7 @@ from served import FILM
 from test_store import found, response
 
 from stst.errors import ExperimentError
-from stst.experiment.handler import BODY
-from stst.experiment.serve import Server
+from stst.experiment.serve import BODY, Server
 
 
 @contextmanager

@@ -7,8 +7,7 @@ import os
 import pytest
 
 from stst.errors import ExperimentError
-from stst.experiment.responses import COLUMNS
-from stst.experiment.store import HEADER, Store
+from stst.experiment.store import COLUMNS, HEADER, Store
 
 SESSION = "0123456789abcdef"
 

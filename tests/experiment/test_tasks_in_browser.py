@@ -8,9 +8,9 @@ from participant import answer, begin
 from scipy.stats import entropy
 from test_serve import served
 
-from stst.experiment.responses import COLUMNS
 from stst.experiment.spec import TASKS
 from stst.experiment.stimuli import read_set
+from stst.experiment.store import COLUMNS
 
 pytestmark = pytest.mark.slow
 FEW = {  # settings that leave few trials

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from stst.report.ablation import outcome_figure, tidy_csv
-from stst.report.tiles import mosaic, tile
+from stst.report.sheet import mosaic, tile
 from stst.video.frames import Clip, to_uint8
 
 RECORDS = [

@@ -4,9 +4,9 @@ import pytest
 
 import stst
 from stst import make_stimulus
-from stst.evaluate.estimators import DIS
+from stst.metrics.motion import DIS
 from stst.report.evaluation import Picture, Scene, evaluation_page, pictures
-from stst.report.strips import styles
+from stst.report.figures import styles
 
 
 def test_names_cannot_write_into_the_page_and_every_clip_is_told_of():

@@ -16,8 +16,7 @@ from PIL import Image
 
 from stst.errors import FramesError
 from stst.report.figures import MATCHED, loss_figure, png_bytes
-from stst.report.pair import side_by_side
-from stst.report.sheet import contact_sheet
+from stst.report.sheet import contact_sheet, side_by_side
 from stst.video.frames import Clip, gathered, to_uint8
 
 pytestmark = pytest.mark.usefixtures("globals_unchanged")

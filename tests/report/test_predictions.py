@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stst.evaluate.prednet.measures import Predicted
+from stst.metrics.prediction import Predicted
 from stst.report.predictions import clip_rows, frame_rows, prediction_figure
 
 RATES = {1: 5, 2: 3}  # every n-th frame: frames predicted

@@ -12,7 +12,7 @@ from skimage.exposure import match_histograms
 
 from stst import Clip, match_set
 from stst.errors import FramesError, RecipeError
-from stst.stimuli import light
+from stst.video import light
 from stst.video.film import Film
 
 pytestmark = pytest.mark.usefixtures("globals_unchanged")

@@ -10,9 +10,8 @@ import torch
 from stst import Clip, make_control
 from stst.errors import Diverged, FramesError, RecipeError
 from stst.stimuli import portilla
-from stst.stimuli.components import Components
-from stst.stimuli.portilla import PortillaSimoncelli
-from stst.stimuli.texture_model import TextureModel, descended
+from stst.stimuli.gratings import Components
+from stst.stimuli.portilla import PortillaSimoncelli, TextureModel, descended
 
 pytestmark = pytest.mark.usefixtures("globals_unchanged")
 

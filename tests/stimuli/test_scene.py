@@ -11,7 +11,7 @@ import torch
 from stst.errors import FramesError
 from stst.stimuli import reef, scene
 from stst.stimuli.scene import PAN, SWIM, natural_scene
-from stst.stimuli.texture import folds, pebbles, pink_noise
+from stst.stimuli.scenes import folds, pebbles, pink_noise
 from stst.video.frames import Clip, to_uint8
 
 

@@ -12,11 +12,11 @@ from scipy.linalg import sqrtm
 
 from stst.errors import FramesError, RecipeError
 from stst.losses.objective import Wanted
-from stst.periodic import periodic as whole
+from stst.losses.periodic import periodic as whole
 from stst.recipe import Recipe
-from stst.synthesis.clip import FrameDone, count_steps, padded_order, walk
-from stst.synthesis.noise import matched, noise, scrambled
-from stst.synthesis.transition import Side, Step, coloured
+from stst.synthesis.framewise import FrameDone, count_steps, padded_order, walk
+from stst.synthesis.refine import Side, Step, coloured
+from stst.synthesis.starts import matched, noise, scrambled
 from stst.video.frames import Clip
 
 SHAPE = (3, 16, 20)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stst.synthesis.curves import Recorder
+from stst.synthesis.result import Recorder
 
 NAMES = st.sets(st.sampled_from("abcd"), min_size=1)
 

@@ -6,8 +6,8 @@ import torch
 from stst.losses.functional import total_variation
 from stst.losses.objective import Match, Objective, Wanted
 from stst.losses.pixels import Variation
-from stst.streams.stream import load_stream
-from stst.synthesis.evaluation import Evaluations, slope_of
+from stst.models.stream import load_stream
+from stst.synthesis.descent import Evaluations, slope_of
 
 TEXTURE = {"space_texture": 1.0, "total_variation": 1.0}
 on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

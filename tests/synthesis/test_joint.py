@@ -9,11 +9,10 @@ from stst import Clip, Recipe, synthesize
 from stst.errors import FramesError
 from stst.losses.functional import gram
 from stst.losses.objective import Wanted
-from stst.synthesis.clip import FrameDone
-from stst.synthesis.joint import slope_of_all
+from stst.synthesis.framewise import FrameDone
+from stst.synthesis.jointly import Windows, slope_of_all
+from stst.synthesis.refine import Side, Step
 from stst.synthesis.starts import Source
-from stst.synthesis.transition import Side, Step
-from stst.synthesis.windows import Windows
 
 RATE = Fraction(25)
 

@@ -10,12 +10,11 @@ import torch.nn.functional as F
 
 from stst.losses.objective import Wanted
 from stst.recipe import Recipe
-from stst.stimuli.texture import pink_noise
-from stst.synthesis.clip import FrameDone, walk
-from stst.synthesis.joint import begun
-from stst.synthesis.starts import Source
-from stst.synthesis.transition import Side
-from stst.synthesis.warp import flow_back, warped
+from stst.stimuli.scenes import pink_noise
+from stst.synthesis.framewise import FrameDone, walk
+from stst.synthesis.jointly import begun
+from stst.synthesis.refine import Side
+from stst.synthesis.starts import Source, flow_back, warped
 from stst.video.frames import Clip
 
 

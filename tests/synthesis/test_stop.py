@@ -6,7 +6,7 @@ import torch
 from stst.errors import Diverged
 from stst.losses.objective import Wanted
 from stst.recipe import Recipe
-from stst.synthesis.transition import Side, refine
+from stst.synthesis.refine import Side, refine
 
 STOP = {"tolerance": 0.0, "improvement": 0.0, "every": 4}
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from stst.losses.objective import Wanted
+from stst.models.spatial import CAFFE, VGG19, Trunk, frozen
+from stst.models.stream import load_stream
 from stst.recipe import Recipe
-from stst.streams.spatial import CAFFE, VGG19, Trunk, frozen
-from stst.streams.stream import load_stream
-from stst.synthesis.clip import FrameDone, padded_order, walk
 from stst.synthesis.colour import colour_transfer
-from stst.synthesis.transition import Side, build_objective, refine
+from stst.synthesis.framewise import FrameDone, padded_order, walk
+from stst.synthesis.refine import Side, build_objective, refine
 from stst.video.frames import Clip
 
 AUTHORS = Recipe.preset("greco2024")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stst.errors import Diverged
 from stst.losses.objective import Wanted
 from stst.recipe import Recipe
-from stst.synthesis.transition import Side, coloured, octave_size, refine
+from stst.synthesis.refine import Side, coloured, octave_size, refine
 
 
 def frames(*shape, seed=1):

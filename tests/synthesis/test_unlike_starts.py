@@ -7,8 +7,8 @@ import torch
 from small_clips import recipe
 from stst.losses.objective import Wanted
 from stst.stimuli.scene import natural_scene
-from stst.synthesis.noise import likeness, noise, scrambled, unlike
-from stst.synthesis.transition import local
+from stst.synthesis.refine import local
+from stst.synthesis.starts import likeness, noise, scrambled, unlike
 
 
 @pytest.fixture(scope="module")

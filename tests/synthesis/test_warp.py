@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stst.stimuli.texture import pink_noise
-from stst.synthesis.warp import MIN_SIDE, affine, elsewhere, flow_back, warped
+from stst.stimuli.scenes import pink_noise
+from stst.synthesis.starts import MIN_SIDE, affine, elsewhere, flow_back, warped
 
 HEIGHT, WIDTH, EDGE = 80, 96, 16
 SHIFTS = [(0, 0), (1, 0), (0, -2), (3, 2), (-4, 1), (7, -6)]  # px to the right, down

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stst.recipe import LOSSES, Stop
-from stst.synthesis.watch import Watch
+from stst.synthesis.descent import Watch
 
 STOP = Stop(tolerance=0.1, improvement=0.1, every=3)
 LENGTH = 8  # steps of a round, whose end is no look

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from stst.streams.spatial import CAFFE, Trunk, TrunkShape
+from stst.models.spatial import CAFFE, Trunk, TrunkShape
 
 sys.path.append(str(Path(__file__).parents[2] / "tools"))
 compare_widths = importlib.import_module("compare_widths")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from stst.streams.spatial import CAFFE, Trunk, TrunkShape, frozen
+from stst.models.spatial import CAFFE, Trunk, TrunkShape, frozen
 
 sys.path.append(str(Path(__file__).parents[2] / "tools"))
 patches = importlib.import_module("patches")

@@ -21,8 +21,8 @@ from stst.errors import FramesError
 from stst.video import read
 from stst.video.decode import downsize
 from stst.video.frames import gathered, to_uint8
+from stst.video.process import Limits, Request
 from stst.video.read import digest, probe, read_video
-from stst.video.request import Limits, Request
 from stst.video.sources import open_source
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"

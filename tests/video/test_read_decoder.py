@@ -11,8 +11,8 @@ import pytest
 
 from stst.errors import FramesError
 from stst.video import decode, process
+from stst.video.process import Request
 from stst.video.read import FramesWarning, Limits, open_video, probe, read_video
-from stst.video.request import Request
 
 # C4, C5: a decoder that crashes or hangs, played by a fake one
 

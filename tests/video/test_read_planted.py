@@ -25,7 +25,7 @@ BUGS = {  # the bug, and the test that must fail
         lambda made, films, tmp: faults.test_what_is_no_video_is_refused_by_name(tmp, "text.mp4"),
     ),
     "C3, deaf to what FFmpeg logs": (
-        "faults.get_last_error = lambda: (0, None)",
+        "container.get_last_error = lambda: (0, None)",
         lambda made, films, tmp: faults.test_what_ffmpeg_passes_over_is_told(
             "plain.gif", lambda data: data[:5000] + data[5100:], "LZW", films, tmp
         ),
@@ -74,7 +74,7 @@ BUGS = {  # the bug, and the test that must fail
 
 @pytest.mark.parametrize(("bug", "check"), BUGS.values(), ids=BUGS)
 def test_a_planted_bug_is_caught(bug, check, made_once, small_films, tmp_path, monkeypatch):
-    code = f"from stst.video import colour, container, decode, faults\n{bug}\ndecode.main()"
+    code = f"from stst.video import colour, container, decode\n{bug}\ndecode.main()"
     monkeypatch.setattr(process, "DECODER", (sys.executable, "-P", "-c", code))
     with pytest.raises((AssertionError, pytest.fail.Exception, read.FramesWarning)) as caught:
         check(made_once, small_films, tmp_path)

@@ -14,11 +14,12 @@ import pytest
 import torch
 
 from stst.errors import FramesError
-from stst.video import encode, write
+from stst.video import write
+from stst.video import write as encode
 from stst.video.film import Film
 from stst.video.frames import Clip, to_uint8
+from stst.video.process import Limits
 from stst.video.read import digest, probe, read_video
-from stst.video.request import Limits
 from stst.video.write import write_video
 
 SUFFIXES = [".webm", ".mp4"]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import dask
+import torch
 from dask.system import CPU_COUNT
 from distributed import Client, Nanny, Scheduler, Security, SpecCluster
 from distributed.system import MEMORY_LIMIT
 
 from stst import __version__
+from stst.batch.plan import Plan, Slurm
 from stst.errors import RunError
 
 LOOPBACK = "127.0.0.1"
@@ -117,3 +121,85 @@ def _reached(address: str, tls: Tls) -> Client:
 
 def _sees(folder: str) -> tuple[bool, str]:
     return Path(folder).is_dir(), __version__
+
+
+@contextmanager
+def slurm_jobs(given: Slurm, *, preload: str, logs: Path, deaths: int) -> Iterator[Client]:
+    """Workers as jobs of SLURM; what goes between them is encrypted with keys of this set.
+
+    Parameters
+    ----------
+    given : Slurm
+        What each job asks for.
+    preload, deaths
+        As for `stst.batch.clusters.local`.
+    logs : Path
+        A folder that all nodes see, for what the jobs say, and for the keys while they run.
+
+    Raises
+    ------
+    RunError
+        If the extra is not installed, or no job can be given to SLURM.
+    """
+    try:
+        from dask_jobqueue import SLURMCluster
+    except ImportError as error:
+        raise RunError("--slurm needs pip install 'stst-vision[slurm]'.") from error
+    logs.mkdir(parents=True, exist_ok=True)
+    with dask.config.set({"distributed.scheduler.allowed-failures": deaths}):
+        try:
+            cluster = SLURMCluster(**slurm_options(given, preload, logs.absolute()))
+            cluster.adapt(minimum_jobs=given.jobs, maximum_jobs=given.jobs)  # again if one ends
+        except (OSError, RuntimeError, ValueError) as error:
+            raise RunError(f"SLURM takes no jobs: {' '.join(str(error).split())}.") from error
+        with cluster, Client(cluster) as client:
+            yield client
+
+
+def slurm_options(given: Slurm, preload: str, logs: Path) -> dict[str, Any]:
+    """What dask-jobqueue is told."""
+    exports = [f"export {name}={value}" for name, value in environment(given.cores).items()]
+    return {
+        "cores": 1,  # threads of Dask: one item at a time
+        "processes": 1,
+        "job_cpu": given.cores,
+        "memory": given.memory,
+        "walltime": given.walltime,
+        "queue": given.queue,
+        "account": given.account,
+        "interface": given.interface,
+        "job_extra_directives": list(given.directives),
+        "job_script_prologue": [*exports, *given.prologue],
+        "worker_extra_args": ["--preload", preload, "--no-dashboard"],
+        "log_directory": str(logs),
+        "shared_temp_directory": str(logs),
+        "security": True,
+        "scheduler_options": HIDDEN,
+        "silence_logs": logging.ERROR,
+    }
+
+
+PRELOAD = "stst.batch.worker"
+Connect = Callable[[], AbstractContextManager[Client]]
+
+
+def machine(
+    plan: Plan,
+    out: Path,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    tls: Tls = (None, None, None),
+    slurm: bool = False,
+) -> tuple[Connect, int | None]:
+    """How to reach the workers of a plan, and how many threads each has."""
+    if scheduler is not None:
+        return partial(running, scheduler, tls, out), plan.threads
+    more: dict[str, Any] = {"preload": PRELOAD, "deaths": plan.retries}
+    if slurm:
+        jobs = partial(slurm_jobs, plan.slurm, logs=out / "logs", **more)
+        return jobs, plan.threads or plan.slurm.cores
+    gpus = torch.cuda.device_count() if plan.device.startswith("cuda") else 0
+    count = workers or worker_count(gpus)
+    threads = plan.threads or threads_each(count)
+    return partial(local, count, gpus=gpus, threads=threads, **more), threads

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stst.batch.item import FACTORISED, METAMER, NATURAL, Item, fingerprint
+from stst.batch.items import FACTORISED, METAMER, NATURAL, Item, fingerprint
 from stst.batch.tables import Left
 from stst.errors import RecipeError, RunError
-from stst.run.job import Job, Making, read_job
-from stst.run.manifest import read_manifest
 from stst.stimuli.kinds import CONTROLS
+from stst.storage.config import Job, Making, read_job
+from stst.storage.manifest import read_manifest
 
 Manifest = Mapping[str, Any]
 

@@ -2,21 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
+from typing import Any, Literal
 
-from stst.batch.clips import clashes, listed_pairs, misnamed, naturals
-from stst.batch.item import FACTORISED, METAMER, NATURAL, Item, fingerprint
-from stst.batch.natural import Natural
-from stst.batch.plan import ControlOf, Plan
+from stst.batch.clips import (
+    Natural,
+    clashes,
+    listed_pairs,
+    misnamed,
+    naturals,
+)
+from stst.batch.plan import ControlOf, Plan, read_plan, refusal
 from stst.errors import RecipeError, guess
 from stst.recipe import Recipe
-from stst.run.job import Job, Making, Source, Streams
 from stst.stimuli.kinds import CONTROLS, chosen
+from stst.storage.config import Job, Making, Source, Streams
+
+NATURAL: Literal["natural"] = "natural"
+METAMER, FACTORISED = "metamer", "factorised"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One stimulus of a set.
+
+    Parameters
+    ----------
+    name : str
+        Which: the path of its folder below the set's.
+    condition : str
+        ``natural``, ``metamer``, ``factorised``, or the name of a control.
+    clip, pair : str
+        The natural clip, and that behind the temporal losses where it is another's.
+    job : Job or Making
+        What makes it; without digests, which are known once files are looked at.
+    label, recipe, seed : str, str, int or None
+        As the plan says; a natural clip and an ordered control have no seed.
+    fingerprint : str
+        Of the recipe, or of a control's kind and settings.
+    """
+
+    name: str
+    condition: str
+    clip: str
+    job: Job | Making
+    pair: str = ""
+    label: str = ""
+    recipe: str = ""
+    fingerprint: str = ""
+    seed: int | None = None
+
+    @property
+    def film(self) -> str:
+        """Its lossless film, within the folder."""
+        if self.condition == NATURAL:
+            return f"{self.clip}.webm"
+        return "metamer.webm" if isinstance(self.job, Job) else "stimulus.webm"
+
+
+def fingerprint(kind: str, settings: Mapping[str, Any]) -> str:
+    """16 hexadecimal digits of a control: another kind or setting, another fingerprint."""
+    text = json.dumps([kind, settings], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass
@@ -150,3 +204,18 @@ def _control(of: _Set, control: ControlOf, name: str, clip: str, seed: int | Non
     print_ = fingerprint(control.kind, control.settings)
     label, seed = of.clips[clip].label, settings.get("seed")
     return Item(folder, name, clip, job, "", label, name, print_, seed)
+
+
+def planned(plan: Path, out: Path) -> tuple[Plan, list[Item]]:
+    """Read a plan's file and list its items for a set in `out`; nothing is made.
+
+    Raises
+    ------
+    RecipeError
+        If it cannot be read or carried out; all that is wrong is named.
+    """
+    wanted, wrong = read_plan(plan)
+    items, more = items_of(wanted, plan.absolute().parent, out)
+    if wrong := wrong + more:
+        raise refusal(plan, wrong)
+    return wanted, items

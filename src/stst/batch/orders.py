@@ -2,20 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import logging
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
+from typing import Literal
 
-from stst.batch.item import NATURAL, Item
-from stst.batch.order import Kind, Order
+import cv2
+import torch
+
+from stst.batch.items import NATURAL, Item
 from stst.batch.plan import Plan
-from stst.errors import RunError
-from stst.jobs.unfinished import RECIPE, is_stopped, remove
-from stst.run.atomic import UNFINISHED
-from stst.run.conditions import asked
-from stst.run.finished import is_finished
-from stst.run.job import Job, Making, read_job
-from stst.run.manifest import read_manifest
+from stst.errors import RunError, StstError
+from stst.storage import config as jobs
+from stst.storage.atomic import UNFINISHED, InUse, clear_parts, locked, new_folder
+from stst.storage.conditions import asked, is_finished
+from stst.storage.config import Job, Making, read_job
+from stst.storage.manifest import read_manifest
 from stst.video.files import digest
+from stst.workflows.prepared import Streams, load_streams
+from stst.workflows.stimulus import run_stimulus, run_trim
+from stst.workflows.stopping import Stopped, Stopping
+from stst.workflows.synthesize import RECIPE, complete_synthesis, is_stopped, remove
+
+Kind = Literal["natural", "synthesised", "control"]
+State = Literal["made", "there", "failed", "stopped"]
+
+
+@dataclass(frozen=True)
+class Order:
+    """An item to be made by a worker.
+
+    Parameters
+    ----------
+    name : str
+        Of the item.
+    job : str
+        Its job, as JSON.
+    kind : {"natural", "synthesised", "control"}
+        How the job is read and carried out.
+    folder, log : str
+        Where the item goes, and the file for what is said meanwhile.
+    threads : int, optional
+        How many the worker may use.
+    allow_mixed : bool
+        Go on with a run that was stopped on another machine.
+    """
+
+    name: str
+    job: str
+    kind: Kind
+    folder: str
+    log: str
+    threads: int | None = None
+    allow_mixed: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an item.
+
+    Parameters
+    ----------
+    state : {"made", "there", "failed", "stopped"}
+        ``there``: it was made before. ``stopped``: it can go on.
+    reason : str
+        Why it failed.
+    passing : bool
+        Whether the reason may be gone when it is tried again.
+    """
+
+    state: State
+    reason: str = ""
+    passing: bool = False
+
+
+Maker = Callable[[Order], Outcome]
+
 
 Digests = Mapping[str, str]
 
@@ -103,3 +171,91 @@ def _differs(folder: Path, job: Job | Making) -> bool:
     if not is_stopped(folder):
         return False
     return asked(type(job).parse(read_job(folder / UNFINISHED / RECIPE))) != asked(job)
+
+
+PATIENCE = 30.0  # seconds in which the lock of a worker that is lost may be let go of
+PASSING = (InUse, OSError, MemoryError, torch.OutOfMemoryError)
+_one = Lock()  # a worker with several threads makes one item at a time
+
+
+def make(order: Order) -> Outcome:
+    """Make an item, or what is left of it; what is said goes to its log."""
+    with _one, _logged(Path(order.log)):
+        _pin(order.threads)
+        give_up = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return Outcome(_made(order))
+            except InUse as error:
+                if time.monotonic() > give_up:
+                    return _failed(error)
+                time.sleep(0.5)
+            except Stopped:
+                return Outcome("stopped")
+            except Exception as error:
+                traceback.print_exc()
+                return _failed(error)
+
+
+def _made(order: Order) -> State:
+    folder = Path(order.folder)
+    if Stopping.asked:
+        return "stopped"
+    new_folder(folder, overwrite=True)
+    if order.kind == "synthesised":
+        job = jobs.Job.model_validate_json(order.job)
+        if is_finished(folder, job):
+            remove(folder)  # what may be left of its making
+            return "there"
+        streams = _streams(job.streams)
+        complete_synthesis(job, folder, allow_mixed=order.allow_mixed, streams=streams)
+        return "made"
+    with locked(folder):
+        clear_parts(folder)
+        wanted = jobs.Making.model_validate_json(order.job)
+        if is_finished(folder, wanted):
+            return "there"
+        if order.kind == "natural":
+            run_trim(wanted, folder)
+        else:
+            run_stimulus(wanted, folder, overwrite=True)
+    return "made"
+
+
+@lru_cache(maxsize=1)
+def _streams(chosen: jobs.Streams) -> Streams:
+    """Loaded once: the items of a plan have the same."""
+    return load_streams(chosen)
+
+
+def _failed(error: Exception) -> Outcome:
+    """Why, in a line; what this package says of bad input is not tried again."""
+    told = " ".join(str(error).split())
+    if isinstance(error, InUse):
+        return Outcome("failed", told, passing=True)
+    root = error.__cause__ if isinstance(error, StstError) else error
+    name = "" if isinstance(error, StstError) else f"{type(error).__name__}: "
+    return Outcome("failed", f"{name}{told}", passing=isinstance(root, PASSING))
+
+
+def _pin(threads: int | None) -> None:
+    if threads is not None:
+        torch.set_num_threads(threads)
+        cv2.setNumThreads(threads)
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """Append to a file all that is said meanwhile."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logger = logging.getLogger("stst")
+    with path.open("a", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
+        told = logging.StreamHandler(file)
+        before = logger.level
+        logger.setLevel(logging.INFO)
+        logger.addHandler(told)
+        try:
+            yield
+        finally:
+            logger.removeHandler(told)
+            logger.setLevel(before)

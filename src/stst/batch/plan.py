@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_
 
 from stst.errors import RecipeError
 from stst.recipe import Part, Recipe, faults
-from stst.run.job import Cut, Streams, read_plain
+from stst.storage.config import Cut, Streams, read_plain
 
 
 class ShotsOf(Part):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from stst.batch.clusters import Tls
-from stst.batch.machines import machine
+from stst.batch.clusters import Tls, machine
+from stst.batch.items import planned
 from stst.batch.orders import Orders
-from stst.batch.planned import planned
 from stst.batch.stages import Listener, carry_out, weights
 from stst.errors import RecipeError
 

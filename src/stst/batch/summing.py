@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stst.batch.item import Item
+from stst.batch.items import Item
 from stst.batch.tables import Left, stimuli_csv, summary_csv
 from stst.errors import RunError
 from stst.report.figures import png_bytes
 from stst.report.page import Pixels
-from stst.report.tiles import card, mosaic
-from stst.run.atomic import write_whole
-from stst.run.manifest import read_manifest
+from stst.report.sheet import card, mosaic
+from stst.storage.atomic import write_whole
+from stst.storage.manifest import read_manifest
 
 STIMULI, SUMMARY, FAILED = "stimuli.csv", "summary.csv", "failed.json"
 A_SHEET = 24  # stimuli

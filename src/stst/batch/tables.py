@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stst.batch.item import Item
+from stst.batch.items import Item
 
 STIMULI = (
     *("stimulus", "condition", "clip", "pair", "label", "recipe", "fingerprint", "seed"),

@@ -7,7 +7,7 @@ import signal
 
 import dask
 
-from stst.jobs.machine import prepare
+from stst.workflows.machine import prepare
 
 TRIM = "MALLOC_TRIM_THRESHOLD_"
 
@@ -27,7 +27,7 @@ def settle() -> None:
 settle()
 prepare()
 
-import stst.batch.making  # noqa: E402, F401  before the first order, and after `prepare`
+import stst.batch.orders  # noqa: E402, F401  before the first order, and after `prepare`
 
 
 def dask_setup(_: object) -> None:

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from stst.cli import options as o
-from stst.cli.cells import carry_out
+from stst.cli.show import TERMINAL
 from stst.recipe.design import STEPS, design
+from stst.workflows.ablate import run_ablation
 
 
 def ablate(
@@ -72,4 +73,4 @@ def ablate(
         vary=dict(map(o.factor, vary or [])),
         leave_out=leave_out.split(",") if leave_out else [],
     )
-    carry_out(job, cells, out, overwrite=overwrite)
+    run_ablation(job, cells, out, overwrite=overwrite, report=TERMINAL)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
-from stst.batch.planned import planned
-from stst.cli.checking import check as tell
+from stst.batch.check import check as tell
+from stst.batch.items import planned
 from stst.cli.options import Out, Overwrite
-from stst.cli.show import console, duration, progress, say
+from stst.cli.show import TERMINAL, console, progress, say
 from stst.errors import RunError
-from stst.jobs.stopping import Stopping
+from stst.synthesis.estimate import duration
+from stst.workflows.stopping import Stopping
 
 if TYPE_CHECKING:
     from stst.batch.stages import Progress
@@ -45,7 +46,7 @@ def batch(
     """
     if check:
         _, items = planned(plan, out)
-        tell(items, out)
+        tell(items, out, TERMINAL)
         return
     # Dask takes a second to be loaded, which no other command shall wait for.
     from stst.batch.sets import make_set

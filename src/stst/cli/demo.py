@@ -7,14 +7,13 @@ from typing import Annotated
 
 import typer
 
-from stst.cli import show
-from stst.cli.show import say
-from stst.jobs.work import carry_out
+from stst.cli.show import TERMINAL, say
 from stst.recipe import Recipe
-from stst.run.atomic import new_folder
-from stst.run.job import Job, Source, Streams
 from stst.stimuli.scene import natural_scene
+from stst.storage.atomic import new_folder
+from stst.storage.config import Job, Source, Streams
 from stst.video.write import write_video
+from stst.workflows.synthesize import run_synthesis
 
 FRAMES, HEIGHT, WIDTH = 6, 100, 176
 
@@ -35,5 +34,5 @@ def demo(
         seeds=(seed,),
         recipe=Recipe.preset("default"),
     )
-    carry_out(job, out, overwrite=True, show=show)
+    run_synthesis(job, out, overwrite=True, report=TERMINAL)
     say("The fish should be gone; its colours, textures and motion should still be there.")

@@ -10,11 +10,11 @@ import av
 import torch
 import typer
 
-from stst.cli.show import say, size
-from stst.run.manifest import environment
-from stst.streams.precision import resolved
-from stst.streams.stream import list_streams
-from stst.streams.weights import cache_folder
+from stst.cli.show import say
+from stst.models.stream import list_streams, resolved
+from stst.models.weights import cache_folder
+from stst.storage.manifest import environment
+from stst.synthesis.estimate import size
 
 Finding = tuple[bool, str]
 

@@ -8,14 +8,15 @@ from typing import Annotated, get_args
 import typer
 
 from stst.cli import options as o
-from stst.cli.judge import carry_out
-from stst.cli.material import Beside
 from stst.cli.networks import networks_of
+from stst.cli.show import TERMINAL
 from stst.errors import RecipeError
-from stst.evaluate.deep.catalogue import network_names
-from stst.evaluate.estimators import ESTIMATORS, load_estimator
-from stst.run.job import Set
-from stst.stimuli.light import Scale
+from stst.metrics.motion import ESTIMATORS, load_estimator
+from stst.models.pretrained import network_names
+from stst.storage.config import Set
+from stst.video.light import Scale
+from stst.workflows.evaluate import run_evaluation
+from stst.workflows.material import Beside
 
 SCALES = get_args(Scale)
 
@@ -82,7 +83,7 @@ def evaluate(
         {"sources": [{"path": o.absolute(path), **told} for path in natural]}
     ).sources
     networks, untested = networks_of(network, layers)
-    carry_out(
+    run_evaluation(
         sources,
         against or [],
         out,
@@ -92,4 +93,5 @@ def evaluate(
         untested=untested,
         beside=Beside(unrelated or [], bias_to),
         overwrite=overwrite,
+        report=TERMINAL,
     )

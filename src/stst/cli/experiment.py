@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from stst.batch.index_runs import index_runs
 from stst.cli import options as o
-from stst.cli.composing import asked, films, record, tell
-from stst.cli.gathering import gather
-from stst.cli.show import console, say
+from stst.cli.show import TERMINAL, say
 from stst.errors import RecipeError, guess
-from stst.experiment.bids import write_bids
-from stst.experiment.design import make_lists
-from stst.experiment.export import SPEC, read_experiment, write_page
-from stst.experiment.libraries import libraries
-from stst.experiment.psychopy import SCRIPT, write_psychopy
-from stst.experiment.resolve import resolved
+from stst.experiment.export import PAGE
 from stst.experiment.serve import Server
-from stst.experiment.spec import TASKS
-from stst.experiment.stimuli import TABLE, read_set
-from stst.run.atomic import new_folder, refuse_folder, write_whole
-from stst.run.job import read_job
+from stst.experiment.spec import TASKS, ExperimentSpec
+from stst.recipe.dotted import place
+from stst.storage.atomic import refuse_folder
+from stst.storage.config import read_job
+from stst.synthesis.estimate import size
+from stst.workflows.experiment import build_experiment, export_bids, export_psychopy
 
 app = typer.Typer(
     no_args_is_help=True, help="From a stimulus set to an experiment in the browser or the lab."
@@ -57,21 +51,33 @@ def new(
         raise RecipeError(
             f"there is no task {task!r}.{guess(task, TASKS)} Tasks: {', '.join(TASKS)}."
         )
-    refuse_folder(out, overwrite=overwrite)
     told = {**(read_job(recipe) if recipe else {}), "task": task}
-    gather(stimuli)
-    rows = read_set(stimuli)
-    spec = resolved(asked(told, seed, settings or []), rows)
-    lists = make_lists(spec, rows)
-    with console.status("jsPsych ..."):
-        library = libraries(jspsych, quest=spec.method == "quest")
-    new_folder(out, overwrite=overwrite)
-    made = films(spec, rows, lists, stimuli, out)
-    write_page(spec, lists, made, library, out, single=single)
-    write_whole(out / SPEC, spec.to_yaml())
-    shutil.copyfile(stimuli / TABLE, out / TABLE)
-    write_whole(out / "manifest.json", json.dumps(record(spec, lists, made, out), indent=1))
-    tell(lists, made, out, single=single)
+    spec = _asked(told, seed, settings or [])
+    refuse_folder(out, overwrite=overwrite)
+    index_runs(stimuli, TERMINAL)
+    built = build_experiment(
+        spec,
+        stimuli,
+        out,
+        jspsych=jspsych,
+        single=single,
+        overwrite=overwrite,
+        report=TERMINAL,
+    )
+    say(
+        f"{len(built.lists)} list(s) of {len(built.lists[0])} trials, {len(built.films)} films, "
+        f"{size(built.size)}, in {out}."
+    )
+    page = (out / PAGE).absolute().as_uri()
+    say(f"Open {page}." if single else f"Run it: stst experiment serve {out}")
+
+
+def _asked(told: dict[str, Any], seed: int | None, settings: list[str]) -> ExperimentSpec:
+    """Read a spec of plain data, changed as the command line says."""
+    data = ExperimentSpec.parse(told).model_dump(mode="json")
+    for name, value in map(o.setting, settings):
+        place(data, name, value)
+    return ExperimentSpec.parse(data if seed is None else data | {"seed": seed})
 
 
 @app.command()
@@ -101,11 +107,8 @@ def psychopy(
     overwrite: o.Overwrite = False,
 ) -> None:
     """Put an experiment into a folder for PsychoPy: a script, its trials, frames as arrays."""
-    spec, lists, made = read_experiment(experiment)
-    new_folder(out, overwrite=overwrite)
-    with console.status("frames ..."):
-        write_psychopy(spec, lists, made, experiment, out)
-    say(f"Run it where PsychoPy is: python {out / SCRIPT} PARTICIPANT --list 0")
+    script = export_psychopy(experiment, out, overwrite=overwrite, report=TERMINAL)
+    say(f"Run it where PsychoPy is: python {script} PARTICIPANT --list 0")
 
 
 @app.command()
@@ -118,8 +121,5 @@ def bids(
     overwrite: o.Overwrite = False,
 ) -> None:
     """Make a BIDS data set: films with sidecars, and events of each participant."""
-    spec, _, made = read_experiment(experiment)
-    tables = sorted((responses or experiment / "responses").glob("*.csv"))
-    new_folder(out, overwrite=overwrite)
-    write_bids(spec, made, experiment, tables, out)
-    say(f"{len(tables)} participant(s) in {out}.")
+    count = export_bids(experiment, out, responses=responses, overwrite=overwrite)
+    say(f"{count} participant(s) in {out}.")

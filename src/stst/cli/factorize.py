@@ -9,12 +9,11 @@ from typing import Annotated
 import typer
 
 from stst.cli import options as o
-from stst.cli import show
-from stst.cli.names import clip_names
-from stst.cli.show import say
+from stst.cli.show import TERMINAL, say
 from stst.errors import RecipeError
-from stst.jobs.work import carry_out
-from stst.run.atomic import refuse_folder
+from stst.storage.atomic import refuse_folder
+from stst.workflows.films import clip_names
+from stst.workflows.synthesize import run_synthesis
 
 
 def factorize(
@@ -68,7 +67,7 @@ def factorize(
             quality=quality,
             settings=settings or [],
         )
-        carry_out(job, folder, overwrite=overwrite, show=show)
+        run_synthesis(job, folder, overwrite=overwrite, report=TERMINAL)
 
 
 def _pairs(videos: list[Path], out: Path, *, crossed: bool) -> dict[Path, tuple[Path, Path]]:

@@ -8,7 +8,7 @@ import sys
 import typer
 from rich.console import Console
 
-from stst.jobs.machine import prepare
+from stst.workflows.machine import prepare
 
 prepare()
 
@@ -32,7 +32,7 @@ from stst.cli import (  # noqa: E402
 )
 from stst.cli.show import Lines  # noqa: E402
 from stst.errors import Diverged, StstError  # noqa: E402
-from stst.jobs.stopping import Stopped  # noqa: E402
+from stst.workflows.stopping import Stopped  # noqa: E402
 
 app = typer.Typer(
     name="stst",

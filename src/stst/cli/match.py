@@ -8,11 +8,12 @@ from typing import Annotated, Any, get_args
 import typer
 
 from stst.cli import options as o
-from stst.cli.alike import carry_out
+from stst.cli.show import TERMINAL
 from stst.errors import RecipeError
-from stst.run.job import Set, read_job
-from stst.stimuli.levels import Statistic
-from stst.stimuli.light import Scale
+from stst.stimuli.matching import Statistic
+from stst.storage.config import Set, read_job
+from stst.video.light import Scale
+from stst.workflows.match import run_match
 
 STATISTICS, SCALES = (", ".join(get_args(names)) for names in (Statistic, Scale))
 
@@ -45,7 +46,7 @@ def match(
         data["sources"] = [{"path": o.absolute(video)} for video in videos]
     data["sources"] = [o.placed(options, dict(source)) for source in data["sources"]]
     named = {f"settings.{name}": value for name, value in asked.items()}
-    carry_out(Set.parse(o.placed(named, data)), out, overwrite=overwrite)
+    run_match(Set.parse(o.placed(named, data)), out, overwrite=overwrite, report=TERMINAL)
 
 
 def _repeated(recipe: Path) -> dict[str, Any]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from stst.cli.names import named
 from stst.errors import RecipeError, WeightsError
-from stst.evaluate.deep.catalogue import load_network
-from stst.evaluate.deep.efficientnet import NAME
-from stst.evaluate.deep.network import Network
+from stst.models.pretrained import NAME, load_network
+from stst.models.recognition import Network
+from stst.workflows.films import named
 
 NONE = "none"
 
@@ -42,25 +40,3 @@ def _load(text: str, layers: Sequence[str] | None) -> Network:
     """``vgg16=FILE`` or a name alone."""
     name, file = named(text, "--network")
     return load_network(name, weights=Path(file) if file else None, layers=layers)
-
-
-def network_record(network: Network) -> dict[str, Any]:
-    """What the evaluation says of a network."""
-    return {
-        "name": network.name,
-        "note": network.note,
-        "sha256": network.sha256,
-        "layers": list(network.layers),
-        "window": network.window,
-        "stride": network.stride,
-    }
-
-
-def matched_notes(matched: Mapping[str, Sequence[str]], networks: Sequence[Network]) -> list[str]:
-    """What to say of networks that a stimulus was made with, by the digest of their weights."""
-    return [
-        f"{network.name} is the network that it was made with. Its layers "
-        f"{', '.join(matched[digest])} were matched: what it finds alike is no test"
-        for network in networks
-        if (digest := network.sha256 or "") in matched
-    ]

@@ -11,7 +11,7 @@ import yaml
 
 from stst.errors import RecipeError
 from stst.recipe import LOSSES, QUALITIES, Recipe, list_presets
-from stst.run.job import Job, read_job
+from stst.storage.config import Job, read_job
 
 # Options that several commands have.
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]

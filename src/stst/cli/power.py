@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from stst.analysis.observers import Plan
+from stst.analysis.power import ENOUGH, Powers, needed
 from stst.cli import options as o
-from stst.cli.show import progress, say
-from stst.cli.texts import CITATION
+from stst.cli.show import TERMINAL, say
 from stst.errors import RecipeError
-from stst.evaluate.tables import to_csv
-from stst.experiment.analysis.plan import Plan
-from stst.experiment.analysis.power import ENOUGH, Powers, needed
-from stst.experiment.analysis.power import power as simulated
-from stst.experiment.export import SPEC
-from stst.experiment.spec import ExperimentSpec
-from stst.experiment.stimuli import read_set
-from stst.jobs.films import file_records
 from stst.recipe.dotted import place
-from stst.report.power import power_page, power_picture
-from stst.run.atomic import new_folder, refuse_folder, write_whole
-from stst.run.job import read_job
-from stst.run.manifest import SCHEMA, environment
+from stst.workflows.analysis import run_power
 
 
 def power(
@@ -76,7 +65,6 @@ def power(
     95 % interval over all participants leaves chance; with --against, in which that of the
     difference between conditions leaves 0.
     """
-    refuse_folder(out, overwrite=overwrite)
     told = {
         "effect": effect,
         "spread": spread,
@@ -92,17 +80,7 @@ def power(
     data = Plan.parse(told).model_dump(mode="json")
     for name, value in map(o.setting, settings or []):
         place(data, name, value)
-    spec = ExperimentSpec.parse(read_job(experiment / SPEC))
-    with progress() as bar:
-        task = bar.add_task("experiments", total=None)
-        found = simulated(
-            spec,
-            read_set(experiment),
-            Plan.parse(data),
-            lambda done, total: bar.update(task, completed=done, total=total),
-        )
-    new_folder(out, overwrite=overwrite)
-    _write(out, found)
+    found = run_power(experiment, Plan.parse(data), out, overwrite=overwrite, report=TERMINAL)
     _tell(found, out)
 
 
@@ -111,23 +89,6 @@ def _numbers(text: str, option: str) -> Any:  # noqa: ANN401
     if not numbers:
         raise RecipeError(f"{option} takes numbers, such as 8,16,24; got {text!r}.")
     return numbers
-
-
-def _write(out: Path, found: Powers) -> None:
-    """Table, figure, the page, and power.json last of all."""
-    record = out / "power.json"
-    record.unlink(missing_ok=True)  # of one that is overwritten
-    picture = power_picture(found)
-    write_whole(out / "power.csv", to_csv(found.rows))
-    write_whole(out / "power.png", picture.png)
-    write_whole(out / "index.html", power_page(found, {"power": picture}, CITATION))
-    data = {
-        "schema": SCHEMA,
-        "environment": environment("cpu", "float64"),
-        "outputs": file_records(out, ["power.csv", "power.png", "index.html"]),
-        **found.plain(),
-    }
-    write_whole(record, json.dumps(data, indent=1, allow_nan=False))
 
 
 def _tell(found: Powers, out: Path) -> None:

@@ -9,10 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from stst.cli import options as o
-from stst.cli import teaching, watching
-from stst.cli.names import named
+from stst.cli.show import TERMINAL
 from stst.errors import RecipeError
-from stst.run.job import Teaching, Watching, read_job
+from stst.storage.config import Teaching, Watching, read_job
+from stst.workflows.films import named
+from stst.workflows.prednet_evaluate import run_prediction
+from stst.workflows.prednet_train import resume_prednet_training, run_prednet_training
 
 app = typer.Typer(help="How well the next frame is predicted (PredNet).", no_args_is_help=True)
 
@@ -49,7 +51,7 @@ def evaluate(
     options = {"width": width, "frames": frames, "start": start, "fps": fps}
     data["clips"] = {name: o.placed(options, dict(clip)) for name, clip in data["clips"].items()}
     asked = {"every": every or None, "weights": o.absolute(weights)}
-    watching.carry_out(Watching.parse(o.placed(asked, data)), out, overwrite=overwrite)
+    run_prediction(Watching.parse(o.placed(asked, data)), out, overwrite=overwrite, report=TERMINAL)
 
 
 @app.command()
@@ -93,7 +95,9 @@ def train(
     if resume:
         if clips or recipe or any(v is not None for v in (*options.values(), *chosen.values())):
             raise RecipeError("--resume goes on with what was begun: leave everything else out.")
-        teaching.resume(Teaching.parse(read_job(resume / "recipe.yaml")), resume)
+        resume_prednet_training(
+            Teaching.parse(read_job(resume / "recipe.yaml")), resume, report=TERMINAL
+        )
         return
     data = _read(recipe)
     if clips:
@@ -101,7 +105,9 @@ def train(
         data["labels"] = [name for name, _ in named]
         data["sources"] = [{"path": o.absolute(path)} for _, path in named]
     data["sources"] = [o.placed(options, dict(clip)) for clip in data.get("sources", [])]
-    teaching.begin(Teaching.parse(o.placed(chosen, data)), out, overwrite=overwrite)
+    run_prednet_training(
+        Teaching.parse(o.placed(chosen, data)), out, overwrite=overwrite, report=TERMINAL
+    )
 
 
 def _read(recipe: Path | None) -> dict[str, Any]:

@@ -7,17 +7,15 @@ from typing import Annotated
 
 import typer
 
-from stst.cli import show
-from stst.cli.reread import folders
-from stst.cli.show import say
+from stst.cli.show import TERMINAL, say
 from stst.errors import RunError
-from stst.jobs.unfinished import RECIPE, is_stopped, remove
-from stst.jobs.work import resume as go_on
-from stst.run.atomic import UNFINISHED
-from stst.run.finished import changed
-from stst.run.job import Job, read_job
-from stst.run.lock import locked
-from stst.run.manifest import read_manifest
+from stst.storage.atomic import UNFINISHED, locked
+from stst.storage.conditions import changed
+from stst.storage.config import Job, read_job
+from stst.storage.manifest import read_manifest
+from stst.workflows.reread import folders
+from stst.workflows.synthesize import RECIPE, is_stopped, remove
+from stst.workflows.synthesize import resume_synthesis as go_on
 
 
 def resume(
@@ -32,7 +30,7 @@ def resume(
     with locked(folder):
         if is_stopped(folder):
             job = Job.parse(read_job(folder / UNFINISHED / RECIPE))
-            go_on(job, folder, allow_mixed=allow_mixed, show=show)
+            go_on(job, folder, allow_mixed=allow_mixed, report=TERMINAL)
         elif runs := folders(folder):
             for run in runs:
                 _refuse_damage(run)

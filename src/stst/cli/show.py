@@ -1,29 +1,28 @@
-"""What the command line prints: the plan, the progress, the time left."""
+"""What the command line prints: lines, tables, the plan, the progress, the time left."""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
 
-from stst.estimate import Estimate
-from stst.jobs.counting import Plan
 from stst.recipe import at
-from stst.run.job import Job
-from stst.synthesis.clip import FrameDone
-from stst.synthesis.transition import Step
+from stst.storage.config import Job
+from stst.synthesis.estimate import Estimate, duration, size
+from stst.synthesis.framewise import FrameDone
 from stst.video.frames import Footage
+from stst.workflows.journal import Event
+from stst.workflows.prepared import Plan
+from stst.workflows.progress import Advance, Reporter
 
 console = Console(soft_wrap=True, highlight=False)
+Item = TypeVar("Item")
 
 
 def say(text: str) -> None:
@@ -32,37 +31,73 @@ def say(text: str) -> None:
 
 
 class Lines(logging.Handler):
-    """Print what the library logs while a job is carried out."""
+    """Print what the library logs while a workflow runs."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a line."""
         say(("warning: " if record.levelno >= logging.WARNING else "") + record.getMessage())
 
 
-def announce(natural: Footage, job: Job, expected: Estimate, notes: list[str], plan: Plan) -> None:
-    """State what is about to be done, what it will take, and which stand-ins are used."""
-    height, width = natural.size
-    say(
-        f"{len(natural)} frames of {width}x{height} px at {float(natural.frame_rate):g} frames/s "
-        f"(and {plan.pad * max(len(plan.shots), 1)} pad frames); {len(job.seeds)} metamer(s); "
-        f"{job.streams.spatial} + {job.streams.temporal} on {job.device}"
-    )
-    most = "at most " if job.recipe.stop else ""
-    say(f"Expected: {most}{duration(expected.seconds)}, {size(expected.memory)} of memory.")
-    for note in notes:
-        say(f"Note: {note}")
+class Terminal(Reporter):
+    """Prints what a workflow does."""
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        say(text)
+
+    @contextmanager
+    def busy(self, text: str) -> Iterator[Callable[[str], None]]:
+        """Show that something is under way."""
+        with console.status(text) as status:
+            yield status.update
+
+    def track(self, items: Iterable[Item], text: str, total: int) -> Iterator[Item]:
+        """Pass items on behind a bar."""
+        with progress() as bar:
+            yield from bar.track(items, total=total, description=text)
+
+    @contextmanager
+    def counted(self, text: str, total: int | None = None) -> Iterator[Advance]:
+        """Show a bar that is moved by calls."""
+        with progress() as bar:
+            task = bar.add_task(text, total=total)
+            yield lambda done, of: bar.update(task, completed=done, total=of)
+
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Print a table."""
+        table = Table(*heads, box=None, header_style="bold", padding=(0, 1))
+        for row in rows:
+            table.add_row(*row)
+        console.print(table, soft_wrap=False)
+
+    def announce(
+        self, natural: Footage, job: Job, expected: Estimate, notes: list[str], plan: Plan
+    ) -> None:
+        """State what is about to be done, what it will take, and which stand-ins are used."""
+        height, width = natural.size
+        say(
+            f"{len(natural)} frames of {width}x{height} px at {float(natural.frame_rate):g} "
+            f"frames/s (and {plan.pad * max(len(plan.shots), 1)} pad frames); {len(job.seeds)} "
+            f"metamer(s); {job.streams.spatial} + {job.streams.temporal} on {job.device}"
+        )
+        most = "at most " if job.recipe.stop else ""
+        say(f"Expected: {most}{duration(expected.seconds)}, {size(expected.memory)} of memory.")
+        for note in notes:
+            say(f"Note: {note}")
+
+    def follow(self, run: Iterable[Event], plan: Plan, before: int = 0) -> None:
+        """Run to the end behind a bar that moves with the frames made.
+
+        `before` of them were made in an earlier run: they say nothing about the time left.
+        """
+        with progress() as bar:
+            task = bar.add_task("starting", total=plan.made, completed=before)
+            for name, done in stages(run, plan):
+                if done >= before:
+                    bar.update(task, description=name, completed=done)
 
 
-def follow(run: Iterable[Step | FrameDone], plan: Plan, before: int = 0) -> None:
-    """Run to the end behind a bar that moves with the frames made.
-
-    `before` of them were made in an earlier run: they say nothing about the time left.
-    """
-    with progress() as bar:
-        task = bar.add_task("starting", total=plan.made, completed=before)
-        for name, done in stages(run, plan):
-            if done >= before:
-                bar.update(task, description=name, completed=done)
+TERMINAL = Terminal()
 
 
 def progress() -> Progress:
@@ -79,7 +114,7 @@ def progress() -> Progress:
     return Progress(*columns, console=console, speed_estimate_period=math.inf)
 
 
-def stages(events: Iterable[Step | FrameDone], plan: Plan) -> Iterator[tuple[str, float]]:
+def stages(events: Iterable[Event], plan: Plan) -> Iterator[tuple[str, float]]:
     """What is under way at each event, and how many frames are made, pad frames counted.
 
     An octave counts as its share of the pixels once it is done, however many steps it took;
@@ -99,29 +134,3 @@ def stages(events: Iterable[Step | FrameDone], plan: Plan) -> Iterator[tuple[str
             share = min(done / sum(costs), 1)
             whole = next((end for end in plan.ends if end > made), made) - made
             yield plan.stage(event), made + share * (whole if plan.recipe.whole else 1)
-
-
-def duration(seconds: float) -> str:
-    """Put a time into the unit that suits it.
-
-    Examples
-    --------
-    >>> [duration(s) for s in (42, 300, 7300, 400000)]
-    ['42 s', '5 min', '2.0 h', '4.6 days']
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 172800 else f"{seconds / 86400:.1f} days"
-
-
-def size(count: float) -> str:
-    """Put bytes into MB or GB.
-
-    Examples
-    --------
-    >>> size(3.2e8), size(2.1e9)
-    ('320 MB', '2.1 GB')
-    """
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

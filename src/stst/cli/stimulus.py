@@ -11,9 +11,9 @@ import typer
 from stst.cli import options as o
 from stst.cli.show import console
 from stst.errors import RecipeError
-from stst.jobs.making import carry_out
-from stst.run.job import Making, read_job
 from stst.stimuli.kinds import CONTROLS, STIMULI
+from stst.storage.config import Making, read_job
+from stst.workflows.stimulus import run_stimulus
 
 
 def stimulus(
@@ -83,4 +83,4 @@ def _make(
         )
     job = Making.parse(data)
     with console.status(f"{job.kind} ..."):
-        carry_out(job, out, overwrite=overwrite)
+        run_stimulus(job, out, overwrite=overwrite)

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from stst.cli import options as o
-from stst.cli import show
-from stst.jobs.work import carry_out
+from stst.cli.show import TERMINAL
+from stst.workflows.synthesize import run_synthesis
 
 
 def synthesize(
@@ -62,4 +62,4 @@ def synthesize(
         quality=quality,
         settings=settings or [],
     )
-    carry_out(job, out, overwrite=overwrite, show=show)
+    run_synthesis(job, out, overwrite=overwrite, report=TERMINAL)

@@ -9,9 +9,9 @@ from rich.progress import Progress
 from rich.table import Table
 
 from stst.cli.show import console, say
-from stst.evaluate.prednet.loading import NAME as PREDNET
-from stst.streams import weights as door
-from stst.streams.stream import list_streams
+from stst.models import weights as door
+from stst.models.prednet_network import NAME as PREDNET
+from stst.models.stream import list_streams
 
 app = typer.Typer(help="The trained weights of the networks.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A name that is listed, such as vgg19.")]

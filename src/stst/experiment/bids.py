@@ -12,8 +12,8 @@ from typing import Any
 
 from stst import __version__
 from stst.errors import ExperimentError
-from stst.experiment.responses import COLUMNS
 from stst.experiment.spec import ExperimentSpec
+from stst.experiment.store import COLUMNS
 from stst.experiment.versions import File, Version
 
 BIDS = "1.10.0"

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from stst.errors import RecipeError
-from stst.experiment.description import description
+from stst.experiment.design import Trial
 from stst.experiment.spec import ExperimentSpec
-from stst.experiment.trials import Trial
-from stst.experiment.versions import File, Version, versions
+from stst.experiment.versions import File, Version, description, versions
 from stst.video.frames import to_uint8
 from stst.video.read import read_video
 

@@ -7,9 +7,9 @@ from random import Random
 from typing import Any
 
 from stst.errors import RecipeError, guess
+from stst.experiment.design import clips_of
 from stst.experiment.spec import PAIRED, ExperimentSpec
 from stst.experiment.stimuli import Stimulus
-from stst.experiment.trials import trials_of
 
 NATURAL, METAMER = "natural", "metamer"
 
@@ -44,19 +44,6 @@ def resolved(spec: ExperimentSpec, stimuli: Sequence[Stimulus]) -> ExperimentSpe
                 "column category to the set's table, or use the task naming."
             )
     return _with_practice(spec, stimuli)
-
-
-def clips_of(spec: ExperimentSpec, stimuli: Sequence[Stimulus]) -> list[str]:
-    """Natural clips that have trials; RecipeError if there are none."""
-    clips = list(dict.fromkeys(one.clip for one in stimuli))
-    found = [clip for clip in clips if trials_of(spec, stimuli, clip)]
-    if not found:
-        pairs = ", ".join("-".join(pair) for pair in spec.pairs)
-        raise RecipeError(
-            f"the set has nothing for the task {spec.task}: of no natural clip there are "
-            + (f"stimuli for the pairs {pairs}." if pairs else "stimuli of its conditions.")
-        )
-    return found
 
 
 def _changed(spec: ExperimentSpec, **values: Any) -> ExperimentSpec:  # noqa: ANN401

@@ -7,9 +7,91 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from stst.experiment.parts import BANDS, Practice, Texts, Timing
-from stst.experiment.words import QUESTIONS, TASKS_IN_WORDS
 from stst.recipe import Part, validated
+
+Ms = Annotated[int, Field(ge=0)]
+# Our choice, in cycles per px: coarse, middle and fine structure.
+BANDS: dict[str, dict[str, Any]] = {
+    "coarse": {"high": 1 / 16},
+    "middle": {"low": 1 / 16, "high": 1 / 8},
+    "fine": {"low": 1 / 8},
+}
+
+
+class Timing(Part):
+    """Times of a trial: ms, and s for an answer (None waits for ever).
+
+    The first frame of a clip is held for `hold`; between clips there is grey for `gap`.
+    """
+
+    fixation: Ms = 500
+    hold: Ms = 300
+    gap: Ms = 500
+    feedback: Ms = 700
+    after: Ms = 300
+    answer: float | None = Field(None, gt=0)
+
+
+class Practice(Part):
+    """Trials before the first block, and the clips that are used in them alone.
+
+    Without `clips` one of the seed's choice is set aside if no clip may be seen twice
+    (`ExperimentSpec.once`), and else all clips are practised with.
+    """
+
+    trials: int = Field(4, ge=0)
+    clips: tuple[str, ...] = ()
+
+
+class Texts(Part):
+    """What the participant reads: plain text, an empty line begins a paragraph."""
+
+    title: str = "Short films"
+    instructions: str = ""
+    question: str = ""
+    end: str = "This was the last trial. Thank you."
+
+
+_SEQUENCE = "In each trial you will see {} short films, one after the other. "
+_KEEP = (
+    "\n\nLook at the cross in the middle before each film. Answer by the keys that are shown below "
+    "the question; if you are not sure, guess."
+)
+
+TASKS_IN_WORDS = {
+    "similarity": _SEQUENCE.format("two")
+    + "Tell how similar they look, from 1 (very different) to 7 (the same)."
+    + _KEEP,
+    "abx": _SEQUENCE.format("three")
+    + "The third is the same as the first or the same as the second. Tell which."
+    + _KEEP,
+    "oddity": _SEQUENCE.format("three")
+    + "Two of them are the same, one is different. Tell which is different."
+    + _KEEP,
+    "natural": _SEQUENCE.format("two")
+    + "One was filmed with a camera, the other was made by a computer. Tell which was filmed."
+    + _KEEP,
+    "category": "In each trial you will see one short film. Tell what it shows." + _KEEP,
+    "naming": "In each trial you will see one short film. Type what it shows, in one or two words, "
+    "and press Enter. If you are not sure, guess.",
+    "source": _SEQUENCE.format("three")
+    + "Compare the last two with the one before them. Tell which of these two was more like it: "
+    "the first of the two, or the second." + _KEEP,
+    "detection": _SEQUENCE.format("two")
+    + "One shows a pattern, which may be very faint; the other is uniform. Tell which had the "
+    "pattern." + _KEEP,
+}
+QUESTIONS = {
+    "similarity": "How similar were the two films?",
+    "abx": "Which film was the third the same as?",
+    "oddity": "Which film was different?",
+    "natural": "Which film was made with a camera?",
+    "category": "What did the film show?",
+    "naming": "What did the film show?",
+    "source": "Which of the last two films was more like the one before them?",
+    "detection": "Which film had a pattern?",
+}
+
 
 Task = Literal[
     "similarity", "abx", "oddity", "natural", "category", "naming", "source", "detection"

@@ -12,8 +12,25 @@ from pathlib import Path
 from threading import Lock
 
 from stst.errors import ExperimentError
-from stst.experiment.responses import COLUMNS
-from stst.run.atomic import flush_folder
+from stst.storage.atomic import flush_folder
+
+COLUMNS = (
+    *("participant", "session", "row", "time", "experiment", "list", "phase", "block", "trial"),
+    *("task", "item", "clip", "stimuli", "conditions", "roles", "sha256", "kinds"),
+    *("duration", "band", "contrast", "expected", "key", "response", "chosen", "correct"),
+    *("response_time", "frames_expected", "frames_presented", "frames_dropped"),
+    *(
+        "onset_ms",
+        "play_ms",
+        "frame_rate",
+        "screen_hz",
+        "px_per_degree",
+        "window",
+        "browser",
+        "errors",
+    ),
+)
+
 
 CELL = 2000  # characters
 HEADER = ",".join(COLUMNS) + "\n"

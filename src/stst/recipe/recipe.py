@@ -26,7 +26,7 @@ from stst.recipe.parts import (
 )
 
 Distances = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
-PRESETS = files("stst") / "presets"
+PRESETS = files("stst") / "recipe" / "presets"
 
 
 class Recipe(Part):

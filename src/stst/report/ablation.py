@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from stst.report.figures import COLOURS
 
-Records = Sequence[Mapping[str, Any]]  # of `stst.ablation.Finding.record`
+Records = Sequence[Mapping[str, Any]]  # of `stst.workflows.ablation.Finding.record`
 
 
 def tidy_csv(records: Records) -> str:
@@ -56,7 +56,7 @@ def outcome_figure(
     Parameters
     ----------
     records : sequence of mapping
-        As `stst.ablation.Finding.record` gives them; without the outcome they are left out.
+        As `stst.workflows.ablation.Finding.record`; those without the outcome are left out.
     outcome : str
         Which; the title.
     label : str

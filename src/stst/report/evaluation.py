@@ -11,21 +11,24 @@ from matplotlib.figure import Figure
 from PIL.Image import Image
 
 from stst import __version__
-from stst.evaluate.claims import KEPT, LOST, UNTESTABLE, by_verdict
-from stst.evaluate.deep.rows import MEASURES as LIKENESSES
-from stst.evaluate.deep.shown import JITTER, JITTERS
-from stst.evaluate.deep.trends import Trend
-from stst.evaluate.estimators import Estimator
-from stst.evaluate.evaluation import Evaluation
-from stst.evaluate.measures import MEASURES
-from stst.report.arrangement import arrangement_figure, chance_figure
-from stst.report.curves import band_figure, frame_figure, xt_figure
-from stst.report.figures import png_bytes
+from stst.metrics.evaluation import Evaluation, by_verdict
+from stst.metrics.layer_probing import JITTER, JITTERS
+from stst.metrics.layer_trends import LAYER_MEASURES as LIKENESSES
+from stst.metrics.layer_trends import Trend
+from stst.metrics.measures import MEASURES
+from stst.metrics.motion import Estimator
+from stst.metrics.statistics import KEPT, LOST, UNTESTABLE
+from stst.report.figures import band_figure, frame_figure, png_bytes, xt_figure
 from stst.report.flow import flow_figure
-from stst.report.html import html
-from stst.report.layers import bias_figure, layer_figure
+from stst.report.layers import (
+    arrangement_figure,
+    bias_figure,
+    chance_figure,
+    error_figure,
+    layer_figure,
+)
+from stst.report.page import html
 from stst.report.sheet import contact_sheet
-from stst.report.strips import error_figure
 from stst.video.frames import Footage
 
 _TOLD = {

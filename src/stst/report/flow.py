@@ -11,8 +11,7 @@ from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from stst.evaluate.estimators import Estimator
-from stst.evaluate.motion import mean_field
+from stst.metrics.motion import Estimator, mean_field
 from stst.video.frames import Footage
 
 _UNKNOWN = 128

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import numpy.typing as npt
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image, ImageDraw, ImageFont
 
 GAP = 8  # px between pictures; even, so that previews with 4:2:0 chroma can hold two clips
@@ -71,3 +74,17 @@ def _grown(picture: Pixels, height: int, width: int) -> Pixels:
     """Add white below and on the right."""
     more = ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0))
     return np.pad(picture, more, constant_values=255)
+
+
+def html(template: str, **values: object) -> str:
+    """Fill in a template; pictures are held as base64, numbers have three digits."""
+    jinja = Environment(
+        loader=PackageLoader("stst.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    jinja.filters["base64"] = lambda data: b64encode(data).decode()
+    jinja.filters["number"] = lambda x: f"{x:.3g}" if math.isfinite(x) else "\N{EN DASH}"
+    return jinja.get_template(template).render(**values)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from stst.evaluate.prednet.measures import Predicted
+from stst.metrics.prediction import Predicted
 from stst.report.figures import COLOURS
 
 Watched = Mapping[str, Mapping[int, Predicted]]  # clip -> every n-th frame -> its predictions

@@ -2,15 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from textwrap import wrap
 
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor
 
 from stst.errors import FramesError
 from stst.report.page import GAP, Pixels, below, beside, font, line, page, paragraph
-from stst.report.pair import check_same_shape
 from stst.video.frames import Footage, to_uint8
+
+
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """Clips beside each other, joined frame by frame when frames are taken."""
+
+    films: tuple[Footage, ...]
+
+    def __len__(self) -> int:
+        return len(self.films[0])
+
+    @property
+    def frame_rate(self) -> Fraction:
+        """Frames per second, of all."""
+        return self.films[0].frame_rate
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in px, the gaps included."""
+        height, width = self.films[0].size
+        return height, len(self.films) * (width + GAP) - GAP
+
+    def take(self, indices: Sequence[int]) -> Tensor:
+        """Join frames in the order asked for: (n, 3, H, W), the first film on the left."""
+        parts: list[Tensor] = []
+        for film in self.films:
+            frames = film.take(indices)
+            parts += [frames.new_full((*frames.shape[:3], GAP), 0.5), frames]
+        return torch.cat(parts[1:], -1)
+
+
+def side_by_side(films: Mapping[str, Footage]) -> Beside:
+    """Show clips beside each other, with gaps of mid grey.
+
+    Parameters
+    ----------
+    films : mapping of str to Footage
+        From left to right; of one length, size and frame rate.
+
+    Returns
+    -------
+    Beside
+        Footage of (3, H, n W + 8 (n - 1)); no frame is copied before it is taken.
+
+    Raises
+    ------
+    FramesError
+        If the clips differ in length, size or frame rate.
+
+    Examples
+    --------
+    >>> from stst.video.frames import Clip
+    >>> clip = Clip(torch.rand(2, 3, 32, 40), Fraction(25))
+    >>> side_by_side({"natural": clip, "metamer": clip}).size
+    (32, 88)
+    """
+    check_same_shape(films)
+    return Beside(tuple(films.values()))
+
+
+def check_same_shape(films: Mapping[str, Footage]) -> None:
+    """Refuse clips that differ in length, size or frame rate."""
+    shapes = {
+        name: f"{len(clip)} frames of {clip.size[0]} x {clip.size[1]} px at {clip.frame_rate}/s"
+        for name, clip in films.items()
+    }
+    if len(set(shapes.values())) > 1:
+        raise FramesError(
+            f"clips must match to be shown together: "
+            f"{', '.join(f'{name} has {shape}' for name, shape in shapes.items())}. "
+            "Cut or resize them."
+        )
+
 
 _SMALL, _LARGE = 160, 360  # px: frames below half are enlarged, frames above reduced
 
@@ -95,3 +172,76 @@ def enlarged(pixels: Pixels, room: int) -> Pixels:
 
 def _repeat(pixels: Pixels, down: int, across: int) -> Pixels:
     return pixels.repeat(down, axis=0).repeat(across, axis=1)
+
+
+_NARROWEST, _WIDEST = 200, 2000  # px of a tile and of the picture
+_CARD = 640  # px of a card, at most
+_LETTER = 10  # px that one takes, at most but for a few
+
+
+def tile(footage: Footage, label: str) -> Pixels:
+    """A label, the middle frame, and the middle row of pixels of all frames; time runs down.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stst.video.frames import Clip
+    >>> tile(Clip(torch.rand(4, 3, 180, 200), 25), "pad=2").shape[1]
+    200
+    """
+    frame = fitted(to_uint8(footage.take([len(footage) // 2]))[0])
+    times = -(-_NARROWEST // frame.shape[1])
+    frame = frame.repeat(times, 0).repeat(times, 1)
+    across = frame.shape[1]
+    parts = [frame, enlarged(row_of(footage, footage.size[0] // 2), across)]
+    return below([_labelled(label, across), *parts])
+
+
+def card(picture: Pixels, label: str) -> Pixels:
+    """A label over a picture, (H, W, 3), which is reduced if it is wide.
+
+    Examples
+    --------
+    >>> card(np.zeros((500, 1000, 3), np.uint8), "fish").shape[1]
+    500
+    """
+    times = -(-picture.shape[1] // _CARD)
+    picture = np.asarray(Image.fromarray(picture).reduce(times))
+    return below([_labelled(label, picture.shape[1]), picture])
+
+
+def _labelled(label: str, across: int) -> Pixels:
+    """The label in as many lines as it takes; a word that is too long is broken."""
+    words = " ".join(wrap(label, across // _LETTER))
+    return paragraph(words, across, font(14))[:, :across]
+
+
+def mosaic(tiles: Sequence[Pixels], *, caption: str = "") -> Image.Image:
+    """Set tiles beside each other, in as many rows as they take.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB, on white.
+    """
+    step = max(tile.shape[1] for tile in tiles) + GAP
+    columns = min(len(tiles), max(1, _WIDEST // step))
+    rows = [_row(tiles[first : first + columns], step) for first in range(0, len(tiles), columns)]
+    written = paragraph(caption, max(row.shape[1] for row in rows), font(14))
+    page = below([written, *rows])
+    return Image.fromarray(np.pad(page, ((GAP,) * 2, (GAP,) * 2, (0, 0)), constant_values=255))
+
+
+def _row(tiles: Sequence[Pixels], step: int) -> Pixels:
+    """Tiles with their feet on one line, because their labels differ in height."""
+    tallest = max(tile.shape[0] for tile in tiles)
+    return beside(
+        [
+            np.pad(
+                tile,
+                ((tallest - tile.shape[0], 0), (0, step - GAP - tile.shape[1]), (0, 0)),
+                constant_values=255,
+            )
+            for tile in tiles
+        ]
+    )

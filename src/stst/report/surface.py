@@ -13,9 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
-from stst.experiment.analysis.cells import Estimate
-from stst.experiment.analysis.frequencies import Frequencies, Range
-from stst.experiment.analysis.sensitivity import CHANCE
+from stst.analysis.cells import Estimate
+from stst.analysis.sensitivity import CHANCE, Frequencies, Range
 from stst.report.evaluation import Picture
 from stst.report.figures import png_bytes
 

@@ -6,13 +6,14 @@ import math
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, ImageOps
 from pydantic import Field, ValidationInfo, field_validator
 from scipy.ndimage import map_coordinates, spline_filter
 
-from stst.stimuli import pictures
+from stst.errors import RecipeError
 from stst.stimuli.raster import centred, finished, heading
+from stst.stimuli.scenes import Array, pink_noise
 from stst.stimuli.stimulus import Generated, Made
-from stst.stimuli.texture import Array
 
 _FURTHEST = 64  # times that a path may enlarge or reduce
 _EDGE = 1  # px beside the frame that its pixels depend on
@@ -66,10 +67,7 @@ class CameraPath(Generated):
     def make(self) -> Made:
         """Film it; RecipeError where the picture cannot be read or is too small for the path."""
         need = self._need()
-        if self.picture is None:
-            picture = pictures.generated(self.seed, need)
-        else:
-            picture = pictures.opened(self.picture, need)
+        picture = generated(self.seed, need) if self.picture is None else opened(self.picture, need)
         # Of a large photograph that is seen as a whole, fewer pixels are enough.
         coarse = max(1, math.floor(self.scale * min(1, self.zoom ** (1 - self.frames)) / 2))
         middle = (np.array(picture.shape[:0:-1]) / coarse - 1) / 2  # column, row
@@ -144,3 +142,42 @@ def _reduced(fine: Array, times: int) -> Array:
     stop = fine.shape[-1] - 2 * _EDGE * times
     sums = (w * fine[..., k : k + stop : times] for k, w in enumerate(weights / weights.sum()))
     return np.asarray(sum(sums))
+
+
+_LEAST, _MOST = 512, 4096  # px on a side of a generated picture
+# What light, blue - yellow and red - green noise add to R, G and B: most of it is light, as in
+# photographs (Ruderman, Cronin & Chiao 1998, J. Opt. Soc. Am. A 15, 2036).
+_MIXTURE = np.array(((0.15, 0.15, 0.15), (0.03, 0.03, -0.06), (0.02, -0.02, 0)), np.float32)
+
+
+def opened(path: str, need: tuple[int, int]) -> Array:
+    """Read a picture file, of at least that height and width: (3, H, W), float32 in [0, 1]."""
+    try:
+        with Image.open(path) as file:
+            if file.mode[0] in "IF":
+                raise RecipeError(f"picture: {path} is not of 8 bits; save it as an 8-bit PNG.")
+            pixels = np.asarray(ImageOps.exif_transpose(file).convert("RGB"), np.float32)
+    except (OSError, Image.DecompressionBombError) as error:
+        raise RecipeError(f"picture: {path} cannot be read: {error}.") from error
+    if pixels.shape[0] < need[0] or pixels.shape[1] < need[1]:
+        raise RecipeError(
+            f"picture: {path} has {pixels.shape[1]} x {pixels.shape[0]} px, and the path sees "
+            f"{need[1]} x {need[0]} of it. Take a larger one, a smaller scale, or fewer frames."
+        )
+    return np.asarray(pixels.transpose(2, 0, 1) / 255, np.float32)
+
+
+def generated(seed: int, need: tuple[int, int]) -> Array:
+    """Coloured noise with amplitudes as 1 / frequency: (3, N, N), float32, about 0.5.
+
+    N is a power of 2, so that a somewhat longer path sees the same picture.
+    """
+    side = max(_LEAST, 1 << (max(need) - 1).bit_length())
+    if side > _MOST:
+        raise RecipeError(
+            f"picture: the path sees {need[1]} x {need[0]} px, and no more than {_MOST} are "
+            "generated on a side. Take a smaller scale, fewer frames or a slower path."
+        )
+    rng = np.random.default_rng(seed)
+    noise = np.stack([pink_noise((side, side), rng) for _ in _MIXTURE])
+    return np.asarray(0.5 + np.einsum("nhw,nc->chw", noise, _MIXTURE), np.float32)

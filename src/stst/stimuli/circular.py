@@ -9,8 +9,8 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from stst.stimuli.gratings import Grating, Speed
 from stst.stimuli.raster import across, centred
+from stst.stimuli.scenes import Array
 from stst.stimuli.stimulus import Made
-from stst.stimuli.texture import Array
 
 
 class RotatingGrating(Grating):

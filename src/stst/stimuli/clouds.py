@@ -11,8 +11,8 @@ from scipy import fft
 
 from stst.errors import RecipeError
 from stst.stimuli.raster import drift, finished, heading
+from stst.stimuli.scenes import Array
 from stst.stimuli.stimulus import Generated, Made
-from stst.stimuli.texture import Array
 
 _LEAST = 0.1  # of the envelope's peak, that a component must have
 

@@ -8,10 +8,15 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from stst.stimuli.discs import draw_discs, period, wrapped
-from stst.stimuli.raster import finished, heading
+from stst.stimuli.raster import (
+    draw_discs,
+    finished,
+    heading,
+    period,
+    wrapped,
+)
+from stst.stimuli.scenes import Array
 from stst.stimuli.stimulus import Generated, Made
-from stst.stimuli.texture import Array
 
 _POLARITIES = {"white": (1,), "black": (-1,), "mixed": (1, -1)}
 _NOISE = {

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Self
 
 import numpy as np
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+import torch
+from pydantic import AfterValidator, Field, NonNegativeFloat, ValidationInfo, field_validator
+from torch import Tensor
 
-from stst.stimuli.raster import across, centred, drift, finished
+from stst.stimuli.raster import across, centred, drift, finished, heading
+from stst.stimuli.scenes import Array
 from stst.stimuli.stimulus import Generated, Made
-from stst.stimuli.texture import Array
 
 Wavelength = Annotated[float, Field(ge=2)]  # px per cycle; 2 is the raster's limit
 Contrast = Annotated[float, Field(gt=0, le=1)]  # Michelson
@@ -161,4 +164,158 @@ class CounterphaseGrating(Grating):
             f"a counterphase sine grating of {self.cycle}, reversing at "
             f"{self.temporal_frequency:g} Hz, its bars normal to {self.direction:g} degrees "
             f"(counter-clockwise from the right){self.window}"
+        )
+
+
+_STEP = 1 / 255  # of an 8-bit value; what varies by less is rounding
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """Principal components of the colours of some frames, each of mean 0 and variance 1.
+
+    Parameters
+    ----------
+    mean : Tensor
+        (3,), the mean colour.
+    basis : Tensor
+        (3, K), the colour that one standard deviation of each adds, the least first. K is 3,
+        or less where colours vary in fewer directions: 1 for grey frames.
+
+    Examples
+    --------
+    >>> grey = torch.rand(2, 1, 8, 8).expand(-1, 3, -1, -1)
+    >>> found = Components.of(grey)
+    >>> found.split(grey).shape
+    torch.Size([2, 1, 8, 8])
+    >>> torch.allclose(found.join(found.split(grey)), grey.double())
+    True
+    """
+
+    mean: Tensor
+    basis: Tensor
+
+    @classmethod
+    def of(cls, frames: Tensor) -> Self:
+        """Find those of (T, 3, H, W)."""
+        pixels = frames.double().transpose(0, 1).flatten(1)
+        variance, axes = torch.linalg.eigh(torch.cov(pixels, correction=0))
+        spread = variance.clamp(min=_STEP**2).sqrt()
+        kept = max(1, int((variance > _STEP**2).sum()))
+        return cls(pixels.mean(1), (axes * spread)[:, -kept:])
+
+    def split(self, frames: Tensor) -> Tensor:
+        """(T, 3, H, W) -> (T, K, H, W), float64."""
+        return self._mixed(torch.linalg.pinv(self.basis), frames - self.mean[:, None, None])
+
+    def join(self, parts: Tensor) -> Tensor:
+        """(T, K, H, W) -> (T, 3, H, W), float64; need not be in [0, 1]."""
+        return self.mean[:, None, None] + self._mixed(self.basis, parts)
+
+    def rounding(self) -> Tensor:
+        """Standard deviation of each, (K,), that rounding to 8 bits adds."""
+        return _STEP / 12**0.5 / self.basis.square().sum(0).sqrt()
+
+    @staticmethod
+    def _mixed(matrix: Tensor, channels: Tensor) -> Tensor:
+        mixed: Tensor = torch.einsum("kc,tchw->tkhw", matrix, channels.double())
+        return mixed
+
+
+Pair = tuple[float, float]
+
+
+class Plaid(Windowed):
+    """The sum of two drifting sine gratings; its flow is the intersection of constraints.
+
+    That is the one velocity whose part along the normal of each grating is the speed of that
+    grating (Adelson & Movshon 1982, Nature 300, 523).
+
+    Parameters
+    ----------
+    wavelengths : tuple of float
+        px per cycle of each grating, at least 2.
+    directions : tuple of float
+        Where each moves alone, degrees counter-clockwise from the right; not parallel.
+    speeds : tuple of float
+        px a frame of each along its direction, below half its wavelength.
+    contrasts : tuple of float
+        Michelson contrast of each, about mid grey; together at most 1.
+    phases : tuple of float
+        Degrees; the sines' at the centre of the first frame.
+    radius : float or None
+        Of a round window, px; None shows the whole frame.
+
+    Examples
+    --------
+    >>> speed, direction = Plaid(directions=(90, 30), speeds=(1, 1)).velocity
+    >>> round(speed, 3), round(direction, 3)
+    (1.155, 60.0)
+    """
+
+    wavelengths: tuple[Wavelength, Wavelength] = (16, 16)
+    directions: Pair = (45, -45)
+    speeds: tuple[NonNegativeFloat, NonNegativeFloat] = Field((1, 1), validate_default=True)
+    contrasts: tuple[Contrast, Contrast] = (0.4, 0.4)
+    phases: Pair = (0, 0)
+
+    @field_validator("directions")
+    @classmethod
+    def _not_parallel(cls, directions: Pair) -> Pair:
+        between = math.radians(directions[0] - directions[1])
+        if abs(math.sin(between)) < math.sin(math.radians(1)):
+            raise ValueError("must differ by a degree at least, or they have no velocity in common")
+        return directions
+
+    @field_validator("speeds")
+    @classmethod
+    def _not_aliased(cls, speeds: Pair, info: ValidationInfo) -> Pair:
+        for speed, wavelength in zip(speeds, info.data.get("wavelengths", ()), strict=False):
+            unaliased(speed, wavelength)
+        return speeds
+
+    @field_validator("contrasts")
+    @classmethod
+    def _not_clipped(cls, contrasts: Pair) -> Pair:
+        if sum(contrasts) > 1:
+            raise ValueError("must together be at most 1, or the sum is clipped")
+        return contrasts
+
+    @property
+    def velocity(self) -> tuple[float, float]:
+        """Of the pattern: its speed in px a frame, and its direction in degrees."""
+        normals = [heading(direction) for direction in self.directions]
+        right, down = np.linalg.solve(normals, self.speeds)
+        return math.hypot(right, down), math.degrees(math.atan2(-down, right))
+
+    @property
+    def gratings(self) -> list[DriftingGrating]:
+        """The two, each alone."""
+        raster = self.model_dump(include=set(Generated.model_fields))
+        own = zip(
+            self.wavelengths, self.directions, self.speeds, self.contrasts, self.phases, strict=True
+        )
+        names = ("wavelength", "direction", "speed", "contrast", "phase")
+        return [
+            DriftingGrating.model_validate(raster | dict(zip(names, one, strict=True)))
+            for one in own
+        ]
+
+    def make(self) -> Made:
+        """Draw it; the flow is the pattern's drift."""
+        first, second = (grating.waves() for grating in self.gratings)
+        return self.windowed(map(np.add, first, second), drift(self, *self.velocity))
+
+    @property
+    def sentence(self) -> str:
+        """What it is."""
+        each = (
+            f"{g.cycle}, {g.speed:g} px a frame towards {g.direction:g} degrees"
+            for g in self.gratings
+        )
+        speed, direction = (round(part, 3) + 0.0 for part in self.velocity)  # never -0
+        return (
+            f"a plaid of two sine gratings ({'; '.join(each)}, counter-clockwise from the right), "
+            f"which together move by {speed:g} px a frame towards {direction:g} degrees"
+            f"{self.window}"
         )

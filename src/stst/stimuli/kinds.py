@@ -12,11 +12,10 @@ from stst.stimuli.camera import CameraPath
 from stst.stimuli.circular import ExpandingRings, RotatingGrating
 from stst.stimuli.clouds import MotionCloud
 from stst.stimuli.dots import RandomDots
-from stst.stimuli.gratings import CounterphaseGrating, DriftingGrating
+from stst.stimuli.gratings import CounterphaseGrating, DriftingGrating, Plaid
 from stst.stimuli.leaves import DeadLeaves
 from stst.stimuli.order import Reversed, Shuffled, Static
 from stst.stimuli.phases import SpacePhases, Stps, TimePhases
-from stst.stimuli.plaids import Plaid
 from stst.stimuli.portilla import PortillaSimoncelli
 from stst.stimuli.stimulus import Control, Generated, Made
 from stst.video.frames import Footage, gathered

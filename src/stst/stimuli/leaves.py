@@ -7,10 +7,15 @@ import math
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
-from stst.stimuli.discs import draw_discs, period, wrapped
-from stst.stimuli.raster import finished, heading
+from stst.stimuli.raster import (
+    draw_discs,
+    finished,
+    heading,
+    period,
+    wrapped,
+)
+from stst.stimuli.scenes import Array
 from stst.stimuli.stimulus import Generated, Made
-from stst.stimuli.texture import Array
 
 # Leaves that cover a point, on average: exp(-12) of the ground, a pixel in ten frames, is seen.
 _DEEP = 12

@@ -3,13 +3,161 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from scipy.ndimage import correlate1d
+
 from stst.errors import FramesError
-from stst.stimuli.alike import Level, Matched, Matching, matching
-from stst.stimuli.levels import Statistic, average, gap, measured, moved
-from stst.stimuli.light import Array, Scale, luminances, relit
-from stst.video.frames import Footage
+from stst.recipe import Part, validated
+from stst.video.frames import Clip, Footage
+from stst.video.light import Array, Scale, luminances, relit
+
+Statistic = Literal["mean", "rms", "histogram"]
+
+
+def measured(groups: Array, statistic: Statistic) -> Array:
+    """The statistic of each group of luminances: (n, N) -> (n, 1), (n, 2) or (n, N).
+
+    The mean; the mean and the standard deviation; or all luminances, sorted.
+    """
+    if statistic == "histogram":
+        return np.sort(groups, 1)
+    mean: Array = groups.mean(1, keepdims=True)
+    if statistic == "mean":
+        return mean
+    return np.hstack([mean, groups.std(1, keepdims=True)])
+
+
+def average(found: Sequence[Array]) -> Array:
+    """Average the statistics over the groups of each clip, then over clips: (n, k)s -> (k,).
+
+    Sorted before they are added up, so that no rounding tells the order of the clips.
+    """
+    average: Array = np.sort([one.mean(0) for one in found], 0).mean(0)
+    return average
+
+
+def moved(frames: Array, groups: Array, target: Array, statistic: Statistic) -> Array:
+    """Luminances that have the target statistic: (T, H, W), the same as (n, N) -> (n, N)."""
+    if statistic == "histogram":
+        return _ranked(frames, groups, target)
+    now = measured(groups, statistic)
+    if statistic == "mean":
+        return groups * (target / now)
+    scaled: Array = target[0] + (groups - now[:, :1]) * (target[1] / now[:, 1:])
+    return scaled
+
+
+def gap(groups: Array, target: Array, statistic: Statistic) -> float:
+    """How far the worst group is from the target, in luminance.
+
+    The larger of the differences of mean and contrast; or the mean difference of sorted
+    luminances.
+    """
+    off = np.abs(measured(groups, statistic) - target)
+    return float((off.mean(1) if statistic == "histogram" else off).max())
+
+
+def _ranked(frames: Array, groups: Array, target: Array) -> Array:
+    """Exact histogram specification: the k-th darkest px of a group gets the k-th target value.
+
+    Of px as dark as each other that with the darker surround (3 x 3 px) comes first (after
+    Coltuc, Bolon & Chassery 2006, IEEE Trans. Image Process. 15, 1143), and of those whose
+    surround is equal too the order is random, the same in every frame: by position, an even
+    area would become a slope.
+    """
+    surround = correlate1d(correlate1d(frames, np.ones(3), 1), np.ones(3), 2)
+    dice = np.random.default_rng(0).permutation(frames[0].size).reshape(frames[0].shape)
+    keys = (np.broadcast_to(dice, frames.shape), surround)
+    order = np.lexsort((*(key.reshape(groups.shape) for key in keys), groups))
+    made = np.empty_like(groups)
+    np.put_along_axis(made, order, np.broadcast_to(target, groups.shape), 1)
+    return made
+
+
+_SCALES = {"linear": "linear light (sRGB decoded)", "encoded": "encoded values"}
+_SPANS = {"clip": "the clip as a whole", "frame": "each frame"}
+
+
+@dataclass(frozen=True)
+class Level:
+    """Luminance of a clip, 0 black and 1 white.
+
+    Parameters
+    ----------
+    mean : float
+        Over the clip.
+    contrast : float
+        RMS contrast: standard deviation over the clip; where frames are matched, over a
+        frame, and then the mean over frames. None for a target without one.
+    """
+
+    mean: float
+    contrast: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Matched:
+    """A set of clips made alike, and how well; everything in the order of the clips.
+
+    Parameters
+    ----------
+    clips : tuple of Clip
+        The set.
+    target : Level
+        What it was brought to; with ``statistic="mean"`` it has no contrast.
+    before, after : tuple of Level
+        What each clip had, and has.
+    gaps : tuple of float
+        What clipping left of the difference from the target, in luminance: of mean or
+        contrast, whichever is larger, or the mean difference between sorted luminances; of
+        the worst frame where frames are matched.
+    clipped : tuple of float
+        Share of the values of each clip that did not fit into [0, 1] and were clipped.
+    """
+
+    clips: tuple[Clip, ...]
+    target: Level
+    before: tuple[Level, ...]
+    after: tuple[Level, ...]
+    gaps: tuple[float, ...]
+    clipped: tuple[float, ...]
+
+
+class Matching(Part):
+    """What is matched, on which scale of luminance, over what; see `match_set`."""
+
+    statistic: Statistic = "rms"
+    luminance: Scale = "linear"
+    per: Literal["clip", "frame"] = "clip"
+
+    def groups(self, luminance: Array) -> Array:
+        """Luminances that have one statistic, (T, H, W) -> (1, T H W) or (T, H W)."""
+        return luminance.reshape(1 if self.per == "clip" else len(luminance), -1)
+
+    def sentence(self, target: Level, files: Sequence[str]) -> str:
+        """How a clip of the set was made, for a Methods section."""
+        contrast = "" if target.contrast is None else f"{target.contrast:.3g}"
+        what = {
+            "mean": f"mean ({target.mean:.3g})",
+            "rms": f"mean ({target.mean:.3g}) and RMS contrast (standard deviation, {contrast})",
+            "histogram": f"histogram (mean {target.mean:.3g}, standard deviation {contrast}; "
+            "exact, sorted values averaged)",
+        }
+        return (
+            f"has the luminance of {_SPANS[self.per]} brought to the average "
+            f"{what[self.statistic]} of a set of {len(files)} clips ({', '.join(files)}), R, G and "
+            f"B of a pixel scaled alike; luminance is of {_SCALES[self.luminance]}, with the "
+            "weights of Rec. 709, and 1 is white"
+        )
+
+
+def matching(**settings: object) -> Matching:
+    """Validate what `match_set` is told; RecipeError names what is wrong."""
+    return validated(Matching, settings, "match")
+
 
 _NONE = 1e-6  # mean or contrast that is too little to be scaled
 

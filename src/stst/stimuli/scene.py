@@ -8,10 +8,8 @@ import numpy as np
 import torch
 
 from stst.errors import FramesError
-from stst.stimuli.fish import clownfish
-from stst.stimuli.grass import draw, sow
-from stst.stimuli.reef import panorama
-from stst.stimuli.texture import Array, pink_noise
+from stst.stimuli.reef import clownfish, draw, panorama, sow
+from stst.stimuli.scenes import Array, pink_noise
 from stst.video.frames import Clip
 
 PAN = 1  # px by which the camera moves to the right, a frame

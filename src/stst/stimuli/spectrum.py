@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import fft
 
-from stst.stimuli.light import Array
+from stst.video.light import Array
 
 
 def phase_field(shape: Sequence[int], axes: Sequence[int], seed: Sequence[int]) -> Array:

@@ -2,17 +2,235 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import cv2
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from stst.losses.arrangement import PARTS, layout, maps, shape
+from stst.losses.periodic import periodic
 from stst.recipe import Recipe
-from stst.synthesis.noise import KINDS, unlike
-from stst.synthesis.transition import appearance, motion
-from stst.synthesis.warp import affine, elsewhere, flow_back, warped
+from stst.synthesis.refine import appearance, motion
 from stst.video.frames import Footage
+
+BY_CHANCE = (0.4, 0.12)  # deviation of layout and shape over random phases (docs/evaluation.md)
+
+
+def noise(seed: int, index: int, shape: Sequence[int]) -> Tensor:
+    """Uniform noise in [0, 1] for frame `index`, whatever was made before it.
+
+    A function of its arguments alone, so that a resumed run needs no generator state.
+
+    Examples
+    --------
+    >>> bool((noise(0, 3, (3, 8, 8)) == noise(0, 3, (3, 8, 8))).all())
+    True
+    """
+    key = hashlib.sha256(f"{seed}/{index}".encode()).digest()[:7]
+    rng = torch.Generator().manual_seed(int.from_bytes(key, "big"))
+    return torch.rand(tuple(shape), generator=rng, dtype=torch.float32)
+
+
+def matched(random: Tensor, natural: Tensor) -> Tensor:
+    """Noise with the natural frame's mean colour and its covariance of R, G, B, in [0, 1].
+
+    (B, 3, H, W) uniform, (1 or B, 3, H, W) -> (B, 3, H, W).
+    """
+    colours = natural.flatten(2)
+    mean = colours.mean(2, keepdim=True)
+    centred = colours - mean
+    values, axes = torch.linalg.eigh(centred @ centred.mT / colours.shape[2])
+    # The symmetric root: the signs of the axes are free, and cancel in it.
+    spread = (axes * values.clamp_min(0).sqrt()[:, None]) @ axes.mT
+    # A uniform variable in [0, 1] has deviation 1 / sqrt(12).
+    white = (random.flatten(2) - 0.5) * 12**0.5
+    coloured: Tensor = mean + spread @ white
+    return coloured.clamp(0, 1).view_as(random)
+
+
+def scrambled(random: Tensor, natural: Tensor) -> Tensor:
+    """The natural frame with the phases of noise added to its own, in [0, 1].
+
+    (B, 3, H, W) uniform, (1 or B, 3, H, W) -> (B, 3, H, W). The same phases for R, G and B:
+    amplitudes are kept, and with them contrast and the covariance of channels at each
+    frequency, but nothing of the layout (random phase noise: Galerne, Gousseau & Morel 2011).
+    Amplitudes are of the periodic component, or else the borders would give stripes.
+    """
+    mean = natural.mean((-2, -1), keepdim=True)
+    centred = natural - mean
+    found = turned(centred, random)
+    spread, wanted = (x.square().mean((-2, -1), keepdim=True).sqrt() for x in (found, centred))
+    noise: Tensor = mean + found * wanted / spread.clamp_min(1e-6)
+    return noise.clamp(0, 1)
+
+
+def turned(centred: Tensor, random: Tensor) -> Tensor:
+    """Maps (1 or B, C, H, W) with the phases of noise (B, ., H, W) added: (B, C, H, W)."""
+    white = torch.fft.rfft2(random[:, :1] - 0.5)
+    seamless = torch.from_numpy(periodic(centred.double().cpu().numpy(), (2, 3))).to(centred)
+    waves = torch.fft.rfft2(seamless) * white / white.abs().clamp_min(1e-12)
+    found: Tensor = torch.fft.irfft2(waves, centred.shape[-2:])
+    return found
+
+
+def unlike(random: Tensor, natural: Tensor, draws: int) -> Tensor:
+    """Of several draws of `scrambled`, for each item the one that is least like the natural frame.
+
+    (B, 3, H, W) uniform, (1 or B, 3, H, W) -> (B, 3, H, W). The draws are the three channels of
+    the noise, each turned four ways: twelve at most, the first of which is `scrambled`.
+    """
+    turns = ((), (-1,), (-2,), (-2, -1))
+    noises = [random[:, [c]].flip(turn) for turn in turns for c in range(3)][:draws]
+    starts = torch.stack([scrambled(noise, natural) for noise in noises])
+    targets = natural.expand_as(random)
+    best = [
+        min(range(len(starts)), key=lambda draw: likeness(starts[draw, item], targets[item]))
+        for item in range(len(random))
+    ]
+    return torch.stack([starts[draw, item] for item, draw in enumerate(best)])
+
+
+def likeness(frame: Tensor, natural: Tensor) -> float:
+    """How alike the luminance of two frames (3, H, W) is arranged, in what chance often gives.
+
+    At the same or at any place, whichever is more: of a layout and its negative, and of a shape and
+    its mirror image, neither is wanted.
+    """
+    made, wanted = (maps(x.double().cpu().numpy())[PARTS["luminance"]] for x in (frame, natural))
+    return max(abs(layout(made, wanted)) / BY_CHANCE[0], abs(shape(made, wanted)) / BY_CHANCE[1])
+
+
+KINDS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "uniform": lambda random, natural: random,
+    "matched": matched,
+    "scrambled": scrambled,
+}
+
+
+MIN_SIDE = 16  # px; smaller frames have no room for the flow's patches
+ROUNDS = 10
+EDGE = 2  # px beside a place that bicubic interpolation takes
+EXACT = 1e-6  # px squared: no flow is better known
+UNSEEN = 0.05  # weight of motion along contours and in plain fields; across contours it is 1
+NOISE = 2 / 255  # slope a px, which contours are above
+
+
+def flow_back(before: Tensor, after: Tensor) -> Tensor:
+    """Where each pixel of `after` was in `before`: displacement in px, (right, down).
+
+    (B, 3, H, W), (B, 3, H, W) in [0, 1] -> (B, 2, H, W). Dense inverse search (Kroeger et
+    al. 2016) as in OpenCV, on the CPU; none, that is 0, below 16 px a side.
+    """
+    if min(before.shape[-2:]) < MIN_SIDE:
+        return torch.zeros_like(before[:, :2])
+    engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    grey = [x.mean(1).mul(255).round().to(torch.uint8).cpu().numpy() for x in (after, before)]
+    # None: no flow to begin with, which OpenCV's stubs do not know of.
+    found = [engine.calc(a, b, None) for a, b in zip(*grey, strict=True)]  # type: ignore[call-overload]
+    return torch.stack([*map(torch.from_numpy, found)]).permute(0, 3, 1, 2).to(before)
+
+
+def affine(flow: Tensor, frame: Tensor) -> Tensor:
+    """Keep the motion of a frame as a whole: the affine flow that most of it follows.
+
+    (B, 2, H, W) in px, and the frames that it is of, (B, 3, H, W) -> (B, 2, H, W). Six numbers a
+    frame: it pans, turns, grows and shears, and holds no borders of objects. Least squares, with
+    less weight for pixels that move otherwise (Cauchy's weights, reweighted). Motion is seen across
+    a contour, and not along it or in a plain field, where it weighs as little as `UNSEEN`.
+
+    Examples
+    --------
+    >>> turning = torch.stack(pixels(5, 7)).flip(0)[None]
+    >>> torch.allclose(affine(turning, torch.rand(1, 3, 5, 7)), turning, atol=1e-5)
+    True
+    """
+    x, y = pixels(*flow.shape[-2:])
+    places = torch.stack((torch.ones_like(x), x, y)).flatten(1).to(flow.device, torch.float64)
+    given, seen = flow.double().flatten(2), _seen(frame).flatten(3)
+    weight = torch.ones_like(given[:, 0])  # (B, H W)
+    for _ in range(ROUNDS):
+        weighted = weight[:, None, None] * seen
+        normal = torch.einsum("bijn,an,cn->biajc", weighted, places, places).reshape(-1, 6, 6)
+        wanted = torch.einsum("bijn,bjn,an->bia", weighted, given, places).reshape(-1, 6, 1)
+        numbers = torch.linalg.pinv(normal, hermitian=True) @ wanted
+        fitted = numbers.view(-1, 2, 3) @ places
+        rest = given - fitted
+        off = torch.einsum("bin,bijn,bjn->bn", rest, seen, rest) / _trace(seen)
+        spread = (_trace(weighted) * off).sum(1, True) / _trace(weighted).sum(1, True)
+        weight = 1 / (1 + off / (spread + EXACT))
+    whole: Tensor = fitted.view_as(flow).to(flow)
+    return whole
+
+
+def elsewhere(flow: Tensor, random: Tensor) -> Tensor:
+    """A flow as fast and as coarse, in other places.
+
+    (1 or B, 2, H, W) in px, noise (B, 3, H, W) in [0, 1] -> (B, 2, H, W). The phases of the noise
+    are added to both components alike, and each is given the values that it had, in the new order.
+    With the same noise for all frames, what moves on in the flow moves on here.
+    """
+    mean = flow.mean((-2, -1), keepdim=True)
+    order = turned(flow - mean, random).flatten(2).argsort(-1).argsort(-1)
+    values = flow.flatten(2).sort(-1).values.expand(len(order), -1, -1)
+    return values.gather(-1, order).view(-1, *flow.shape[1:])
+
+
+def _seen(frame: Tensor) -> Tensor:
+    """How well motion is seen in each direction: (B, 3, H, W) -> (B, 2, 2, H, W)."""
+    grey = F.pad(frame.mean(1).double(), (1, 1, 1, 1), mode="replicate")
+    right, down = grey[:, 1:-1, 2:] - grey[:, 1:-1, :-2], grey[:, 2:, 1:-1] - grey[:, :-2, 1:-1]
+    slope = torch.stack((right, down), 1) / 2
+    across = slope / (slope.square().sum(1, keepdim=True) + NOISE**2).sqrt()
+    unseen = UNSEEN * torch.eye(2, dtype=torch.float64, device=frame.device)
+    return across[:, :, None] * across[:, None] + unseen[..., None, None]
+
+
+def _trace(matrices: Tensor) -> Tensor:
+    return matrices[:, 0, 0] + matrices[:, 1, 1]
+
+
+def pixels(height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Across and down of each pixel, from the first: (H, W) each."""
+    down, across = torch.meshgrid(
+        torch.arange(height, dtype=torch.float32),
+        torch.arange(width, dtype=torch.float32),
+        indexing="ij",
+    )
+    return across, down
+
+
+def warped(frames: Tensor, flow: Tensor) -> Tensor:
+    """Move frames (B, 3, H, W) in [0, 1] along a flow (1 or B, 2, H, W) in px.
+
+    Bicubic. What leaves on one side comes in on the other, as in the random phases that frames
+    start from: mirrors would draw streaks where motion goes inwards for long.
+
+    Examples
+    --------
+    >>> frame = torch.rand(1, 3, 8, 8)
+    >>> right = torch.tensor([-1.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 8, 8)
+    >>> torch.allclose(warped(frame, right), frame.roll(1, -1), atol=1e-5)
+    True
+    """
+    height, width = frames.shape[-2:]
+    x, y = (line.to(frames.device) for line in pixels(height, width))
+    x, y = x + flow[:, 0], y + flow[:, 1]
+    # grid_sample counts from the centre, in half sides.
+    across, down = (
+        (2 * (place % side + EDGE) + 1) / (side + 2 * EDGE) - 1
+        for place, side in ((x, width), (y, height))
+    )
+    places = torch.stack((across, down), -1).expand(len(frames), -1, -1, -1)
+    rows, columns = (
+        torch.arange(-EDGE, side + EDGE, device=frames.device) % side for side in (height, width)
+    )
+    around = frames[..., rows[:, None], columns]
+    return F.grid_sample(around, places, mode="bicubic", align_corners=False).clamp(0, 1)
+
 
 Noise = Callable[[int], Tensor]  # transition -> (B, 3, H, W) in [0, 1]
 

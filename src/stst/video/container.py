@@ -2,22 +2,137 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import struct
+from collections.abc import Collection, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import IO
 
 import av
+from av.container import InputContainer
+from av.logging import get_last_error
 from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from stst.errors import FramesError
 from stst.video.colour import Pixels, to_rgb
-from stst.video.faults import Faults
-from stst.video.marks import ends, is_cut_off, states_no_rate
-from stst.video.request import Limits
-from stst.video.stated import declared, rates
+from stst.video.process import Limits
+
+HEAD, TAIL = 1 << 16, 2  # bytes of a file that are looked at
+PACKETS = ((188, 0), (192, 4), (204, 0))  # of MPEG-TS: bytes of each, and where its mark is
+GIF_DELAY = re.compile(rb"!\xf9\x04.(..).\0[!,]", re.DOTALL)
+
+
+def ends(file: IO[bytes]) -> tuple[bytes, bytes, int]:
+    """Read the first and the last bytes and the size, and go back to the first."""
+    head, size = file.read(HEAD), file.seek(0, 2)
+    file.seek(max(0, size - TAIL))
+    tail = file.read()
+    file.seek(0)
+    return head, tail, size
+
+
+def states_no_rate(head: bytes) -> bool:
+    """Say whether a GIF has no delays (FFmpeg takes 10 a second), or an AVI or Y4M no rate (25).
+
+    Examples
+    --------
+    >>> states_no_rate(b"YUV4MPEG2 W16 H16 F25:1"), states_no_rate(b"YUV4MPEG2 W16 H16")
+    (False, True)
+    """
+    if head.startswith(b"GIF8"):
+        return b"\0\0" in GIF_DELAY.findall(head)
+    if head.startswith(b"YUV4MPEG2 "):
+        rates = re.findall(rb" F(\d+):(\d+)", head.partition(b"\n")[0])
+        return not rates or 0 in map(int, rates[0])
+    at = head.find(b"vids") if head.startswith(b"RIFF") else -1
+    return 0 <= at <= len(head) - 28 and 0 in struct.unpack_from("<2I", head, at + 20)
+
+
+def is_cut_off(head: bytes, tail: bytes, size: int) -> bool:
+    """Say whether a file that does not say how many frames it has stops before it is whole.
+
+    A GIF ends by a mark, an MPEG-TS is made of whole packets.
+
+    Examples
+    --------
+    >>> packets = (b"G" + bytes(187)) * 6
+    >>> is_cut_off(packets, b"", 6 * 188), is_cut_off(packets, b"", 5 * 188 + 7)
+    (False, True)
+    """
+    if head.startswith(b"GIF8"):
+        return not tail.endswith(b"\0;")
+    packet = next((long for long, at in PACKETS if head[at : 5 * long : long] == b"GGGGG"), 1)
+    return size % packet > 0
+
+
+RATE_TAG = "FRAME_RATE"  # written by stst.video.write: Matroska rounds its own to 1 ns
+FROM_ZERO = ("flv", "nut")  # their length counts the time before the first frame too
+
+
+def declared(container: InputContainer, stream: VideoStream) -> int | None:
+    """Give the number of frames that a film says it has."""
+    rate = stream.average_rate
+    if stream.frames or not rate:
+        return stream.frames or None
+    if stream.duration and stream.time_base:
+        return round(stream.duration * stream.time_base * rate)
+    alone = len(container.streams) == 1  # else the duration may be that of the sound
+    length = container.duration if alone else None
+    if length and container.format.name in FROM_ZERO:
+        length -= container.start_time or 0
+    return round(Fraction(length, av.time_base) * rate) if length else None
+
+
+def rates(container: InputContainer, stream: VideoStream) -> list[Fraction]:
+    """Give the frame rates that a film states, the best first."""
+    tag = container.metadata.get(RATE_TAG)
+    said = (stream.average_rate, stream.base_rate)
+    return [rate for rate in (_rate(tag), *map(_television, said)) if rate and rate > 0]
+
+
+def _television(rate: Fraction | None) -> Fraction | None:
+    """Undo the rounding of Matroska to 1 ns, which makes 19001/317 of 60000/1001."""
+    exact = Fraction(1000 * round((rate or 0) * 1001 / 1000), 1001)
+    return exact if rate and abs(exact / rate - 1) < 1e-6 else rate
+
+
+def _rate(tag: str | None) -> Fraction | None:
+    try:
+        return Fraction(tag) if tag else None
+    except (ValueError, ZeroDivisionError):  # somebody else's tag of this name
+        return None
+
+
+LETTERS = 100  # of what FFmpeg says, at most
+
+
+class Faults:
+    """Each frame near which there was a fault, and what was said of it."""
+
+    def __init__(self) -> None:
+        self._said: dict[int, str] = {}
+        self._logged, _ = get_last_error()
+
+    def note(self, frame: int, said: str | None) -> None:
+        """Keep a fault; what is said may come from the file, and is shortened."""
+        self._said.setdefault(frame, "".join(filter(str.isprintable, said or "?"))[:LETTERS])
+
+    def listen(self, frame: int, speakers: Collection[str]) -> None:
+        """Keep an error that was logged since, if it is by one of `speakers`: not the sound's."""
+        before, (self._logged, last) = self._logged, get_last_error()
+        if last and self._logged > before and last[1] in speakers:
+            self.note(frame, last[2])
+
+    def remarks(self) -> list[str]:
+        """Say how many there are, as a clause about the file."""
+        return [
+            f"is damaged (in {len(self._said)} places, the first near frame {frame}: {said})"
+            for frame, said in list(self._said.items())[:1]
+        ]
+
 
 # Containers that carry time stamps. No playlists (hls, concat, image2), which open other
 # files, and no raw streams (h264, m4v), which have no frame rate.

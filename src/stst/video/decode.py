@@ -25,7 +25,7 @@ from av.error import FFmpegError
 from stst.errors import FramesError
 from stst.video.colour import Pixels
 from stst.video.container import Source
-from stst.video.request import Limits, Request
+from stst.video.process import Limits, Request
 from stst.video.sources import open_source
 
 

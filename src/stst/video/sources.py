@@ -1,4 +1,4 @@
-"""Sources that are no video file: a folder of images, and an array."""
+"""A video file, a folder of images or an array: what frames are read from. Needs no torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stst.errors import FramesError
 from stst.video.colour import Pixels
 from stst.video.container import STILLS, Source, Video, check_size
 from stst.video.files import stills
-from stst.video.request import Limits
+from stst.video.process import Limits
 
 
 def open_source(path: Path, limits: Limits) -> Source:

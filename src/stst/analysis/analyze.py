@@ -1,0 +1,117 @@
+"""Responses of an experiment -> results: reading, excluding, estimating."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stst.analysis.cells import Difference, Estimate, differences, grouped
+from stst.analysis.mixed import Effect, mixed
+from stst.analysis.psychometric import unbounded
+from stst.analysis.reading import Exclusion, Rules, Trial, excluded, read_responses
+from stst.analysis.sensitivity import Frequencies, frequencies
+from stst.analysis.tasks import estimates
+from stst.errors import ExperimentError
+from stst.metrics.tables import plain
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """Results of an experiment, and all that was left out of them."""
+
+    task: str
+    experiment: str
+    rules: Rules
+    trials: list[Trial]
+    exclusions: list[Exclusion]
+    notes: list[str]
+    estimates: list[Estimate]
+    differences: list[Difference]
+    frequencies: Frequencies | None = None  # of the bands, where they form cells
+    effects: Sequence[Effect] = ()  # of the mixed-effects model, if it was asked for
+
+    @property
+    def participants(self) -> list[str]:
+        """Those who are in the results."""
+        return sorted({trial.participant for trial in self.trials})
+
+    def plain(self) -> dict[str, Any]:
+        """The same for JSON."""
+        return {
+            "task": self.task,
+            "experiment": self.experiment,
+            "rules": self.rules.model_dump(mode="json"),
+            "participants": self.participants,
+            "trials": len(self.trials),
+            "exclusions": plain(self.exclusions),
+            "notes": self.notes,
+            "estimates": plain(self.estimates),
+            "differences": plain(self.differences),
+            "effects": plain(self.effects),
+            "frequencies": self.frequencies and self.frequencies.plain(),
+        }
+
+
+def analyze(
+    responses: Sequence[Path | str], rules: Rules | None = None, *, model: bool = False
+) -> Analysis:
+    """Analyse the responses of one experiment.
+
+    Parameters
+    ----------
+    responses : sequence of paths
+        Tables as docs/experiment.md tells them, or folders of such. If ``experiment.yaml`` is
+        beside them, or in the folder above, it tells which frequencies bands pass.
+    rules : Rules, optional
+        What is left out.
+    model : bool
+        Whether a mixed-effects model is fitted, too (extra ``mixed``).
+
+    Raises
+    ------
+    ExperimentError
+        If a table cannot be used, nothing is left by the rules, or the model cannot be fitted.
+    """
+    rules = rules or Rules()
+    read = read_responses([Path(path) for path in responses])
+    tasks = grouped(read.trials, lambda trial: trial.task)
+    if len(tasks) > 1:
+        raise ExperimentError(f"the responses are of several tasks: {', '.join(tasks)}.")
+    trials, exclusions = excluded(read.trials, rules)
+    if not trials:
+        told = "; ".join(f"{row.rule}: {row.trials} of {row.participant}" for row in exclusions)
+        raise ExperimentError(
+            f"no trial is left to analyse ({told or 'no test trials'}). Other rules: --set least=1."
+        )
+    first, found = read.trials[0], estimates(trials)
+    bands = frequencies([Path(path) for path in responses], first.experiment)
+    notes = [*read.notes, *_unseen(read.trials), *unbounded(found), *_shrunk(found)]
+    effects = mixed(trials) if model else []
+    return Analysis(
+        first.task,
+        first.experiment,
+        rules,
+        trials,
+        exclusions,
+        notes,
+        found,
+        differences(found),
+        bands,
+        effects,
+    )
+
+
+def _unseen(trials: Sequence[Trial]) -> list[str]:
+    """Participants who did not get as far as a test trial."""
+    tested = {trial.participant for trial in trials if trial.phase == "test"}
+    return [f"{who}: no test trials." for who in sorted({t.participant for t in trials} - tested)]
+
+
+def _shrunk(found: Sequence[Estimate]) -> list[str]:
+    """Say where d' has few trials, which the log-linear correction draws to 0."""
+    few = [
+        row for row in found if row.measure == "criterion" and row.trials < 20 * row.participants
+    ]
+    return ["d' of fewer than 20 trials per participant and cell is drawn to 0."] if few else []

@@ -1,0 +1,153 @@
+"""Mixed-effects models of single trials: participants and items differ at random."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import ndtri
+
+from stst.analysis.cells import cell_of
+from stst.analysis.intervals import CONFIDENCE, Numbers
+from stst.analysis.reading import Trial
+from stst.errors import ExperimentError
+
+WIDEST = 10.0  # a standard error above this, of log odds, is of data that limit nothing
+_LOGIT = {"likelihood": "bernoulli_logit", "matrix_inversion_method": "cholesky"}
+
+
+class Effect(NamedTuple):
+    """A fixed effect with its 95 % interval, or the standard deviation of a random one.
+
+    `unit` is log odds, or points of a rating. A bound is NaN where there is none.
+    """
+
+    outcome: str
+    term: str
+    unit: str
+    value: float
+    low: float
+    high: float
+    participants: int
+    items: int
+    trials: int
+
+
+def mixed(trials: Sequence[Trial]) -> list[Effect]:
+    """Fit the model of a task to all its trials together.
+
+    ``outcome ~ condition + band + log2(level) + (1 | participant) + (1 | item)``, without
+    interactions or random slopes: the logistic model of right answers, or of the choice of
+    space, and the linear one of ratings. Maximum likelihood (of the logistic model by
+    Laplace's approximation) with Wald's intervals, by GPBoost (Sigrist 2022).
+
+    Raises
+    ------
+    ExperimentError
+        If the extra ``mixed`` is not installed, or there is nothing to fit.
+    """
+    outcome, unit, values = _outcome(trials)
+    terms = _terms(trials)
+    design = np.column_stack(list(terms.values()))
+    groups = _groups(trials)
+    if "participant" not in groups:
+        raise ExperimentError("a mixed-effects model needs two participants or more.")
+    if np.linalg.matrix_rank(design) < design.shape[1]:
+        raise ExperimentError(
+            "a mixed-effects model cannot tell conditions, bands and levels apart in this design."
+        )
+    fixed, deviations = _fit(values, design, groups, linear=outcome == "rating")
+    head = {name: len({getattr(trial, name) for trial in trials}) for name in _GROUPS}
+    counts = (head["participant"], head["item"], len(trials))
+    found = [
+        Effect(outcome, term, unit, *_interval(*pair), *counts)
+        for term, pair in zip(terms, fixed.T, strict=True)
+    ]
+    names = ["residual", *groups] if outcome == "rating" else list(groups)
+    return found + [
+        Effect(outcome, f"SD of {name}", unit, float(sd), math.nan, math.nan, *counts)
+        for name, sd in zip(names, deviations, strict=True)
+    ]
+
+
+_GROUPS = ("participant", "item")
+
+
+def _outcome(trials: Sequence[Trial]) -> tuple[str, str, Numbers]:
+    """What is modelled: its name, its unit, and a value of each trial."""
+    task = trials[0].task
+    if task == "naming":
+        raise ExperimentError("there is no mixed-effects model of what is typed (naming).")
+    if task == "similarity":
+        return "rating", "points", np.array([float(trial.response) for trial in trials])
+    if task == "source":
+        chosen = np.array([float(trial.chosen == "space") for trial in trials])
+        return "space chosen", "log odds", chosen
+    return "accuracy", "log odds", np.array([float(trial.correct == "1") for trial in trials])
+
+
+def _terms(trials: Sequence[Trial]) -> dict[str, Numbers]:
+    """Columns of the design: the first condition and band, and differences from them."""
+    cells = [cell_of(trial) for trial in trials]
+    first = (min(cell.condition for cell in cells), min(cell.band for cell in cells))
+    terms = {", ".join(["intercept", *filter(None, first)]): np.ones(len(cells))}
+    terms |= dict(_differences([cell.condition for cell in cells]))
+    terms |= dict(_differences([cell.band for cell in cells]))
+    levels = np.array([cell.level for cell in cells])
+    if (levels > 0).all() and len(set(levels)) > 1:
+        log = np.log2(levels)
+        level = "contrast" if trials[0].task == "detection" else "duration"
+        terms[f"doubling of {level}"] = log - log.mean()
+    return terms
+
+
+def _differences(names: Sequence[str]) -> Iterator[tuple[str, Numbers]]:
+    """A column for each name but the first in the alphabet."""
+    first, *others = sorted(set(names))
+    for other in others:
+        yield f"{other} - {first}", np.array([float(name == other) for name in names])
+
+
+def _groups(trials: Sequence[Trial]) -> dict[str, Sequence[str]]:
+    """Who or what each trial is of, where there are several."""
+    named = {name: [str(getattr(trial, name)) for trial in trials] for name in _GROUPS}
+    return {name: values for name, values in named.items() if len(set(values)) > 1}
+
+
+def _fit(
+    values: Numbers, design: Numbers, groups: Mapping[str, Sequence[str]], *, linear: bool
+) -> tuple[Numbers, Numbers]:
+    """Fixed effects and their standard errors, (2, terms), and random standard deviations."""
+    gpboost = _library()
+    numbers = [np.unique(list(names), return_inverse=True)[1] for names in groups.values()]
+    kind = {} if linear else _LOGIT
+    model = gpboost.GPModel(group_data=np.column_stack(numbers), num_parallel_threads=1, **kind)
+    try:
+        model.fit(y=values, X=design, params={"delta_rel_conv": 1e-9})
+    except gpboost.basic.GPBoostError as error:
+        reason = " ".join(str(error).split())
+        raise ExperimentError(f"the mixed-effects model cannot be fitted: {reason}.") from error
+    variances = np.asarray(model.get_cov_pars(format_pandas=False), float).ravel()
+    fixed = np.asarray(model.get_coef(std_err=True, format_pandas=False), float)
+    return fixed, np.sqrt(variances)
+
+
+def _interval(value: float, error: float) -> tuple[float, float, float]:
+    """Wald's interval, where the data limit the effect at all."""
+    half = ndtri((1 + CONFIDENCE) / 2) * error if error <= WIDEST else math.nan
+    return float(value), float(value - half), float(value + half)
+
+
+def _library() -> Any:  # noqa: ANN401
+    """The library of the extra, kept from printing."""
+    try:
+        import gpboost
+    except ImportError as error:
+        raise ExperimentError("--mixed needs pip install 'stst-vision[mixed]'.") from error
+    quiet = logging.getLogger(__name__)
+    quiet.addHandler(logging.NullHandler())
+    gpboost.register_logger(quiet)
+    return gpboost

@@ -1,0 +1,343 @@
+"""Simulated observers: the trials of an experiment, answered by people of known truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import cycle, islice
+from typing import Annotated, Any, Self
+
+import numpy as np
+from pydantic import Field
+from scipy.special import ndtr
+
+from stst.analysis.cells import cell_of
+from stst.analysis.intervals import Numbers
+from stst.analysis.psychometric import weibull
+from stst.analysis.reading import Rules, Trial
+from stst.analysis.sensitivity import CHANCE, CORRECT
+from stst.errors import RecipeError, guess
+from stst.experiment import design
+from stst.experiment.design import make_lists
+from stst.experiment.spec import INTERVALS, RATINGS, ExperimentSpec
+from stst.experiment.stimuli import Stimulus
+from stst.recipe import Part, validated
+
+SHARES = ("accuracy", "space chosen")
+
+
+# What `analyze` finds for each task and a plan can be about; the first if none is named.
+MEASURES: dict[str, tuple[str, ...]] = {
+    "natural": ("d'", "accuracy", "threshold"),
+    "detection": ("d'", "accuracy", "threshold"),
+    "abx": ("d'", "accuracy"),
+    "oddity": ("d'", "accuracy"),
+    "category": ("accuracy",),
+    "similarity": ("rating",),
+    "source": ("space chosen",),
+    "naming": (),
+}
+
+
+class Plan(Part):
+    """An effect that is expected, and the experiments in which it is looked for.
+
+    The effect is of one condition, against chance or `null`; with `against` it is how much that
+    condition differs from each other one, within participants.
+
+    Parameters
+    ----------
+    effect : float
+        Mean over participants, in the unit of `measure`; of a threshold the geometric mean.
+        It is the same in every condition and band, and at every level.
+    spread : float
+        Standard deviation between participants, in the same unit; of a threshold that of its
+        natural logarithm, so that 0.2 is about 20 %.
+    participants : tuple of int
+        Numbers of participants to try.
+    repeats : tuple of int
+        Numbers of repeats (`ExperimentSpec.repeats`) to try; none is that of the experiment.
+    measure : str, optional
+        ``d'``, ``accuracy``, ``threshold``, ``rating`` or ``space chosen``; None: the first
+        that the task has.
+    null : float, optional
+        Value that the interval must leave; None: chance, and with `against` no difference. Ratings
+        and thresholds have no chance.
+    against : str, optional
+        Condition that all others are compared with.
+    difference : float, optional
+        With `against`: how much less than `effect` participants have in that condition, on
+        average; of thresholds, by which factor (2: half the threshold).
+    difference_spread : float
+        Standard deviation of the difference between participants; of thresholds that of the
+        natural logarithm of the factor.
+    lapse : float
+        Share of trials, attention checks among them, that are answered at random.
+    slope : float
+        Of the psychometric functions, for a threshold.
+    simulations : int
+        Simulated experiments for each number of participants and repeats.
+    seed : int
+        Of all that is random.
+    rules : Rules
+        What is left out, as in `analyze`.
+
+    Examples
+    --------
+    >>> plan = Plan(effect=0.5, spread=0.3, participants=(8, 16))
+    >>> full = planned(plan, ExperimentSpec(task="natural"))
+    >>> full.measure, full.null, full.repeats
+    ("d'", 0.0, (1,))
+    """
+
+    effect: float
+    spread: float = Field(ge=0)
+    participants: tuple[Annotated[int, Field(ge=2, le=10_000)], ...] = Field(min_length=1)
+    repeats: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = ()
+    measure: str | None = None
+    null: float | None = None
+    against: str | None = None
+    difference: float | None = None
+    difference_spread: float = Field(0, ge=0)
+    lapse: float = Field(0.02, ge=0, le=1)
+    slope: float = Field(2, gt=0)
+    simulations: int = Field(400, ge=1)
+    seed: int = Field(0, ge=0)
+    rules: Rules = Rules()
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        """Validate plain data; RecipeError names the setting that is wrong."""
+        return validated(cls, data, "plan")
+
+
+def planned(plan: Plan, spec: ExperimentSpec) -> Plan:
+    """Fill in what the experiment decides.
+
+    Raises
+    ------
+    RecipeError
+        If the task has no such measure or effect, a staircase chooses the trials, or clips
+        cannot be repeated.
+    """
+    known = MEASURES[spec.task]
+    if not known:
+        raise RecipeError(f"the task {spec.task} has no measure that an effect could be of.")
+    measure = plan.measure or known[0]
+    if measure not in known:
+        raise RecipeError(
+            f"the task {spec.task} has no measure {measure!r}.{guess(measure, known)} "
+            f"It has: {', '.join(known)}."
+        )
+    if spec.method == "quest":
+        raise RecipeError("power needs given trials: plan with method: constant, not quest.")
+    if spec.once and set(plan.repeats) - {1}:
+        raise RecipeError("each clip is seen once: plan a set with more clips, not repeats.")
+    null = _null(measure, spec, plan) if plan.null is None else plan.null
+    _refuse(measure, plan.effect, plan.spread)
+    _refuse_difference(measure, plan)
+    return plan.model_copy(
+        update={"measure": measure, "null": null, "repeats": plan.repeats or (spec.repeats,)}
+    )
+
+
+def chance(spec: ExperimentSpec) -> float:
+    """Share of right answers without any sensitivity; of sources, without any bias."""
+    return CHANCE[spec.task] if spec.task in CHANCE else 1 / len(spec.answers)
+
+
+def _null(measure: str, spec: ExperimentSpec, plan: Plan) -> float:
+    if plan.against is not None:
+        return 1.0 if measure == "threshold" else 0.0
+    if measure in ("rating", "threshold"):
+        raise RecipeError(
+            f"a {measure} has no value of chance: give the one that it is compared with (null)."
+        )
+    return 0.0 if measure == "d'" else chance(spec)
+
+
+def limits(measure: str) -> tuple[float, float]:
+    """Least and most that a share, or a rating, can be."""
+    return {"rating": (1.0, float(len(RATINGS)))}.get(measure, (0.0, 1.0))
+
+
+def _refuse(measure: str, effect: float, spread: float) -> None:
+    """Refuse what no participants can have."""
+    low, high = limits(measure)
+    if measure in (*SHARES, "rating"):
+        inside = low < effect < high
+        most = ((effect - low) * (high - effect)) ** 0.5 if inside else 0.0
+        if not inside or spread >= most:
+            raise RecipeError(
+                f"no participants have a mean {measure} of {effect:g} and a standard deviation "
+                f"of {spread:g}: wanted a mean between {low:g} and {high:g}"
+                + (f", and then less than {most:.3g}." if inside else ".")
+            )
+    if measure == "threshold" and effect <= 0:
+        raise RecipeError(f"a threshold is above 0, got {effect:g}.")
+
+
+def _refuse_difference(measure: str, plan: Plan) -> None:
+    """Refuse half a comparison, and differences that no participants can have."""
+    if (plan.against is None) != (plan.difference is None):
+        raise RecipeError("a comparison needs both: the condition (against) and the difference.")
+    if plan.difference is None:
+        return
+    if plan.null is not None:
+        raise RecipeError("a comparison is with no difference: leave null out.")
+    if measure == "threshold" and plan.difference <= 0:
+        raise RecipeError(f"thresholds differ by a factor above 0, got {plan.difference:g}.")
+    low, high = limits(measure)
+    if measure in (*SHARES, "rating") and not low < plan.effect - plan.difference < high:
+        raise RecipeError(
+            f"no participants have a mean {measure} of {plan.effect - plan.difference:g}, which is "
+            f"{plan.effect:g} less {plan.difference:g}: wanted between {low:g} and {high:g}."
+        )
+
+
+Lists = Sequence[Sequence[Trial]]
+_STEPS = len(RATINGS) - 1
+
+
+def lists_of(spec: ExperimentSpec, stimuli: Sequence[Stimulus], repeats: int) -> Lists:
+    """Test trials and checks of each list, not yet answered."""
+    changed = ExperimentSpec.parse(spec.model_dump(mode="json") | {"repeats": repeats})
+    laid = make_lists(changed, stimuli)
+    return [[unanswered(t, spec) for t in one if t.phase != "practice"] for one in laid]
+
+
+def simulated(
+    lists: Lists, people: int, plan: Plan, spec: ExperimentSpec, rng: np.random.Generator
+) -> list[Trial]:
+    """The responses of one experiment; participants get the lists in turn."""
+    values = truths(plan, people, rng)
+    others = values if plan.difference is None else lowered(values, plan, rng)
+    return [
+        trial
+        for who, one in enumerate(islice(cycle(lists), people))
+        for trial in answered(
+            one, f"P{who}", _by_condition(one, plan, values[who], others[who]), plan, spec, rng
+        )
+    ]
+
+
+def unanswered(trial: design.Trial, spec: ExperimentSpec) -> Trial:
+    """What the table of responses would say of a trial before it is answered."""
+    shown = trial.shown
+    band = next((one for one in shown if one.band), None)
+    frames = float(len(shown))
+    return Trial(
+        participant="",
+        session="",
+        row=0,
+        experiment=spec.fingerprint,
+        phase=trial.phase,
+        task=spec.task,
+        item=trial.item,
+        clip=trial.clip,
+        conditions=tuple(one.condition for one in shown),
+        roles=tuple(one.role for one in shown),
+        kinds=("vp9",) * len(shown),
+        duration=_number(shown[0].duration if shown else None),
+        band=band.band or "" if band else "",
+        contrast=_number(band.contrast if band else None),
+        expected=trial.expected or "",
+        response="",
+        chosen="",
+        correct="",
+        response_time=math.inf,
+        expected_frames=frames,
+        dropped_frames=0.0,
+    )
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def truths(plan: Plan, count: int, rng: np.random.Generator) -> Numbers:
+    """The true value of each participant: (count,).
+
+    Normal; of shares and ratings beta, of thresholds log-normal.
+    """
+    if plan.measure == "threshold":
+        return np.asarray(plan.effect * np.exp(rng.normal(0, plan.spread, count)))
+    if plan.measure not in (*SHARES, "rating"):
+        return rng.normal(plan.effect, plan.spread, count)
+    low, width = (1, _STEPS) if plan.measure == "rating" else (0, 1)
+    share, spread = (plan.effect - low) / width, plan.spread / width
+    if not spread:
+        return np.full(count, plan.effect)
+    size = share * (1 - share) / spread**2 - 1
+    return low + width * rng.beta(share * size, (1 - share) * size, count)
+
+
+def lowered(values: Numbers, plan: Plan, rng: np.random.Generator) -> Numbers:
+    """What the same participants have in the condition that others are compared with: (count,).
+
+    Shares and ratings stay within what can be.
+    """
+    assert plan.difference is not None
+    if plan.measure == "threshold":
+        spread = rng.normal(0, plan.difference_spread, len(values))
+        return np.asarray(values / (plan.difference * np.exp(spread)))
+    found = values - rng.normal(plan.difference, plan.difference_spread, len(values))
+    if plan.measure in (*SHARES, "rating"):
+        found = found.clip(*limits(plan.measure or ""))
+    return np.asarray(found)
+
+
+def _by_condition(trials: Sequence[Trial], plan: Plan, value: float, other: float) -> Numbers:
+    """What a participant has in each trial."""
+    return np.array([other if cell_of(t).condition == plan.against else value for t in trials])
+
+
+def answered(
+    trials: Sequence[Trial],
+    who: str,
+    truth: Numbers,
+    plan: Plan,
+    spec: ExperimentSpec,
+    rng: np.random.Generator,
+) -> Iterator[Trial]:
+    """The trials of a list as one participant answers them, who has `truth` in each of them."""
+    awake = rng.random(len(trials)) >= plan.lapse
+    if plan.measure == "rating":
+        given = np.where(
+            awake,
+            1 + rng.binomial(_STEPS, (truth - 1) / _STEPS, len(trials)),
+            rng.integers(1, len(RATINGS) + 1, len(trials)),
+        )
+    else:
+        share = np.where(awake, _right(trials, truth, plan, spec), chance(spec))
+        given = rng.random(len(trials)) < share
+    wrong = rng.integers(0, max(len(spec.answers) - 1, 1), len(trials))
+    for row, trial in enumerate(trials):
+        told = trial._replace(participant=who, session=who, row=row, response_time=500.0)
+        if trial.phase == "attention":
+            yield told._replace(response="key", correct=str(int(awake[row])))
+        elif plan.measure == "rating":
+            yield told._replace(response=str(given[row]))
+        elif plan.measure == "space chosen":
+            yield _chosen(told, "space" if given[row] else "time")
+        else:
+            others = [answer for answer in spec.answers if answer != trial.expected]
+            response = trial.expected if given[row] else others[wrong[row]]
+            yield told._replace(response=response, correct=str(int(given[row])))
+
+
+def _chosen(trial: Trial, role: str) -> Trial:
+    """The answer that names a source; the first clip is the factorised one."""
+    return trial._replace(response=INTERVALS[trial.roles.index(role) - 1], chosen=role)
+
+
+def _right(trials: Sequence[Trial], truth: Numbers, plan: Plan, spec: ExperimentSpec) -> Numbers:
+    """Probability that a trial is right, or that space is chosen, when it is attended to."""
+    if plan.measure == "threshold":
+        levels = np.array([t.contrast if spec.task == "detection" else t.duration for t in trials])
+        return weibull(levels, truth, np.array(plan.slope), np.array(0.0), chance(spec))
+    if plan.measure in SHARES:
+        return truth
+    if spec.task in CORRECT:
+        return CORRECT[spec.task](truth.clip(0))
+    return np.asarray(ndtr(truth / math.sqrt(2)))

@@ -1,0 +1,1 @@
+"""Frames -> numbers: low-level statistics, motion, layers, and what a metamer kept."""

@@ -1,0 +1,271 @@
+"""How alike two clips are to a layer, from inner products of its activations alone.
+
+With A (T, N) the activations of a layer, a row for each frame, all that is kept is A A' and the
+sums of the rows: T x T numbers, however many units N the layer has.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.stats import rankdata
+from torch import Tensor
+
+from stst.errors import FramesError
+from stst.models.recognition import Network, looked_into
+from stst.video.frames import Footage
+
+LEAST = 4  # frames: fewer have too few pairs to tell how these are arranged
+_ROUNDING = 1e-10  # of the power of the activations: variance below it is none
+
+Array = npt.NDArray[np.float64]
+
+
+class Moments(NamedTuple):
+    """What is kept of the activations of a layer: ``gram`` (T, T), ``sums`` (T,), ``units`` N."""
+
+    gram: Array
+    sums: Array
+    units: int
+
+    @property
+    def centred(self) -> Array:
+        """Inner products with the mean over units taken off each frame, (T, T)."""
+        return np.asarray(self.gram - np.outer(self.sums, self.sums) / self.units)
+
+
+def moments(activations: Array) -> Moments:
+    """Moments of activations that fit into memory, (T, N).
+
+    Examples
+    --------
+    >>> moments(np.array([[1.0, 2.0], [0.0, 1.0]])).gram.tolist()
+    [[5.0, 2.0], [2.0, 1.0]]
+    """
+    return Moments(activations @ activations.T, activations.sum(1), activations.shape[1])
+
+
+def cosine(one: Moments, other: Moments, cross: Array) -> Array:
+    """Cosine of the angle between the activations of each frame: (T,).
+
+    Parameters
+    ----------
+    one, other : Moments
+        Of the two clips.
+    cross : ndarray
+        (T,), inner products of the activations of each frame.
+
+    Returns
+    -------
+    ndarray
+        (T,), NaN where a clip has no activation.
+    """
+    return _over(cross, one.gram.diagonal(), other.gram.diagonal())
+
+
+def pearson(one: Moments, other: Moments, cross: Array) -> Array:
+    """Pearson correlation over units of the activations of each frame: (T,).
+
+    As `cosine`; NaN where the activations of a frame are all the same.
+    """
+    covariance = cross - one.sums * other.sums / one.units
+    return _over(covariance, _spread(one), _spread(other))
+
+
+def cka(one: Moments, other: Moments) -> float:
+    """Linear centred kernel alignment (Kornblith et al. 2019) over the frames of two clips.
+
+    1 where the frames are arranged alike, whatever rotation or scale lies between; NaN below 4
+    frames, or where a clip's frames are all the same. Not corrected for few frames, which
+    raise it: floor and ceiling have the same number.
+    """
+    centred = [_frames_centred(each) for each in (one, other)]
+    powers = [float(np.square(each).sum()) for each in centred]
+    if len(one.gram) < LEAST or not all(powers):
+        return math.nan
+    return float((centred[0] * centred[1]).sum() / math.sqrt(powers[0] * powers[1]))
+
+
+def rsa(one: Moments, other: Moments) -> float:
+    """Representational similarity analysis (Kriegeskorte et al. 2008) over frames of two clips.
+
+    Spearman correlation of the two matrices of distances between frames; the distance is 1 -
+    Pearson correlation over units. NaN below 4 frames, or where all distances are the same.
+    """
+    upper = np.triu_indices(len(one.gram), 1)
+    distances = [_distances(each)[upper] for each in (one, other)]
+    flat = any(np.ptp(each) <= _ROUNDING or not np.isfinite(each).all() for each in distances)
+    if len(one.gram) < LEAST or flat:
+        return math.nan
+    return float(np.corrcoef([rankdata(each) for each in distances])[0, 1])
+
+
+def _distances(one: Moments) -> Array:
+    spread = _spread(one)
+    return 1 - _over(one.centred, spread[:, None], spread[None])
+
+
+def _frames_centred(one: Moments) -> Array:
+    """H K H, 0 where the frames are all the same."""
+    off = np.eye(len(one.gram)) - 1 / len(one.gram)
+    centred = off @ one.gram @ off
+    same = np.trace(centred) <= _ROUNDING * np.trace(one.gram)
+    return np.zeros_like(centred) if same else np.asarray(centred)
+
+
+def _spread(one: Moments) -> Array:
+    """Sum of squares about the mean over units of each frame, (T,); 0 where it is rounding."""
+    spread = one.centred.diagonal()
+    return np.where(spread <= _ROUNDING * one.gram.diagonal(), 0, spread)
+
+
+def _over(products: Array, one: Array, other: Array) -> Array:
+    """Divide by the lengths of both; NaN where one has none."""
+    lengths = np.sqrt(one * other)
+    empty = np.full_like(products, math.nan)
+    return np.divide(products, lengths, out=empty, where=lengths > 0)
+
+
+TILE = 128 * 2**20  # bytes of activations in a tile; at most two tiles of a clip are held
+_BLOCK = 2**16  # units that are multiplied at a time, in float64
+
+VIEWS = ("places", "channels")
+
+
+class Feature(NamedTuple):
+    """Units of a layer: one for each channel and place, or each channel's mean over places."""
+
+    layer: str
+    view: str
+
+
+Tile = Mapping[Feature, Tensor]  # (windows, N), float32
+
+
+class Responses:
+    """A network's responses to a clip, made when they are asked for.
+
+    Parameters
+    ----------
+    network : Network
+        Shown ``window`` frames at a time.
+    footage : Clip or Film
+        Taken window by window.
+    tile : int
+        Bytes of activations that are held together.
+
+    Raises
+    ------
+    FramesError
+        If the clip has fewer frames than a window.
+    """
+
+    def __init__(self, network: Network, footage: Footage, tile: int = TILE) -> None:
+        if len(footage) < network.window:
+            raise FramesError(
+                f"{network.name} looks at {network.window} frames together, and there are "
+                f"{len(footage)}: take more frames, or leave the network out."
+            )
+        self.network, self.footage = network, footage
+        self.starts = range(0, len(footage) - network.window + 1, network.stride)
+        self._bytes = tile
+        self._probabilities: dict[int, Tensor] = {}
+        self._held: tuple[int, Tile] | None = None
+
+    @cached_property
+    def tiles(self) -> list[range]:
+        """Which windows are held together, each by its number."""
+        needed = sum(4 * units.numel() for units in self._window(0).values())
+        step = max(1, self._bytes // needed)
+        count = len(self.starts)
+        return [range(first, min(first + step, count)) for first in range(0, count, step)]
+
+    @cached_property
+    def moments(self) -> dict[Feature, Moments]:
+        """Inner products of the activations of all pairs of frames, and their sums."""
+        found = dict[Feature, Moments]()
+        for row in range(len(self.tiles)):
+            tile = self.tile(row)
+            for column in range(row + 1):
+                self._fill(found, tile, row, column)
+        return found
+
+    def _fill(self, found: dict[Feature, Moments], tile: Tile, row: int, column: int) -> None:
+        """Enter what two tiles have to say; the second is let go on return."""
+        other = tile if column == row else self.tile(column)
+        rows, columns = _slice(self.tiles[row]), _slice(self.tiles[column])
+        for feature, products in _products(tile, other):
+            one = found.setdefault(feature, _empty(len(self.starts), tile[feature].shape[1]))
+            one.gram[rows, columns], one.gram[columns, rows] = products, products.T
+            one.sums[rows] = tile[feature].sum(1, dtype=torch.float64).numpy()
+
+    def cross(self, other: Responses) -> dict[Feature, Array]:
+        """Inner products with the activations to each frame of another clip, (T,)."""
+        parts: dict[Feature, list[Array]] = {}
+        for index in range(len(self.tiles)):
+            theirs = other.tile(index)
+            for feature, units in self.tile(index).items():
+                products = torch.linalg.vecdot(units.double(), theirs[feature].double())
+                parts.setdefault(feature, []).append(products.numpy())
+        return {feature: np.concatenate(part) for feature, part in parts.items()}
+
+    @property
+    def probabilities(self) -> Array | None:
+        """Of each class in each window, (T, classes), if the network classifies."""
+        if not self.network.classifies:
+            return None
+        for index, tile in enumerate(self.tiles):
+            if not set(tile) <= set(self._probabilities):
+                self.tile(index)
+        found = [self._probabilities[number] for number in range(len(self.starts))]
+        return torch.stack(found).double().numpy()
+
+    def tile(self, index: int) -> Tile:
+        """Activations to the windows of a tile; those of the last one are kept."""
+        if self._held is None or self._held[0] != index:
+            self._held = None  # freed before another one is made
+            windows = [self._window(number) for number in self.tiles[index]]
+            stacked = {name: torch.stack([w[name] for w in windows]) for name in windows[0]}
+            self._held = index, stacked
+        return self._held[1]
+
+    def _window(self, number: int) -> dict[Feature, Tensor]:
+        first = self.starts[number]
+        frames = self.footage.take(range(first, first + self.network.window))
+        activations, probabilities = looked_into(self.network, frames)
+        if probabilities is not None:
+            self._probabilities[number] = probabilities
+        return dict(_features(activations, self.network.channels_last))
+
+
+def _features(
+    activations: Mapping[str, Tensor], channels_last: bool
+) -> Iterator[tuple[Feature, Tensor]]:
+    for layer, found in activations.items():
+        maps = found[0].movedim(-1 if channels_last or found.ndim == 3 else 0, 0)
+        yield Feature(layer, "places"), maps.reshape(-1)
+        yield Feature(layer, "channels"), maps.reshape(len(maps), -1).mean(1)
+
+
+def _products(one: Tile, other: Tile) -> Iterator[tuple[Feature, Array]]:
+    """Inner products of all activations of two tiles, block by block of units."""
+    for feature, units in one.items():
+        total = torch.zeros(len(units), len(other[feature]), dtype=torch.float64)
+        for first in range(0, units.shape[1], _BLOCK):
+            block = slice(first, first + _BLOCK)
+            total += units[:, block].double() @ other[feature][:, block].double().T
+        yield feature, total.numpy()
+
+
+def _slice(tile: range) -> slice:
+    return slice(tile.start, tile.stop)
+
+
+def _empty(frames: int, units: int) -> Moments:
+    return Moments(np.zeros((frames, frames)), np.zeros(frames), units)

@@ -1,0 +1,285 @@
+"""Optical flow and its statistics. Flows are (T - 1, 2, H, W), px a frame, right and DOWN."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy import fft
+from torch import Tensor
+
+from stst.errors import FramesError, StreamError, guess
+from stst.losses.periodic import periodic
+from stst.metrics.luminance import Array
+from stst.metrics.spectra import faded, hann
+from stst.models.pretrained import imported, with_weights
+from stst.video.frames import Footage, to_uint8
+
+SPEEDS = (0, 0.125, 0.25, 0.5, 1, 2, 4, 8, 16, np.inf)  # px a frame, edges of the histogram
+DIRECTIONS = 12
+
+
+def optical_flow(footage: Footage) -> Array:
+    """Where each pixel of a frame goes until the next.
+
+    Dense inverse search (Kroeger et al. 2016) as in OpenCV, preset MEDIUM, on grey levels of
+    encoded values. It is no part of what a metamer is matched in.
+
+    Parameters
+    ----------
+    footage : Clip or Film
+        At least 16 px a side; taken frame by frame.
+
+    Returns
+    -------
+    ndarray
+        (T - 1, 2, H, W), px a frame to the right and DOWN.
+    """
+    engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    grey = (
+        cv2.cvtColor(to_uint8(footage.take([index]))[0], cv2.COLOR_RGB2GRAY)
+        for index in range(len(footage))
+    )
+    # None: no flow to begin with, which OpenCV's stubs do not know of.
+    found = [engine.calc(a, b, None) for a, b in pairwise(grey)]  # type: ignore[call-overload]
+    return np.stack(found).transpose(0, 3, 1, 2).astype(np.float64)
+
+
+def speed(flow: Array) -> Array:
+    """Mean speed from each frame to the next: (T - 1,), px a frame."""
+    return np.asarray(np.hypot(flow[:, 0], flow[:, 1]).mean((1, 2)))
+
+
+def speed_histogram(flow: Array) -> tuple[Array, Array]:
+    """Share of pixels at each speed, all frames together.
+
+    Returns
+    -------
+    speed : ndarray
+        (9,), px a frame: the lower edges of the bins, octaves from 1/8 to 16 and beyond.
+    share : ndarray
+        (9,), together 1.
+    """
+    count, _ = np.histogram(np.hypot(flow[:, 0], flow[:, 1]), SPEEDS)
+    return np.array(SPEEDS[:-1]), count / count.sum()
+
+
+def direction_histogram(flow: Array) -> tuple[Array, Array]:
+    """Share of the motion in each direction, all frames together.
+
+    Returns
+    -------
+    direction : ndarray
+        (12,), degrees counter-clockwise from the right, the middles of the bins.
+    share : ndarray
+        (12,), weighted by speed, since what rests has no direction; together 1, or all 0
+        where nothing moves.
+    """
+    width = 360 / DIRECTIONS
+    right, down = flow[:, 0].ravel(), flow[:, 1].ravel()
+    bins = np.rint(np.degrees(np.arctan2(-down, right)) / width).astype(int) % DIRECTIONS
+    moved = np.bincount(bins, np.hypot(right, down), DIRECTIONS)
+    middles = width * np.arange(DIRECTIONS, dtype=np.float64)
+    return middles, np.asarray(moved / (moved.sum() or 1))
+
+
+def direction(flow: Array) -> Array:
+    """Circular mean of the direction, weighted by speed: (T - 1,), degrees in (-180, 180].
+
+    Counter-clockwise from the right.
+
+    Examples
+    --------
+    >>> up = np.array([0.0, -2.0]).reshape(1, 2, 1, 1)
+    >>> direction(up).tolist()
+    [90.0]
+    """
+    right, down = flow.mean((2, 3)).T
+    return np.asarray(np.degrees(np.arctan2(-down, right)))
+
+
+def coherence(flow: Array) -> Array:
+    """Length of the mean flow in mean speeds: (T - 1,), 1 where all moves as one, else less.
+
+    The resultant length of circular statistics, weighted by speed; 0 where nothing moves.
+    """
+    mean = np.hypot(*flow.mean((2, 3)).T)
+    speeds = speed(flow)
+    return np.asarray(np.divide(mean, speeds, out=np.zeros_like(mean), where=speeds > 0))
+
+
+def mean_field(flow: Array) -> Array:
+    """Mean flow at each pixel: (2, H, W), px a frame."""
+    return np.asarray(flow.mean(0))
+
+
+def end_point_error(flow: Array, natural: Array) -> Array:
+    """Mean distance between the ends of two flows, from each frame to the next: (T - 1,), px.
+
+    Examples
+    --------
+    >>> still, moving = np.zeros((1, 2, 4, 4)), np.full((1, 2, 4, 4), 3.0)
+    >>> moving[:, 1] = 4
+    >>> end_point_error(still, moving).tolist()
+    [5.0]
+    """
+    return speed(flow - natural)
+
+
+SIDE = 64  # px of the short side that frames are reduced to, as finer motion costs much
+WAVES = (4, 8, 16)  # px per cycle, of the reduced frames
+RATES = (0.125, 0.25)  # cycles a frame
+ENERGY_DIRECTIONS = 8
+_OCTAVE = 0.4  # standard deviation of a band over its centre frequency
+
+
+def motion_energy(luminance: Array) -> tuple[Array, Array]:
+    """Share of the motion energy in each direction.
+
+    The power that quadrature pairs of space-time Gabor filters (Adelson & Bergen 1985) would
+    let pass, summed over the clip: by Parseval's theorem it is the power spectrum under
+    Gaussian bands. Frames are reduced to 64 px; 3 wavelengths and 2 temporal frequencies.
+
+    Parameters
+    ----------
+    luminance : ndarray
+        (T, H, W).
+
+    Returns
+    -------
+    direction : ndarray
+        (8,), degrees counter-clockwise from the right.
+    share : ndarray
+        (8,), together 1, or all 0 where nothing moves.
+    """
+    power, (ft, fy, fx) = _power(_reduced(luminance))
+    angles = 360 / ENERGY_DIRECTIONS * np.arange(ENERGY_DIRECTIONS, dtype=np.float64)
+    energy = np.zeros(ENERGY_DIRECTIONS)
+    for index, angle in enumerate(np.radians(angles)):
+        for wave in WAVES:
+            for rate in RATES:
+                # Motion to the right has frequencies of opposite signs, and so has motion up.
+                centre = np.cos(angle) / wave, -np.sin(angle) / wave, -rate
+                space = (fx - centre[0]) ** 2 + (fy - centre[1]) ** 2
+                band = np.exp(-space / (2 * (_OCTAVE / wave) ** 2))
+                band = band * np.exp(-((ft - centre[2]) ** 2) / (2 * (_OCTAVE * rate) ** 2))
+                energy[index] += (power * band).sum() / band.sum()
+    return angles, np.asarray(energy / (energy.sum() or 1))
+
+
+def _reduced(luminance: Array) -> Array:
+    scale = min(1, SIDE / min(luminance.shape[1:]))
+    height, width = (round(scale * side) for side in luminance.shape[1:])
+    small = [cv2.resize(f, (width, height), interpolation=cv2.INTER_AREA) for f in luminance]
+    return np.stack(small).astype(np.float64)
+
+
+def _power(values: Array) -> tuple[Array, list[Array]]:
+    """Power spectrum about each pixel's mean over time, and its frequencies (t, y, x)."""
+    seamless = periodic(faded(values, hann(len(values))[:, None, None]), (1, 2))
+    power = np.square(np.abs(fft.fftn(seamless)))
+    axes = [fft.fftfreq(length) for length in values.shape]
+    return power, list(np.meshgrid(*axes, indexing="ij", sparse=True))
+
+
+_SIDE, _STRIDE = 128, 8  # px: RAFT's least side, and what its sides are multiples of
+
+
+class Estimator(NamedTuple):
+    """What finds optical flow, and how it is told of.
+
+    Parameters
+    ----------
+    name : str
+        As `load_estimator` takes it.
+    sentence : str
+        For Methods.
+    of : callable
+        Clip or Film -> (T - 1, 2, H, W), px a frame to the right and DOWN.
+    """
+
+    name: str
+    sentence: str
+    of: Callable[[Footage], Array]
+
+
+DIS = Estimator("dis", "dense inverse search (OpenCV)", optical_flow)
+ESTIMATORS = ("dis", "raft")
+
+
+def load_estimator(name: str) -> Estimator:
+    """Get an estimator of optical flow by its name.
+
+    Parameters
+    ----------
+    name : str
+        ``'dis'``, or ``'raft'`` (Teed & Deng 2020): torchvision's ``raft_large`` with its default
+        weights, which it fetches.
+
+    Raises
+    ------
+    StreamError
+        Unknown name.
+    WeightsError
+        torchvision or the weights are missing.
+
+    Examples
+    --------
+    >>> load_estimator("dis").sentence
+    'dense inverse search (OpenCV)'
+    """
+    if name not in ESTIMATORS:
+        raise StreamError(
+            f"there is no optical flow {name!r}.{guess(name, ESTIMATORS)} Choose of "
+            f"{', '.join(ESTIMATORS)}."
+        )
+    return DIS if name == "dis" else _raft()
+
+
+def _raft() -> Estimator:
+    models = imported("torchvision").models
+    weights = models.get_model_weights("raft_large").DEFAULT
+    network = with_weights("raft_large", lambda: models.get_model("raft_large", weights=weights))
+    sentence = f"RAFT (Teed & Deng, 2020; torchvision, weights {weights})"
+    return Estimator("raft", sentence, lambda footage: raft_flow(network, footage))
+
+
+@torch.inference_mode()
+def raft_flow(network: Callable[[Tensor, Tensor], list[Tensor]], footage: Footage) -> Array:
+    """Flow by a network of torchvision's RAFT family, of frames taken one by one.
+
+    Parameters
+    ----------
+    network : callable
+        Two batches (1, 3, H, W) in [-1, 1], sides multiples of 8 px -> flows, the last the best.
+    footage : Clip or Film
+        At least 128 px a side.
+
+    Returns
+    -------
+    ndarray
+        (T - 1, 2, H, W), px a frame to the right and DOWN.
+
+    Raises
+    ------
+    FramesError
+        If frames are too small.
+    """
+    height, width = footage.size
+    if min(footage.size) < _SIDE:
+        raise FramesError(
+            f"RAFT needs frames of {_SIDE} px a side at least, got {width}x{height}: take larger "
+            "ones, or the flow `dis`."
+        )
+    beyond = (0, -width % _STRIDE, 0, -height % _STRIDE)
+    frames = (
+        F.pad(2 * footage.take([index]) - 1, beyond, mode="replicate")
+        for index in range(len(footage))
+    )
+    found = [network(a, b)[-1][0, :, :height, :width] for a, b in pairwise(frames)]
+    return np.asarray(torch.stack(found).double().numpy())

@@ -1,0 +1,179 @@
+"""Pure functions of the temporal stream; each has a slow or outside twin in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stst.models.kernels import products
+
+CONTRAST_EPS = 1e-12
+
+
+@lru_cache(maxsize=256)
+@torch.inference_mode(False)  # as in gaussian
+def _mirrored(length: int, pad: int, device: torch.device) -> Tensor:
+    """Indices of a line of `length` samples repeated in the mirror, edges included."""
+    period = 2 * length
+    folded = (i % period for i in range(-pad, length + pad))
+    return torch.tensor([min(i, period - 1 - i) for i in folded], device=device)
+
+
+def symmetric_pad(x: Tensor, pad: int) -> Tensor:
+    """Pad the last two axes in the mirror, the edge sample repeated.
+
+    TensorFlow's and numpy's ``symmetric``; torch's ``reflect`` does not repeat the
+    edge and ``replicate`` repeats nothing else.
+
+    Parameters
+    ----------
+    x : Tensor
+        (..., H, W).
+    pad : int
+        Samples added on each side; may exceed the sides themselves.
+
+    Returns
+    -------
+    Tensor
+        (..., H + 2 pad, W + 2 pad).
+
+    Examples
+    --------
+    >>> symmetric_pad(torch.tensor([[[1.0, 2.0, 3.0]]]), 1)[0, 0]
+    tensor([1., 1., 2., 3., 3.])
+    """
+    height, width = x.shape[-2:]
+    if pad <= min(height, width):  # flips: no scattered additions in the backward pass
+        x = torch.cat((x[..., :pad, :].flip(-2), x, x[..., height - pad :, :].flip(-2)), -2)
+        return torch.cat((x[..., :pad].flip(-1), x, x[..., width - pad :].flip(-1)), -1)
+    rows, columns = (_mirrored(side, pad, x.device) for side in (height, width))
+    return x.index_select(-2, rows).index_select(-1, columns)
+
+
+def contrast_norm(x: Tensor) -> Tensor:
+    """Zero mean and unit variance over all but the first axis: (B, ...) -> (B, ...).
+
+    Over a frame pair jointly, so that a change of luminance between them remains
+    (Tesfaldet et al. 2018; the authors' code, eps 1e-12 on the variance).
+    """
+    axes = tuple(range(1, x.ndim))
+    centred = x - x.mean(axes, keepdim=True)
+    variance = centred.square().mean(axes, keepdim=True)
+    return centred / (variance + CONTRAST_EPS).sqrt()
+
+
+@lru_cache(maxsize=32)
+@torch.inference_mode(False)  # a cached inference tensor would stop every later gradient
+def gaussian(
+    size: int,
+    sigma: float,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Weights of a square Gaussian window that sum to one: (size, size).
+
+    Kept for each device, because a CUDA graph may not copy from the host.
+    """
+    half = (size - 1) / 2
+    line = torch.arange(size, dtype=torch.float64).sub(half).square().div(-2 * sigma**2).exp()
+    window = torch.outer(line, line)
+    return (window / window.sum()).to(device, dtype)
+
+
+def blur_down(x: Tensor, size: int = 5, sigma: float = 2.0) -> Tensor:
+    """One level of the pyramid: Gaussian blur, every second sample.
+
+    (B, C, H, W) -> (B, C, ceil(H / 2), ceil(W / 2)).
+    """
+    window = gaussian(size, sigma, x.dtype, x.device)[None, None]
+    # Channels join the batch: torch's CPU path for grouped convolutions is slow.
+    blurred = F.conv2d(symmetric_pad(x, size // 2).flatten(0, 1)[:, None], window, stride=2)
+    return blurred.view(*x.shape[:2], *blurred.shape[-2:])
+
+
+Sides = tuple[int, ...]
+
+
+def pyramid_gram(levels: Sequence[Tensor]) -> Tensor:
+    """Gram matrix of all channels at the size of the first level.
+
+    Parameters
+    ----------
+    levels : sequence of Tensor
+        (B, C_i, h_i, w_i), the first at full size (H, W), the others smaller. Fastest
+        in channels-last memory, where positions x channels is a plain matrix.
+
+    Returns
+    -------
+    Tensor
+        (B, N, N) with N the sum of C_i: sum over positions / (H W).
+    """
+    maps = [level.permute(0, 2, 3, 1) for level in levels]  # (B, h, w, C)
+    height, width = maps[0].shape[1:3]
+    on_grids: list[list[Tensor]] = [[] for _ in maps]  # of each level: finer ones, itself
+    for j, fine in enumerate(maps):
+        carried = _carried(fine, maps[j:], height, width)
+        for grid, found in zip(on_grids[j:], carried, strict=True):
+            grid.append(found)
+    rows = [_products(a, b) for a, b in zip(maps, on_grids, strict=True)]
+    return _mirrored_pyramid_gram(rows) / (height * width)
+
+
+def _products(own: Tensor, finer: Sequence[Tensor]) -> Tensor:
+    """Of one level's channels with all on its grid: (B, h, w, C), ... -> (B, C, sum of C)."""
+    positions = own.flatten(1, 2)
+    if finer[0] is own:
+        return products(positions, positions)
+    return products(positions, torch.cat([x.flatten(1, 2) for x in finer], -1))
+
+
+def _carried(fine: Tensor, grids: Sequence[Tensor], height: int, width: int) -> list[Tensor]:
+    """U_i' U of each channel for the grids i: (B, k, l, D) -> [(B, h_i, w_i, D)].
+
+    The first grid is the map's own, where a full-size map stays as it is. The rows of
+    all grids are one matrix product.
+    """
+    own = [fine] if fine.shape[1:3] == (height, width) else []
+    sizes = [grid.shape[1:3] for grid in grids[len(own) :]]
+    if not sizes:
+        return own
+    heights = [size[0] for size in sizes]
+    kind = (fine.dtype, fine.device)
+    rows = _crossings(height, tuple(heights), fine.shape[1], *kind)
+    stacks = _times(rows, fine.flatten(2)).view(len(fine), -1, *fine.shape[2:])
+    columns = [_crossings(width, (size[1],), fine.shape[2], *kind) for size in sizes]
+    return own + [c @ s for c, s in zip(columns, torch.split(stacks, heights, 1), strict=True)]
+
+
+def _mirrored_pyramid_gram(rows: Sequence[Tensor]) -> Tensor:
+    """Symmetric matrix (B, N, N) of its lower block rows, [(B, C_i, C_1 + ... + C_i)]."""
+    left = [row[..., : row.shape[-1] - row.shape[-2]] for row in rows]  # of the diagonal blocks
+    lower, strictly = (
+        torch.cat([F.pad(row, (0, rows[-1].shape[-1] - row.shape[-1])) for row in side], -2)
+        for side in (rows, left)
+    )
+    return lower + strictly.mT
+
+
+def _times(a: Tensor, b: Tensor) -> Tensor:
+    return (a @ b.squeeze(0))[None] if len(b) == 1 else a @ b
+
+
+@lru_cache(maxsize=256)
+@torch.inference_mode(False)  # as in ops.gaussian
+def _crossings(
+    full: int, coarse: Sides, fine: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """U_i' U_fine along one axis, for each coarse side i in turn: (sum of sides, fine)."""
+    found = [_upsampling(full, side).mT @ _upsampling(full, fine) for side in coarse]
+    return torch.cat(found).to(device, dtype)
+
+
+def _upsampling(full: int, side: int) -> Tensor:
+    """Bilinear interpolation from `side` samples to `full`, as a matrix (full, side)."""
+    lines = torch.eye(side, dtype=torch.float64)[None]
+    return F.interpolate(lines, size=full, mode="linear", align_corners=False)[0].mT

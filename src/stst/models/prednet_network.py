@@ -1,0 +1,240 @@
+"""PredNet: a recurrent network that predicts the next frame from its errors on the last ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stst.errors import FramesError, StreamError, WeightsError
+from stst.models.readers import Shapes, read_shapes, read_weights
+from stst.models.weights import Provenance, provenance, verify
+
+STACK = (3, 48, 96, 192)  # channels of the layers, Lotter et al. 2016
+_GATES = ("i", "f", "o", "c")  # input, forget and output gates, and the candidate
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What a layer knows after a frame: its representation, its memory and its errors.
+
+    ``hidden`` and ``cell`` are (B, C, h, w); ``error`` is (B, 2 C, h, w): by how much the
+    prediction was too high, then by how much it was too low.
+    """
+
+    hidden: Tensor
+    cell: Tensor
+    error: Tensor
+
+
+State = tuple[Layer, ...]  # fine to coarse
+
+
+class PredNet(nn.Module):
+    """The network of Lotter, Kreiman & Cox 2016 (arXiv 1605.08104), of any stack of layers.
+
+    Parameters
+    ----------
+    stack : sequence of int
+        Channels of each layer, of its input as of its representation; the first is 3.
+
+    Notes
+    -----
+    Modules have the names of the authors' Keras layers: ``layer_i_0``, ``layer_ahat_0``, ...
+
+    Examples
+    --------
+    >>> sum(weight.numel() for weight in PredNet().parameters())
+    6915948
+    """
+
+    provenance: Provenance | None = None
+
+    def __init__(self, stack: Sequence[int] = STACK) -> None:
+        super().__init__()
+        self.stack = tuple(stack)
+        if len(self.stack) < 2 or self.stack[0] != 3 or min(self.stack) < 1:
+            raise StreamError(f"a stack is of two or more layers, the first of 3; got {stack}.")
+        for name, (into, out) in convolutions(self.stack).items():
+            self.add_module(name, nn.Conv2d(into, out, 3, padding=1))
+
+    @property
+    def multiple(self) -> int:
+        """What the sides of frames must be divisible by, px."""
+        return int(2 ** (len(self.stack) - 1))
+
+    def start(self, frame: Tensor) -> State:
+        """Know nothing yet: zeros, for a frame (B, 3, H, W)."""
+        (batch, _, *size), layers = frame.shape, []
+        if any(side % self.multiple for side in size):
+            raise FramesError(
+                f"PredNet of {len(self.stack)} layers takes frames whose sides are divisible by "
+                f"{self.multiple}, got {size[1]} x {size[0]} px. Crop them."
+            )
+        for depth, channels in enumerate(self.stack):
+            zeros = frame.new_zeros(batch, 2 * channels, *(side >> depth for side in size))
+            layers.append(Layer(zeros[:, :channels], zeros[:, :channels], zeros))
+        return tuple(layers)
+
+    def forward(self, frame: Tensor, state: State) -> tuple[Tensor, State]:
+        """Predict a frame from the state before it, then see it.
+
+        (B, 3, H, W) in [0, 1] -> prediction of it, (B, 3, H, W), and the state after it.
+        """
+        memory = self._represent(state)
+        layers, seen = [], frame
+        for depth, (hidden, cell) in enumerate(memory):
+            guess = F.relu(self._convolve(f"layer_ahat_{depth}", hidden))
+            if depth == 0:
+                prediction = guess = guess.clamp(max=1)
+            error = torch.cat((F.relu(guess - seen), F.relu(seen - guess)), 1)
+            layers.append(Layer(hidden, cell, error))
+            if depth + 1 < len(memory):
+                seen = F.max_pool2d(F.relu(self._convolve(f"layer_a_{depth}", error)), 2)
+        return prediction, tuple(layers)
+
+    def _represent(self, state: State) -> list[tuple[Tensor, Tensor]]:
+        """New representation and memory of each layer, the coarse ones first found."""
+        found: list[tuple[Tensor, Tensor]] = []
+        for depth in reversed(range(len(state))):
+            before = state[depth]
+            inputs = [before.hidden, before.error]
+            if found:
+                inputs.append(F.interpolate(found[-1][0], scale_factor=2.0))
+            found.append(self._remember(depth, torch.cat(inputs, 1), before.cell))
+        return found[::-1]
+
+    def _remember(self, depth: int, inputs: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+        """The convolutional LSTM of a layer, its four convolutions made in one."""
+        parts = [self.get_submodule(f"layer_{gate}_{depth}") for gate in _GATES]
+        weight, bias = (torch.cat([getattr(p, kind) for p in parts]) for kind in ("weight", "bias"))
+        *gates, candidate = F.conv2d(inputs, weight, bias, padding=1).chunk(len(_GATES), 1)
+        enter, keep, show = map(hard_sigmoid, gates)
+        cell = keep * cell + enter * candidate.tanh()
+        return show * cell.tanh(), cell
+
+    def _convolve(self, name: str, x: Tensor) -> Tensor:
+        convolved: Tensor = self.get_submodule(name)(x)
+        return convolved
+
+
+def convolutions(stack: Sequence[int]) -> dict[str, tuple[int, int]]:
+    """Name each convolution of a PredNet, with its channels in and out."""
+    found = {}
+    for depth, channels in enumerate(stack):
+        above = sum(stack[depth + 1 : depth + 2])  # nothing is above the last
+        for gate in _GATES:
+            found[f"layer_{gate}_{depth}"] = (3 * channels + above, channels)
+        found[f"layer_ahat_{depth}"] = (channels, channels)
+        if above:
+            found[f"layer_a_{depth}"] = (2 * channels, above)
+    return found
+
+
+def hard_sigmoid(x: Tensor) -> Tensor:
+    """Keras' gate, of slope 0.2; that of torch has a slope of 1 / 6.
+
+    Examples
+    --------
+    >>> hard_sigmoid(torch.tensor([-3.0, 1.0, 3.0])).tolist()
+    [0.0, 0.699999988079071, 1.0]
+    """
+    return (0.2 * x + 0.5).clamp(0, 1)
+
+
+def follow(network: PredNet, frames: Iterable[Tensor]) -> Iterator[tuple[Tensor, State]]:
+    """Go through frames (B, 3, H, W) in time: each one's prediction, and the state after it.
+
+    The first prediction is made of nothing.
+    """
+    state: State | None = None
+    for frame in frames:
+        prediction, state = network(frame, state or network.start(frame))
+        yield prediction, state
+
+
+NAME = "prednet"  # in the catalogue of weights
+_DEEPEST, _WIDEST = 8, 1024  # layers, and channels of one, that a file may ask for
+
+
+def load_prednet(weights: Path | None = None) -> PredNet:
+    """Load a PredNet, frozen, on the CPU.
+
+    Parameters
+    ----------
+    weights : Path, optional
+        A ``.safetensors`` file that ``stst prednet train`` wrote, or the ``.h5`` or ``.hdf5`` file
+        of the authors' Keras network or of another of its kind, of any stack of layers. None is
+        the embedded one: small, trained on generated scenes, not the KITTI network.
+
+    Returns
+    -------
+    PredNet
+        In evaluation mode; its `provenance` tells the file.
+
+    Raises
+    ------
+    WeightsError
+        A file that is missing, damaged, or not of a PredNet.
+
+    Examples
+    --------
+    >>> load_prednet().provenance.origin
+    'embedded'
+    """
+    file = verify(NAME) if weights is None else Path(weights)
+    with torch.inference_mode(False), torch.device("meta"):
+        network = PredNet(_stack(file.name, read_shapes(file)))
+    shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    network.load_state_dict(read_weights(file, NAME, shapes), assign=True)
+    network.provenance = provenance(NAME, file, own=weights is not None)
+    return network.eval().requires_grad_(False)
+
+
+def _stack(file: str, shapes: Shapes) -> tuple[int, ...]:
+    """Channels of the layers that a file has kernels for, believed within bounds."""
+    stack: list[int] = []
+    while shape := shapes.get(f"layer_ahat_{len(stack)}.weight"):
+        stack.append(shape[0])
+        if len(stack) > _DEEPEST or not 1 <= stack[-1] <= _WIDEST:
+            break
+    else:
+        if len(stack) >= 2 and stack[0] == 3:
+            return tuple(stack)
+    raise WeightsError(
+        f"{file} is no PredNet: wanted kernels layer_ahat_0, layer_ahat_1 ... of 3 channels and "
+        f"then of up to {_WIDEST}, at most {_DEEPEST} layers; got {stack or 'none'}."
+    )
+
+
+def blank_head(channels: int, classes: int) -> nn.Linear:
+    """A linear head that holds all classes to be equally likely."""
+    with torch.device("meta"):  # without a draw from the caller's generator
+        head = nn.Linear(channels, classes)
+    head.to_empty(device="cpu")
+    for weight in head.parameters():
+        nn.init.zeros_(weight)
+    return head
+
+
+def scores(head: nn.Linear, state: State) -> Tensor:
+    """Logits of the classes, (B, K): of the mean, over places, of the highest representation."""
+    logits: Tensor = head(state[-1].hidden.mean((2, 3)))
+    return logits
+
+
+def semantic_loss(head: nn.Linear, state: State, classes: Tensor) -> Tensor:
+    """Cross-entropy, nats, of the classes (B,) of sequences that end in a state.
+
+    Examples
+    --------
+    >>> from stst.models.prednet_training import started
+    >>> state = started((3, 4), 0).start(torch.zeros(1, 3, 8, 8))
+    >>> round(semantic_loss(blank_head(4, 2), state, torch.tensor([1])).item(), 3)
+    0.693
+    """
+    return F.cross_entropy(scores(head, state), classes)

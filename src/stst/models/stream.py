@@ -1,0 +1,199 @@
+"""What a stream is, and the streams that come with the package, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from stst.errors import StreamError
+from stst.models.readers import read_weights
+from stst.models.spatial import CAFFE, COMPACT, TORCHVISION, VGG16, VGG19, Trunk, frozen
+from stst.models.temporal import Msoe
+from stst.models.weights import State, entry, provenance, state, verify
+
+Role = Literal["spatial", "temporal"]
+
+
+@runtime_checkable
+class Stream(Protocol):
+    """A frozen model that turns frames into named activations.
+
+    Any object of this form can take the place of VGG-19 or MSOE: how well a model's
+    activations bring back the percept is the question that this package is for.
+
+    Attributes
+    ----------
+    frames_needed : int
+        Frames that one activation looks at: 1 for a spatial stream, 2 for MSOE.
+    min_side : int
+        Smallest frame side, in px, that it can take.
+    layers : tuple of str
+        Names of its activations, in order of depth.
+
+    Notes
+    -----
+    Calling it with `clip` (B, T, 3, H, W), RGB in [0, 1], and some of `layers` gives
+    {layer: (B, C, h, w)} for the last `frames_needed` frames, differentiable in `clip`.
+
+    A stream may also have ``grams(clip, layers) -> {layer: (B, C, C)}`` where it knows
+    a cheaper exact way than forming every activation; and ``texture_layers`` and
+    ``content_layers``, those used where a recipe names none.
+
+    Examples
+    --------
+    One's own stream, here the differences of neighbouring pixels:
+
+    >>> class Edges(torch.nn.Module):
+    ...     frames_needed = 1
+    ...     min_side = 2
+    ...     layers = ("across", "down")
+    ...
+    ...     def forward(self, clip, layers):
+    ...         x = clip[:, -1]
+    ...         found = {"across": x.diff(dim=-1), "down": x.diff(dim=-2)}
+    ...         return {name: found[name] for name in layers}
+    >>> edges = Edges()
+    >>> isinstance(edges, Stream)
+    True
+    >>> edges(torch.rand(1, 1, 3, 8, 8), ["down"])["down"].shape
+    torch.Size([1, 3, 7, 8])
+    """
+
+    @property
+    def frames_needed(self) -> int: ...  # noqa: D102
+
+    @property
+    def min_side(self) -> int: ...  # noqa: D102
+
+    @property
+    def layers(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    def __call__(self, clip: Tensor, layers: Sequence[str], /) -> Mapping[str, Tensor]:
+        """Activations of the last frames: (B, T, 3, H, W) -> {layer: (B, C, h, w)}."""
+
+
+@dataclass(frozen=True)
+class StreamInfo:
+    """A stream of the package, and whether it can be loaded now.
+
+    Attributes
+    ----------
+    name : str
+        What `load_stream` takes.
+    role : {'spatial', 'temporal'}
+        The stream of the paper in whose place it stands.
+    layers : tuple of str
+        Names of its activations.
+    weights : {'embedded', 'cached', 'absent', 'own file'}
+        ``'absent'`` weights can be fetched; ``'own file'`` ones must be given.
+    note : str
+        Origin of the weights, licence, whom to cite.
+    """
+
+    name: str
+    role: Role
+    layers: tuple[str, ...]
+    weights: State
+    note: str
+
+
+_BUILDERS: dict[str, Callable[[], Trunk | Msoe]] = {
+    "vgg19": lambda: Trunk(VGG19, CAFFE),
+    "vgg16": lambda: Trunk(VGG16, CAFFE),
+    "vgg19-torchvision": lambda: Trunk(VGG19, TORCHVISION),
+    "vgg16-torchvision": lambda: Trunk(VGG16, TORCHVISION),
+    "compact": lambda: Trunk(COMPACT, CAFFE),
+    "msoe": Msoe,
+}
+
+
+def list_streams() -> tuple[StreamInfo, ...]:
+    """Say which streams there are, without loading any.
+
+    Examples
+    --------
+    >>> [info.name for info in list_streams() if info.role == "temporal"]
+    ['msoe']
+    """
+    return tuple(_info(name, _hollow(name)) for name in _BUILDERS)
+
+
+def load_stream(name: str, *, weights: Path | None = None) -> Trunk | Msoe:
+    """Load a stream with its trained weights, frozen, on the CPU.
+
+    Parameters
+    ----------
+    name : str
+        ``'vgg19'`` (the paper's), ``'vgg16'``, ``'compact'`` (embedded stand-in),
+        ``'msoe'`` (the temporal stream), ``'vgg19-torchvision'``, ``'vgg16-torchvision'``.
+        A name stands for weights and preprocessing together.
+    weights : Path, optional
+        A file in place of the embedded or fetched one: see `stst.models.readers`.
+
+    Returns
+    -------
+    Trunk or Msoe
+        A `Stream`, in evaluation mode, whose `provenance` tells the file.
+
+    Raises
+    ------
+    StreamError
+        Unknown name.
+    WeightsError
+        Weights that are absent, damaged, or of another network.
+    """
+    entry(name)
+    if name not in _BUILDERS:
+        raise StreamError(f"{name!r} names weights that are of no stream.")
+    file = verify(name) if weights is None else Path(weights)
+    # A caller's inference mode would make weights that no gradient can pass.
+    with torch.inference_mode(False):
+        module = _hollow(name)
+        convolutions = module.convolutions if isinstance(module, Trunk) else module
+        shapes = {key: tuple(value.shape) for key, value in convolutions.state_dict().items()}
+        convolutions.load_state_dict(read_weights(file, name, shapes), assign=True)
+        module.provenance = provenance(name, file, own=weights is not None)
+        frozen(module)
+    return module
+
+
+def _hollow(name: str) -> Trunk | Msoe:
+    """Build the module without memory, nor a draw from the caller's generator."""
+    with torch.device("meta"):
+        return _BUILDERS[name]()
+
+
+def _info(name: str, module: Trunk | Msoe) -> StreamInfo:
+    role: Role = "spatial" if isinstance(module, Trunk) else "temporal"
+    return StreamInfo(name, role, tuple(module.layers), state(name), entry(name).note)
+
+
+def resolved(name: str, device: str) -> torch.dtype:
+    """Number format that a recipe's ``precision`` means on a device.
+
+    ``auto`` is bfloat16 where the device multiplies it in hardware, else float32.
+
+    Examples
+    --------
+    >>> resolved("float32", "cpu")
+    torch.float32
+    """
+    if name != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
+    return torch.bfloat16 if _multiplies_bfloat16(torch.device(device)) else torch.float32
+
+
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether in hardware: where bfloat16 is emulated it is no faster than float32."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    found: dict[str, object] = {}
+    # An older torch cannot tell.
+    if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):
+        found = dict(torch.cpu.get_capabilities())
+    return any(found.get(name) for name in ("avx512_bf16", "amx_bf16"))

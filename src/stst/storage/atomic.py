@@ -1,0 +1,169 @@
+"""Files that are there whole or not at all, whatever stops the process."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from stst.errors import RunError
+
+UNFINISHED = "unfinished"  # the part of a run's folder that is there until the run has ended
+
+
+def write_whole(path: Path, data: bytes | str) -> None:
+    """Write a file so that its name only ever stands for all of its bytes.
+
+    A temporary file in the same folder is flushed to disk, read back, and then takes the
+    name, and the folder is flushed too, so that a loss of power keeps data before name.
+
+    Raises
+    ------
+    RunError
+        If the folder is missing or full, or gives back something else; whatever had the
+        name is still there.
+    """
+    data = data.encode() if isinstance(data, str) else data
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if part.read_bytes() != data:
+            raise OSError(errno.EIO, "the disk gives back something else")
+        os.replace(part, path)
+        flush_folder(path.parent)
+    except OSError as error:
+        raise RunError(f"{path} could not be written: {error.strerror or error}.") from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def flush_folder(folder: Path) -> None:
+    """Bring names in a folder to disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def clear_parts(folder: Path) -> None:
+    """Remove what writers that were killed have left in a run's folder and those below it."""
+    for pattern in (".*.[0-9]*.part", "*/.*.[0-9]*.part"):
+        for part in folder.glob(pattern):
+            part.unlink(missing_ok=True)
+
+
+def refuse_full(folder: Path, need: int) -> None:
+    """Say before any work that the disk of `folder` has no room for `need` bytes.
+
+    Raises
+    ------
+    RunError
+        With both numbers.
+    """
+    free = shutil.disk_usage(_nearest(folder)).free
+    if need > free:
+        raise RunError(
+            f"{folder} may need {need / 1e9:.3g} GB while the run goes on, and its disk has "
+            f"{free / 1e9:.3g} GB free. Make room, or give a folder on another disk with --out."
+        )
+
+
+def _nearest(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
+def refuse_folder(folder: Path, *, overwrite: bool) -> None:
+    """Say before any work that a run could not be written to `folder`; makes nothing.
+
+    Raises
+    ------
+    RunError
+        If it is not empty and `overwrite` is false, or cannot be made or written to.
+    """
+    nearest = _nearest(folder)
+    if not (nearest.is_dir() and os.access(nearest, os.R_OK | os.W_OK)):
+        raise _no_folder(folder, f"{nearest} is not a folder that can be written to")
+    if nearest == folder and any(folder.iterdir()) and not overwrite:
+        stopped = (folder / UNFINISHED).is_dir()
+        raise RunError(
+            f"{folder} already holds files. Give another folder, or --overwrite to replace them"
+            + (f"; or go on with the run that was stopped there: stst resume {folder}." * stopped)
+            + "." * (not stopped)
+        )
+
+
+def new_folder(folder: Path, *, overwrite: bool) -> None:
+    """Make the folder of a run; RunError where `refuse_folder` or the disk refuses."""
+    refuse_folder(folder, overwrite=overwrite)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_folder(folder, error.strerror or str(error)) from error
+
+
+def _no_folder(folder: Path, reason: str) -> RunError:
+    return RunError(f"the folder {folder} cannot be used: {reason}. Give another with --out.")
+
+
+class InUse(RunError):
+    """Another process works in the folder of a run."""
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold ``run.lock`` of a folder; the kernel lets go of it however the process ends.
+
+    Raises
+    ------
+    InUse
+        If another process holds it, which is named.
+    RunError
+        If there can be no lock.
+    """
+    path = folder / "run.lock"
+    try:
+        handle = _taken(path)
+    except InUse:
+        raise
+    except OSError as error:
+        raise RunError(f"{path} cannot be locked: {error.strerror or error}.") from error
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)  # before it is let go of: nobody else's is removed
+        os.close(handle)
+
+
+def _taken(path: Path) -> int:
+    """The lock's file, held."""
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # One that was removed in between guards nothing.
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(handle), path.stat()):
+                    return _named(handle)
+        except BlockingIOError:
+            holder = os.read(handle, 200).decode(errors="replace") or "another process"
+            os.close(handle)
+            raise InUse(
+                f"{path.parent} is in use by {holder}. Wait until it has ended, or stop it."
+            ) from None
+        os.close(handle)
+
+
+def _named(handle: int) -> int:
+    os.ftruncate(handle, 0)
+    os.write(handle, f"process {os.getpid()} on {platform.node()}".encode())
+    return handle

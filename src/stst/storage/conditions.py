@@ -1,0 +1,111 @@
+"""What a run that goes on must have in common with the one that was stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from stst import __version__
+from stst.errors import RecipeError, RunError
+from stst.storage.config import Job, Repeatable, read_job
+from stst.storage.manifest import environment, read_manifest
+from stst.video.files import digest
+
+PATHS = ("path", "spatial_weights", "temporal_weights")  # files are known by their digests
+MACHINE = ("device", "precision", "device_name", "cpu_capability", "threads", "packages")
+
+
+def conditions(job: Job, precision: str) -> dict[str, Any]:
+    """All that decides the bytes of a run: what was asked for, and where it runs."""
+    here = environment(job.device, precision)
+    return {"job": asked(job), "machine": {name: here[name] for name in MACHINE}}
+
+
+def asked(job: Repeatable) -> dict[str, Any]:
+    """What a job asks for, wherever its files lie and whatever device makes it."""
+    return _without_paths(job.model_dump(mode="json", exclude={"device"}))
+
+
+def _without_paths(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _without_paths(value) if isinstance(value, Mapping) else value
+        for name, value in data.items()
+        if name not in PATHS
+    }
+
+
+def differences(before: object, now: object, name: str = "") -> Iterator[str]:
+    """Name each fact that differs, with both values.
+
+    Examples
+    --------
+    >>> list(differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}}))
+    ['a.c was 2 and is 3']
+    """
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for key in [*before, *(key for key in now if key not in before)]:
+            yield from differences(before.get(key), now.get(key), f"{name}.{key}".strip("."))
+    elif before != now:
+        yield f"{name} was {before} and is {now}"
+
+
+def refuse_others(
+    before: Mapping[str, Any], now: Mapping[str, Any], *, allow_mixed: bool
+) -> list[str]:
+    """Refuse to go on with another job, or on another machine unless that is allowed.
+
+    Returns
+    -------
+    list of str
+        What differs about the machine.
+
+    Raises
+    ------
+    RunError
+        That names each field with both values.
+    """
+    if job := list(differences(before["job"], now["job"])):
+        raise RunError(
+            f"this is not the run that was stopped: {'; '.join(job)}. Give it what it had, or "
+            "begin anew with --overwrite."
+        )
+    machine = list(differences(before["machine"], now["machine"]))
+    if machine and not allow_mixed:
+        raise RunError(
+            f"the run was stopped under other conditions: {'; '.join(machine)}. Its frames would "
+            "not be those of an unbroken run. Go on where it was begun, or with --allow-mixed, "
+            "which the manifest then says."
+        )
+    return machine
+
+
+def is_finished(folder: Path, job: Repeatable) -> bool:
+    """Say whether `folder` holds the whole run of this job, made by this version.
+
+    Settings, seeds and the digests of all that went in (which the job must hold) are
+    compared, paths are not; and each file is looked at: it must be as the manifest says.
+    """
+    try:
+        manifest = read_manifest(folder)
+        found = type(job).parse(read_job(folder / "recipe.yaml"))
+    except (RunError, RecipeError):
+        return False
+    return (
+        (asked(found), _device(found)) == (asked(job), _device(job))
+        and manifest["environment"]["packages"].get("stst-vision") == __version__
+        and not changed(folder, manifest)
+    )
+
+
+def changed(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """Files of a run that are gone, or not as its manifest says."""
+    return [
+        name
+        for name, record in manifest["outputs"].items()
+        if not (folder / name).is_file() or digest(folder / name) != record["sha256"]
+    ]
+
+
+def _device(job: Repeatable) -> str | None:
+    return getattr(job, "device", None)

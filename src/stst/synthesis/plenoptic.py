@@ -1,0 +1,161 @@
+"""The streams as one model for plenoptic, whose syntheses take any differentiable module.
+
+plenoptic itself is not imported: nothing of it is needed to be its model.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from stst.errors import FramesError, RecipeError
+from stst.losses.objective import StreamCall, Wanted, represent
+from stst.recipe import LOSSES, Recipe
+from stst.synthesis.jointly import LATE
+from stst.synthesis.refine import Side, local
+from stst.synthesis.stream_losses import frames_needed, make_sides
+from stst.video.frames import check_frames
+
+
+class VideoModel(nn.Module):
+    """What the streams say of a video, as one vector: a model for plenoptic's ``Metamer``.
+
+    It holds the Gram matrices (upper triangles) of the texture layers, those of the spatial
+    stream for each frame and those of the temporal stream for each frame pair. They are
+    scaled so that the mean square difference of two vectors, plenoptic's ``loss.mse``, is
+    the sum of the recipe's weighted losses, each the mean over its frames or pairs. The
+    natural video decides the scales, as it does in a synthesis.
+
+    Octaves, starts, colours and total variation are no part of it: how a video is
+    optimised is plenoptic's matter.
+
+    Parameters
+    ----------
+    natural : Tensor
+        The video that is to be matched, as plenoptic has it: (B, 3, T, H, W), float32, RGB
+        in [0, 1]. A `stst.Clip` is one as ``clip.frames.transpose(0, 1)[None]``.
+    spatial, temporal : str or callable
+        As for `stst.synthesize`; one that no loss needs is not loaded.
+    recipe : str or Recipe
+        Its losses with their last weights, its layers, scaling and distances are used:
+        ``Recipe.preset("default").with_losses("space_texture")`` takes the spatial stream
+        alone, ``"time_content"`` activations in place of Gram matrices.
+
+    Raises
+    ------
+    FramesError
+        A video of another form, or too short or too small for a stream.
+    RecipeError, StreamError, WeightsError
+        As `stst.synthesize`.
+
+    Examples
+    --------
+    >>> video = torch.rand(1, 3, 4, 40, 40)
+    >>> model = VideoModel(video, spatial="compact")
+    >>> model(video).shape
+    torch.Size([1, 16672])
+    """
+
+    def __init__(
+        self,
+        natural: Tensor,
+        *,
+        spatial: str | StreamCall = "vgg19",
+        temporal: str | StreamCall = "msoe",
+        recipe: str | Recipe = "default",
+    ) -> None:
+        super().__init__()
+        _check_form(natural)
+        check_frames(natural.transpose(1, 2).flatten(0, 1))
+        recipe = Recipe.preset(recipe) if isinstance(recipe, str) else recipe
+        recipe = recipe.with_settings({"precision": "float32"})  # plenoptic's own is kept
+        weights = {k: w for k, w in recipe.weights.at(LATE).items() if k in LOSSES}
+        if not weights:
+            raise RecipeError(f"the recipe weighs none of {', '.join(LOSSES)} to the end.")
+        sides = make_sides(spatial, temporal, weights, recipe, str(natural.device))
+        self.parts = nn.ModuleList(_Part(side, weights, natural, recipe) for side in sides)
+        self.shape = natural.shape
+        self.eval()
+
+    def forward(self, video: Tensor) -> Tensor:
+        """(B, 3, T, H, W), of the natural video's shape -> (B, n)."""
+        _check_form(video)
+        if video.shape != self.shape:
+            raise FramesError(
+                f"this model is of videos {tuple(self.shape)}, as its natural one; got "
+                f"{tuple(video.shape)}. Make another model for another video."
+            )
+        found = torch.cat([part(video) for part in self.parts], 1)
+        scaled: Tensor = found * found.shape[1] ** 0.5  # a mean over entries is then their sum
+        return scaled
+
+
+class _Part(nn.Module):
+    """One stream's share: the sum of squared differences is the sum of its losses."""
+
+    factors: Tensor
+
+    def __init__(
+        self, side: Side, weights: dict[str, float], natural: Tensor, recipe: Recipe
+    ) -> None:
+        super().__init__()
+        self.stream = side.stream
+        short = min(natural.shape[-2:])
+        self.wanted = tuple(local(one, side.stream, short, recipe) for one in side.wanted)
+        self.span = frames_needed(self.stream)
+        _check_room(natural, self.span, getattr(self.stream, "min_side", 1))
+        with torch.no_grad():
+            found = represent(self.stream, self._windows(natural), self.wanted)
+            factors = [
+                (weights[one.loss] / len(one.layers) / one.scale(value)).sqrt()[:, None]
+                * _shares(value[:1], one)
+                for one in self.wanted
+                for value in (found[one.loss][name] for name in one.layers)
+            ]
+        count = natural.shape[2] - self.span + 1
+        self.register_buffer("factors", torch.cat(factors, 1) / count**0.5)
+
+    def forward(self, video: Tensor) -> Tensor:
+        """(B, 3, T, H, W) -> (B, n)."""
+        found = represent(self.stream, self._windows(video), self.wanted)
+        values = [_entries(found[one.loss][k], one) for one in self.wanted for k in one.layers]
+        return (torch.cat(values, 1) * self.factors).view(len(video), -1)
+
+    def _windows(self, video: Tensor) -> Tensor:
+        """All runs of `span` frames: (B, 3, T, H, W) -> (B x runs, span, 3, H, W)."""
+        return video.transpose(1, 2).unfold(1, self.span, 1).movedim(-1, 2).flatten(0, 1)
+
+
+def _entries(value: Tensor, one: Wanted) -> Tensor:
+    """Upper triangles of Gram matrices (N, C, C), or activations (N, ...), as (N, n)."""
+    if not one.texture:
+        return value.flatten(1)
+    down, right = torch.triu_indices(*value.shape[1:], device=value.device)
+    return value[:, down, right]
+
+
+def _shares(value: Tensor, one: Wanted) -> Tensor:
+    """Root of the share that each of `_entries` has in a mean square: (1, ...) -> (1, n)."""
+    counted = torch.full_like(value, 1 / value.numel())
+    if one.texture:  # an entry above the diagonal stands for the one below it, too
+        counted += counted.triu(1)
+    return _entries(counted.sqrt(), one)
+
+
+def _check_form(video: Tensor) -> None:
+    if video.ndim != 5 or video.shape[1] != 3 or video.dtype != torch.float32:
+        raise FramesError(
+            "a video for plenoptic is (batch, 3, time, height, width) and float32, got "
+            f"{tuple(video.shape)} and {video.dtype}. Of a stst.Clip it is "
+            "clip.frames.transpose(0, 1)[None]."
+        )
+
+
+def _check_room(video: Tensor, span: int, side: int) -> None:
+    length, *size = video.shape[2:]
+    if length < span or min(size) < side:
+        raise FramesError(
+            f"a stream looks at {span} frame(s) of at least {side} px a side together, got "
+            f"{length} of {size[1]}x{size[0]} px. Take a longer or larger video, or losses of "
+            "the other stream alone."
+        )

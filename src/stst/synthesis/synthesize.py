@@ -1,0 +1,329 @@
+"""synthesize(): the one place where video, streams, losses and synthesis are wired."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import torch
+
+from stst.errors import FramesError, RecipeError, only_known
+from stst.losses.objective import StreamCall
+from stst.recipe import LOSSES, Recipe
+from stst.synthesis.framewise import FrameDone, count_events, made_order, walk
+from stst.synthesis.jointly import weave
+from stst.synthesis.refine import Step
+from stst.synthesis.result import Synthesis
+from stst.synthesis.shots import (
+    Event,
+    checked_shots,
+    excerpts,
+    part,
+    shot_by_shot,
+    shots_of,
+    shots_to_make,
+)
+from stst.synthesis.starts import noise
+from stst.synthesis.stream_losses import check_size, frames_needed, make_sides
+from stst.video.film import blank_films
+from stst.video.frames import Footage
+
+Targets = Mapping[str, Footage]
+
+
+def synthesize(
+    target: Footage | Targets,
+    *,
+    spatial: str | StreamCall = "vgg19",
+    temporal: str | StreamCall = "msoe",
+    recipe: str | Recipe = "default",
+    seed: int | Sequence[int] = 0,
+    device: str = "cpu",
+    start: Footage | None = None,
+    given: Footage | None = None,
+    deterministic: bool = False,
+    shots: Sequence[range] | None = None,
+    finished: Iterable[Step | FrameDone] = (),
+) -> Synthesis:
+    """Make the dynamic metamer of a natural clip (paper, figure 1).
+
+    Parameters
+    ----------
+    target : Clip, Film, or mapping of str to such
+        The natural clip; or one for each of the losses ``space_content``,
+        ``space_texture``, ``time_content`` and ``time_texture`` that the recipe weighs,
+        all of one length, size and frame rate (independent factorisation).
+    spatial, temporal : str or callable
+        Name of a stream (`list_streams`), or a callable of one's own (`Stream`).
+    recipe : str or Recipe
+        Name of a preset, or a recipe.
+    seed : int or sequence of int
+        Several seeds are optimised in one batch, into as many metamers.
+    device : str
+        ``"cpu"``, ``"cuda"`` or another device of torch.
+    start : Clip or Film, optional
+        Start each frame from this clip's, in place of noise and of the previous frame.
+    given : Clip or Film, optional
+        The first frames, kept as they are: the rest goes on from them (extension).
+    deterministic : bool
+        On CUDA, take only algorithms that repeat to the bit (on the CPU all do); an
+        operation that has none is refused by torch.
+    shots : sequence of range, optional
+        Frames of each shot to make, where they are known: each is made as a clip of its own.
+        Otherwise they are found (`find_shots`) and the recipe's ``shots`` says what is done.
+    finished : iterable of events
+        Events of the same synthesis, stopped earlier (`stst.storage.checkpoint`): it goes on after
+        them. One that makes the whole clip at once begins anew.
+
+    Returns
+    -------
+    Synthesis
+        Iterate for events; ``.result()`` for the metamer and its residuals.
+
+    Raises
+    ------
+    FramesError, RecipeError, StreamError, WeightsError
+        At once, before any step.
+    Diverged
+        While it runs, if a loss becomes infinite or not a number.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from stst import Clip
+    >>> natural = Clip(torch.rand(3, 3, 40, 40), Fraction(25))
+    >>> recipe = Recipe(octaves=[{"steps": 2}], pad=1)
+    >>> run = synthesize(natural, spatial="compact", recipe=recipe)
+    >>> run.result().clip.size
+    (40, 40)
+    """
+    return synthesize_many(
+        [target],
+        spatial=spatial,
+        temporal=temporal,
+        recipe=recipe,
+        seed=seed,
+        device=device,
+        start=start,
+        given=given,
+        deterministic=deterministic,
+        shots=shots,
+        finished=finished,
+    )
+
+
+def synthesize_many(
+    targets: Sequence[Footage | Targets],
+    *,
+    spatial: str | StreamCall = "vgg19",
+    temporal: str | StreamCall = "msoe",
+    recipe: str | Recipe = "default",
+    seed: int | Sequence[int] = 0,
+    device: str = "cpu",
+    start: Footage | None = None,
+    given: Footage | None = None,
+    deterministic: bool = False,
+    shots: Sequence[range] | None = None,
+    finished: Iterable[Step | FrameDone] = (),
+) -> Synthesis:
+    """Make metamers of many natural clips in one batch, which keeps a GPU busy.
+
+    An octave goes on until each item of the batch is done, and rounding depends on the
+    batch: an item may differ a little from one that is made alone.
+
+    Parameters
+    ----------
+    targets : sequence of Clip, Film, or mapping of str to such
+        As for `synthesize`, all of one length, size and frame rate.
+    spatial, temporal, recipe, seed, device, start, given, deterministic, shots, finished
+        As for `synthesize`; each clip is given every seed. All have the same cuts, or none.
+
+    Returns
+    -------
+    Synthesis
+        Metamers in the order of the clips, for each clip in the order of the seeds.
+
+    Raises
+    ------
+    FramesError, RecipeError, StreamError, WeightsError
+        As `synthesize`.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from stst import Clip
+    >>> natural = [Clip(torch.rand(3, 3, 40, 40), Fraction(25)) for _ in range(2)]
+    >>> recipe = Recipe(octaves=[{"steps": 1}], pad=1)
+    >>> run = synthesize_many(natural, seed=[0, 1], spatial="compact", recipe=recipe)
+    >>> len(run.result().clips)
+    4
+    """
+    recipe = Recipe.preset(recipe) if isinstance(recipe, str) else recipe
+    each = [_targets(target, recipe) for target in targets]
+    natural = _agreed([clip for target in each for clip in target.values()])
+    seeds = (seed,) if isinstance(seed, int) else tuple(seed)
+    count = len(each) * len(seeds)
+    if not seeds or (count > 1 and recipe.optimiser.method == "lbfgs"):
+        raise RecipeError(
+            f"got {len(each)} clip(s) and {len(seeds)} seed(s): give at least one, and just one "
+            "for the optimiser lbfgs, whose line search would couple them."
+        )
+    _check_sameness(recipe, len(each), len(seeds))
+    sides = make_sides(spatial, temporal, each[0], recipe, device)
+    check_size(natural.size, sides, recipe)
+    _check_start(start, natural)
+    span = max(2, *(frames_needed(side.stream) for side in sides))
+    shape = (3, *natural.size)
+    behind = {loss: _behind([target[loss] for target in each], len(seeds)) for loss in each[0]}
+    _check_given(given, natural)
+    if shots is None:
+        found = shots_of([target.values() for target in each], recipe)
+        shots = shots_to_make(found, recipe, given=given is not None)
+    shots = checked_shots(shots, len(natural))
+    parts = {shot: excerpts(behind, shot) for shot in shots}
+    short = shots[0] != range(len(natural))  # a shot may be shorter than its pad frames
+    orders = [made_order(some, recipe, span, given, to_and_fro=short) for some in parts.values()]
+
+    def make(shot: range, before: int, again: Iterator[Event]) -> Iterator[Event]:
+        def fresh(t: int) -> torch.Tensor:
+            random = [noise(s, before + t, shape) for _ in each for s in seeds]
+            return torch.stack(random).to(device)
+
+        what = (parts[shot], sides, recipe, fresh)
+        begin = start and part(start, shot)
+        if recipe.whole is None:
+            return walk(
+                *what,
+                span=span,
+                start=begin,
+                given=given,
+                finished=again,
+                to_and_fro=short,
+                device=device,
+            )
+        return weave(*what, span=span, start=begin, given=given, to_and_fro=short, device=device)
+
+    events = shot_by_shot(shots, list(map(len, orders)), make, finished)
+    fixed = 0 if given is None else len(given)
+    length = sum(count_events(order, recipe, span, fixed) for order in orders)
+    return Synthesis(events, length, blank_films(count, natural), deterministic=deterministic)
+
+
+def _behind(clips: Sequence[Footage], seeds: int) -> list[Footage]:
+    """The natural clip of each metamer; of all of them where there is but one."""
+    return list(clips) if len(clips) == 1 else [clip for clip in clips for _ in range(seeds)]
+
+
+def _agreed(clips: Sequence[Footage]) -> Footage:
+    """Any of the clips, if all are of one length, size and rate."""
+    kinds = {(len(clip), clip.size, clip.frame_rate) for clip in clips}
+    if len(kinds) != 1:
+        raise FramesError(
+            "targets must agree in frames, size and frame rate, got "
+            + ("; ".join(f"{n} frames {h}x{w} at {r}" for n, (h, w), r in sorted(kinds)) or "none")
+            + "."
+        )
+    return clips[0]
+
+
+def _targets(target: Footage | Targets, recipe: Recipe) -> Targets:
+    """The natural clip of each loss that the recipe weighs, checked against each other."""
+    weights = recipe.weights
+    weighed = weights.weighed
+    for index in range(max(len(schedule) for _, schedule in weights)):
+        if not weights.at(index).keys() & set(LOSSES):
+            raise RecipeError(
+                f"the recipe weighs no loss of frame {index} (pad frames counted): give one of "
+                f"{', '.join(LOSSES)} a weight above 0."
+            )
+    if not isinstance(target, Mapping):
+        return dict.fromkeys(weighed, target)
+    only_known(target, LOSSES, "a mapping of targets")
+    if set(target) != set(weighed):
+        raise RecipeError(
+            f"targets are given for {', '.join(sorted(target)) or 'nothing'}, and the recipe "
+            f"weighs {', '.join(weighed)}. Give a clip for each of these and for no other."
+        )
+    return {loss: target[loss] for loss in weighed}
+
+
+def _check_start(start: Footage | None, natural: Footage) -> None:
+    if start is not None and (len(start), start.size) != (len(natural), natural.size):
+        wanted, found = ((len(clip), 3, *clip.size) for clip in (natural, start))
+        raise FramesError(f"the start must have the target's shape {wanted}, got {found}.")
+
+
+def _check_given(given: Footage | None, natural: Footage) -> None:
+    if given is not None and (given.size, given.frame_rate) != (natural.size, natural.frame_rate):
+        wanted, found = (
+            f"{clip.size[1]}x{clip.size[0]} px at {clip.frame_rate}/s" for clip in (natural, given)
+        )
+        raise FramesError(f"the given frames must be as the target's, {wanted}, got {found}.")
+
+
+def _check_sameness(recipe: Recipe, clips: int, seeds: int) -> None:
+    if any(recipe.weights.sameness) and (clips > 1 or seeds < 2 or recipe.whole is not None):
+        raise RecipeError(
+            f"weights.sameness keeps metamers of one clip apart, made frame by frame; got {clips} "
+            f"clip(s) and {seeds} seed(s){' of a whole clip' if recipe.whole else ''}. Give at "
+            "least two seeds, or set it to 0."
+        )
+
+
+def factorize(
+    space: Footage,
+    time: Footage,
+    *,
+    spatial: str | StreamCall = "vgg19",
+    temporal: str | StreamCall = "msoe",
+    recipe: str | Recipe = "default",
+    seed: int | Sequence[int] = 0,
+    device: str = "cpu",
+    deterministic: bool = False,
+) -> Synthesis:
+    """Make a clip that looks like one natural clip and moves like another (paper).
+
+    The spatial losses match `space`, the temporal ones `time`; colours are those of `space`.
+
+    Parameters
+    ----------
+    space, time : Clip or Film
+        Of one length, size and frame rate.
+    spatial, temporal, recipe, seed, device, deterministic
+        As for `stst.synthesize`.
+
+    Returns
+    -------
+    Synthesis
+        Iterate for events; ``.result()`` for the clip and its residuals.
+
+    Raises
+    ------
+    FramesError, RecipeError, StreamError, WeightsError
+        As `stst.synthesize`, and where the clips differ in form.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> import torch
+    >>> from stst import Clip
+    >>> space, time = (Clip(torch.rand(3, 3, 40, 40), Fraction(25)) for _ in range(2))
+    >>> recipe = Recipe(octaves=[{"steps": 2}], pad=1)
+    >>> factorize(space, time, spatial="compact", recipe=recipe).result().clip.size
+    (40, 40)
+    """
+    recipe = Recipe.preset(recipe) if isinstance(recipe, str) else recipe
+    return synthesize(
+        targets(space, time, recipe),
+        spatial=spatial,
+        temporal=temporal,
+        recipe=recipe,
+        seed=seed,
+        device=device,
+        deterministic=deterministic,
+    )
+
+
+def targets(space: Footage, time: Footage, recipe: Recipe) -> dict[str, Footage]:
+    """The clip of each loss that the recipe weighs."""
+    clips = {"space": space, "time": time}
+    return {loss: clips[loss.split("_")[0]] for loss in recipe.weights.weighed}

@@ -1,0 +1,134 @@
+"""The films of a stimulus in its folder, and what the manifest says of files."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from stst.errors import RecipeError
+from stst.report.figures import png_bytes
+from stst.report.sheet import contact_sheet, side_by_side
+from stst.storage.atomic import write_whole
+from stst.storage.config import Source
+from stst.video.files import digest
+from stst.video.film import Film
+from stst.video.frames import Footage
+from stst.video.read import FramesWarning, open_video
+from stst.video.write import Written, write_video
+
+
+def write_films(
+    folder: Path,
+    name: str,
+    sources: Mapping[str, Footage],
+    made: Footage,
+    caption: str,
+    pictures: Mapping[str, Footage] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """Write NAME.webm, NAME.mp4, the contact sheet and, beside its sources, a film of all.
+
+    `pictures` are further rows of the sheet.
+
+    Returns
+    -------
+    dict
+        What the manifest says of each file.
+    """
+    films = {f"{name}.webm": made, f"{name}.mp4": made}
+    shown = {**sources, name: made}
+    if sources:
+        films["side_by_side.mp4"] = side_by_side(shown)
+    written = {file: write_video(film, folder / file) for file, film in films.items()}
+    sheet = contact_sheet({**shown, **pictures}, caption=caption)
+    write_whole(folder / "contact_sheet.png", png_bytes(sheet))
+    records = {file: video_record(video) for file, video in written.items()}
+    return records | file_records(folder, ["contact_sheet.png"])
+
+
+def video_record(file: Written) -> dict[str, Any]:
+    """What the manifest says of a video."""
+    return {
+        "sha256": file.sha256,
+        "lossless": file.lossless,
+        "mean_difference_levels": round(file.mean_difference, 4),
+        "values_at_0_or_1": round(file.clipped, 6),
+    }
+
+
+def file_records(folder: Path, names: Iterable[str]) -> dict[str, Any]:
+    """What the manifest says of any other file."""
+    return {name: {"sha256": digest(folder / name)} for name in names}
+
+
+def source_record(source: Source, natural: Footage, sha256: str) -> dict[str, Any]:
+    """What the manifest says of a clip that went in."""
+    height, width = natural.size
+    return {
+        "file": Path(source.path).name,
+        "sha256": sha256,
+        "start": source.start,
+        "every": source.every,
+        "frames": len(natural),
+        "width": width,
+        "height": height,
+        "frame_rate": str(natural.frame_rate),
+    }
+
+
+log = logging.getLogger(__name__)
+
+
+def read_source(source: Source) -> tuple[Film, list[str]]:
+    """A natural clip, and what its reader remarked; remarks are logged too."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", FramesWarning)
+        film = open_video(
+            source.path,
+            width=source.width,
+            start=source.start,
+            frames=source.frames,
+            every=source.every,
+            frame_rate=source.fps,
+        )
+    remarks = [str(w.message) for w in caught if issubclass(w.category, FramesWarning)]
+    for remark in remarks:
+        log.warning(remark)
+    return film, remarks
+
+
+def clip_names(paths: Sequence[str | Path]) -> list[str]:
+    """Stems of the clips' files; none leads out of a folder, and no two are the same.
+
+    Raises
+    ------
+    RecipeError
+        If a stem is no name of a folder (the stem of ``...mp4`` is ``..``), or two are one.
+    """
+    names = [Path(os.path.abspath(path)).stem for path in paths]
+    for path, name in zip(paths, names, strict=True):
+        if name in ("", ".", ".."):
+            raise RecipeError(f"{path} cannot name a folder. Give it a plain name first.")
+    if len(set(names)) < len(names):
+        raise RecipeError(f"the clips of a set need different names, got {', '.join(names)}.")
+    return names
+
+
+def named(text: str, option: str) -> tuple[str, str]:
+    """``metamer=out`` -> its name and what it names; without ``=`` the latter is empty.
+
+    Raises
+    ------
+    RecipeError
+        If one side of the ``=`` is empty.
+    """
+    name, equals, place = (part.strip() for part in text.partition("="))
+    if equals and not (name and place):
+        raise RecipeError(
+            f"{option} wants a name and a path, such as metamer=DIR; got {text!r}. Give both."
+        )
+    return name, place
