@@ -20,16 +20,17 @@ import tempfile
 import time
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import psutil
 
-from stst.batch import stages
-from stst.batch.clusters import machine
-from stst.batch.items import Item, items_of
-from stst.batch.orders import Order, Orders, Outcome, make
-from stst.batch.plan import Plan
+from stst.batch.clusters import connection
+from stst.batch.items import WorkItem, list_items
+from stst.batch.make_item import Outcome, items_to_make, make_item, with_weights
+from stst.batch.plan import BatchPlan
+from stst.batch.schedule import run_items
 from stst.video.write import write_video
 
 STEPS = 4
@@ -47,10 +48,10 @@ def natural(path: Path) -> None:
     write_video(Clip(torch.from_numpy(waves).float(), Fraction(25)), path)
 
 
-def planned(room: Path, out: Path, count: int) -> tuple[Plan, list[Item]]:
+def planned(room: Path, out: Path, count: int) -> tuple[BatchPlan, list[WorkItem]]:
     """A plan of metamers of one clip with many seeds."""
     settings = {"octaves": [{"steps": STEPS}], "pad": 1, "stop": None}
-    plan = Plan.model_validate(
+    plan = BatchPlan.model_validate(
         {
             "schema": 1,
             "clips": "natural.webm",
@@ -60,23 +61,23 @@ def planned(room: Path, out: Path, count: int) -> tuple[Plan, list[Item]]:
             "threads": 1,
         }
     )
-    items, wrong = items_of(plan, room, out)
+    items, wrong = list_items(plan, room, out)
     assert not wrong, wrong
-    return plan, items
+    return plan, with_weights(items)
 
 
-def share(orders: list[Order]) -> None:
+def share(items: list[WorkItem], out: Path) -> None:
     """What a bare process does."""
-    for order in orders:
-        assert make(order) == Outcome("made"), order.name
+    for item in items:
+        assert make_item(item, out=out, threads=1) == Outcome("made"), item.name
 
 
-def bare(orders: list[Order], processes: int) -> float:
+def bare(items: list[WorkItem], out: Path, processes: int) -> float:
     """Seconds that bare processes take, their imports included."""
     context = multiprocessing.get_context("spawn")
-    shares = [orders[index::processes] for index in range(processes)]
+    shares = [items[index::processes] for index in range(processes)]
     began = time.perf_counter()
-    started = [context.Process(target=share, args=(part,)) for part in shares]
+    started = [context.Process(target=share, args=(part, out)) for part in shares]
     for process in started:
         process.start()
     for process in started:
@@ -96,14 +97,16 @@ class Memory:
         self.noted.append(psutil.Process().memory_info().rss / 1e6)
 
 
-def by_set(plan: Plan, items: list[Item], out: Path, workers: int, memory: Memory) -> float:
-    """Seconds that the orders of a set take, the start of its workers included."""
-    todo = Orders(plan, out, stages.weights(items), threads=1, overwrite=False).of(items)
-    connect, _ = machine(plan, out, workers=workers)
+def by_set(
+    plan: BatchPlan, items: list[WorkItem], out: Path, workers: int, memory: Memory
+) -> float:
+    """Seconds that the items of a set take, the start of its workers included."""
+    connect, _ = connection(plan, out, workers)
     began = time.perf_counter()
     with connect() as client:
-        for order, outcome, _ in stages.carried_out(client, todo, make, stop=list):
-            assert outcome == Outcome("made"), order.name
+        make = partial(make_item, out=out, threads=1)
+        for ended in run_items(client, items, make, stop=list):
+            assert ended.outcome == Outcome("made"), ended.item.name
             memory.note()
     return time.perf_counter() - began
 
@@ -120,12 +123,12 @@ def main(words: Sequence[str] | None = None) -> int:
         for name in ("bare", "set"):
             out = Path(room) / name
             plan, items = planned(Path(room), out, given.items)
-            orders = Orders(plan, out, stages.weights(items), threads=1, overwrite=False)
-            share(orders.of(items[:1]))  # the clip is cut
+            share(items_to_make(items[:1], out, overwrite=False), out)  # the clip is cut
+            metamers = items_to_make(items[1:], out, overwrite=False)
             if name == "bare":
-                seconds[name] = bare(orders.of(items[1:]), given.workers)
+                seconds[name] = bare(metamers, out, given.workers)
             else:
-                seconds[name] = by_set(plan, items[1:], out, given.workers, memory)
+                seconds[name] = by_set(plan, metamers, out, given.workers, memory)
             print(f"{name}: {given.items / seconds[name]:.3f} items a second", flush=True)
     print(f"throughput of the set / that of bare processes: {seconds['bare'] / seconds['set']:.3f}")
     noted = memory.noted

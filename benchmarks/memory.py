@@ -25,9 +25,9 @@ from unittest.mock import patch
 import torch
 from safetensors.torch import save_file
 
+from reef import natural_scene
 from stst.models.weights import state
 from stst.recipe import Recipe
-from stst.stimuli.scene import natural_scene
 from stst.storage.config import Job, Source, Streams
 from stst.video.write import write_video
 from stst.workflows.progress import SILENT

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from stst.workflows.machine import prepare
 
 prepare()
+sys.path.append(str(Path(__file__).parents[1] / "tools"))  # for the film that they take

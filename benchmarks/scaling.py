@@ -17,10 +17,10 @@ from functools import partial
 
 import numpy as np
 
+from reef import natural_scene
 from stst.models.spatial import Trunk
 from stst.models.temporal import Msoe
 from stst.recipe import Recipe
-from stst.stimuli.scene import natural_scene
 from stst.synthesis.synthesize import synthesize
 from stst.video.frames import Clip
 

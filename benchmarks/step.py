@@ -25,10 +25,10 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 import plain
+from reef import natural_scene
 from stst.models.spatial import Trunk
 from stst.models.stream import resolved
 from stst.models.temporal import Msoe
-from stst.stimuli.scene import natural_scene
 from stst.synthesis.refine import octave_size, resized
 from stst.video.frames import Clip
 

@@ -11,13 +11,18 @@ EVERYTHING = "everything"
 
 # What each folder may import of the others: below never imports above.
 ALLOWED = {
+    "_version": set(),
     "errors": set(),
     "recipe": set(),
     "video": set(),
     "losses": set(),
     "models": {"video.frames"},
     # Cuts are found and finished frames kept where files are known.
-    "synthesis": {"losses", "models", "video.frames", "video.film", "video.shots"},
+    # A result shows and draws itself, and imports what that takes when it is asked to.
+    "synthesis": {
+        *("losses", "models", "video.frames", "video.film", "video.shots"),
+        *("video.preview", "report.figures"),
+    },
     "stimuli": {"video.frames", "video.light"},
     # Arrangement and periodic frames are functions that starts and losses need as well.
     "metrics": {"models", "losses", "video.frames", "video.light"},
@@ -30,14 +35,11 @@ ALLOWED = {
         *("experiment", "analysis", "storage"),
     },
     # A set: what it is of, what it may take, and its tables and sheets.
-    "batch": {
-        *("workflows", "storage", "video", "stimuli", "report", "synthesis.estimate"),
-        "experiment.stimuli",
-    },
+    "batch": {"workflows", "storage", "video", "stimuli", "report", "synthesis.estimate"},
     "cli": {EVERYTHING},
     "__init__": {EVERYTHING},
 }
-FREE_TO_ALL = {"errors", "recipe"}
+FREE_TO_ALL = {"errors", "recipe", "_version"}
 
 
 def imported(tree, package):

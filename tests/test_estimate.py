@@ -33,7 +33,9 @@ def counted(toy_time):
 
     def begin(recipe):
         recipe = recipe.with_settings({"weights.space_texture": 0})
-        return synthesize(clip, temporal=Counted(), recipe=recipe)
+        run = synthesize(clip, temporal=Counted(), recipe=recipe)
+        widths.clear()  # of the frame on which the stream is tried
+        return run
 
     return begin, widths
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from reef import natural_scene
 from stst.metrics.arrangement import SHAPE, arrangement
 from stst.models.stream import load_stream
 from stst.recipe import Recipe
-from stst.stimuli.scene import natural_scene
 from stst.synthesis.stream_losses import telling
 from stst.synthesis.synthesize import synthesize
 

@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from stst import Recipe
+from reef import natural_scene
+from stst import Recipe, write_video
 from stst.errors import FramesError, RecipeError
 from stst.losses.objective import Match, Objective, Wanted
 from stst.synthesis.plenoptic import VideoModel
@@ -187,6 +188,8 @@ def test_a_recipe_that_weighs_nothing_to_the_end_is_refused(build):
 def test_the_guides_example_runs_and_its_loss_falls(tmp_path):
     pytest.importorskip("plenoptic", reason="the extra plenoptic is not installed")
     code = GUIDE.read_text("utf-8").split("```python\n", 1)[1].split("```", 1)[0]
+    write_video(natural_scene(frames=4, height=64, width=64), tmp_path / "clip.webm")
+    code = code.replace("clip.mp4", "clip.webm")
     said = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )

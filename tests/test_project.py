@@ -78,9 +78,12 @@ def test_the_readme_names_every_preset_quality_and_stream():
     for name in (
         *list_presets(),
         *QUALITIES,
-        *(n for n in CATALOGUE if not n.endswith("-torchvision")),
+        *(n for n, w in CATALOGUE.items() if w.place in ("package", "cache")),
     ):
         assert f"`{name}`" in README
+    evaluation = (ROOT / "docs" / "evaluation.md").read_text("utf-8")
+    for name, weights in CATALOGUE.items():
+        assert weights.role != "recognition" or f"`{name}`" in evaluation
 
 
 def test_ci_runs_the_command_of_the_readme():

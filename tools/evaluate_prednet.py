@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from reef import natural_scene
 from stst import make_stimulus, open_video
 from stst.metrics.prediction import predictability
 from stst.models.prednet_network import load_prednet
-from stst.stimuli.scene import natural_scene
 from stst.stimuli.scenes import moving_scene
 from stst.video.frames import Footage
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photographs import Picture
-from stst.stimuli.scene import natural_scene
+from reef import natural_scene
 from stst.video.frames import to_uint8
 
 SCENE = (240, 320)  # px, height and width

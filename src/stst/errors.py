@@ -34,13 +34,17 @@ class ExperimentError(StstError, OSError):
     """An experiment that cannot be put together or served."""
 
 
+class DeviceError(StstError, RuntimeError):
+    """A device that is not there, or that torch cannot use."""
+
+
 class Diverged(StstError, ArithmeticError):
     """A loss or a frame became infinite or not a number."""
 
 
 def guess(wrong: str, known: Iterable[str]) -> str:
     """Suggest the nearest known name: ``" Did you mean 'vgg19'?"`` or nothing."""
-    near = difflib.get_close_matches(wrong, list(known), n=1)
+    near = difflib.get_close_matches(str(wrong), list(known), n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
 
 

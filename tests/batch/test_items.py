@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stst.batch.items import items_of
-from stst.batch.plan import Plan
+from stst.batch.items import list_items
+from stst.batch.plan import BatchPlan
 from stst.storage.config import Job
 
 NAMES = st.lists(
@@ -25,7 +25,7 @@ def base(tmp_path_factory):
 
 
 def planned(base, **given):
-    return items_of(Plan.model_validate({"schema": 1, **given}), base, base / "out")
+    return list_items(BatchPlan.model_validate({"schema": 1, **given}), base, base / "out")
 
 
 @given(names=NAMES, recipes=NAMES, seeds=st.sets(st.integers(0, 9), min_size=1, max_size=3))

@@ -5,7 +5,7 @@ import os
 import dask
 import pytest
 
-from stst.batch.clusters import PRELOAD, local
+from stst.batch.clusters import local_workers
 from stst.batch.worker import TRIM
 
 
@@ -21,5 +21,5 @@ def test_settings_of_dask_are_taken_back_and_those_of_the_user_are_not(
     monkeypatch.delenv(TRIM, raising=False)  # Dask leaves its own in the process that begins it
     if set_by_user:
         monkeypatch.setenv(TRIM, set_by_user)
-    with local(1, gpus=0, threads=1, preload=PRELOAD, deaths=1) as client:
+    with local_workers(1, threads=1) as client:
         assert list(client.run(found).values()) == [(left, False)]

@@ -15,8 +15,8 @@ import common
 import costs
 import time_to_loss
 from race import Frame
+from reef import natural_scene
 from stst.models.spatial import CAFFE
-from stst.stimuli.scene import natural_scene
 from stst.synthesis.refine import octave_size
 
 SIZES = [(80, 142), (120, 213), (180, 320)]

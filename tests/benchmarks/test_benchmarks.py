@@ -15,8 +15,8 @@ import memory
 import plain
 import scaling
 import step
+from reef import natural_scene
 from stst.models.spatial import COMPACT
-from stst.stimuli.scene import natural_scene
 from stst.video.frames import Clip
 from stst.workflows import synthesize
 

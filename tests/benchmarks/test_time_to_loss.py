@@ -7,8 +7,8 @@ import torch
 
 import race
 import time_to_loss
+from reef import natural_scene
 from stst.recipe import Recipe
-from stst.stimuli.scene import natural_scene
 
 FRAMES, MOST = 3, 12
 

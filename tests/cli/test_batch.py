@@ -6,13 +6,14 @@ import json
 import pytest
 import torch
 import yaml
-from terminal import FILES, bytes_of, manifest_of, stst_command, waves
+from terminal import FILES, bytes_of, manifest_of, refused, stst_command, waves
 
 import stst
 from stst.recipe import Recipe
 from stst.video.frames import to_uint8
 from stst.video.read import digest, read_video
 from stst.video.write import write_video
+from stst.workflows.progress import Reporter
 
 SETTINGS = {"octaves": [{"steps": 1}], "pad": 1, "stop": None}
 PLAN = {
@@ -116,7 +117,7 @@ def test_the_table_of_stimuli_tells_what_is_there(made):
 
 def test_a_set_that_is_finished_changes_in_nothing_and_begins_no_worker(made, base, monkeypatch):
     out, _ = made
-    monkeypatch.setattr("stst.batch.clusters.local", pytest.fail)
+    monkeypatch.setattr("stst.batch.clusters.local_workers", pytest.fail)
     plan = base / "less.yaml"
     plan.write_text(yaml.safe_dump({**PLAN, "pairs": {}, "natural": False}))
     words = ("batch", plan, "--out", out)
@@ -128,20 +129,38 @@ def test_a_set_that_is_finished_changes_in_nothing_and_begins_no_worker(made, ba
     assert {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()} == kept
 
 
+class Ended(Reporter):
+    """Hears which items have ended, of how many."""
+
+    def __init__(self):
+        self.totals, self.items = [], []
+
+    def track(self, items, text, total):
+        self.totals.append(total)
+        for item in items:
+            self.items.append(item)
+            yield item
+
+
 @pytest.mark.slow
 def test_in_python_a_set_is_made_by_one_function_that_tells_of_each_item(made, base):
     out, _ = made
-    plan, seen = base / "more.yaml", []
+    plan, heard = base / "more.yaml", Ended()
     plan.write_text(yaml.safe_dump({**PLAN, "pairs": {}, "controls": ["reversed", "shuffled"]}))
-    found = stst.make_set(plan, out, workers=1, progress=seen.append)
+    found = stst.run_batch(plan, out, workers=1, report=heard)
     new = ["control/shuffled/bike/seed_5", "control/shuffled/fish/seed_5"]
     assert found.failed == {}
     assert sorted(found.items) == sorted([*MADE, *new])
-    assert [(at.total, at.ended) for at in seen] == [(2, 0), (2, 1), (2, 2)]
-    assert sorted(at.name for at in seen[1:]) == new
-    assert {(at.told, at.failed) for at in seen[1:]} == {("made", False)}
-    with pytest.raises(stst.StstError, match="one of workers, scheduler and slurm"):
-        stst.make_set(plan, out, workers=1, slurm=True)
+    assert heard.totals == [2]
+    assert sorted(one.item.name for one in heard.items) == new
+    assert {(one.outcome.state, one.reason) for one in heard.items} == {("made", "")}
+
+
+def test_workers_of_two_kinds_are_refused(base, tmp_path):
+    words = ("batch", base / "plan.yaml", "--out", tmp_path / "out", "--workers", 1)
+    for others in (["--slurm"], ["--scheduler", "tcp://127.0.0.1:9"]):
+        refused(stst_command(*words, *others), "give one of --workers, --scheduler and --slurm")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow

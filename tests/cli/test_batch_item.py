@@ -6,8 +6,9 @@ import threading
 import pytest
 from terminal import bytes_of, manifest_of
 
-from stst.batch import orders as item
-from stst.batch.orders import Order, Outcome
+from stst.batch import make_item as module
+from stst.batch.items import WorkItem
+from stst.batch.make_item import Outcome, make_item
 from stst.errors import RunError
 from stst.storage.atomic import UNFINISHED, locked
 from stst.storage.config import Job, Making, Source, read_job
@@ -15,17 +16,16 @@ from stst.workflows.stopping import Stopping
 
 
 @pytest.fixture
-def order(film, tmp_path):
+def item(film):
     """A clip to be cut."""
     job = Making(kind="natural", source=Source(path=str(film), frames=2))
-    folder, log = tmp_path / "waves", tmp_path / "logs" / "waves.log"
-    return Order("natural/waves", job.model_dump_json(), "natural", str(folder), str(log))
+    return WorkItem("waves", "natural", "waves", job)
 
 
-def in_a_thread(order):
+def in_a_thread(item, out):
     """As a worker of Dask does it."""
     found = []
-    thread = threading.Thread(target=lambda: found.append(item.make(order)))
+    thread = threading.Thread(target=lambda: found.append(make_item(item, out=out)))
     thread.start()
     thread.join()
     return found[0]
@@ -38,8 +38,8 @@ def raising(error, cause=None):
     return run_trim
 
 
-def test_an_item_is_made_and_then_there(order, tmp_path, capsys):
-    assert in_a_thread(order) == Outcome("made")
+def test_an_item_is_made_and_then_there(item, tmp_path, capsys):
+    assert in_a_thread(item, tmp_path) == Outcome("made")
     assert manifest_of(tmp_path / "waves")["source"]["frames"] == 2
     assert capsys.readouterr() == ("", "")
 
@@ -49,14 +49,13 @@ def test_what_is_left_of_a_run_whose_worker_died_at_its_very_end_is_removed(run,
     shutil.copytree(run[0], folder)
     (folder / UNFINISHED).mkdir()
     (folder / UNFINISHED / "recipe.yaml").write_text("left")
-    job = Job.parse(read_job(folder / "recipe.yaml")).model_dump_json()
-    order = Order("metamer", job, "synthesised", str(folder), str(tmp_path / "log"))
-    assert in_a_thread(order) == Outcome("there")
+    item = WorkItem("out", "metamer", "waves", Job.parse(read_job(folder / "recipe.yaml")))
+    assert in_a_thread(item, tmp_path) == Outcome("there")
     assert bytes_of(folder) == bytes_of(run[0])
 
 
 @pytest.mark.parametrize(
-    ("error", "cause", "passing"),
+    ("error", "cause", "transient"),
     [
         (RunError("bad input"), None, False),
         (RunError("could not be written"), OSError("disk"), True),
@@ -65,20 +64,22 @@ def test_what_is_left_of_a_run_whose_worker_died_at_its_very_end_is_removed(run,
         (ZeroDivisionError("a bug"), None, False),
     ],
 )
-def test_reasons_that_may_pass_are_told_from_others(order, monkeypatch, error, cause, passing):
-    monkeypatch.setattr(item, "run_trim", raising(error, cause))
-    found = in_a_thread(order)
-    assert (found.state, found.passing) == ("failed", passing)
+def test_reasons_that_may_pass_are_told_from_others(
+    item, tmp_path, monkeypatch, error, cause, transient
+):
+    monkeypatch.setattr(module, "run_trim", raising(error, cause))
+    found = in_a_thread(item, tmp_path)
+    assert (found.state, found.transient) == ("failed", transient)
     assert str(error) in found.reason
 
 
-def test_a_lock_that_is_held_is_waited_for(order, tmp_path, monkeypatch):
+def test_a_lock_that_is_held_is_waited_for(item, tmp_path, monkeypatch):
     (tmp_path / "waves").mkdir()
     with locked(tmp_path / "waves"):
-        monkeypatch.setattr(item, "PATIENCE", 0)
-        assert "in use by process" in in_a_thread(order).reason
-        monkeypatch.setattr(item, "PATIENCE", 30)
-        waiting = threading.Timer(0, lambda: found.append(item.make(order)))
+        monkeypatch.setattr(module, "PATIENCE", 0)
+        assert "in use by process" in in_a_thread(item, tmp_path).reason
+        monkeypatch.setattr(module, "PATIENCE", 30)
+        waiting = threading.Timer(0, lambda: found.append(make_item(item, out=tmp_path)))
         found = []
         waiting.start()
         waiting.join(0.7)
@@ -87,10 +88,10 @@ def test_a_lock_that_is_held_is_waited_for(order, tmp_path, monkeypatch):
     assert found == [Outcome("made")]
 
 
-def test_nothing_is_begun_once_workers_were_asked_to_stop(order, tmp_path):
+def test_nothing_is_begun_once_workers_were_asked_to_stop(item, tmp_path):
     Stopping.ask(15)
     try:
-        assert in_a_thread(order) == Outcome("stopped")
+        assert in_a_thread(item, tmp_path) == Outcome("stopped")
     finally:
         Stopping.ask(0)
     assert not (tmp_path / "waves").exists()

@@ -10,7 +10,7 @@ import yaml
 from terminal import manifest_of, waves
 
 from stst.batch.clusters import slurm_options
-from stst.batch.plan import Slurm
+from stst.batch.plan import SlurmResources
 from stst.video.write import write_video
 
 pytest.importorskip("dask_jobqueue", reason="needs pip install 'stst-vision[slurm]'")
@@ -21,7 +21,7 @@ pytest.importorskip("dask_jobqueue", reason="needs pip install 'stst-vision[slur
 def test_a_job_asks_for_what_the_plan_says(tmp_path):
     from dask_jobqueue import SLURMCluster
 
-    given = Slurm(
+    resources = SlurmResources(
         cores=4,
         memory="6GB",
         walltime="02:00:00",
@@ -30,7 +30,7 @@ def test_a_job_asks_for_what_the_plan_says(tmp_path):
         directives=("--gres=gpu:1",),
         prologue=("module load cuda",),
     )
-    with SLURMCluster(**slurm_options(given, "stst.batch.worker", tmp_path)) as cluster:
+    with SLURMCluster(**slurm_options(resources, tmp_path)) as cluster:
         script, address = cluster.job_script().splitlines(), cluster.scheduler_address
     del cluster
     gc.collect()

@@ -41,7 +41,7 @@ def test_missing_weights_of_vgg19_come_with_three_ways_out(no_weights, film, tmp
         ways, ("stst weights fetch vgg19", "--weights FILE", "--spatial compact"), strict=True
     ):
         assert told in way
-    assert CATALOGUE["vgg19"].md5 in said.err
+    assert CATALOGUE["vgg19"].published[1] in said.err
     assert not (tmp_path / "out").exists()
 
 

@@ -11,8 +11,8 @@ import yaml
 from PIL import Image
 from terminal import FRAMES, HEIGHT, QUICK, WIDTH, refused, stst_command, waves
 
+from stst.storage import run as sources
 from stst.video.write import write_video
-from stst.workflows import films as sources
 
 
 def write_sound(path):

@@ -47,7 +47,7 @@ def new(folder, task="naming"):
     return stst_command("experiment", "new", task, folder, "--out", folder.parent / task)
 
 
-def gathered(folder):
+def to_clip(folder):
     """Make the table alone; what was said."""
     with redirect_stdout(io.StringIO()) as out:
         index_runs(folder, report=TERMINAL)
@@ -55,7 +55,7 @@ def gathered(folder):
 
 
 def test_the_table_is_that_of_a_batch_and_nothing_is_made_twice(folder, film):
-    assert "cloud is left out" in gathered(folder)
+    assert "cloud is left out" in to_clip(folder)
     with (folder / "stimuli.csv").open(newline="") as file:
         rows = {row["stimulus"]: row for row in csv.DictReader(file)}
     told = {name: (row["condition"], row["clip"], row["seed"]) for name, row in rows.items()}
@@ -77,9 +77,9 @@ def test_the_table_is_that_of_a_batch_and_nothing_is_made_twice(folder, film):
     )
     kept = {path: path.stat().st_mtime_ns for path in folder.rglob("*.webm")}
     first = (folder / "stimuli.csv").read_text()
-    assert gathered(folder) == ""
+    assert to_clip(folder) == ""
     (folder / "stimuli.csv").unlink()
-    gathered(folder)
+    to_clip(folder)
     again = (folder / "stimuli.csv").read_text()
     assert sorted(again.splitlines()) == sorted(first.splitlines())
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.webm")} == kept
@@ -102,7 +102,7 @@ def test_a_factorised_clip_has_two_natural_ones(folder, film, tmp_path):
     changed(run, lambda data: data.update(time=time))
     with (run / "recipe.yaml").open("a") as file:
         file.write(f"time: {{path: {other}}}\n")
-    gathered(folder)
+    to_clip(folder)
     by = {one.stimulus: one for one in read_set(folder)}
     assert {"natural/natural", "natural/other"} <= set(by)
     one = by["mine/metamer"]

@@ -13,9 +13,9 @@ from test_tasks_in_browser import complete, first_key, read
 
 from small_sets import QUICK
 from stst import make_stimulus
-from stst.batch.items import items_of
-from stst.batch.plan import Plan
-from stst.batch.tables import Left, stimuli_csv
+from stst.batch.items import list_items
+from stst.batch.plan import BatchPlan
+from stst.batch.tables import ItemRecord, stimuli_table, to_csv
 from stst.experiment.design import make_lists
 from stst.experiment.resolve import resolved
 from stst.experiment.spec import TASKS, ExperimentSpec
@@ -64,10 +64,10 @@ def base(tmp_path_factory):
     return folder
 
 
-def left(item):
+def record(item):
     """What an item leaves, as far as the table tells of it."""
     source = {"frames": 2, "frame_rate": "24", "width": 40, "height": 36}
-    return Left(item, {"source": source, "outputs": {item.film: {"sha256": "0" * 64}}})
+    return ItemRecord(item, {"source": source, "outputs": {item.film: {"sha256": "0" * 64}}})
 
 
 def shown(trials):
@@ -76,9 +76,9 @@ def shown(trials):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_each_task_understands_the_table_of_a_batch(task, base, tmp_path):
-    items, wrong = items_of(Plan.model_validate(PLAN), base, tmp_path)
+    items, wrong = list_items(BatchPlan.model_validate(PLAN), base, tmp_path)
     assert wrong == []
-    (tmp_path / "stimuli.csv").write_text(stimuli_csv(map(left, items)))
+    (tmp_path / "stimuli.csv").write_text(to_csv(stimuli_table(map(record, items))))
     stimuli = read_set(tmp_path)
     assert {one.condition for one in stimuli} == CONDITIONS
     spec = resolved(ExperimentSpec.parse({"task": task, **ASKED.get(task, {})}), stimuli)

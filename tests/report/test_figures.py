@@ -17,7 +17,7 @@ from PIL import Image
 from stst.errors import FramesError
 from stst.report.figures import MATCHED, loss_figure, png_bytes
 from stst.report.sheet import contact_sheet, side_by_side
-from stst.video.frames import Clip, gathered, to_uint8
+from stst.video.frames import Clip, to_clip, to_uint8
 
 pytestmark = pytest.mark.usefixtures("globals_unchanged")
 CAPTION = "compact: embedded stand-in for VGG-19 · seed 0 · default"
@@ -183,7 +183,7 @@ def test_side_by_side_keeps_every_value():
     natural, metamer = noise(0), noise(1)
     both = side_by_side({"natural": natural, "metamer": metamer})
     assert both.frame_rate == natural.frame_rate
-    frames = gathered(both).frames
+    frames = to_clip(both).frames
     assert torch.equal(frames[..., :170], natural.frames)
     assert torch.equal(frames[..., -170:], metamer.frames)
     assert (frames[..., 170:-170] == 0.5).all()
@@ -199,7 +199,7 @@ def test_no_more_than_a_frame_is_taken_at_once_to_be_shown(watched):
     assert (natural.most, metamer.most) == (1, 1)
     plain = contact_sheet({"natural": natural.footage, "metamer": metamer.footage})
     assert np.array_equal(np.asarray(sheet), np.asarray(plain))
-    gathered(both)
+    to_clip(both)
     assert natural.most == 20  # a way of showing that takes all frames would be seen
 
 

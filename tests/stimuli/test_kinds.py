@@ -8,7 +8,7 @@ import torch
 from stst import Clip, StstError, make_control, make_stimulus
 from stst.errors import FramesError, RecipeError
 from stst.stimuli.kinds import CONTROLS, STIMULI
-from stst.stimuli.stimulus import Made
+from stst.stimuli.stimulus import Stimulus
 
 pytestmark = pytest.mark.usefixtures("globals_unchanged")
 RASTER = {"frames": 5, "height": 24, "width": 32, "frame_rate": Fraction(30)}
@@ -76,4 +76,4 @@ def test_a_mistake_is_named(kind, settings, told):
 
 def test_a_flow_of_another_size_is_refused():
     with pytest.raises(FramesError, match=r"flow must be \(5, 2, 24, 32\)"):
-        Made(natural(), torch.zeros(5, 2, 32, 24))
+        Stimulus(natural(), torch.zeros(5, 2, 32, 24))

@@ -9,7 +9,7 @@ from warping import gap, misses
 
 from stst import make_stimulus
 from stst.errors import RecipeError
-from stst.stimuli.leaves import DeadLeaves
+from stst.stimuli.discs import DeadLeaves
 
 pytestmark = pytest.mark.usefixtures("globals_unchanged")
 RASTER = {"frames": 3, "height": 96, "width": 96, "largest": 20}

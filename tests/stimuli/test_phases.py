@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stst import Clip, make_control
 from stst.errors import FramesError, RecipeError
-from stst.stimuli.phases import SpacePhases, Stps, TimePhases
+from stst.stimuli.scrambling import SpacePhases, Stps, TimePhases
 
 pytestmark = pytest.mark.usefixtures("globals_unchanged")
 KINDS = {"stps": Stps, "phases-space": SpacePhases, "phases-time": TimePhases}

@@ -10,8 +10,7 @@ import torch
 from stst import Clip, make_control
 from stst.errors import Diverged, FramesError, RecipeError
 from stst.stimuli import portilla
-from stst.stimuli.gratings import Components
-from stst.stimuli.portilla import PortillaSimoncelli, TextureModel, descended
+from stst.stimuli.portilla import Components, PortillaSimoncelli, TextureModel, descended
 
 pytestmark = pytest.mark.usefixtures("globals_unchanged")
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stst.stimuli.spectrum import phase_field, scrambled, tapered
+from stst.stimuli.scrambling import phase_field, scrambled, tapered
 
 SHAPES = st.tuples(st.integers(1, 7), st.integers(1, 9), st.integers(1, 10))  # odd, even, 1
 AXES = st.sampled_from([(0, 1, 2), (1, 2), (0,)])

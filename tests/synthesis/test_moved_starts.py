@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from stst.losses.objective import Wanted
 from stst.recipe import Recipe
-from stst.stimuli.scenes import pink_noise
+from stst.stimuli.drawing import pink_noise
 from stst.synthesis.framewise import FrameDone, walk
 from stst.synthesis.jointly import begun
 from stst.synthesis.refine import Side

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from reef import natural_scene
 from small_clips import recipe
 from stst.losses.objective import Wanted
-from stst.stimuli.scene import natural_scene
 from stst.synthesis.refine import local
 from stst.synthesis.starts import likeness, noise, scrambled, unlike
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stst.stimuli.scenes import pink_noise
+from stst.stimuli.drawing import pink_noise
 from stst.synthesis.starts import MIN_SIDE, affine, elsewhere, flow_back, warped
 
 HEIGHT, WIDTH, EDGE = 80, 96, 16

@@ -1,6 +1,5 @@
 import importlib
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ from safetensors.torch import save_file
 
 from stst.models.spatial import CAFFE, Trunk, TrunkShape
 
-sys.path.append(str(Path(__file__).parents[2] / "tools"))
 compare_widths = importlib.import_module("compare_widths")
 RATIOS = {"narrow": 2.0, "wide": 1.25}
 

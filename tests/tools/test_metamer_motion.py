@@ -1,6 +1,4 @@
 import importlib
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +6,6 @@ import torch
 
 from stst.video.frames import Clip
 
-sys.path.append(str(Path(__file__).parents[2] / "tools"))
 metamer_motion = importlib.import_module("metamer_motion")
 
 

@@ -1,6 +1,4 @@
 import importlib
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-sys.path.append(str(Path(__file__).parents[2] / "tools"))
 textures = importlib.import_module("textures")
 moving = importlib.import_module("moving_textures")
 heldout = importlib.import_module("heldout_motion")

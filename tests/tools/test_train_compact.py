@@ -1,6 +1,4 @@
 import importlib
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +7,6 @@ from PIL import Image
 
 from stst.models.spatial import CAFFE, Trunk, TrunkShape, frozen
 
-sys.path.append(str(Path(__file__).parents[2] / "tools"))
 patches = importlib.import_module("patches")
 photographs = importlib.import_module("photographs")
 start = importlib.import_module("compact_start")

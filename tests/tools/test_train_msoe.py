@@ -1,12 +1,9 @@
 import importlib
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-sys.path.append(str(Path(__file__).parents[2] / "tools"))
 train_msoe = importlib.import_module("train_msoe")
 
 

@@ -21,7 +21,7 @@ from hypothesis.extra.numpy import arrays
 from stst.errors import FramesError
 from stst.video import film
 from stst.video.film import Film, blank_films, nameless_file
-from stst.video.frames import Clip, gathered
+from stst.video.frames import Clip, to_clip
 
 RATE = Fraction(30000, 1001)
 FRAMES = arrays(np.float32, (4, 3, 2, 3), elements=st.floats(0, 1, width=32))
@@ -61,10 +61,10 @@ def test_frames_taken_are_copies():
 
 
 def test_gathering_brings_all_frames_into_memory_once():
-    clip = gathered(filmed(noise()))
+    clip = to_clip(filmed(noise()))
     assert clip.frames.equal(noise())
     assert clip.frame_rate == RATE
-    assert gathered(clip) is clip
+    assert to_clip(clip) is clip
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
@@ -89,7 +89,7 @@ def test_a_frame_that_a_clip_would_refuse_is_refused(frame, word):
     made = filmed(noise())
     with pytest.raises(FramesError, match=word):
         made.append(frame)
-    assert gathered(made).frames.equal(noise())
+    assert to_clip(made).frames.equal(noise())
 
 
 def raw(frames, *, without=0):
@@ -103,7 +103,7 @@ def raw(frames, *, without=0):
 @pytest.mark.parametrize("place", [0, 3])
 def test_a_file_with_a_wrong_value_in_any_frame_is_refused(value, place):
     frames = noise().numpy()
-    assert gathered(Film((6, 8), RATE, raw(frames))).frames.equal(noise())
+    assert to_clip(Film((6, 8), RATE, raw(frames))).frames.equal(noise())
     frames[place, 1, 2, 3] = value
     with pytest.raises(FramesError, match=r"finite and in \[0, 1\]"):
         Film((6, 8), RATE, raw(frames))
@@ -167,7 +167,7 @@ def test_a_full_disk_is_said_in_words_and_spares_what_is_there():
                 made.append(noise()[2])
             errors.append(str(caught.value))
     assert all(re.search(r"could not be stored.*TMPDIR", error) for error in errors)
-    assert gathered(made).frames.equal(noise()[:2])
+    assert to_clip(made).frames.equal(noise()[:2])
 
 
 def test_films_that_will_not_fit_are_refused_before_the_first_frame(monkeypatch):

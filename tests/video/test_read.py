@@ -19,11 +19,11 @@ from PIL import Image
 import stst
 from stst.errors import FramesError
 from stst.video import read
-from stst.video.decode import downsize
-from stst.video.frames import gathered, to_uint8
+from stst.video.decode import open_source
+from stst.video.frames import to_clip, to_uint8
+from stst.video.pixels import downsize, smaller_size
 from stst.video.process import Limits, Request
 from stst.video.read import digest, probe, read_video
-from stst.video.sources import open_source
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 
@@ -59,7 +59,7 @@ def test_a_video_that_is_opened_holds_the_frames_that_are_read(clip_file, choice
     with stst.open_video(clip_file, **choice) as film:
         assert (len(film), film.size, film.frame_rate) == (len(clip), clip.size, clip.frame_rate)
         assert all(film.take([i])[0].equal(frame) for i, frame in enumerate(clip.frames))
-        assert gathered(film).frames.equal(clip.frames)
+        assert to_clip(film).frames.equal(clip.frames)
 
 
 @given(st.integers(0, 30), st.none() | st.integers(1, 9), st.integers(1, 9), st.integers(0, 40))
@@ -92,7 +92,7 @@ def overlaps(full, small):
 def test_downsizing_averages_over_exact_boxes(height, width, data):
     narrow = data.draw(st.integers(1, width - 1))
     pixels = np.random.default_rng(height * width).random((height, width, 3), np.float32)
-    small = downsize(pixels, narrow)
+    small = downsize(pixels, smaller_size((height, width), narrow))
     low = max(1, round(height * narrow / width))
     want = np.einsum("ih,jw,hwc->ijc", overlaps(height, low), overlaps(width, narrow), pixels)
     assert small.shape == (low, narrow, 3)

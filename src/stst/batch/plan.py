@@ -1,7 +1,8 @@
-"""The plan of a set of stimuli: a YAML file, validated. What it asks for is `stst.batch.items`'."""
+"""The plan of a set of stimuli: a YAML file, validated."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -13,8 +14,8 @@ from stst.recipe import Part, Recipe, faults
 from stst.storage.config import Cut, Streams, read_plain
 
 
-class ShotsOf(Part):
-    """A long film is taken apart: a clip for each shot of `least` frames or more.
+class ShotSelection(Part):
+    """A long film becomes a clip for each shot of `least` frames or more.
 
     Of a shot longer than `most` its first frames are taken.
     """
@@ -29,29 +30,29 @@ class ShotsOf(Part):
         return self
 
 
-class CutOf(Cut):
-    """How a clip of a set is cut: also into its shots."""
+class ClipCut(Cut):
+    """Which frames of a film become a clip, or several: one for each shot."""
 
-    shots: ShotsOf | None = None
+    shots: ShotSelection | None = None
 
 
-class Entry(CutOf):
-    """A natural clip of a list or a table; what it says of its cut goes before the plan's."""
+class ClipEntry(ClipCut):
+    """A natural clip of a list or a table; its own cut settings override those of the plan."""
 
     path: str
     name: str = ""  # else that of the file
     label: str = ""  # of the experimenter's own, for stimuli.csv
 
 
-class Clips(Part):
+class ClipSelection(Part):
     """The natural clips, by one of three: a pattern of files, a table, or a list."""
 
     folder: str | None = None  # clips/*.mp4
-    table: str | None = None  # a CSV file with the columns of `Entry`
-    listed: tuple[Entry, ...] = ()
+    table: str | None = None  # a CSV file with the columns of `ClipEntry`
+    listed: tuple[ClipEntry, ...] = ()
 
 
-class Pairs(Part):
+class PairSelection(Part):
     """Which clips are factorised: each with each, or those of a table or list."""
 
     crossed: bool = False
@@ -59,8 +60,8 @@ class Pairs(Part):
     listed: tuple[tuple[str, str], ...] = ()
 
 
-class RecipeOf(Part):
-    """How a metamer is made: a preset and what is changed of it, as on the command line."""
+class RecipeChoice(Part):
+    """How a metamer is made: a preset and changes to it, as on the command line."""
 
     preset: str = "default"
     quality: str | None = None
@@ -76,7 +77,7 @@ class RecipeOf(Part):
         return recipe.with_settings(self.settings)
 
 
-class ControlOf(Part):
+class ControlChoice(Part):
     """A control of each clip, by the kinds and settings of `stst scramble`."""
 
     kind: str
@@ -84,8 +85,8 @@ class ControlOf(Part):
     settings: dict[str, Any] = Field(default_factory=dict)
 
 
-class Slurm(Part):
-    """What each worker on a cluster is given; `directives` are further lines of #SBATCH."""
+class SlurmResources(Part):
+    """Resources of each worker on a cluster; `directives` are further lines of #SBATCH."""
 
     jobs: int = Field(1, ge=1)
     cores: int = Field(1, ge=1)
@@ -98,71 +99,70 @@ class Slurm(Part):
     prologue: tuple[str, ...] = ()  # lines of the job before the worker begins
 
 
-def _named(key: str) -> BeforeValidator:
-    return BeforeValidator(lambda given: {key: given} if isinstance(given, str) else given)
+def _short_for(key: str) -> BeforeValidator:
+    """A bare string is short for the one setting `key`."""
+    return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
 
 
-class Plan(Part):
-    """All that `stst batch` is told: clips, how they are cut, and what is made of them."""
+class BatchPlan(Part):
+    """The settings of `stst batch`: clips, how they are cut, and what is made of them."""
 
     model_config = ConfigDict(title="plan")
 
     version: Literal[1] = Field(alias="schema")
-    clips: Annotated[Clips, _named("folder")]
-    cut: CutOf = CutOf()
+    clips: Annotated[ClipSelection, _short_for("folder")]
+    cut: ClipCut = ClipCut()
     natural: bool = True
     metamers: bool = True
-    pairs: Pairs = Pairs()
-    controls: tuple[Annotated[ControlOf, _named("kind")], ...] = ()
-    recipes: dict[str, Annotated[RecipeOf, _named("preset")]] = Field(
-        default_factory=lambda: {"default": RecipeOf()}, min_length=1
+    pairs: PairSelection = PairSelection()
+    controls: tuple[Annotated[ControlChoice, _short_for("kind")], ...] = ()
+    recipes: dict[str, Annotated[RecipeChoice, _short_for("preset")]] = Field(
+        default_factory=lambda: {"default": RecipeChoice()}, min_length=1
     )
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field((0,), min_length=1)
     streams: Streams = Streams()
     device: str = "cpu"
     deterministic: bool = False
     threads: int | None = Field(None, ge=1)  # of each worker; else cores / workers
-    retries: int = Field(2, ge=0)  # of an item that failed for a reason that may pass
-    allow_mixed: bool = False  # also go on with items that were stopped on other machines
-    slurm: Slurm = Slurm()
+    retries: int = Field(2, ge=0)  # of an item that failed for a transient reason
+    allow_mixed: bool = False  # also resume items that were stopped on other machines
+    slurm: SlurmResources = SlurmResources()
 
 
-def read_plan(path: Path) -> tuple[Plan, list[str]]:
-    """Read a plan's YAML file; what is known of it is also read where some keys are not.
+def read_plan(path: Path) -> tuple[BatchPlan, list[str]]:
+    """Read a plan's YAML file; unknown keys are dropped, so that other faults are found too.
 
     Returns
     -------
-    Plan, list of str
+    BatchPlan, list of str
         The plan without its unknown keys, and a line for each of these.
 
     Raises
     ------
     RecipeError
-        If it cannot be read, or holds values that cannot be; all of them are named.
+        If it cannot be read, or holds invalid values; all of them are named.
     """
     try:
         data = read_plain(path)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise RecipeError(f"{path} cannot be read: {' '.join(str(error).split())}.") from error
     try:
-        return Plan.model_validate(data), []
+        return BatchPlan.model_validate(data), []
     except ValidationError as error:
-        unknown = [e["loc"] for e in error.errors() if e["type"] == "extra_forbidden"]
-        found = faults(error)
-        if not unknown or len(unknown) < len(found):
-            raise refusal(path, found) from None
-    for loc in unknown:
-        _drop(data, loc)
-    return Plan.model_validate(data), found
+        unknown = [fault["loc"] for fault in error.errors() if fault["type"] == "extra_forbidden"]
+        lines = faults(error)
+        if len(unknown) < len(lines):
+            raise refusal(path, lines) from None
+    for *parents, key in unknown:
+        section = data
+        for parent in parents:
+            section = section[parent]
+        del section[key]
+    return BatchPlan.model_validate(data), lines
 
 
-def _drop(data: Any, loc: tuple[int | str, ...]) -> None:  # noqa: ANN401
-    for key in loc[:-1]:
-        data = data[key]
-    del data[loc[-1]]
-
-
-def refusal(path: Path, found: list[str]) -> RecipeError:
-    """All faults of a plan, one in a line."""
-    lines = "".join(f"\n  {fault}" for fault in found)
-    return RecipeError(f"{path} cannot be carried out, and nothing was begun:{lines}")
+def refusal(path: Path, lines: Sequence[str]) -> RecipeError:
+    """All faults of a plan, one on each line."""
+    return RecipeError(
+        "\n  ".join([f"{path} cannot be carried out, and nothing was begun:", *lines])
+    )

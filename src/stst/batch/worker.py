@@ -12,24 +12,24 @@ from stst.workflows.machine import prepare
 TRIM = "MALLOC_TRIM_THRESHOLD_"
 
 
-def settle() -> None:
+def undo_dask_settings() -> None:
     """Take back settings of Dask that slow items down; what the user has set is left.
 
     Its nanny asks glibc to give memory back at once, which `prepare` takes for a wish of the
     user's, and its profiler stops a worker a hundred times a second.
     """
-    asked = dask.config.get(f"distributed.nanny.pre-spawn-environ.{TRIM}", None)
-    if os.environ.get(TRIM) == str(asked):
+    by_dask = dask.config.get(f"distributed.nanny.pre-spawn-environ.{TRIM}", None)
+    if os.environ.get(TRIM) == str(by_dask):
         del os.environ[TRIM]
     dask.config.set({"distributed.worker.profile.enabled": False})
 
 
-settle()
+undo_dask_settings()
 prepare()
 
-import stst.batch.orders  # noqa: E402, F401  before the first order, and after `prepare`
+import stst.batch.make_item  # noqa: E402, F401  before the first item, and after `prepare`
 
 
 def dask_setup(_: object) -> None:
-    """Leave Ctrl-C to the process that the set was begun from; Dask calls this in a worker."""
+    """Leave Ctrl-C to the process that began the set; Dask calls this in a worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 
 import typer
 
-from stst.batch.check import check as tell
-from stst.batch.items import planned
 from stst.cli.options import Out, Overwrite
-from stst.cli.show import TERMINAL, console, progress, say
-from stst.errors import RunError
+from stst.cli.show import TERMINAL, Terminal, console, say
+from stst.errors import RecipeError, RunError
 from stst.synthesis.estimate import duration
 from stst.workflows.stopping import Stopping
 
 if TYPE_CHECKING:
-    from stst.batch.stages import Progress
+    from stst.batch.schedule import EndedItem
+
+Item = TypeVar("Item")
 
 
 def batch(
@@ -44,56 +45,45 @@ def batch(
 
     The same command goes on where it was stopped, and makes nothing twice.
     """
-    if check:
-        _, items = planned(plan, out)
-        tell(items, out, TERMINAL)
-        return
     # Dask takes a second to be loaded, which no other command shall wait for.
-    from stst.batch.sets import make_set
+    from stst.batch.run import check_batch, run_batch
 
-    with Stopping("go on with the same command"), Bar() as bar:
-        made = make_set(
+    if (workers is not None) + (scheduler is not None) + slurm > 1:
+        raise RecipeError("give one of --workers, --scheduler and --slurm, not several.")
+    if check:
+        check_batch(plan, out, TERMINAL)
+        return
+    with Stopping("go on with the same command"):
+        result = run_batch(
             plan,
             out,
-            workers=workers,
-            scheduler=scheduler,
+            workers="slurm" if slurm else scheduler or workers,
             tls=(tls_ca, tls_cert, tls_key),
-            slurm=slurm,
             overwrite=overwrite,
-            progress=bar.show,
+            report=ItemTerminal(),
         )
-    if made.failed:
+    if result.failed:
         raise RunError(
-            f"{len(made.failed)} of {len(made.items)} items could not be made; "
+            f"{len(result.failed)} of {len(result.items)} items could not be made; "
             f"{out / 'failed.json'} says why. The same command tries them again and keeps the "
             "others."
         )
     say(
-        f"All {len(made.items)} items are in {out}: stimuli.csv lists them, "
+        f"All {len(result.items)} items are in {out}: stimuli.csv lists them, "
         "contact_sheet_001.png shows."
     )
 
 
-class Bar:
-    """The items of each stage behind a bar; where that cannot be drawn, a line for each."""
+class ItemTerminal(Terminal):
+    """Shows a line for each item that failed; where no bar can be drawn, for each item."""
 
-    def __init__(self) -> None:
-        self._bar = progress()
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def show(self, at: Progress) -> None:
-        """Show how far a stage is."""
-        if not at.ended:
-            self._task = self._bar.add_task(f"{at.total} items", total=at.total)
-            self._began = time.monotonic()
-            return
-        left = (time.monotonic() - self._began) / at.ended * (at.total - at.ended)
-        if at.failed or not console.is_terminal:
-            say(f"{at.ended}/{at.total} {at.name}: {at.told} ({duration(left)} left)")
-        self._bar.update(self._task, completed=at.ended)
+    def track(self, items: Iterable[Item], text: str, total: int) -> Iterator[Item]:
+        """Pass ended items on behind a bar."""
+        began = time.monotonic()
+        for count, item in enumerate(super().track(items, text, total), 1):
+            ended = cast("EndedItem", item)
+            if ended.reason or not console.is_terminal:
+                left = duration((time.monotonic() - began) / count * (total - count))
+                what = ended.reason or ended.outcome.state
+                say(f"{count}/{total} {ended.item.name}: {what} ({left} left)")
+            yield item

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stst.errors import RecipeError, WeightsError
-from stst.models.pretrained import NAME, load_network
+from stst.models.pretrained import load_network
 from stst.models.recognition import Network
+from stst.models.weights import EFFICIENTNET
 from stst.workflows.films import named
 
 NONE = "none"
@@ -26,7 +27,7 @@ def networks_of(names: Sequence[str] | None, layers: str | None) -> tuple[list[N
     if wanted and names and len(names) > 1:
         raise RecipeError("--layers are those of one network: give --network once.")
     try:
-        found = [_load(name, wanted) for name in names or [NAME]]
+        found = [_load(name, wanted) for name in names or [EFFICIENTNET]]
     except WeightsError as error:
         if names:
             raise

@@ -13,7 +13,7 @@ from stst.storage.atomic import UNFINISHED, locked
 from stst.storage.conditions import changed
 from stst.storage.config import Job, read_job
 from stst.storage.manifest import read_manifest
-from stst.workflows.reread import folders
+from stst.storage.run import run_folders
 from stst.workflows.synthesize import RECIPE, is_stopped, remove
 from stst.workflows.synthesize import resume_synthesis as go_on
 
@@ -31,7 +31,7 @@ def resume(
         if is_stopped(folder):
             job = Job.parse(read_job(folder / UNFINISHED / RECIPE))
             go_on(job, folder, allow_mixed=allow_mixed, report=TERMINAL)
-        elif runs := folders(folder):
+        elif runs := run_folders(folder):
             for run in runs:
                 _refuse_damage(run)
             remove(folder)  # what may be left of it

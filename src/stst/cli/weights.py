@@ -10,8 +10,6 @@ from rich.table import Table
 
 from stst.cli.show import console, say
 from stst.models import weights as door
-from stst.models.prednet_network import NAME as PREDNET
-from stst.models.stream import list_streams
 
 app = typer.Typer(help="The trained weights of the networks.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A name that is listed, such as vgg19.")]
@@ -19,11 +17,10 @@ Name = Annotated[str, typer.Argument(help="A name that is listed, such as vgg19.
 
 @app.command("list")
 def list_() -> None:
-    """List streams and the predicting network, and whether their weights are here."""
+    """List all networks, what they are for, and whether their weights are here."""
     table = Table("name", "role", "weights", "note", box=None, header_style="bold")
-    for info in list_streams():
-        table.add_row(info.name, info.role, info.weights, info.note)
-    table.add_row(PREDNET, "prediction", door.state(PREDNET), door.entry(PREDNET).note)
+    for name, wanted in door.CATALOGUE.items():
+        table.add_row(name, wanted.role, door.state(name), wanted.note)
     console.print(table)
 
 

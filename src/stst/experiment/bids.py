@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stst import __version__
+from stst._version import __version__
 from stst.errors import ExperimentError
 from stst.experiment.spec import ExperimentSpec
 from stst.experiment.store import COLUMNS

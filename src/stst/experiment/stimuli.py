@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from stst.errors import FramesError, RecipeError
 from stst.recipe import explain
+from stst.storage.stimulus_set import TABLE, inside
+from stst.storage.stimulus_set import read_set as read_table
 from stst.video.files import digest
-
-TABLE = "stimuli.csv"
 
 
 class Stimulus(BaseModel):
@@ -67,40 +66,21 @@ def read_set(folder: Path) -> tuple[Stimulus, ...]:
     Raises
     ------
     RecipeError
-        If there is none, a row is not whole, a name is twice, or a path leaves the folder.
+        As `stst.storage.stimulus_set.read_set`, and if a value is not valid.
     """
-    table = folder / TABLE
-    if not table.is_file():
-        raise RecipeError(
-            f"{folder} has no {TABLE}, the table of a stimulus set: see docs/experiment.md."
-        )
-    with table.open(encoding="utf-8-sig", newline="") as file:
-        stimuli = tuple(
-            _row(row, f"{table}, line {number}")
-            for number, row in enumerate(csv.DictReader(file), 2)
-        )
-    names = [one.stimulus for one in stimuli]
+    path, rows = folder / TABLE, read_table(folder).to_dict("records")
+    stimuli = tuple(_row(row, f"{path}, line {number}") for number, row in enumerate(rows, 2))
     for one in stimuli:
-        if names.count(one.stimulus) > 1 or ";" in one.stimulus + one.condition:
-            raise RecipeError(f"{table}: {one.stimulus!r} is there twice, or has a ';' in its row.")
-        for name in filter(None, (one.file, one.preview)):
-            inside(folder, name)
+        if ";" in one.stimulus + one.condition:
+            raise RecipeError(f"{path}: {one.stimulus!r} has a ';' in its name or condition.")
     return stimuli
 
 
-def _row(row: dict[str, str], where: str) -> Stimulus:
+def _row(row: Mapping[str, Any], where: str) -> Stimulus:
     try:
         return Stimulus.model_validate(row)
     except ValidationError as error:
         raise RecipeError(f"{where}: {explain(error)}") from None
-
-
-def inside(folder: Path, name: str) -> Path:
-    """A path of the table, which must lie in the folder."""
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()):
-        raise RecipeError(f"{name} is not in {folder}. A set holds its files itself.")
-    return path
 
 
 def master(folder: Path, stimulus: Stimulus) -> Path:

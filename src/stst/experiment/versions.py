@@ -13,10 +13,11 @@ from typing import Any
 from stst.errors import RecipeError
 from stst.experiment.design import BLANK, Shown, Trial
 from stst.experiment.spec import ExperimentSpec
-from stst.experiment.stimuli import Stimulus, inside, master
+from stst.experiment.stimuli import Stimulus, master
 from stst.experiment.store import COLUMNS
 from stst.recipe import Part, validated
 from stst.stimuli.bands import Band
+from stst.storage.stimulus_set import inside
 from stst.video.files import digest
 from stst.video.frames import Clip
 from stst.video.read import read_video

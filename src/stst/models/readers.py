@@ -25,7 +25,7 @@ MAX_BYTES = 1 << 30  # torchvision's VGG-19, the largest file known, has half of
 
 
 @dataclass(frozen=True)
-class Entry:
+class StoredArray:
     """An array in an open file: what its header says, and how to read it."""
 
     shape: tuple[int, ...]
@@ -33,7 +33,7 @@ class Entry:
     read: Callable[[], Tensor]
 
 
-Arrays = dict[str, Entry]
+Arrays = dict[str, StoredArray]
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def torchvision(path: Path) -> Iterator[Arrays]:
                 raise WeightsError(f"{path.name} would unpack to more than 1 GiB.")
     arrays = torch.load(path, map_location="cpu", weights_only=True)
     yield {
-        name: Entry(tuple(a.shape), str(a.dtype).removeprefix("torch."), a.clone)
+        name: StoredArray(tuple(a.shape), str(a.dtype).removeprefix("torch."), a.clone)
         for name, a in arrays.items()
         if not name.startswith("classifier.")
     }
@@ -82,7 +82,7 @@ def safetensors(path: Path) -> Iterator[Arrays]:
             header = file.get_slice(name)
             dtype = types.get(header.get_dtype(), header.get_dtype())
             read = partial(file.get_tensor, name)
-            found[name] = Entry(tuple(header.get_shape()), dtype, read)
+            found[name] = StoredArray(tuple(header.get_shape()), dtype, read)
         yield found
 
 
@@ -98,7 +98,7 @@ def authors_msoe(path: Path) -> Iterator[Arrays]:
         yield found
 
 
-def _npy(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Entry:
+def _npy(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> StoredArray:
     with archive.open(member) as stream:
         if npy.read_magic(stream) != (1, 0):
             raise WeightsError(f"{member.filename}: not an array as numpy saves floats.")
@@ -121,8 +121,8 @@ def _turned(
     dtype: np.dtype[Any],
     axes: tuple[int, ...],
     read: Callable[[], NDArray[Any]],
-) -> Entry:
-    """Entry whose axes are `axes` of the file's, followed by any other longer than one."""
+) -> StoredArray:
+    """StoredArray whose axes are `axes` of the file's, followed by any other longer than one."""
     others = tuple(a for a in range(len(shape)) if a not in axes)
     ours = tuple(shape[a] for a in axes) + tuple(shape[a] for a in others if shape[a] != 1)
 
@@ -130,7 +130,7 @@ def _turned(
         array = read().transpose(axes + others).reshape(ours)
         return torch.from_numpy(array.astype(np.float32))
 
-    return Entry(ours, dtype.name, turned)
+    return StoredArray(ours, dtype.name, turned)
 
 
 OPENERS = {

@@ -122,6 +122,10 @@ class Trunk(nn.Module):
         last = f"block{len(shape.channels)}_conv"
         self.content_layers = tuple(n for n in self.layers if n.startswith(last))[:2][-1:]
 
+    def __repr__(self) -> str:
+        name = self.provenance.name if self.provenance else "no weights"
+        return f"Trunk({name}, {len(self.layers)} layers: {self.layers[0]} ... {self.layers[-1]})"
+
     def forward(self, clip: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Activations of the last frame: (B, T, 3, H, W) -> {layer: (B, C, h, w)}."""
         wanted = check_layers(layers, self.layers)

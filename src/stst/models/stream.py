@@ -10,11 +10,10 @@ from typing import Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from stst.errors import StreamError
-from stst.models.readers import read_weights
+from stst.errors import DeviceError, StreamError, guess
 from stst.models.spatial import CAFFE, COMPACT, TORCHVISION, VGG16, VGG19, Trunk, frozen
 from stst.models.temporal import Msoe
-from stst.models.weights import State, entry, provenance, state, verify
+from stst.models.weights import State, entry, load_weights, state
 
 Role = Literal["spatial", "temporal"]
 
@@ -147,17 +146,15 @@ def load_stream(name: str, *, weights: Path | None = None) -> Trunk | Msoe:
     WeightsError
         Weights that are absent, damaged, or of another network.
     """
-    entry(name)
     if name not in _BUILDERS:
-        raise StreamError(f"{name!r} names weights that are of no stream.")
-    file = verify(name) if weights is None else Path(weights)
+        raise StreamError(
+            f"{name!r} is no stream.{guess(name, _BUILDERS)} Streams: {', '.join(_BUILDERS)}."
+        )
     # A caller's inference mode would make weights that no gradient can pass.
     with torch.inference_mode(False):
         module = _hollow(name)
         convolutions = module.convolutions if isinstance(module, Trunk) else module
-        shapes = {key: tuple(value.shape) for key, value in convolutions.state_dict().items()}
-        convolutions.load_state_dict(read_weights(file, name, shapes), assign=True)
-        module.provenance = provenance(name, file, own=weights is not None)
+        module.provenance = load_weights(name, convolutions, weights)
         frozen(module)
     return module
 
@@ -171,6 +168,23 @@ def _hollow(name: str) -> Trunk | Msoe:
 def _info(name: str, module: Trunk | Msoe) -> StreamInfo:
     role: Role = "spatial" if isinstance(module, Trunk) else "temporal"
     return StreamInfo(name, role, tuple(module.layers), state(name), entry(name).note)
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that torch cannot compute on.
+
+    Raises
+    ------
+    DeviceError
+    """
+    try:
+        torch.zeros(1, device=device).item()  # 'meta' is a device that holds nothing
+    except (RuntimeError, AssertionError, TypeError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise DeviceError(
+            f"device {device!r} cannot be used: {reason}. Take device='cpu' (--device cpu), or see "
+            "torch.cuda.is_available()."
+        ) from None
 
 
 def resolved(name: str, device: str) -> torch.dtype:

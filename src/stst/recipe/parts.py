@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
+
+from stst.errors import RecipeError
+from stst.recipe.dotted import explain
 
 Number = TypeVar("Number", int, float)
 LOSSES = ("space_content", "space_texture", "time_content", "time_texture")
@@ -44,6 +55,30 @@ class Part(BaseModel):
     """Frozen settings that refuse what they do not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def __init__(self, **settings: object) -> None:
+        try:
+            super().__init__(**settings)
+        except ValidationError as error:
+            raise RecipeError(f"{type(self).__name__}: {explain(error, type(self))}") from None
+
+    # Parts of a part are then made as pydantic makes them: it names the place of a fault.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @classmethod
+    def parse(cls, data: Any) -> Self:  # noqa: ANN401
+        """Validate plain data, such as a YAML file holds; RecipeError names the setting."""
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise RecipeError(explain(error, cls)) from None
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, object]]:
+        """The settings that are not as they are by default."""
+        fields = type(self).model_fields
+        for name, value in super().__repr_args__():
+            if name not in fields or value != fields[name].get_default():
+                yield name, value
 
     def to_yaml(self) -> str:
         """Text that ``parse`` (after ``yaml.safe_load``) turns into these settings again."""

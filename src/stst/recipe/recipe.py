@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from stst.errors import RecipeError, guess
-from stst.recipe.dotted import explain, place
+from stst.recipe.dotted import place
 from stst.recipe.parts import (
     LOSSES,
     QUALITIES,
@@ -120,16 +120,12 @@ class Recipe(Part):
             )
         return cls.parse(yaml.safe_load((PRESETS / f"{name}.yaml").read_text("utf-8")))
 
-    @classmethod
-    def parse(cls, data: object) -> Self:
-        """Validate plain data, such as a YAML file holds; RecipeError names the setting."""
-        try:
-            return cls.model_validate(data)
-        except ValidationError as error:
-            raise RecipeError(explain(error)) from None
-
     def with_settings(self, settings: Mapping[str, object]) -> Recipe:
         """Change settings by dotted name: ``{"octaves.0.steps": 10, "pad": 1}``."""
+        if not isinstance(settings, Mapping):
+            raise RecipeError(
+                f"settings are a mapping of names to values, {{'pad': 1}}; got {settings!r}."
+            )
         data = self.model_dump(mode="json")
         for name, value in settings.items():
             place(data, name, value)
@@ -162,8 +158,8 @@ class Recipe(Part):
         noise = {"start.noise": "matched"} if scrambled else {}
         return {"weights.colour_moments": 0, **noise}
 
-    def with_losses(self, names: str) -> Recipe:
-        """Match these losses and no others: names joined by ``+``, or ``all``.
+    def with_losses(self, names: str | Sequence[str]) -> Recipe:
+        """Match these losses and no others: a sequence of names, or joined by ``+``, or ``all``.
 
         A loss that the recipe weighs keeps its schedule; one that it does not gets that of
         its stream's other loss. Without a spatial loss the temporal ones count from the
@@ -176,7 +172,11 @@ class Recipe(Part):
         >>> weights.space_texture, weights.time_texture
         ((0.0,), (1.0,))
         """
-        chosen = LOSSES if names == "all" else tuple(names.split("+"))
+        if isinstance(names, str):
+            names = LOSSES if names == "all" else names.split("+")
+        if not isinstance(names, Sequence) or not names:
+            raise RecipeError(f"losses are names, such as {list(LOSSES[:2])}; got {names!r}.")
+        chosen = tuple(names)
         for name in chosen:
             if name not in LOSSES:
                 raise RecipeError(

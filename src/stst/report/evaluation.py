@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from PIL.Image import Image
 
-from stst import __version__
+from stst._version import __version__
 from stst.metrics.evaluation import Evaluation, by_verdict
 from stst.metrics.layer_probing import JITTER, JITTERS
 from stst.metrics.layer_trends import LAYER_MEASURES as LIKENESSES

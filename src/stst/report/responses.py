@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from stst import __version__
+from stst._version import __version__
 from stst.analysis.analyze import Analysis
 from stst.analysis.cells import ALL, ARROW, Cell, Estimate
 from stst.analysis.power import ENOUGH, Power, Powers, needed

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from scipy.fft import dctn, idctn
 
 from stst.errors import FramesError
-from stst.stimuli.stimulus import Control, Made
+from stst.stimuli.stimulus import Control, Stimulus
 from stst.video.frames import Clip
 from stst.video.light import Array, fitted
 
@@ -187,7 +187,7 @@ class Band(Control):
                 )
         return edge
 
-    def make(self, natural: Clip) -> Made:
+    def make(self, natural: Clip) -> Stimulus:
         """Filter it.
 
         Raises
@@ -201,7 +201,7 @@ class Band(Control):
         kept = [idctn(dctn(one, norm="ortho") * gain, norm="ortho") for one in channels]
         values, clipped = fitted(np.stack(kept, 1))
         frames = torch.from_numpy(values.astype(np.float32))
-        return Made(Clip(frames, natural.frame_rate), clipped=clipped)
+        return Stimulus(Clip(frames, natural.frame_rate), clipped=clipped)
 
     def _gain(self, shape: tuple[int, int, int], rate: Fraction) -> Array:
         """Factor of every frequency of a clip: (T, H, W)."""

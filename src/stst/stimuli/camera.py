@@ -11,16 +11,15 @@ from pydantic import Field, ValidationInfo, field_validator
 from scipy.ndimage import map_coordinates, spline_filter
 
 from stst.errors import RecipeError
-from stst.stimuli.raster import centred, finished, heading
-from stst.stimuli.scenes import Array, pink_noise
-from stst.stimuli.stimulus import Generated, Made
+from stst.stimuli.drawing import Array, centred, finished, heading, pink_noise
+from stst.stimuli.stimulus import Generator, Stimulus
 
 _FURTHEST = 64  # times that a path may enlarge or reduce
 _EDGE = 1  # px beside the frame that its pixels depend on
 _BLUR = 0.5  # px; with less, a motion by half a pixel is seen as flicker
 
 
-class CameraPath(Generated):
+class CameraPath(Generator):
     """A photograph seen under a path of translation, turn and zoom, the same in every frame.
 
     From each frame to the next, what is seen is enlarged and turned about the centre of the
@@ -64,7 +63,7 @@ class CameraPath(Generated):
             raise ValueError(f"must not enlarge or reduce by more than {_FURTHEST} in all")
         return zoom
 
-    def make(self) -> Made:
+    def make(self) -> Stimulus:
         """Film it; RecipeError where the picture cannot be read or is too small for the path."""
         need = self._need()
         picture = generated(self.seed, need) if self.picture is None else opened(self.picture, need)

@@ -10,14 +10,13 @@ from pydantic import Field, ValidationInfo, field_validator
 from scipy import fft
 
 from stst.errors import RecipeError
-from stst.stimuli.raster import drift, finished, heading
-from stst.stimuli.scenes import Array
-from stst.stimuli.stimulus import Generated, Made
+from stst.stimuli.drawing import Array, drift, finished, heading
+from stst.stimuli.stimulus import Generator, Stimulus
 
 _LEAST = 0.1  # of the envelope's peak, that a component must have
 
 
-class MotionCloud(Generated):
+class MotionCloud(Generator):
     """Noise of random phases, band-limited in spatial frequency, orientation and speed.
 
     The amplitude of each component is the envelope of Sanz-Leon, Vanzetta, Masson & Perrinet
@@ -75,7 +74,7 @@ class MotionCloud(Generated):
             )
         return speed
 
-    def make(self) -> Made:
+    def make(self) -> Stimulus:
         """Draw it."""
         rigid = self.speed_band == 0
         noise = np.stack(list(self._rigid())) if rigid else self._cloud()

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated
 
 import numpy as np
-import torch
 from pydantic import AfterValidator, Field, NonNegativeFloat, ValidationInfo, field_validator
-from torch import Tensor
 
-from stst.stimuli.raster import across, centred, drift, finished, heading
-from stst.stimuli.scenes import Array
-from stst.stimuli.stimulus import Generated, Made
+from stst.stimuli.drawing import Array, across, centred, drift, finished, heading
+from stst.stimuli.stimulus import Generator, Stimulus
 
 Wavelength = Annotated[float, Field(ge=2)]  # px per cycle; 2 is the raster's limit
 Contrast = Annotated[float, Field(gt=0, le=1)]  # Michelson
@@ -37,7 +33,7 @@ def _below_half_a_cycle(speed: float, info: ValidationInfo) -> float:
 Speed = Annotated[float, Field(validate_default=True), AfterValidator(_below_half_a_cycle)]
 
 
-class Windowed(Generated):
+class Windowed(Generator):
     """What is seen in a round window, or everywhere.
 
     Parameters
@@ -49,7 +45,7 @@ class Windowed(Generated):
 
     radius: float | None = Field(None, gt=0)
 
-    def windowed(self, waves: Iterable[Array], flow: Array | None = None) -> Made:
+    def windowed(self, waves: Iterable[Array], flow: Array | None = None) -> Stimulus:
         """Show waves, (H, W) with 1 for the full contrast; the flow beside the window is 0."""
         inside = 0.5 + (self.radius or math.inf) - np.hypot(*centred(self))
         frames = (0.5 + 0.5 * wave * inside.clip(0, 1) for wave in waves)
@@ -104,10 +100,15 @@ class DriftingGrating(Grating):
         See `Grating`.
     """
 
+    words = (
+        "a sine grating of {self.cycle}, drifting by {self.speed:g} px a frame towards "
+        "{self.direction:g} degrees (counter-clockwise from the right){self.window}"
+    )
+
     speed: Annotated[Speed, Field(ge=0)] = 1
     direction: float = 0
 
-    def make(self) -> Made:
+    def make(self) -> Stimulus:
         """Draw it; the flow is the drift."""
         return self.windowed(self.waves(), drift(self, self.speed, self.direction))
 
@@ -115,14 +116,6 @@ class DriftingGrating(Grating):
         """The grating of each frame, without its window."""
         place = across(self, self.direction)
         return (self.wave(place - self.speed * t) for t in range(self.frames))
-
-    @property
-    def sentence(self) -> str:
-        """What it is."""
-        return (
-            f"a sine grating of {self.cycle}, drifting by {self.speed:g} px a frame towards "
-            f"{self.direction:g} degrees (counter-clockwise from the right){self.window}"
-        )
 
 
 class CounterphaseGrating(Grating):
@@ -140,6 +133,12 @@ class CounterphaseGrating(Grating):
         See `Grating`.
     """
 
+    words = (
+        "a counterphase sine grating of {self.cycle}, reversing at {self.temporal_frequency:g} Hz, "
+        "its bars normal to {self.direction:g} degrees (counter-clockwise from the "
+        "right){self.window}"
+    )
+
     temporal_frequency: float = Field(4, gt=0, validate_default=True)
     direction: float = 0
 
@@ -151,75 +150,11 @@ class CounterphaseGrating(Grating):
             raise ValueError(f"must be at most half the frame rate, {nyquist:g} Hz")
         return frequency
 
-    def make(self) -> Made:
+    def make(self) -> Stimulus:
         """Draw it."""
         standing = self.wave(across(self, self.direction))
         turn = 2 * math.pi * self.temporal_frequency / float(self.frame_rate)  # a frame
         return self.windowed(standing * math.cos(turn * t) for t in range(self.frames))
-
-    @property
-    def sentence(self) -> str:
-        """What it is."""
-        return (
-            f"a counterphase sine grating of {self.cycle}, reversing at "
-            f"{self.temporal_frequency:g} Hz, its bars normal to {self.direction:g} degrees "
-            f"(counter-clockwise from the right){self.window}"
-        )
-
-
-_STEP = 1 / 255  # of an 8-bit value; what varies by less is rounding
-
-
-@dataclass(frozen=True, eq=False)
-class Components:
-    """Principal components of the colours of some frames, each of mean 0 and variance 1.
-
-    Parameters
-    ----------
-    mean : Tensor
-        (3,), the mean colour.
-    basis : Tensor
-        (3, K), the colour that one standard deviation of each adds, the least first. K is 3,
-        or less where colours vary in fewer directions: 1 for grey frames.
-
-    Examples
-    --------
-    >>> grey = torch.rand(2, 1, 8, 8).expand(-1, 3, -1, -1)
-    >>> found = Components.of(grey)
-    >>> found.split(grey).shape
-    torch.Size([2, 1, 8, 8])
-    >>> torch.allclose(found.join(found.split(grey)), grey.double())
-    True
-    """
-
-    mean: Tensor
-    basis: Tensor
-
-    @classmethod
-    def of(cls, frames: Tensor) -> Self:
-        """Find those of (T, 3, H, W)."""
-        pixels = frames.double().transpose(0, 1).flatten(1)
-        variance, axes = torch.linalg.eigh(torch.cov(pixels, correction=0))
-        spread = variance.clamp(min=_STEP**2).sqrt()
-        kept = max(1, int((variance > _STEP**2).sum()))
-        return cls(pixels.mean(1), (axes * spread)[:, -kept:])
-
-    def split(self, frames: Tensor) -> Tensor:
-        """(T, 3, H, W) -> (T, K, H, W), float64."""
-        return self._mixed(torch.linalg.pinv(self.basis), frames - self.mean[:, None, None])
-
-    def join(self, parts: Tensor) -> Tensor:
-        """(T, K, H, W) -> (T, 3, H, W), float64; need not be in [0, 1]."""
-        return self.mean[:, None, None] + self._mixed(self.basis, parts)
-
-    def rounding(self) -> Tensor:
-        """Standard deviation of each, (K,), that rounding to 8 bits adds."""
-        return _STEP / 12**0.5 / self.basis.square().sum(0).sqrt()
-
-    @staticmethod
-    def _mixed(matrix: Tensor, channels: Tensor) -> Tensor:
-        mixed: Tensor = torch.einsum("kc,tchw->tkhw", matrix, channels.double())
-        return mixed
 
 
 Pair = tuple[float, float]
@@ -291,7 +226,7 @@ class Plaid(Windowed):
     @property
     def gratings(self) -> list[DriftingGrating]:
         """The two, each alone."""
-        raster = self.model_dump(include=set(Generated.model_fields))
+        raster = self.model_dump(include=set(Generator.model_fields))
         own = zip(
             self.wavelengths, self.directions, self.speeds, self.contrasts, self.phases, strict=True
         )
@@ -301,7 +236,7 @@ class Plaid(Windowed):
             for one in own
         ]
 
-    def make(self) -> Made:
+    def make(self) -> Stimulus:
         """Draw it; the flow is the pattern's drift."""
         first, second = (grating.waves() for grating in self.gratings)
         return self.windowed(map(np.add, first, second), drift(self, *self.velocity))
@@ -317,5 +252,98 @@ class Plaid(Windowed):
         return (
             f"a plaid of two sine gratings ({'; '.join(each)}, counter-clockwise from the right), "
             f"which together move by {speed:g} px a frame towards {direction:g} degrees"
+            f"{self.window}"
+        )
+
+
+class RotatingGrating(Grating):
+    """A sine grating that turns about the centre of the frame.
+
+    Parameters
+    ----------
+    radius : float or None
+        Of the disc that is seen, px; None shows the whole frame.
+    turn : float
+        Degrees a frame, positive counter-clockwise; the rim (or the corner of the frame)
+        must move by less than half a wavelength.
+    direction : float
+        Of the normal of its bars in the first frame, degrees counter-clockwise from the right.
+    wavelength, contrast, phase
+        See `Grating`.
+    """
+
+    radius: float | None = Field(56, gt=0)
+    turn: float = Field(2, validate_default=True)
+    direction: float = 0
+
+    @field_validator("turn")
+    @classmethod
+    def _rim_not_aliased(cls, turn: float, info: ValidationInfo) -> float:
+        if {"height", "width", "radius", "wavelength"} <= info.data.keys():
+            corner = math.hypot(info.data["height"], info.data["width"]) / 2
+            rim = min(info.data["radius"] or corner, corner)
+            most = math.degrees(info.data["wavelength"] / 2 / rim)
+            if abs(turn) >= most:
+                raise ValueError(
+                    f"must be below {most:.3g} degrees a frame, or the rim, {rim:.3g} px from the "
+                    "centre, moves by half a wavelength and is seen to go back"
+                )
+        return turn
+
+    def make(self) -> Stimulus:
+        """Draw it; the flow is a rotation inside the disc, and 0 beside it."""
+        waves = (
+            self.wave(across(self, self.direction + self.turn * t)) for t in range(self.frames)
+        )
+        return self.windowed(waves, self._flow())
+
+    def _flow(self) -> Array:
+        """(2, H, W): from each pixel to where the whole turn, not its tangent, takes it."""
+        x, y = centred(self)
+        cos, sin = math.cos(math.radians(self.turn)), math.sin(math.radians(self.turn))
+        return np.stack([(cos - 1) * x + sin * y, (cos - 1) * y - sin * x])
+
+    @property
+    def sentence(self) -> str:
+        """What it is."""
+        way = "counter-clockwise" if self.turn >= 0 else "clockwise"
+        return (
+            f"a sine grating of {self.cycle}, turning {way} about the centre by "
+            f"{abs(self.turn):g} degrees a frame{self.window}"
+        )
+
+
+class ExpandingRings(Grating):
+    """Concentric rings, a sine of the distance from the centre, that move outwards or inwards.
+
+    Parameters
+    ----------
+    speed : float
+        px a frame outwards, negative inwards; below half a wavelength either way.
+    wavelength, contrast, phase, radius
+        See `Grating`.
+    """
+
+    speed: Speed = 1
+
+    def make(self) -> Stimulus:
+        """Draw it; the flow is radial, and NaN at the centre, where rings begin or end."""
+        distance = np.hypot(*centred(self))
+        waves = (self.wave(distance - self.speed * t) for t in range(self.frames))
+        return self.windowed(waves, self._flow())
+
+    def _flow(self) -> Array:
+        x, y = centred(self)
+        distance = np.hypot(x, y)
+        goes_on = (distance > 0) & (distance + self.speed >= 0)
+        share = np.where(goes_on, self.speed / np.where(goes_on, distance, 1), np.nan)
+        return np.stack([share * x, share * y])
+
+    @property
+    def sentence(self) -> str:
+        """What it is."""
+        way = "expanding" if self.speed >= 0 else "contracting"
+        return (
+            f"concentric rings, a sine of {self.cycle}, {way} by {abs(self.speed):g} px a frame"
             f"{self.window}"
         )

@@ -9,20 +9,23 @@ from stst.errors import RecipeError, guess
 from stst.recipe import validated
 from stst.stimuli.bands import Band
 from stst.stimuli.camera import CameraPath
-from stst.stimuli.circular import ExpandingRings, RotatingGrating
 from stst.stimuli.clouds import MotionCloud
-from stst.stimuli.dots import RandomDots
-from stst.stimuli.gratings import CounterphaseGrating, DriftingGrating, Plaid
-from stst.stimuli.leaves import DeadLeaves
-from stst.stimuli.order import Reversed, Shuffled, Static
-from stst.stimuli.phases import SpacePhases, Stps, TimePhases
+from stst.stimuli.discs import DeadLeaves, RandomDots
+from stst.stimuli.gratings import (
+    CounterphaseGrating,
+    DriftingGrating,
+    ExpandingRings,
+    Plaid,
+    RotatingGrating,
+)
 from stst.stimuli.portilla import PortillaSimoncelli
-from stst.stimuli.stimulus import Control, Generated, Made
-from stst.video.frames import Footage, gathered
+from stst.stimuli.scrambling import Reversed, Shuffled, SpacePhases, Static, Stps, TimePhases
+from stst.stimuli.stimulus import Control, Generator, Stimulus
+from stst.video.frames import Footage, to_clip
 
-Kind = TypeVar("Kind", Generated, Control)
+Kind = TypeVar("Kind", Generator, Control)
 
-STIMULI: dict[str, type[Generated]] = {
+STIMULI: dict[str, type[Generator]] = {
     "camera-path": CameraPath,
     "counterphase-grating": CounterphaseGrating,
     "dead-leaves": DeadLeaves,
@@ -45,7 +48,7 @@ CONTROLS: dict[str, type[Control]] = {
 }
 
 
-def make_stimulus(kind: str, **settings: object) -> Made:
+def make_stimulus(kind: str, **settings: object) -> Stimulus:
     """Draw a stimulus of known truth: `kind` is a name in ``STIMULI``.
 
     Parameters
@@ -69,7 +72,7 @@ def make_stimulus(kind: str, **settings: object) -> Made:
     return chosen(kind, settings, STIMULI).make()
 
 
-def make_control(natural: Footage, kind: str, **settings: object) -> Made:
+def make_control(natural: Footage, kind: str, **settings: object) -> Stimulus:
     """Make a control stimulus of a natural clip: `kind` is a name in ``CONTROLS``.
 
     Parameters
@@ -95,7 +98,7 @@ def make_control(natural: Footage, kind: str, **settings: object) -> Made:
     >>> bool((control.frames[0] == natural.frames[3]).all())
     True
     """
-    return chosen(kind, settings, CONTROLS).make(gathered(natural))
+    return chosen(kind, settings, CONTROLS).make(to_clip(natural))
 
 
 def chosen(kind: str, settings: Mapping[str, object], kinds: Mapping[str, type[Kind]]) -> Kind:

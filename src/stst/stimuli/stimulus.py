@@ -16,7 +16,7 @@ from stst.video.frames import Clip
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
+class Stimulus:
     """A clip that was made, and what is known of it.
 
     Parameters
@@ -48,7 +48,7 @@ class Made:
             raise FramesError(f"the flow must be {wanted}, got {tuple(self.flow.shape)}.")
 
 
-class Generated(Part):
+class Generator(Part):
     """A stimulus drawn from its settings alone; the same settings give the same pixels.
 
     Parameters
@@ -58,8 +58,10 @@ class Generated(Part):
     frame_rate : Fraction
         Frames per second, exact.
     seed : int
-        Of whatever is random in it.
+        Random seed.
     """
+
+    words: ClassVar[str]  # of `sentence`: a format of the settings, as `self`
 
     frames: int = Field(48, ge=2)
     height: int = Field(128, ge=16)
@@ -68,13 +70,13 @@ class Generated(Part):
     seed: int = Field(0, ge=0)
 
     @abstractmethod
-    def make(self) -> Made:
+    def make(self) -> Stimulus:
         """Draw it."""
 
     @property
-    @abstractmethod
     def sentence(self) -> str:
-        """What it is, for a Methods section: a sentence with units."""
+        """What it is, for a Methods section, with units."""
+        return self.words.format(self=self)
 
 
 class Control(Part):
@@ -83,19 +85,20 @@ class Control(Part):
     Parameters
     ----------
     seed : int
-        Of whatever is random in it.
+        Random seed.
     """
 
     needs: ClassVar[str | None] = None  # a package that only this kind of control needs
     random: ClassVar[bool] = True  # whether another seed gives another clip
+    words: ClassVar[str]  # of `sentence`: a format of the settings, as `self`
 
     seed: int = Field(0, ge=0)
 
     @abstractmethod
-    def make(self, natural: Clip) -> Made:
+    def make(self, natural: Clip) -> Stimulus:
         """Make it of a clip: of the same length, size and frame rate."""
 
     @property
-    @abstractmethod
     def sentence(self) -> str:
         """How it is made, for a Methods section; begins with a verb: "has its phases ..."."""
+        return self.words.format(self=self)

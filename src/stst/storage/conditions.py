@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stst import __version__
+from stst._version import __version__
 from stst.errors import RecipeError, RunError
 from stst.storage.config import Job, Repeatable, read_job
 from stst.storage.manifest import environment, read_manifest

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from stst.errors import RecipeError
-from stst.recipe import Part, Recipe, explain
+from stst.recipe import Part, Recipe
 
 MAX_BYTES, MAX_VALUES = 1 << 20, 100_000  # of a YAML file
 SECTIONS = ("source", "streams", "recipe", "settings")
@@ -49,14 +49,6 @@ class Repeatable(Part):
     """
 
     digests: dict[str, str] = Field(default_factory=dict)
-
-    @classmethod
-    def parse(cls, data: Mapping[str, Any]) -> Self:
-        """Validate plain data; RecipeError names the setting that is wrong."""
-        try:
-            return cls.model_validate(data)
-        except ValidationError as error:
-            raise RecipeError(explain(error)) from None
 
     def checked(self, found: Mapping[str, str]) -> Self:
         """Fill in digests; RecipeError if one differs from that of the job's first run."""

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from pydantic import BaseModel, Field, ValidationError
 
-from stst import __version__
+from stst._version import __version__
 from stst.errors import RunError
 from stst.recipe import Recipe, faults
 
@@ -101,21 +101,35 @@ class _File(BaseModel):
     sha256: str
 
 
-class _Parts(BaseModel):
-    """What a manifest holds, whatever the run was; each kind of run adds its own."""
+class _Record(BaseModel):
+    """What a folder's record holds, whatever was done; each kind of run adds its own."""
 
     version: Literal[1] = Field(alias="schema")
     environment: _Packages
     outputs: dict[str, _File] = Field(min_length=1)
+
+
+class _Manifest(_Record):
     warnings: list[str]
+
+
+MANIFEST, EVALUATION = "manifest.json", "evaluation.json"
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read manifest.json of a run's folder; RunError if there is none that is whole."""
-    path = folder / "manifest.json"
+    return _read(folder / MANIFEST, _Manifest)
+
+
+def read_evaluation(folder: Path) -> dict[str, Any]:
+    """Read evaluation.json of an evaluation's folder; RunError if there is none that is whole."""
+    return _read(folder / EVALUATION, _Record)
+
+
+def _read(path: Path, parts: type[BaseModel]) -> dict[str, Any]:
     try:
         data: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        _Parts.model_validate(data)
+        parts.model_validate(data)
     except ValidationError as error:
         raise RunError(
             f"{path} is not a whole manifest of this version (schema {SCHEMA}): "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from stst import __version__
+from stst._version import __version__
 from stst.errors import RunError
 
 CITATION = f"""\

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import math
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from stst.errors import RunError
 from stst.synthesis.framewise import FrameDone
 from stst.synthesis.refine import Step
-from stst.video.film import Film
-from stst.video.frames import Clip, Footage, gathered
+from stst.video.film import Film, store, stored
+from stst.video.frames import Clip, Footage, to_clip
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Curves = dict[str, npt.NDArray[np.float32]]
 
@@ -63,13 +71,13 @@ class Recorder:
         }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Result:
     """What a synthesis ends in.
 
     Parameters
     ----------
-    films : tuple of Film
+    films : tuple of Clip
         One metamer for each seed, on disk as long as the result is kept.
     residuals : dict of str to array
         ``loss/layer`` -> (seeds, frames): relative error ||found - target|| / ||target||
@@ -78,22 +86,129 @@ class Result:
         Loss -> (seeds, steps): unweighted, before each step, pad frames included.
     boundaries : tuple of int
         Steps at which a frame begins.
+    naturals : tuple of dict of str to Clip
+        What each metamer is of: ``{"natural": clip}``, or ``space`` and ``time``.
     """
 
     films: tuple[Footage, ...]
     residuals: Curves
     losses: Curves
     boundaries: tuple[int, ...]
+    naturals: tuple[Mapping[str, Footage], ...] = ()
 
     @cached_property
     def clips(self) -> tuple[Clip, ...]:
         """One metamer for each seed, read into memory when first asked for."""
-        return tuple(map(gathered, self.films))
+        return tuple(map(to_clip, self.films))
 
     @property
     def clip(self) -> Clip:
         """The metamer of the first seed."""
         return self.clips[0]
+
+    def plot(self, index: int = 0) -> Figure:
+        """Draw the losses over steps and the residuals over frames of one metamer."""
+        from stst.report.figures import loss_figure  # Matplotlib: whoever does not draw needs none
+
+        losses, residuals = (
+            {name: values[index] for name, values in curves.items()}
+            for curves in (self.losses, self.residuals)
+        )
+        return loss_figure(losses, residuals, boundaries=self.boundaries)
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """Write all of it into a folder, so that `load` gives the same values to the bit.
+
+        Clips are `.npy`, float32 (T, 3, H, W). For a video that can be shown:
+        ``result.clip.save("metamer.webm")``.
+
+        Raises
+        ------
+        RunError
+            If a result is there already, and may not be overwritten.
+        FramesError
+            If the disk is full.
+        """
+        folder = Path(folder)
+        record = folder / RECORD
+        if record.exists() and not overwrite:
+            raise RunError(f"{folder} holds a result. Give another folder, or overwrite=True.")
+        folder.mkdir(parents=True, exist_ok=True)
+        record.unlink(missing_ok=True)  # written last: with it, all the rest is there
+        names = dict[int, str]()  # of each clip, of which one may be of several metamers
+        for index, metamer in enumerate(self.films):
+            naturals = self.naturals[index] if self.naturals else {}
+            for title, clip in {"metamer": metamer, **naturals}.items():
+                if id(clip) not in names:
+                    names[id(clip)] = f"{title}_{index + 1}.npy"
+                    store(clip, folder / names[id(clip)])
+        curves = {"residuals": self.residuals, "losses": self.losses}
+        arrays = {f"{kind}/{k}": v for kind, some in curves.items() for k, v in some.items()}
+        np.savez(folder / "curves.npz", **arrays)  # type: ignore[arg-type]
+        data = {
+            "schema": SCHEMA,
+            "frame_rate": str(self.films[0].frame_rate),
+            "metamers": [names[id(film)] for film in self.films],
+            "naturals": [{k: names[id(clip)] for k, clip in one.items()} for one in self.naturals],
+            "boundaries": list(self.boundaries),
+        }
+        record.write_text(json.dumps(data, indent=1), "utf-8")
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read what `save` wrote; the folder is not needed afterwards.
+
+        Raises
+        ------
+        RunError
+            If there is no whole result.
+        """
+        folder = Path(folder)
+        try:
+            data = json.loads((folder / RECORD).read_text("utf-8"))
+            if data["schema"] != SCHEMA:
+                raise ValueError(f"schema {data['schema']}, wanted {SCHEMA}")
+            with np.load(folder / "curves.npz", allow_pickle=False) as arrays:
+                curves: dict[str, Curves] = {"residuals": {}, "losses": {}}
+                for name, values in arrays.items():
+                    kind, _, term = name.partition("/")
+                    curves[kind][term] = values
+            named = [*data["metamers"], *(v for one in data["naturals"] for v in one.values())]
+            clips = {
+                name: stored(folder / Path(name).name, data["frame_rate"])
+                for name in dict.fromkeys(named)
+            }
+            return cls(
+                tuple(clips[name] for name in data["metamers"]),
+                curves["residuals"],
+                curves["losses"],
+                tuple(data["boundaries"]),
+                tuple({k: clips[name] for k, name in one.items()} for one in data["naturals"]),
+            )
+        except _DAMAGE as error:
+            raise RunError(
+                f"{folder} holds no whole result ({error}). Give the folder that Result.save "
+                "wrote; for one of `stst synthesize` there is stst.load_run."
+            ) from error
+
+    def __repr__(self) -> str:
+        means = [float(np.nanmean(values)) for values in self.residuals.values()]
+        matched = f"mean residual {np.mean(means):.3f} in {len(means)} layers" if means else "-"
+        return f"Result({len(self.films)} x {self.films[0]!r}, {matched})"
+
+    def _repr_html_(self) -> str:
+        from stst.video.preview import preview_html
+
+        shown: dict[str, Footage] = dict(self.naturals[0]) if self.naturals else {}
+        for index, film in enumerate(self.films[:_SHOWN]):
+            shown["metamer" if len(self.films) == 1 else f"metamer {index + 1}"] = film
+        return f"<p>{escape(repr(self))}</p>{preview_html(shown)}"
+
+
+_SHOWN = 4  # metamers in a notebook
+RECORD, SCHEMA = "result.json", 1
+# What files that are gone, cut off or changed by hand raise when they are read.
+_DAMAGE = (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, BadZipFile)
 
 
 class Synthesis(Iterator[Step | FrameDone]):
@@ -110,11 +225,12 @@ class Synthesis(Iterator[Step | FrameDone]):
         events: Iterator[Step | FrameDone],
         length: int,
         films: tuple[Film, ...],
+        naturals: tuple[Mapping[str, Footage], ...] = (),
         *,
         deterministic: bool = False,
     ) -> None:
         self._events, self._length, self._films = events, length, films
-        self._deterministic = deterministic
+        self._naturals, self._deterministic = naturals, deterministic
         self._losses, self._residuals = Recorder(len(films)), Recorder(len(films))
         self._boundaries: list[int] = []
         self._steps: list[Step] = []  # of the frame under way
@@ -127,8 +243,8 @@ class Synthesis(Iterator[Step | FrameDone]):
 
     def __next__(self) -> Step | FrameDone:
         # Only within this call: the caller's own gradient mode is left alone.
-        repeating = _repeating() if self._deterministic else nullcontext()
-        with torch.inference_mode(False), torch.no_grad(), repeating:
+        mode = repeating() if self._deterministic else nullcontext()
+        with torch.inference_mode(False), torch.no_grad(), mode:
             event = next(self._events)
         if isinstance(event, Step):
             self._steps.append(event)
@@ -151,11 +267,17 @@ class Synthesis(Iterator[Step | FrameDone]):
         for _ in self:
             pass
         residuals, losses = self._residuals.curves(), self._losses.curves()
-        return Result(self._films, residuals, losses, tuple(self._boundaries))
+        return Result(self._films, residuals, losses, tuple(self._boundaries), self._naturals)
+
+    def __repr__(self) -> str:
+        return (
+            f"Synthesis(of {len(self._films)} metamer(s), {len(self)} events at most, "
+            f"{len(self._films[0])} frames done)"
+        )
 
 
 @contextmanager
-def _repeating() -> Iterator[None]:
+def repeating() -> Iterator[None]:
     """Deterministic algorithms, and the setting as it was afterwards."""
     before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(True)

@@ -9,7 +9,7 @@ from stst.errors import Diverged, FramesError
 from stst.recipe import Recipe
 from stst.synthesis.framewise import ClipState, FrameDone
 from stst.synthesis.refine import Step
-from stst.video.frames import Excerpt, Footage
+from stst.video.frames import Footage, View
 from stst.video.shots import between, find_shots
 
 Event = Step | FrameDone
@@ -26,7 +26,7 @@ def excerpts(targets: Mapping[str, Sequence[Footage]], shot: range) -> dict[str,
 
 def part(clip: Footage, shot: range) -> Footage:
     """The frames of a shot; the clip itself if that is all of it."""
-    return clip if len(shot) == len(clip) else Excerpt(clip, shot)
+    return clip if len(shot) == len(clip) else View(clip, shot)
 
 
 def shot_by_shot(

@@ -10,6 +10,7 @@ import torch
 
 from stst.errors import FramesError, StreamError
 from stst.losses.objective import StreamCall, Wanted
+from stst.models.from_module import check_activations
 from stst.models.spatial import Trunk, check_layers
 from stst.models.stream import load_stream, resolved
 from stst.models.temporal import Distant, Msoe
@@ -57,6 +58,24 @@ def check_size(size: tuple[int, int], sides: Sequence[Side], recipe: Recipe) -> 
             f"({coarsest:.3g}) the streams need {need} px on the short side, that is "
             f"{int(-(-need // coarsest))} px in full. Take a larger clip, or drop the octave."
         )
+
+
+def try_streams(sides: Sequence[Side], size: tuple[int, int], recipe: Recipe, device: str) -> None:
+    """Show streams that are not the package's own a frame of the coarsest octave.
+
+    Raises
+    ------
+    StreamError
+        If one cannot be called, or nothing that it puts out could be matched.
+    """
+    coarsest = octave_size(size, min(octave.scale for octave in recipe.octaves))
+    for side in sides:
+        if isinstance(getattr(side.stream, "inner", side.stream), Trunk | Msoe):
+            continue
+        dice = torch.Generator().manual_seed(0)
+        clip = torch.rand(1, frames_needed(side.stream), 3, *coarsest, generator=dice)
+        layers = dict.fromkeys(name for wanted in side.wanted for name in wanted.layers)
+        check_activations(side.stream, list(layers), clip.float().to(device))
 
 
 def telling(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from operator import index as whole_number
 
 import torch
 
 from stst.errors import FramesError, RecipeError, only_known
 from stst.losses.objective import StreamCall
+from stst.models.stream import check_device
 from stst.recipe import LOSSES, Recipe
 from stst.synthesis.framewise import FrameDone, count_events, made_order, walk
 from stst.synthesis.jointly import weave
 from stst.synthesis.refine import Step
-from stst.synthesis.result import Synthesis
+from stst.synthesis.result import Synthesis, repeating
 from stst.synthesis.shots import (
     Event,
     checked_shots,
@@ -23,9 +26,9 @@ from stst.synthesis.shots import (
     shots_to_make,
 )
 from stst.synthesis.starts import noise
-from stst.synthesis.stream_losses import check_size, frames_needed, make_sides
+from stst.synthesis.stream_losses import check_size, frames_needed, make_sides, try_streams
 from stst.video.film import blank_films
-from stst.video.frames import Footage
+from stst.video.frames import Footage, check_footage
 
 Targets = Mapping[str, Footage]
 
@@ -157,10 +160,12 @@ def synthesize_many(
     >>> len(run.result().clips)
     4
     """
-    recipe = Recipe.preset(recipe) if isinstance(recipe, str) else recipe
+    recipe = _recipe(recipe)
+    if device != "meta":  # on which shapes can be tried without values
+        check_device(device)
     each = [_targets(target, recipe) for target in targets]
     natural = _agreed([clip for target in each for clip in target.values()])
-    seeds = (seed,) if isinstance(seed, int) else tuple(seed)
+    seeds = _seeds(seed)
     count = len(each) * len(seeds)
     if not seeds or (count > 1 and recipe.optimiser.method == "lbfgs"):
         raise RecipeError(
@@ -170,6 +175,8 @@ def synthesize_many(
     _check_sameness(recipe, len(each), len(seeds))
     sides = make_sides(spatial, temporal, each[0], recipe, device)
     check_size(natural.size, sides, recipe)
+    with repeating() if deterministic else nullcontext():
+        try_streams(sides, natural.size, recipe, device)
     _check_start(start, natural)
     span = max(2, *(frames_needed(side.stream) for side in sides))
     shape = (3, *natural.size)
@@ -205,7 +212,41 @@ def synthesize_many(
     events = shot_by_shot(shots, list(map(len, orders)), make, finished)
     fixed = 0 if given is None else len(given)
     length = sum(count_events(order, recipe, span, fixed) for order in orders)
-    return Synthesis(events, length, blank_films(count, natural), deterministic=deterministic)
+    naturals = tuple(_titled(target) for target in each for _ in seeds)
+    return Synthesis(
+        events, length, blank_films(count, natural), naturals, deterministic=deterministic
+    )
+
+
+def _titled(target: Targets) -> dict[str, Footage]:
+    """The natural clips of one metamer, by what they are called where they are shown."""
+    streams = {loss.split("_")[0]: clip for loss, clip in target.items()}
+    clips, shown = ({id(clip) for clip in some.values()} for some in (target, streams))
+    if len(clips) == 1:
+        return {"natural": next(iter(target.values()))}
+    return streams if shown == clips else dict(target)
+
+
+def _recipe(recipe: str | Recipe) -> Recipe:
+    if isinstance(recipe, str):
+        return Recipe.preset(recipe)
+    if not isinstance(recipe, Recipe):
+        raise RecipeError(
+            f"a recipe is the name of a preset or a stst.Recipe, got {type(recipe).__name__}. Of "
+            "plain data: stst.Recipe.parse(data)."
+        )
+    return recipe
+
+
+def _seeds(seed: int | Sequence[int]) -> tuple[int, ...]:
+    try:
+        return (
+            tuple(map(whole_number, seed)) if isinstance(seed, Iterable) else (whole_number(seed),)
+        )
+    except TypeError:
+        raise RecipeError(
+            f"a seed is a whole number, or several of them in a sequence; got {seed!r}."
+        ) from None
 
 
 def _behind(clips: Sequence[Footage], seeds: int) -> list[Footage]:
@@ -236,6 +277,7 @@ def _targets(target: Footage | Targets, recipe: Recipe) -> Targets:
                 f"{', '.join(LOSSES)} a weight above 0."
             )
     if not isinstance(target, Mapping):
+        check_footage(target, "the target")
         return dict.fromkeys(weighed, target)
     only_known(target, LOSSES, "a mapping of targets")
     if set(target) != set(weighed):
@@ -243,16 +285,22 @@ def _targets(target: Footage | Targets, recipe: Recipe) -> Targets:
             f"targets are given for {', '.join(sorted(target)) or 'nothing'}, and the recipe "
             f"weighs {', '.join(weighed)}. Give a clip for each of these and for no other."
         )
+    for loss in weighed:
+        check_footage(target[loss], f"the target of {loss}")
     return {loss: target[loss] for loss in weighed}
 
 
 def _check_start(start: Footage | None, natural: Footage) -> None:
+    if start is not None:
+        check_footage(start, "the start")
     if start is not None and (len(start), start.size) != (len(natural), natural.size):
         wanted, found = ((len(clip), 3, *clip.size) for clip in (natural, start))
         raise FramesError(f"the start must have the target's shape {wanted}, got {found}.")
 
 
 def _check_given(given: Footage | None, natural: Footage) -> None:
+    if given is not None:
+        check_footage(given, "the given frames")
     if given is not None and (given.size, given.frame_rate) != (natural.size, natural.frame_rate):
         wanted, found = (
             f"{clip.size[1]}x{clip.size[0]} px at {clip.frame_rate}/s" for clip in (natural, given)
@@ -311,7 +359,7 @@ def factorize(
     >>> factorize(space, time, spatial="compact", recipe=recipe).result().clip.size
     (40, 40)
     """
-    recipe = Recipe.preset(recipe) if isinstance(recipe, str) else recipe
+    recipe = _recipe(recipe)
     return synthesize(
         targets(space, time, recipe),
         spatial=spatial,

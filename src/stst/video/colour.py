@@ -15,8 +15,7 @@ import numpy.typing as npt
 from av.video.reformatter import ColorRange, ColorTrc, Interpolation
 
 from stst.errors import FramesError
-
-Pixels = npt.NDArray[np.float32]
+from stst.video.pixels import Pixels
 
 BT601, BT709 = (0.299, 0.114), (0.2126, 0.0722)
 # ITU-T H.273, MatrixCoefficients -> (Kr, Kb)

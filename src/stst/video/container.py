@@ -17,7 +17,8 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from stst.errors import FramesError
-from stst.video.colour import Pixels, to_rgb
+from stst.video.colour import to_rgb
+from stst.video.pixels import Pixels
 from stst.video.process import Limits
 
 HEAD, TAIL = 1 << 16, 2  # bytes of a file that are looked at

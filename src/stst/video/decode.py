@@ -23,10 +23,10 @@ import numpy as np
 from av.error import FFmpegError
 
 from stst.errors import FramesError
-from stst.video.colour import Pixels
-from stst.video.container import Source
+from stst.video.container import STILLS, Source, Video, check_size
+from stst.video.files import stills
+from stst.video.pixels import Pixels, channels_last, downsize, smaller_size, to_unit
 from stst.video.process import Limits, Request
-from stst.video.sources import open_source
 
 
 def decode(request: Request, out: BinaryIO) -> dict[str, object]:
@@ -36,7 +36,7 @@ def decode(request: Request, out: BinaryIO) -> dict[str, object]:
     _check_declared(source, request)
     shape, count = None, 0
     for pixels in _chosen(source, request):
-        pixels = downsize(pixels, request.width)
+        pixels = downsize(pixels, smaller_size(pixels.shape[:2], request.width))
         if shape is None:
             shape = pixels.shape
             _check_room(len(request.indices(source.declared or 0)) * pixels.nbytes, out)
@@ -84,18 +84,50 @@ def _too_long(limits: Limits, found: str) -> FramesError:
     )
 
 
-def downsize(pixels: Pixels, width: int | None) -> Pixels:
-    """Average over boxes, to `width` px and the nearest whole height."""
-    height, full = pixels.shape[:2]
-    if width is None or width == full:
-        return pixels
-    if not 1 <= width < full:
-        raise FramesError(
-            f"is {full} px wide and cannot be enlarged to {width} px (that adds no "
-            f"detail); choose a width from 1 to {full}."
-        )
-    size = (width, max(1, round(height * width / full)))
-    return np.clip(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), 0, 1)
+def open_source(path: Path, limits: Limits) -> Source:
+    """Choose by what the path is: a folder of images, an array, else a video file."""
+    if path.is_dir():
+        return Folder(path, limits)
+    return Array(path, limits) if path.suffix.lower() == ".npy" else Video(path, limits)
+
+
+class Folder(Source):
+    """Images of one folder, sorted naturally: 2.png before 10.png."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self._stills = stills(path)
+        self._limits = limits
+        self._remarks: set[str] = set()
+        self.declared = len(self._stills)
+
+    def __iter__(self) -> Iterator[Pixels]:
+        for path in self._stills:
+            try:
+                image = Video(path, self._limits, STILLS)
+                yield next(iter(image))
+            except (av.FFmpegError, StopIteration):
+                raise FramesError(f"holds {path.name}, which is damaged or no image.") from None
+            self._remarks.update(f"{text} (in {path.name})" for text in image.remarks())
+
+    def remarks(self) -> list[str]:
+        """Say what is wrong with the images read so far."""
+        return sorted(self._remarks)
+
+
+class Array(Source):
+    """A `.npy` file, (T, H, W, 3) or (T, 3, H, W), uint8 or float in [0, 1]."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        try:  # mapped, so that a header that lies cannot allocate what it declares
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise FramesError(f"is not a readable .npy array: {error}") from error
+        self._frames = channels_last(array)
+        check_size(self._frames.shape[2], self._frames.shape[1], limits)
+        self.declared = len(array)
+
+    def __iter__(self) -> Iterator[Pixels]:
+        return (to_unit(frame, index) for index, frame in enumerate(self._frames))
 
 
 def _bound_memory(limit: int) -> None:

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Sequence
 from fractions import Fraction
 from io import FileIO
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -17,23 +18,23 @@ import torch
 from torch import Tensor
 
 from stst.errors import FramesError
-from stst.video.frames import Clip, Footage, check_frames, check_rate, gathered
+from stst.video.frames import Footage, LazyClip, check_frames
 
 
-class Film:
-    """Frames in a file without a name, and how fast they are shown.
+class Film(LazyClip):
+    """A clip on disk, to which frames can be added.
 
-    The file is in the system's temporary folder (the environment variable TMPDIR names
-    another) and is gone as soon as the film is closed or forgotten or the process ends,
-    in whatever way. It is read and not mapped, so that frames once used leave no trace
-    in the process's memory. A copy of a film (`copy`, `pickle`) is a `Clip`.
+    They are in a file without a name in the system's temporary folder (the environment variable
+    TMPDIR names another), which is gone as soon as the film is closed or forgotten or the process
+    ends, in whatever way. It is read and not mapped, so that frames once used leave no trace
+    in the process's memory.
 
     Parameters
     ----------
     size : tuple of int
         Height and width in px.
-    frame_rate : Fraction
-        Frames per second, exact.
+    frame_rate : Fraction, float or str
+        Frames per second.
     file : binary file, optional
         One that holds frames already, raw float32 of (T, 3, H, W), open to read and
         write without a buffer. The film closes it.
@@ -53,10 +54,12 @@ class Film:
     """
 
     def __init__(
-        self, size: tuple[int, int], frame_rate: Fraction, file: FileIO | None = None
+        self,
+        size: tuple[int, int],
+        frame_rate: Fraction | float | str,
+        file: FileIO | None = None,
     ) -> None:
-        check_rate(frame_rate)
-        self.size, self.frame_rate = size, frame_rate
+        super().__init__(size, frame_rate)
         self._bytes = frame_bytes(size)
         self._file = nameless_file() if file is None else file
         self._length = math.ceil(os.fstat(self._file.fileno()).st_size / self._bytes)
@@ -112,9 +115,43 @@ class Film:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __reduce__(self) -> tuple[type[Clip], tuple[Tensor, Fraction]]:
-        clip = gathered(self)
-        return Clip, (clip.frames, clip.frame_rate)
+
+def store(footage: Footage, path: Path) -> None:
+    """Write all frames as `.npy`, float32 (T, 3, H, W): exactly as they are.
+
+    Raises
+    ------
+    FramesError
+        If the disk is full or the folder is not there.
+    """
+    header = {"descr": "<f4", "fortran_order": False, "shape": (len(footage), 3, *footage.size)}
+    try:
+        with path.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for index in range(len(footage)):
+                file.write(footage.take([index]).cpu().contiguous().numpy().tobytes())
+    except OSError as error:
+        raise FramesError(f"{path} could not be written: {error.strerror}.") from error
+
+
+def stored(path: Path, frame_rate: Fraction | str) -> Film:
+    """Read what `store` wrote, frame by frame.
+
+    Raises
+    ------
+    FramesError
+        If the file is gone, damaged or something else.
+    """
+    try:  # mapped, so that a header that lies cannot allocate what it declares
+        frames = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise FramesError(f"{path} cannot be read: {error}. Copy it again.") from error
+    if frames.ndim != 4:
+        raise FramesError(f"{path} must hold frames, (T, 3, H, W), and is {frames.shape}.")
+    film = Film(frames.shape[2:], frame_rate)
+    for frame in frames:
+        film.append(torch.from_numpy(np.array(frame)))
+    return film
 
 
 def frame_bytes(size: tuple[int, int]) -> int:

@@ -1,11 +1,13 @@
-"""The frames contract that every folder shares."""
+"""Clips: frames and how fast they are shown, in memory or not, with one interface."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from typing import Protocol
+from operator import index as whole_number
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +15,14 @@ import torch
 from torch import Tensor
 
 from stst.errors import FramesError
+from stst.video.pixels import channels_last, downsize, smaller_size, to_unit
+
+if TYPE_CHECKING:
+    from stst.video.write import Written
 
 
 class Footage(Protocol):
-    """Frames to be taken by their index, wherever they are.
-
-    In memory (`Clip`), on disk (`stst.video.film.Film`), or made when they are taken.
-    """
+    """Frames to be taken by their index, wherever they are: what functions ask of a clip."""
 
     @property
     def frame_rate(self) -> Fraction:
@@ -35,16 +38,20 @@ class Footage(Protocol):
         """Copy frames in the order asked for: (n, 3, H, W), float32 in [0, 1]."""
 
 
-@dataclass(frozen=True, eq=False)
 class Clip:
-    """Frames in memory and how fast they are shown.
+    """Frames and how fast they are shown.
+
+    A clip that was opened (`stst.open_video`) or made (`Result.films`) may leave its frames on
+    disk until they are used; it has the same methods, and whatever is cut out of it stays there
+    too. `load` brings it into memory.
 
     Parameters
     ----------
     frames : Tensor
-        (T, 3, H, W), float32, RGB in [0, 1] as encoded (gamma not undone).
-    frame_rate : Fraction
-        Frames per second, exact: ``Fraction(30000, 1001)``.
+        (T, 3, H, W), float32, RGB in [0, 1] as encoded (gamma not undone). Arrays of other
+        layouts and types: `from_array`.
+    frame_rate : Fraction, float or str
+        Frames per second, kept exactly as written: 29.97 is 2997/100, ``"30000/1001"`` is NTSC.
 
     Raises
     ------
@@ -54,101 +61,381 @@ class Clip:
 
     Examples
     --------
-    >>> clip = Clip(torch.rand(8, 3, 64, 64), Fraction(25))
-    >>> len(clip), clip.size
-    (8, (64, 64))
+    >>> clip = Clip(torch.rand(8, 3, 64, 48), 25)
+    >>> clip
+    Clip(8 frames of 48x64 px at 25/s, 0.32 s)
+    >>> clip[2:6], clip[::2].frame_rate, clip[0].shape
+    (Clip(4 frames of 48x64 px at 25/s, 0.16 s), Fraction(25, 2), torch.Size([3, 64, 48]))
     """
 
-    frames: Tensor
-    frame_rate: Fraction
+    def __init__(self, frames: Tensor, frame_rate: Fraction | float | str) -> None:
+        check_frames(frames)
+        self._frames, self._rate = frames, as_rate(frame_rate)
 
-    def __post_init__(self) -> None:
-        check_frames(self.frames)
-        check_rate(self.frame_rate)
+    @classmethod
+    def from_array(cls, array: npt.ArrayLike | Tensor, frame_rate: Fraction | float | str) -> Clip:
+        """Make a clip of an array of NumPy or torch.
 
-    def __len__(self) -> int:
-        return int(self.frames.shape[0])
+        Parameters
+        ----------
+        array : array
+            (T, H, W, 3), (T, 3, H, W), or grey (T, H, W); uint8, or float in [0, 1].
+        frame_rate : Fraction, float or str
+            Frames per second.
+
+        Raises
+        ------
+        FramesError
+            If the layout, type or value range is another.
+
+        Examples
+        --------
+        >>> Clip.from_array(np.zeros((2, 36, 64), np.uint8), 30).shape
+        (2, 3, 36, 64)
+        """
+        if isinstance(array, Tensor):
+            array = array.detach().cpu()
+            array = array.float() if array.is_floating_point() else array
+        plain = np.asarray(array)
+        if plain.ndim == 3 and plain.shape[2] != 3:  # grey; with 3 it would be one RGB image
+            plain = np.repeat(plain[:, None], 3, 1)
+        if 0 in plain.shape:
+            raise FramesError(f"the array holds no frames: its shape is {plain.shape}.")
+        try:
+            frames = channels_last(plain)
+            pixels = np.stack([to_unit(frame, index) for index, frame in enumerate(frames)])
+        except FramesError as error:
+            raise FramesError(f"the array {error} Grey ones are (T, H, W).") from None
+        return Clip(torch.from_numpy(pixels.transpose(0, 3, 1, 2).copy()), frame_rate)
+
+    @classmethod
+    def from_plenoptic(cls, video: Tensor, frame_rate: Fraction | float | str) -> Clip:
+        """Make a clip of a video as plenoptic has it: (1, 3, T, H, W) or grey (1, 1, T, H, W).
+
+        Raises
+        ------
+        FramesError
+            If it is of another shape, or holds values that are not in [0, 1].
+        """
+        if not isinstance(video, Tensor) or video.ndim != 5 or video.shape[:2] not in _PLENOPTIC:
+            shape = tuple(getattr(video, "shape", ())) or type(video).__name__
+            raise FramesError(
+                f"a video of plenoptic is (batch, channel, time, height, width), got {shape}. "
+                "Give one of a batch at a time, video[:1], with 3 channels or 1."
+            )
+        frames = video.detach().cpu().float()[0].transpose(0, 1)
+        return Clip(frames.expand(-1, 3, -1, -1).contiguous(), frame_rate)
+
+    def to_plenoptic(self) -> Tensor:
+        """Give the frames as plenoptic has a video: (1, 3, T, H, W), float32 in [0, 1]."""
+        return self.frames.transpose(0, 1)[None]
+
+    @property
+    def frames(self) -> Tensor:
+        """All frames, in memory: (T, 3, H, W), float32 in [0, 1]."""
+        return self._frames
+
+    @property
+    def frame_rate(self) -> Fraction:
+        """Frames per second, exact."""
+        return self._rate
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width in px."""
-        return int(self.frames.shape[2]), int(self.frames.shape[3])
+        return int(self._frames.shape[2]), int(self._frames.shape[3])
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Frames, channels, height, width: (T, 3, H, W)."""
+        return (len(self), 3, *self.size)
+
+    @property
+    def duration(self) -> float:
+        """How long all frames are shown, in seconds."""
+        return float(len(self) / self.frame_rate)
+
+    def __len__(self) -> int:
+        return int(self._frames.shape[0])
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self.take([index])[0] for index in range(len(self)))
+
+    @overload
+    def __getitem__(self, key: slice) -> Clip: ...
+    @overload
+    def __getitem__(self, key: int) -> Tensor: ...
+    def __getitem__(self, key: slice | int) -> Clip | Tensor:
+        """Take frames ``a:b:step`` as a clip, at its rate / step; or one frame, (3, H, W)."""
+        if not isinstance(key, slice):
+            return self.take([range(len(self))[whole_number(key)]])[0]
+        frames = range(len(self))[key]
+        if not frames:
+            raise FramesError(
+                f"there are no frames {key.start}:{key.stop} in a clip of {len(self)} frames."
+            )
+        return self._view(frames, frame_rate=self.frame_rate / abs(frames.step))
 
     def take(self, indices: Sequence[int]) -> Tensor:
         """Copy frames in the order asked for: (n, 3, H, W)."""
         return self.frames[list(indices)]
 
+    def load(self) -> Clip:
+        """Bring all frames into memory: the clip itself, if they are there."""
+        return self
 
-@dataclass(frozen=True, eq=False)
-class Excerpt:
-    """Some of the frames of a clip, in a row; nothing is copied.
+    def crop(self, top: int, left: int, height: int, width: int) -> Clip:
+        """Cut a rectangle out of every frame; all in px, from the upper left corner.
 
-    Parameters
-    ----------
-    whole : Clip or Film
-        What it is taken of.
-    frames : range
-        Which frames, step 1.
+        Raises
+        ------
+        FramesError
+            If it does not lie within the frames.
 
-    Examples
-    --------
-    >>> clip = Clip(torch.rand(8, 3, 64, 64), Fraction(25))
-    >>> len(Excerpt(clip, range(2, 5)))
-    3
+        Examples
+        --------
+        >>> Clip(torch.rand(2, 3, 64, 48), 25).crop(16, 8, height=32, width=32).size
+        (32, 32)
+        """
+        rows, columns = self.size
+        inside = 0 <= top < top + height <= rows and 0 <= left < left + width <= columns
+        if not inside:
+            raise FramesError(
+                f"frames of {columns}x{rows} px have no rectangle of {width}x{height} px at "
+                f"top={top}, left={left}."
+            )
+        down, right = slice(top, top + height), slice(left, left + width)
+        return self._view(
+            range(len(self)), size=(height, width), change=lambda frames: frames[..., down, right]
+        )
+
+    def resize(self, width: int | None = None, height: int | None = None) -> Clip:
+        """Average frames down over exact boxes, as the `width` of `stst.read_video` does.
+
+        Parameters
+        ----------
+        width, height : int, optional
+            In px; one that is not given follows from the other, rounded. Both change the aspect.
+
+        Raises
+        ------
+        FramesError
+            If the frames would be enlarged, which adds no detail.
+
+        Examples
+        --------
+        >>> Clip(torch.rand(2, 3, 64, 48), 25).resize(width=24).size
+        (32, 24)
+        """
+        try:
+            size = smaller_size(self.size, width, height)
+        except FramesError as error:
+            raise FramesError(f"the clip {error}") from None
+
+        def change(frames: Tensor) -> Tensor:
+            pictures = frames.detach().cpu().permute(0, 2, 3, 1).contiguous().numpy()
+            small = np.stack([downsize(picture, size) for picture in pictures])
+            return torch.from_numpy(small).permute(0, 3, 1, 2).contiguous().to(frames.device)
+
+        return self._view(range(len(self)), size=size, change=change)
+
+    def retime(self, frame_rate: Fraction | float | str) -> Clip:
+        """Show the clip at another frame rate, as fast as before.
+
+        Frames are dropped or repeated, never mixed: each new frame is the one that is nearest in
+        time, by when frames begin (of two as near, the earlier).
+
+        Examples
+        --------
+        >>> clip = Clip(torch.rand(6, 3, 8, 8), 30)
+        >>> clip.retime(20)
+        Clip(4 frames of 8x8 px at 20/s, 0.2 s)
+        """
+        rate = as_rate(frame_rate)
+        step = self.frame_rate / rate
+        nearest = (math.ceil(k * step - Fraction(1, 2)) for k in range(math.ceil(len(self) / step)))
+        return self._view([min(k, len(self) - 1) for k in nearest], frame_rate=rate)
+
+    def save(self, path: str | Path) -> Written:
+        """Write it as `.webm` (lossless) or `.mp4` (a preview): see `stst.write_video`."""
+        from stst.video.write import write_video  # which reads the file back, as a clip
+
+        return write_video(self, path)
+
+    def _view(
+        self,
+        indices: Sequence[int],
+        *,
+        frame_rate: Fraction | None = None,
+        size: tuple[int, int] | None = None,
+        change: Callable[[Tensor], Tensor] | None = None,
+    ) -> Clip:
+        """Some frames, changed; in memory if the clip is."""
+        return View(self, indices, frame_rate=frame_rate, size=size, change=change).load()
+
+    def __repr__(self) -> str:
+        height, width = self.size
+        return (
+            f"Clip({len(self)} frames of {width}x{height} px at {self.frame_rate}/s, "
+            f"{self.duration:.3g} s)"
+        )
+
+    def _repr_html_(self) -> str:
+        from stst.video.preview import preview_html  # needs Pillow, and only notebooks ask
+
+        return preview_html({repr(self): self})
+
+
+_PLENOPTIC = ((1, 3), (1, 1))  # batch and channels
+
+
+class LazyClip(Clip):
+    """A clip whose frames are fetched when they are used.
+
+    A copy (`copy`, `pickle`) is in memory.
     """
 
-    whole: Footage
-    frames: range
-
-    def __len__(self) -> int:
-        return len(self.frames)
+    def __init__(self, size: tuple[int, int], frame_rate: Fraction | float | str) -> None:
+        self._size, self._rate = size, as_rate(frame_rate)
 
     @property
-    def frame_rate(self) -> Fraction:
-        """Frames per second, exact."""
-        return self.whole.frame_rate
+    def frames(self) -> Tensor:
+        """All frames, read into memory at each call: (T, 3, H, W)."""
+        return self.take(range(len(self)))
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width in px."""
-        return self.whole.size
+        return self._size
+
+    def __len__(self) -> int:
+        raise NotImplementedError
 
     def take(self, indices: Sequence[int]) -> Tensor:
-        """Copy frames in the order asked for: (n, 3, H, W)."""
-        return self.whole.take([self.frames[index] for index in indices])
+        """Fetch frames in the order asked for: (n, 3, H, W)."""
+        raise NotImplementedError
+
+    def load(self) -> Clip:
+        """Read all frames into memory."""
+        return Clip(self.frames, self.frame_rate)
+
+    def _view(
+        self,
+        indices: Sequence[int],
+        *,
+        frame_rate: Fraction | None = None,
+        size: tuple[int, int] | None = None,
+        change: Callable[[Tensor], Tensor] | None = None,
+    ) -> Clip:
+        return View(self, indices, frame_rate=frame_rate, size=size, change=change)
+
+    def __reduce__(self) -> tuple[type[Clip], tuple[Tensor, Fraction]]:
+        return Clip, (self.frames, self.frame_rate)
 
 
-def gathered(footage: Footage) -> Clip:
+class View(LazyClip):
+    """Frames of another clip, chosen, and changed when they are taken; nothing is copied.
+
+    Parameters
+    ----------
+    whole : Clip
+        Or other footage.
+    indices : sequence of int
+        Which frames.
+    frame_rate, size : optional
+        Those of `whole` if not given.
+    change : callable, optional
+        Frames (n, 3, H, W) -> frames (n, 3, *size).
+
+    Examples
+    --------
+    >>> clip = Clip(torch.rand(8, 3, 64, 64), 25)
+    >>> len(View(clip, range(2, 5)))
+    3
+    """
+
+    def __init__(
+        self,
+        whole: Footage,
+        indices: Sequence[int],
+        *,
+        frame_rate: Fraction | None = None,
+        size: tuple[int, int] | None = None,
+        change: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        super().__init__(size or whole.size, frame_rate or whole.frame_rate)
+        self._whole, self._indices, self._change = whole, indices, change
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def take(self, indices: Sequence[int]) -> Tensor:
+        """Take frames in the order asked for: (n, 3, H, W)."""
+        frames = self._whole.take([self._indices[index] for index in indices])
+        return frames if self._change is None else self._change(frames)
+
+
+def to_clip(footage: Footage) -> Clip:
     """All frames in memory, as a clip.
 
     Examples
     --------
-    >>> clip = Clip(torch.rand(8, 3, 64, 64), Fraction(25))
-    >>> gathered(clip) is clip
+    >>> clip = Clip(torch.rand(8, 3, 64, 64), 25)
+    >>> to_clip(clip) is clip
     True
     """
     if isinstance(footage, Clip):
-        return footage
+        return footage.load()
+    check_footage(footage, "the clip")
     return Clip(footage.take(range(len(footage))), footage.frame_rate)
 
 
+def check_footage(footage: Footage, what: str) -> None:
+    """Refuse what is no clip, and say how to make one of it."""
+    if all(hasattr(footage, name) for name in ("take", "size", "frame_rate", "__len__")):
+        return
+    if isinstance(footage, str | Path):
+        advice = f"Read the file: stst.read_video({str(footage)!r})."
+    elif isinstance(footage, Tensor | np.ndarray):
+        advice = "Make one: stst.Clip.from_array(array, frame_rate=25)."
+    else:
+        advice = "stst.read_video and stst.Clip.from_array give such."
+    raise FramesError(f"{what} must be a stst.Clip, got {type(footage).__name__}. {advice}")
+
+
 def check_frames(frames: Tensor) -> None:
-    """Refuse what is not (T, 3, H, W), float32, finite and in [0, 1]."""
+    """Refuse what is not a tensor (T, 3, H, W), float32, finite and in [0, 1]."""
+    if not isinstance(frames, Tensor):
+        raise FramesError(
+            f"frames must be a torch tensor, got {type(frames).__name__}. Of an array of NumPy: "
+            "Clip.from_array(array, frame_rate); of a file: stst.read_video(path)."
+        )
     if frames.ndim != 4 or frames.shape[1] != 3 or 0 in frames.shape:
-        raise FramesError(f"frames must be (T, 3, H, W), got {tuple(frames.shape)}.")
+        raise FramesError(
+            f"frames must be (T, 3, H, W), got {tuple(frames.shape)}. Clip.from_array takes "
+            "(T, H, W, 3) and grey (T, H, W) too."
+        )
     if frames.dtype != torch.float32:
-        raise FramesError(f"frames must be float32 in [0, 1], got {frames.dtype}.")
+        raise FramesError(
+            f"frames must be float32 in [0, 1], got {frames.dtype}. Clip.from_array converts them."
+        )
     low, high = (float(v) for v in frames.aminmax())
     if not (low >= 0 and high <= 1):  # also refuses NaN
         raise FramesError(
-            f"frames must be finite and in [0, 1], got values from {low:g} to {high:g}."
+            f"frames must be finite and in [0, 1], got values from {low:g} to {high:g}. Divide by "
+            "the highest level, or clip them first: frames.clamp(0, 1)."
         )
 
 
-def check_rate(rate: Fraction) -> None:
-    """Refuse a frame rate that is not positive."""
-    if not rate > 0:
-        raise FramesError(f"the frame rate must be positive, got {rate}.")
+def as_rate(given: Fraction | float | str) -> Fraction:
+    """Read a frame rate as it is written: 29.97 is 2997/100, "30000/1001" is exact."""
+    try:
+        rate = Fraction(str(given))  # by way of text, so that 29.97 is not a binary fraction
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if rate <= 0:
+        raise FramesError(f"the frame rate must be positive, as 25 or 30000/1001; got {given!r}.")
+    return rate
 
 
 def to_uint8(frames: Tensor) -> npt.NDArray[np.uint8]:

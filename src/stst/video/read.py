@@ -12,19 +12,8 @@ from pathlib import Path
 from stst.errors import FramesError
 from stst.video.files import digest, find, stamp
 from stst.video.film import Film, nameless_file
-from stst.video.frames import Clip, gathered
+from stst.video.frames import Clip, as_rate
 from stst.video.process import Answer, Limits, Request, ask
-
-
-def as_rate(given: Fraction | float | str) -> Fraction:
-    """Read a rate as it is written: 29.97 is 2997/100, "30000/1001" is exact."""
-    try:
-        rate = Fraction(str(given))  # by way of text, so that 29.97 is not a binary fraction
-    except (ValueError, ZeroDivisionError):
-        rate = Fraction(0)
-    if rate <= 0:
-        raise FramesError(f"the frame rate must be positive, as 25 or 30000/1001; got {given!r}.")
-    return rate
 
 
 def agreed_rate(path: Path, given: Fraction | None, answer: Answer) -> Fraction:
@@ -124,7 +113,7 @@ def read_video(
     request = Request(
         path=str(path), width=width, start=start, frames=frames, every=every, limits=limits
     )
-    return gathered(_film(request, frame_rate))
+    return _film(request, frame_rate).load()
 
 
 def open_video(

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stst.video.frames import Footage
+from stst.video.frames import Footage, check_footage
 
 Picture = npt.NDArray[np.float32]  # (h, w, 3) in [0, 1]
 
@@ -76,6 +76,7 @@ def find_shots(film: Footage) -> tuple[range, ...]:
     >>> find_shots(Clip(torch.stack([scene] * 5 + [other] * 3), Fraction(25)))
     (range(0, 5), range(5, 8))
     """
+    check_footage(film, "the film")
     changes = _changes(film)
     cuts = [at + 1 for at, change in enumerate(changes) if _is_cut(at, change, changes)]
     return between(_without_flashes(film, cuts), len(film))

@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from stst.errors import FramesError
 from stst.video.container import RATE_TAG
 from stst.video.files import digest
-from stst.video.frames import Footage, to_uint8
+from stst.video.frames import Footage, check_footage, to_uint8
 from stst.video.process import Limits
 from stst.video.read import open_video
 
@@ -151,6 +151,7 @@ def write_video(clip: Footage, path: str | Path) -> Written:
         is read back has another number of frames, size, rate or content.
     """
     path = Path(path)
+    check_footage(clip, "what is written")
     encode = ENCODERS.get(path.suffix.lower())
     if encode is None:
         raise FramesError(

@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stst import __version__
+from stst._version import __version__
 from stst.experiment.bids import write_bids
 from stst.experiment.design import Trial, make_lists
 from stst.experiment.export import SPEC, libraries, read_experiment, write_page
 from stst.experiment.psychopy import SCRIPT, write_psychopy
 from stst.experiment.resolve import resolved
 from stst.experiment.spec import ExperimentSpec
-from stst.experiment.stimuli import TABLE, read_set
+from stst.experiment.stimuli import read_set
 from stst.experiment.versions import File, Version, all_versions, write_versions
 from stst.storage.atomic import new_folder, refuse_folder, write_whole
 from stst.storage.manifest import SCHEMA
+from stst.storage.stimulus_set import TABLE
 from stst.video.files import digest
 from stst.workflows.progress import SILENT, Reporter
 
@@ -56,7 +57,7 @@ def build_experiment(
     spec : ExperimentSpec
         The task and its settings; what it leaves open is taken from the set.
     stimuli : Path
-        A set, as `stst.make_set` leaves one.
+        A set, as `stst.run_batch` leaves one.
     out : Path
         Folder of the experiment.
     jspsych : Path, optional

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -15,10 +14,10 @@ from stst.report.figures import png_bytes
 from stst.report.sheet import contact_sheet, side_by_side
 from stst.storage.atomic import write_whole
 from stst.storage.config import Source
+from stst.storage.run import open_source
 from stst.video.files import digest
 from stst.video.film import Film
 from stst.video.frames import Footage
-from stst.video.read import FramesWarning, open_video
 from stst.video.write import Written, write_video
 
 
@@ -85,17 +84,7 @@ log = logging.getLogger(__name__)
 
 def read_source(source: Source) -> tuple[Film, list[str]]:
     """A natural clip, and what its reader remarked; remarks are logged too."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", FramesWarning)
-        film = open_video(
-            source.path,
-            width=source.width,
-            start=source.start,
-            frames=source.frames,
-            every=source.every,
-            frame_rate=source.fps,
-        )
-    remarks = [str(w.message) for w in caught if issubclass(w.category, FramesWarning)]
+    film, remarks = open_source(source)
     for remark in remarks:
         log.warning(remark)
     return film, remarks

@@ -12,7 +12,7 @@ from typing import Any
 
 from stst.errors import RecipeError
 from stst.stimuli.matching import Level, Matched, Matching, match_set, matching
-from stst.stimuli.stimulus import Made
+from stst.stimuli.stimulus import Stimulus
 from stst.storage.atomic import new_folder, refuse_folder, write_whole
 from stst.storage.config import Set
 from stst.video.files import digest
@@ -105,7 +105,7 @@ def _write(
     for index, (name, film, record) in enumerate(zip(job.digests, films, records, strict=True)):
         update(f"writing {name}, {index + 1} of {len(records)} ...")
         new_folder(out / name, overwrite=True)
-        made = Made(matched.clips[index], clipped=matched.clipped[index])
+        made = Stimulus(matched.clips[index], clipped=matched.clipped[index])
         write_stimulus(out / name, {"natural": film}, made, job, record)
     write_whole(out / "summary.csv", _table(job, matched, records))
 

@@ -10,10 +10,22 @@ from typing import Any
 from stst.errors import RecipeError
 from stst.stimuli.kinds import CONTROLS, chosen
 from stst.storage.config import Source
+from stst.storage.methods import methods
+from stst.storage.run import Run, load_run, run_folders
 from stst.video.files import digest
-from stst.video.frames import Footage, gathered
+from stst.video.frames import Footage, to_clip
 from stst.workflows.films import named, read_source, source_record
-from stst.workflows.reread import Condition, clip_of, folders, made_by, natural_of
+
+
+@dataclass(frozen=True, eq=False)
+class Condition:
+    """The clips of one condition, one for each seed, and how they were made."""
+
+    films: Sequence[Footage]
+    how: str
+    notes: Sequence[str] = ()
+    matched: dict[str, list[str]] = field(default_factory=dict)  # SHA-256 of weights -> layers
+    folders: Sequence[Path] = ()  # of the films of a synthesis, one for each
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +67,10 @@ def read_all(sources: Sequence[Source], against: Sequence[str], beside: Beside) 
 
 def _read(source: Source, against: Sequence[str], beside: Beside, *, alone: bool) -> Stimulus:
     path, made = Path(source.path), dict[str, Condition]()
-    if path.is_dir() and folders(path):
-        made["metamer"] = made_by(path)
-        source, _ = natural_of(path)
+    if path.is_dir() and run_folders(path):
+        run = load_run(path)
+        made["metamer"] = _made_by(run)
+        source = run.source
     film, _ = read_source(source)
     for one in against:
         name, place = named(one, "--against")
@@ -74,10 +87,24 @@ def _read(source: Source, against: Sequence[str], beside: Beside, *, alone: bool
             seeds = max((len(other.films) for other in made.values()), default=1)
             made[name] = _control(film, name, seeds)
         else:
-            made[name] = made_by(Path(place)) if folders(Path(place)) else clip_of(Path(place))
+            made[name] = _read_condition(Path(place))
     record = source_record(source, film, digest(source.path))
     found = Stimulus(Path(source.path).stem, film, record, made)
     return _shown_beside(found, beside, source)
+
+
+def _read_condition(path: Path) -> Condition:
+    """The clips of a run, or a clip from a file as it is."""
+    if run_folders(path):
+        return _made_by(load_run(path))
+    film, remarks = read_source(Source(path=str(path.absolute())))
+    return Condition([film], f"Read from {path.name} (SHA-256 {digest(path)[:12]}).", remarks)
+
+
+def _made_by(run: Run) -> Condition:
+    synthesised = run.folders if run.kind == "synthesis" else ()
+    notes = run.manifest["warnings"]
+    return Condition(run.clips, methods(run.manifest), notes, run.matched, synthesised)
 
 
 def _shown_beside(one: Stimulus, beside: Beside, source: Source) -> Stimulus:
@@ -97,7 +124,7 @@ def _beside(path: Path, one: Stimulus, source: Source) -> Footage:
 def _control(natural: Footage, kind: str, seeds: int) -> Condition:
     """A control for each metamer, with seeds from 0 on."""
     controls = [chosen(kind, {"seed": seed}, CONTROLS) for seed in range(seeds)]
-    clip = gathered(natural)
+    clip = to_clip(natural)
     return Condition(
         [control.make(clip).clip for control in controls],
         f"The control {controls[0].sentence} (`stst scramble {kind}`, seeds from 0 on).",

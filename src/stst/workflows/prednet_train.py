@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
-from stst import __version__
+from stst._version import __version__
 from stst.errors import RecipeError, RunError
 from stst.models.prednet_training import Batch, Lesson, Training, packed, train, unpacked
 from stst.recipe import validated

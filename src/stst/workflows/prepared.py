@@ -8,11 +8,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Self
 
-import torch
-
 from stst.errors import RunError
 from stst.models.spatial import Trunk
-from stst.models.stream import load_stream, resolved
+from stst.models.stream import check_device, load_stream, resolved
 from stst.models.temporal import Msoe
 from stst.recipe import Recipe
 from stst.storage.conditions import conditions
@@ -106,7 +104,7 @@ class Task:
     @classmethod
     def of(cls, job: Job, streams: Streams | None = None) -> Self:
         """Read and load what a job names, or take streams that are loaded; nothing is written."""
-        _refuse_device(job.device)
+        check_device(job.device)
         read = [read_source(source) for source in job.sources.values()]
         remarks = [one for _, some in read for one in some]
         sources = dict[str, Footage](zip(job.titles, (film for film, _ in read), strict=True))
@@ -215,11 +213,3 @@ def bound(job: Job, streams: Streams) -> Job:
             },
         }
     )
-
-
-def _refuse_device(device: str) -> None:
-    try:
-        torch.zeros(1, device=device).item()  # 'meta' is a device that holds nothing
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise RunError(f"device {device!r} cannot be used: {reason}. Try --device cpu.") from None

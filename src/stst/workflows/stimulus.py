@@ -14,12 +14,12 @@ import torch
 
 from stst.report.flow import flow_picture
 from stst.stimuli.kinds import CONTROLS, STIMULI, chosen
-from stst.stimuli.stimulus import Control, Generated, Made
+from stst.stimuli.stimulus import Control, Generator, Stimulus
 from stst.storage.atomic import new_folder, refuse_folder, write_whole
 from stst.storage.config import Making, Repeatable
 from stst.storage.manifest import SCHEMA, environment, residual_record, verdicts
 from stst.video.files import digest
-from stst.video.frames import Clip, Footage, gathered
+from stst.video.frames import Clip, Footage, to_clip
 from stst.workflows.films import file_records, read_source, source_record, write_films
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def run_stimulus(job: Making, out: Path, *, overwrite: bool = False) -> None:
     """Do all of a job; nothing is written before its input is found good."""
     refuse_folder(out, overwrite=overwrite)
     began = time.perf_counter()
-    stimulus: Generated | Control
+    stimulus: Generator | Control
     if job.source is None:
         job = _with_picture(job)
         stimulus = chosen(job.kind, job.settings, STIMULI)
@@ -39,7 +39,7 @@ def run_stimulus(job: Making, out: Path, *, overwrite: bool = False) -> None:
         stimulus = chosen(job.kind, job.settings, CONTROLS)
         natural, remarks = read_source(job.source)
         job = job.checked({"source": digest(job.source.path)})
-        sources, made = {"natural": natural}, stimulus.make(gathered(natural))
+        sources, made = {"natural": natural}, stimulus.make(to_clip(natural))
     new_folder(out, overwrite=overwrite)
     record = {
         **_told(job, stimulus, sources),
@@ -51,7 +51,7 @@ def run_stimulus(job: Making, out: Path, *, overwrite: bool = False) -> None:
 
 
 def _told(
-    job: Making, stimulus: Generated | Control, sources: Mapping[str, Footage]
+    job: Making, stimulus: Generator | Control, sources: Mapping[str, Footage]
 ) -> dict[str, Any]:
     """What was asked for."""
     source = job.source and source_record(job.source, sources["natural"], job.digests["source"])
@@ -77,7 +77,7 @@ def _with_picture(job: Making) -> Making:
     return job.checked({"picture": digest(path)})
 
 
-def _drawn(made: Made) -> dict[str, Footage]:
+def _drawn(made: Stimulus) -> dict[str, Footage]:
     """The flow in colours, as a row of the sheet; that of the last frame is the one before."""
     if made.flow is None:
         return {}
@@ -88,7 +88,7 @@ def _drawn(made: Made) -> dict[str, Footage]:
 def write_stimulus(
     out: Path,
     sources: Mapping[str, Footage],
-    made: Made,
+    made: Stimulus,
     job: Repeatable,
     record: Mapping[str, Any],
     name: str = NAME,
@@ -135,4 +135,4 @@ def run_trim(job: Making, out: Path) -> None:
         "seconds": round(time.perf_counter() - began, 2),
         "warnings": remarks,
     }
-    write_stimulus(out, {}, Made(gathered(film)), job, record, out.name)
+    write_stimulus(out, {}, Stimulus(to_clip(film)), job, record, out.name)

@@ -1,4 +1,4 @@
-"""Orders given to a cluster: few at a time, again where it helps, ended when asked to."""
+"""Items given to a cluster: few at a time, again where it helps, ended when asked to."""
 
 import threading
 import time
@@ -7,8 +7,10 @@ from contextlib import closing
 import pytest
 from distributed import Client
 
-from stst.batch.orders import Order, Outcome
-from stst.batch.stages import WINDOW, carried_out
+from stst.batch.items import WorkItem
+from stst.batch.make_item import Outcome
+from stst.batch.schedule import WINDOW, run_items
+from stst.storage.config import Making
 
 
 @pytest.fixture(scope="module")
@@ -19,12 +21,13 @@ def client():
         yield client
 
 
-def orders(count):
-    return [Order(str(index), "{}", "control", "folder", "log") for index in range(count)]
+def items(count):
+    job = Making(kind="static")
+    return [WorkItem(str(index), "static", "clip", job) for index in range(count)]
 
 
 def run(client, todo, make, **more):
-    return list(carried_out(client, todo, make, stop=list, **more))
+    return list(run_items(client, todo, make, list, **more))
 
 
 MADE: list[str] = []
@@ -37,21 +40,21 @@ def afresh():
     ASKED.clear()
 
 
-def done(order):
+def done(item):
     """Makers are taken from this module by name, so that they share its lists."""
-    MADE.append(order.name)
+    MADE.append(item.name)
     return Outcome("made")
 
 
-def test_each_order_is_made_once_and_told(client):
-    ended = run(client, orders(20), done)
-    assert sorted(MADE) == sorted(order.name for order, _, _ in ended)
+def test_each_item_is_made_once_and_told(client):
+    ended = run(client, items(20), done)
+    assert sorted(MADE) == sorted(one.item.name for one in ended)
     assert len(set(MADE)) == len(MADE) == 20
-    assert {(outcome.state, tries) for _, outcome, tries in ended} == {("made", 1)}
+    assert {(one.outcome.state, one.tries) for one in ended} == {("made", 1)}
 
 
 class Counted:
-    """Orders that note how many were taken."""
+    """Items that note how many were taken."""
 
     def __init__(self, todo):
         self.todo, self.taken = iter(todo), 0
@@ -64,9 +67,9 @@ class Counted:
         return next(self.todo)
 
 
-def test_at_most_a_window_of_ten_thousand_orders_is_with_the_cluster(client):
-    todo, most = Counted(orders(10_000)), 0
-    with closing(carried_out(client, todo, done, stop=list)) as run:
+def test_at_most_a_window_of_ten_thousand_items_is_with_the_cluster(client):
+    todo, most = Counted(items(10_000)), 0
+    with closing(run_items(client, todo, done, list)) as run:
         for ended, _ in enumerate(run, 1):
             most = max(most, todo.taken - ended)
             if ended == 200:
@@ -75,43 +78,43 @@ def test_at_most_a_window_of_ten_thousand_orders_is_with_the_cluster(client):
     assert len(MADE) <= 200 + 2 * WINDOW
 
 
-def fails(order):
-    MADE.append(order.name)
-    if order.name == "0":
+def fails(item):
+    MADE.append(item.name)
+    if item.name == "0":
         return Outcome("failed", "bad input")
-    passes = order.name == "2" and MADE.count("2") == 3
-    return Outcome("made") if passes else Outcome("failed", "disk", passing=True)
+    passes = item.name == "2" and MADE.count("2") == 3
+    return Outcome("made") if passes else Outcome("failed", "disk", transient=True)
 
 
 def test_a_reason_that_may_pass_is_tried_again_and_no_other(client):
-    ended = run(client, orders(3), fails, retries=2)
-    found = {order.name: (outcome.state, times) for order, outcome, times in ended}
+    ended = run(client, items(3), fails, retries=2)
+    found = {one.item.name: (one.outcome.state, one.tries) for one in ended}
     assert found == {"0": ("failed", 1), "1": ("failed", 3), "2": ("made", 3)}
 
 
-def raises(order):
-    if order.name == "1":
+def raises(item):
+    if item.name == "1":
         raise ZeroDivisionError("a bug")
     return Outcome("made")
 
 
-def test_what_a_maker_raises_loses_no_other_order(client):
-    found = {order.name: outcome for order, outcome, _ in run(client, orders(3), raises)}
+def test_what_a_maker_raises_loses_no_other_item(client):
+    found = {one.item.name: one.outcome for one in run(client, items(3), raises)}
     assert found["1"].reason == "ZeroDivisionError: a bug"
     assert [found[name].state for name in "02"] == ["made", "made"]
 
 
-def waits(order):
-    ASKED.wait(0 if order.name == "0" else 30)
-    return done(order)
+def waits(item):
+    ASKED.wait(0 if item.name == "0" else 30)
+    return done(item)
 
 
 def stop():
     ASKED.set()
 
 
-def test_orders_that_are_under_way_are_ended_and_waited_for(client):
-    with closing(carried_out(client, orders(50), waits, stop=stop)) as run:
+def test_items_that_are_under_way_are_ended_and_waited_for(client):
+    with closing(run_items(client, items(50), waits, stop)) as run:
         next(run)
         assert MADE == ["0"]
     ended = len(MADE)

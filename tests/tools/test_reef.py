@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+import reef
+from reef import DEMO, PAN, SWIM, folds, natural_scene, pebbles
+from stst.cli.demo import FILM
 from stst.errors import FramesError
-from stst.stimuli import reef, scene
-from stst.stimuli.scene import PAN, SWIM, natural_scene
-from stst.stimuli.scenes import folds, pebbles, pink_noise
+from stst.stimuli.drawing import pink_noise
 from stst.video.frames import Clip, to_uint8
+from stst.video.read import read_video
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +86,7 @@ def test_the_background_moves_by_the_stated_pan(clip):
 
 
 def test_the_measurement_of_the_pan_sees_another_pan(monkeypatch):
-    monkeypatch.setattr(scene, "PAN", 2)
+    monkeypatch.setattr(reef, "PAN", 2)
     assert mean_flow(natural_scene(frames=4)) == pytest.approx([-2, 0], abs=0.3)
 
 
@@ -136,6 +138,13 @@ def test_the_regions_carry_texture(clip):
     blocks = detail[:144, :256].reshape(9, 16, 16, 16).std((1, 3))
     assert blocks.min() > 0.004  # no flat block of 16 px, not even in the water
     assert np.median(blocks) > 0.02
+
+
+def test_the_film_of_the_demo_was_made_so():
+    assert FILM.read_bytes() == DEMO.read_bytes()
+    film, painted = read_video(FILM), natural_scene(frames=6, height=100, width=176)
+    assert film.frame_rate == painted.frame_rate
+    assert (film.frames - painted.frames).abs().max() < 0.004  # of 8 bits
 
 
 @pytest.mark.parametrize("wrong", [{"frames": 0}, {"height": 31}, {"width": 8}, {"frames": -3}])

@@ -1,0 +1,209 @@
+"""Which items of a set are still to be made, and how a worker makes one."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import Literal
+
+import cv2
+import torch
+
+from stst.batch.items import NATURAL, WorkItem
+from stst.errors import RunError, StstError
+from stst.storage.atomic import UNFINISHED, InUse, clear_parts, locked, new_folder
+from stst.storage.conditions import asked, is_finished
+from stst.storage.config import Job, Making, read_job
+from stst.storage.manifest import read_manifest, stand_ins
+from stst.video.files import digest
+from stst.workflows.prepared import load_streams
+from stst.workflows.stimulus import run_stimulus, run_trim
+from stst.workflows.stopping import Stopped, Stopping
+from stst.workflows.synthesize import RECIPE, complete_synthesis, is_stopped, remove
+
+log = logging.getLogger(__name__)
+PATIENCE = 30.0  # seconds in which the lock of a worker that is lost may be let go of
+TRANSIENT = (InUse, OSError, MemoryError, torch.OutOfMemoryError)
+_load_once = lru_cache(maxsize=1)(load_streams)  # the items of a plan have the same
+_one_at_a_time = Lock()  # a worker with several threads makes one item at a time
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an item.
+
+    Parameters
+    ----------
+    state : {"made", "there", "failed", "stopped"}
+        ``there``: it was made before. ``stopped``: it can be resumed.
+    reason : str
+        Why it failed.
+    transient : bool
+        Whether the reason may be gone when it is tried again.
+    """
+
+    state: Literal["made", "there", "failed", "stopped"]
+    reason: str = ""
+    transient: bool = False
+
+
+def with_weights(items: Sequence[WorkItem]) -> list[WorkItem]:
+    """The items, those of metamers with the digests of their streams; stand-ins are logged."""
+    job = next((item.job for item in items if isinstance(item.job, Job)), None)
+    if job is None:
+        return list(items)
+    spatial, temporal = (stream.provenance for stream in load_streams(job.streams))
+    origins = {"spatial": spatial, "temporal": temporal}
+    for note in stand_ins([vars(origin) for origin in origins.values() if origin]):
+        log.info("Note: %s", note)
+    digests = {role: origin.sha256 for role, origin in origins.items() if origin}
+    return [_with_digests(item, digests) if isinstance(item.job, Job) else item for item in items]
+
+
+def _with_digests(item: WorkItem, digests: Mapping[str, str]) -> WorkItem:
+    return replace(item, job=item.job.model_copy(update={"digests": dict(digests)}))
+
+
+def items_to_make(items: Iterable[WorkItem], out: Path, *, overwrite: bool) -> list[WorkItem]:
+    """The items that are not in the set yet, each with the digests of all that goes in.
+
+    Natural clips must have been cut before the items that are made of them are given.
+
+    Raises
+    ------
+    RunError
+        If items have other settings and `overwrite` is false, or a link leads out of the set.
+    """
+    missing, differing = list[WorkItem](), list[Path]()
+    for item in items:
+        item = _with_digests(item, _clip_digests(item, out) | item.job.digests)
+        folder = out / item.name
+        if not folder.resolve().is_relative_to(out.resolve()):
+            raise RunError(f"{folder} is a link that leads out of the folder of the set.")
+        if is_finished(folder, item.job):
+            remove(folder)  # what may be left of its making
+            continue
+        if overwrite:
+            remove(folder)
+            (folder / "manifest.json").unlink(missing_ok=True)
+        elif _differs(folder, item.job):
+            differing.append(folder)
+        missing.append(item)
+    if differing:
+        raise RunError(
+            f"{differing[0]} and {len(differing) - 1} more hold runs of other settings, or "
+            "that were changed. Give another folder with --out, or --overwrite to replace them."
+        )
+    return missing
+
+
+def _clip_digests(item: WorkItem, out: Path) -> dict[str, str]:
+    """SHA-256 of the clips that go in; all but natural ones are made of clips that were cut."""
+    if item.condition == NATURAL:
+        assert item.job.source is not None
+        return {"source": digest(item.job.source.path)}
+    clips = {"source": item.clip} | ({"time": item.pair} if item.pair else {})
+    return {
+        role: str(read_manifest(out / NATURAL / clip)["outputs"][f"{clip}.webm"]["sha256"])
+        for role, clip in clips.items()
+    }
+
+
+def _differs(folder: Path, job: Job | Making) -> bool:
+    """Whether a folder holds another run than this job's, ended or stopped."""
+    if (folder / "manifest.json").exists():
+        return True
+    if not is_stopped(folder):
+        return False
+    return asked(type(job).parse(read_job(folder / UNFINISHED / RECIPE))) != asked(job)
+
+
+def make_item(
+    item: WorkItem, *, out: Path, threads: int | None = None, allow_mixed: bool = False
+) -> Outcome:
+    """Make an item, or what is left of it; raises nothing. What is printed goes to its log.
+
+    Parameters
+    ----------
+    item : WorkItem
+        With all its digests.
+    out : Path
+        The folder of the set.
+    threads : int, optional
+        How many may be used.
+    allow_mixed : bool
+        Resume a run that was stopped on another machine.
+    """
+    path = out / "logs" / f"{item.name.replace('/', '.')}.log"
+    with _one_at_a_time, _logged(path):
+        if threads is not None:
+            torch.set_num_threads(threads)
+            cv2.setNumThreads(threads)
+        give_up = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return _make(item, out / item.name, allow_mixed)
+            except InUse as error:
+                if time.monotonic() > give_up:
+                    return _failed(error)
+                time.sleep(0.5)
+            except Stopped:
+                return Outcome("stopped")
+            except Exception as error:
+                traceback.print_exc()
+                return _failed(error)
+
+
+def _make(item: WorkItem, folder: Path, allow_mixed: bool) -> Outcome:
+    job = item.job
+    if Stopping.asked:
+        return Outcome("stopped")
+    new_folder(folder, overwrite=True)
+    if isinstance(job, Job):
+        if is_finished(folder, job):
+            remove(folder)  # what may be left of its making
+            return Outcome("there")
+        streams = _load_once(job.streams)
+        complete_synthesis(job, folder, allow_mixed=allow_mixed, streams=streams)
+        return Outcome("made")
+    with locked(folder):
+        clear_parts(folder)
+        if is_finished(folder, job):
+            return Outcome("there")
+        if item.condition == NATURAL:
+            run_trim(job, folder)
+        else:
+            run_stimulus(job, folder, overwrite=True)
+    return Outcome("made")
+
+
+def _failed(error: Exception) -> Outcome:
+    """Why, in a line; what this package says of bad input is not tried again."""
+    text = " ".join(str(error).split())
+    if not isinstance(error, StstError):
+        return Outcome("failed", f"{type(error).__name__}: {text}", isinstance(error, TRANSIENT))
+    cause = error if isinstance(error, InUse) else error.__cause__
+    return Outcome("failed", text, isinstance(cause, TRANSIENT))
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """Append to a file all that is printed or logged meanwhile."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logger = logging.getLogger("stst")
+    with path.open("a", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
+        handler, level = logging.StreamHandler(file), logger.level
+        logger.setLevel(logging.INFO)
+        logger.addHandler(handler)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(level)
