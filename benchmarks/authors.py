@@ -25,7 +25,7 @@ from race import raw_loss
 from stst.models.spatial import Trunk
 from stst.models.stream import load_stream
 from stst.recipe import Recipe
-from stst.synthesis.refine import octave_size
+from stst.synthesis.stream_losses import octave_size
 from stst.video.frames import Clip
 
 SCRIPT = Path(__file__).with_name("authors_program.py")

@@ -30,7 +30,7 @@ from stst.batch.clusters import connection
 from stst.batch.items import WorkItem, list_items
 from stst.batch.make_item import Outcome, items_to_make, make_item, with_weights
 from stst.batch.plan import BatchPlan
-from stst.batch.schedule import run_items
+from stst.batch.run import run_items
 from stst.video.write import write_video
 
 STEPS = 4

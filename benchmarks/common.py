@@ -20,7 +20,7 @@ from stst.models.stream import load_stream
 from stst.models.temporal import Msoe
 from stst.models.weights import state
 from stst.recipe import LOSSES, Recipe
-from stst.recipe.parts import Weights
+from stst.recipe.recipe import Weights
 from stst.storage.manifest import processor
 from stst.synthesis.refine import Step
 from stst.synthesis.synthesize import synthesize

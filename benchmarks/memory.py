@@ -28,7 +28,7 @@ from safetensors.torch import save_file
 from reef import natural_scene
 from stst.models.weights import state
 from stst.recipe import Recipe
-from stst.storage.config import Job, Source, Streams
+from stst.storage.config import Source, Streams, SynthesisConfig
 from stst.video.write import write_video
 from stst.workflows.progress import SILENT
 from stst.workflows.synthesize import run_synthesis
@@ -58,13 +58,13 @@ def store_random(name: str, path: Path) -> None:
     save_file({key: value.contiguous() for key, value in arrays.items()}, path)
 
 
-def peaks(job: Job, out: Path, threads: int | None) -> tuple[int, int]:
+def peaks(config: SynthesisConfig, out: Path, threads: int | None) -> tuple[int, int]:
     """Bytes stated before the start, and found at the end, of all that the command does."""
     if threads:
         torch.set_num_threads(threads)
     with patch.object(SILENT, "announce") as announced:
-        run_synthesis(job, out)
-    return announced.call_args.args[2].memory, held(job.device)
+        run_synthesis(config, out)
+    return announced.call_args.args[2].memory, held(config.device)
 
 
 def held(device: str) -> int:
@@ -91,14 +91,14 @@ def measure(
     recipe = Recipe.preset("default")
     settings = {f"octaves.{i}.steps": given.steps for i in range(len(recipe.octaves))}
     settings |= {"stop": None, "pad": 1, "precision": given.precision}
-    job = Job(
+    config = SynthesisConfig(
         source=Source(path=str(clip)),
         streams=Streams(spatial=spatial, spatial_weights=str(weights) if random else None),
         device=given.device,
         recipe=recipe.with_settings(settings),
     )
     out = folder / f"{clip.stem}-{spatial}"
-    return apart(peaks, job, out, given.threads)
+    return apart(peaks, config, out, given.threads)
 
 
 def read(words: Sequence[str] | None) -> argparse.Namespace:

@@ -18,16 +18,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from stst.losses.objective import Match, Objective, Wanted
-from stst.losses.pixels import Variation
+from stst.losses.objective import LayerTarget, Match, Objective, Variation
 from stst.models.spatial import Trunk
 from stst.models.stream import resolved
 from stst.models.temporal import Msoe
 from stst.recipe import Optimiser, Recipe
-from stst.synthesis.descent import descend, rates_of, slope_of
-from stst.synthesis.framewise import padded_order, walk
-from stst.synthesis.refine import Side, Step, carried, octave_size, resized
-from stst.synthesis.starts import matched, noise
+from stst.synthesis.framewise import frame_order, synthesize_framewise
+from stst.synthesis.refine import Step, descend, rates_of, slope_of, to_octave
+from stst.synthesis.starts import FrameSource, matched_noise, noise
+from stst.synthesis.stream_losses import StreamLosses, octave_size, resized
 from stst.video.frames import Clip
 
 Losses = tuple[float, float]  # raw: space, time
@@ -52,9 +51,9 @@ MOST = 80  # steps at full size
 SOURCE = Recipe(octaves=({},))  # an octave's change is added to its start
 
 
-def texture(stream: Trunk | Msoe, loss: str) -> Wanted:
+def texture(stream: Trunk | Msoe, loss: str) -> LayerTarget:
     """The texture loss of a stream, over its own layers."""
-    return Wanted(loss, stream.texture_layers)
+    return LayerTarget(loss, stream.texture_layers)
 
 
 def raw_loss(stream: Trunk | Msoe, loss: str, window: Tensor, natural: Tensor) -> float:
@@ -85,7 +84,7 @@ class Task:
         losses = ("space_texture", "time_texture")
         wanted = (texture(*each) for each in zip(self.exact, losses, strict=True))
         self.sides = tuple(
-            Side(stream.to(dtype), (want,), exact=exact)
+            StreamLosses(stream.to(dtype), (want,), exact=exact)
             for stream, want, exact in zip(fast, wanted, self.exact, strict=True)
         )
 
@@ -93,21 +92,23 @@ class Task:
         """Raw losses and relative residuals of a finished frame, in float32."""
         losses, residuals = [], dict[str, float]()
         for side in self.sides:
-            match = Match(side.judge.stream, {side.wanted[0]: natural})
-            losses.append(match(window)[side.wanted[0].loss].item())
+            match = Match(side.in_float32.stream, {side.layers[0]: natural})
+            losses.append(match(window)[side.layers[0].loss].item())
             residuals |= {k.split("/")[1]: v.item() for k, v in match.residuals(window).items()}
         return (losses[0], losses[1]), residuals
 
 
 def theirs(task: Task, recipe: Recipe) -> tuple[list[Frame], list[dict[str, float]]]:
     """Walk by a recipe: each frame, and the raw losses where its last octave began."""
-    natural, order = task.clip.frames, padded_order(len(task.clip), recipe)
+    natural, order = task.clip.frames, frame_order(len(task.clip), recipe)
     targets = dict.fromkeys(("space_texture", "time_texture"), (task.clip,))
     shape = (3, *task.clip.size)
     made, starts, steps = [], dict[int, dict[str, float]](), 0.0
     previous = None
     began = time.perf_counter()
-    for event in walk(targets, task.sides, recipe, lambda t: noise(0, t, shape)[None]):
+    for event in synthesize_framewise(
+        FrameSource(targets, order, recipe, lambda t: noise(0, t, shape)[None]), task.sides
+    ):
         if isinstance(event, Step):
             steps += recipe.octaves[event.octave].scale ** 2
             if event.octave + 1 == len(recipe.octaves) and event.step == 0:
@@ -130,7 +131,7 @@ class Descent:
 
     def __init__(self, task: Task, past: Tensor, natural: Tensor, size: tuple[int, int]) -> None:
         self.past, target = resized(past, size, True), resized(natural, size, True)
-        parts = [Match(side.stream, {side.wanted[0]: target}) for side in task.sides]
+        parts = [Match(side.stream, {side.layers[0]: target}) for side in task.sides]
         self.objective = Objective([*parts, Variation()], {})
 
     def weigh(self, values: dict[str, float]) -> None:
@@ -153,10 +154,10 @@ def ours(task: Task, goals: list[Frame], starts: list[dict[str, float]]) -> Iter
     """Adam from noise of the target's colours, later from the frame before, until it is there."""
     natural, shape = task.clip.frames, (3, *task.clip.size)
     pad, padded = min(PAD, len(natural) - 1), len(goals) - len(natural)
-    order = padded_order(len(natural), SOURCE.with_settings({"pad": pad}))
+    order = frame_order(len(natural), SOURCE.with_settings({"pad": pad}))
 
     def fresh(index: int) -> Tensor:
-        return matched(noise(0, index, shape)[None], natural[order[index]][None])
+        return matched_noise(noise(0, index, shape)[None], natural[order[index]][None])
 
     past = fresh(0)
     for k in range(1, len(order)):
@@ -205,7 +206,7 @@ def _coarse(
     descent = Descent(task, past[:, None], window, size)
     descent.weigh(descent.losses(small))
     found = descent.walked(small, *steps)
-    return carried(found[:, None], start[:, None], full, SOURCE)[:, 0]
+    return to_octave(found[:, None], start[:, None], full, SOURCE)[:, 0]
 
 
 def say(text: str) -> None:

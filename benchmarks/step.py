@@ -29,7 +29,7 @@ from reef import natural_scene
 from stst.models.spatial import Trunk
 from stst.models.stream import resolved
 from stst.models.temporal import Msoe
-from stst.synthesis.refine import octave_size, resized
+from stst.synthesis.stream_losses import octave_size, resized
 from stst.video.frames import Clip
 
 SCALES = (0.5, 0.7071, 1.0)

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from hypothesis import settings
 from torch import Tensor, nn
 
+from skip_watch import pytest_addoption, pytest_configure  # noqa: F401
 from small_clips import clip, recipe
 from stst.synthesis.synthesize import synthesize
 from stst.video.frames import Footage

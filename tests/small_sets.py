@@ -4,7 +4,7 @@ import csv
 from fractions import Fraction
 
 from stst import make_stimulus
-from stst.experiment.stimuli import Stimulus
+from stst.experiment.stimuli import StimulusRow
 from stst.video.write import write_video
 
 COLUMNS = (
@@ -26,7 +26,7 @@ def row(clip, condition, number=0, **more):
     """One stimulus that has no file."""
     name = f"{clip}_{condition}_{number}"
     facts = {"frames": 12, "frame_rate": Fraction(24), "width": 64, "height": 48}
-    return Stimulus(
+    return StimulusRow(
         stimulus=name, file=f"{name}.webm", sha256="0" * 64, condition=condition, clip=clip,
         **(facts | more),
     )  # fmt: skip

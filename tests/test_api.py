@@ -12,7 +12,7 @@ from small_clips import RATE, clip, recipe
 from stst.errors import Diverged, StreamError
 from stst.losses.functional import gram
 from stst.models.stream import load_stream
-from stst.synthesis.framewise import FrameDone, padded_order
+from stst.synthesis.framewise import FrameDone, frame_order
 from stst.synthesis.refine import Step
 from stst.synthesis.synthesize import synthesize
 from stst.video.film import Film
@@ -196,7 +196,7 @@ def test_relative_losses_are_in_units_of_the_target(begin, toy_space, toy_time):
         return begin(how=how, start=clip(seed=9)).result().losses
 
     raw, relative = first("raw"), first("relative")
-    window = clip().frames[padded_order(4, recipe())[:2]][None]
+    window = clip().frames[frame_order(4, recipe())[:2]][None]
     space, time = (gram(stream(window, ["toy"])["toy"]) for stream in (toy_space, toy_time))
     ratio = {name: raw[name][0, 0] / relative[name][0, 0] for name in raw}
     assert ratio["space_texture"] == pytest.approx(space.square().mean().item(), rel=1e-4)

@@ -71,12 +71,12 @@ def test_lbfgs_takes_one_clip_alone(how):
 def test_deterministic_mode_is_on_in_each_step_and_off_again(how, toy_space, globals_unchanged):
     seen = []
 
-    class Watching(type(toy_space)):
+    class PredictionConfig(type(toy_space)):
         def forward(self, window, layers):
             seen.append(torch.are_deterministic_algorithms_enabled())
             return super().forward(window, layers)
 
-    run = synthesize(clip(1), deterministic=True, **how | {"spatial": Watching(1)})
+    run = synthesize(clip(1), deterministic=True, **how | {"spatial": PredictionConfig(1)})
     for _ in run:
         assert not torch.are_deterministic_algorithms_enabled()
     assert all(seen)

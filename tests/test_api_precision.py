@@ -8,7 +8,7 @@ import torch
 from stst.losses.functional import relative_error
 from stst.models.stream import load_stream
 from stst.recipe import Recipe
-from stst.synthesis.refine import Side
+from stst.synthesis.stream_losses import StreamLosses
 from stst.synthesis.synthesize import synthesize
 from stst.video.frames import Clip
 
@@ -54,7 +54,9 @@ def test_residuals_are_found_by_the_stream_in_float32(trunk):
 
 
 def test_the_test_of_residuals_catches_a_judge_in_bfloat16(trunk, monkeypatch):
-    monkeypatch.setattr(Side, "judge", property(lambda side: Side(side.stream, side.wanted)))
+    monkeypatch.setattr(
+        StreamLosses, "in_float32", property(lambda x: StreamLosses(x.stream, x.layers))
+    )
     assert not judged_in_float32(trunk)
 
 

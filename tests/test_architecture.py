@@ -1,6 +1,7 @@
 """The rules of the code, executable: who imports whom, and no call that runs a file."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,25 +18,38 @@ ALLOWED = {
     "video": set(),
     "losses": set(),
     "models": {"video.frames"},
+    "drawing": set(),
     # Cuts are found and finished frames kept where files are known.
     # A result shows and draws itself, and imports what that takes when it is asked to.
     "synthesis": {
         *("losses", "models", "video.frames", "video.film", "video.shots"),
-        *("video.preview", "report.figures"),
+        *("video.write", "drawing"),
     },
     "stimuli": {"video.frames", "video.light"},
     # Arrangement and periodic frames are functions that starts and losses need as well.
-    "metrics": {"models", "losses", "video.frames", "video.light"},
+    # Changes across cuts are left out. An evaluation draws itself, as a result does.
+    "metrics": {
+        *("models", "losses", "video.frames", "video.light", "video.shots"),
+        "drawing",
+    },
     "storage": {"video"},
     "experiment": {"stimuli", "video", "storage"},
     "analysis": {"experiment", "metrics.statistics", "metrics.tables", "stimuli.bands"},
-    "report": {"metrics", "analysis", "video"},
+    "report": {"metrics", "analysis", "video", "drawing"},
     "workflows": {
         *("video", "losses", "models", "synthesis", "stimuli", "metrics", "report"),
-        *("experiment", "analysis", "storage"),
+        *("drawing", "experiment", "analysis", "storage"),
     },
     # A set: what it is of, what it may take, and its tables and sheets.
-    "batch": {"workflows", "storage", "video", "stimuli", "report", "synthesis.estimate"},
+    "batch": {
+        "workflows",
+        "storage",
+        "video",
+        "stimuli",
+        "report",
+        "drawing",
+        "synthesis.estimate",
+    },
     "cli": {EVERYTHING},
     "__init__": {EVERYTHING},
 }
@@ -126,6 +140,61 @@ def test_a_planted_import_is_caught(place, source):
 )
 def test_a_proper_import_is_let_pass(place, source):
     assert breaches(place, source) == []
+
+
+def rooms_entered(sources):
+    """{room: rooms that it imports}, of the sources of files by their places below src/stst."""
+    places = {Path(place).parts[0].removesuffix(".py") for place in sources}
+    entered = {room: set() for room in places}
+    for place, source in sources.items():
+        room = Path(place).parts[0].removesuffix(".py")
+        for name in imported(ast.parse(source), ["stst", *Path(place).parts[:-1]]):
+            entered[room] |= {name.split(".")[0]} & places - {room}
+    return entered
+
+
+def floors(entered):
+    """The longest chain of rooms, each of which imports the next."""
+
+    @cache
+    def below(room):
+        return [room, *max(map(below, sorted(entered[room])), key=len, default=[])]
+
+    return max(map(below, sorted(entered)), key=len)
+
+
+def arrows_back(entered):
+    """Imports from one room to another that leads back to it."""
+
+    def reached(start, seen):
+        for room in entered[start] - seen:
+            seen |= {room} | reached(room, seen | {room})
+        return seen
+
+    return [(a, b) for a in sorted(entered) for b in sorted(entered[a]) if a in reached(b, set())]
+
+
+def test_the_house_is_small_and_has_no_stairs_that_lead_back():
+    """Seen with ``pytest -rP tests/test_architecture.py``."""
+    files = {str(f.relative_to(SRC)): f.read_text() for f in SRC.rglob("*.py")}
+    entered = rooms_entered({place: s for place, s in files.items() if place != "__init__.py"})
+    back = arrows_back(entered)
+    for room in sorted(entered):
+        print(f"{room:12} imports {', '.join(sorted(entered[room] - FREE_TO_ALL)) or '-'}")
+    print(f"{len(entered)} rooms, arrows that lead back: {back or 0}")
+    assert back == []
+    chain = floors(entered)
+    print(f"{len(chain)} floors: {' > '.join(chain)}")
+    assert len(entered) <= 18
+    assert len(chain) <= 9
+
+
+def test_planted_stairs_are_found():
+    house = {"a/x.py": "from stst.b import y", "b/y.py": "import stst.c.z", "c/z.py": ""}
+    assert floors(rooms_entered(house)) == ["a", "b", "c"]
+    assert arrows_back(rooms_entered(house)) == []
+    back = rooms_entered(house | {"c/z.py": "def late():\n    from stst.a.x import y"})
+    assert arrows_back(back) == [("a", "b"), ("b", "c"), ("c", "a")]
 
 
 RUNS_FILES = {

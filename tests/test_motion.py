@@ -10,7 +10,7 @@ import torch
 
 from stst import Clip, Recipe, factorize, load_stream, make_stimulus, synthesize
 from stst.losses.functional import gram, relative_error
-from stst.stimuli.drawing import pink_noise
+from stst.stimuli.stimulus import pink_noise
 from stst.video.frames import to_uint8
 
 FRAMES, HEIGHT, WIDTH, SPEED = 5, 96, 128, 2

@@ -7,7 +7,7 @@ from reef import natural_scene
 from stst.metrics.arrangement import SHAPE, arrangement
 from stst.models.stream import load_stream
 from stst.recipe import Recipe
-from stst.synthesis.stream_losses import telling
+from stst.synthesis.stream_losses import layer_warnings
 from stst.synthesis.synthesize import synthesize
 
 LAYOUT = 0.25  # mean size over seeds: of clips that share nothing it is 0.2
@@ -52,11 +52,11 @@ def test_a_recipe_that_keeps_places_brings_it_back():
 def test_layers_that_see_much_of_the_frame_are_named(settings, size, named):
     recipe = Recipe.preset("default").with_settings(settings)
     streams = (load_stream("compact"), load_stream("msoe"))
-    found = telling(streams, recipe.weights.weighed, size, recipe)
+    found = layer_warnings(streams, recipe.weights.weighed, size, recipe)
     assert len(found) == bool(named)
     assert all(name in found[0] for name in named)
 
 
 def test_streams_that_do_not_know_what_they_see_are_not_named(toy_space, toy_time):
     recipe = Recipe.preset("default").with_settings({"field": None})
-    assert telling((toy_space, toy_time), recipe.weights.weighed, (40, 40), recipe) == []
+    assert layer_warnings((toy_space, toy_time), recipe.weights.weighed, (40, 40), recipe) == []

@@ -12,7 +12,7 @@ from torch import nn
 from reef import natural_scene
 from stst import Recipe, write_video
 from stst.errors import FramesError, RecipeError
-from stst.losses.objective import Match, Objective, Wanted
+from stst.losses.objective import LayerTarget, Match, Objective
 from stst.synthesis.plenoptic import VideoModel
 
 GUIDE = Path(__file__).parents[1] / "docs" / "plenoptic.md"
@@ -38,7 +38,7 @@ def expected(toys, made, natural, weights):
         span, losses = stream.frames_needed, []
         for first in range(natural.shape[2] - span + 1):
             one, other = (x[:, :, first : first + span].transpose(1, 2) for x in (made, natural))
-            part = Match(stream, {Wanted(loss, ("toy",), scaling): other})
+            part = Match(stream, {LayerTarget(loss, ("toy",), scaling): other})
             losses.append(Objective([part], {loss: weight}).total(part(one)))
         total += torch.stack(losses).mean()
     return total
@@ -196,5 +196,5 @@ def test_the_guides_example_runs_and_its_loss_falls(tmp_path):
     assert said.returncode == 0, said.stderr
     first, last = map(float, said.stdout.split()[-2:])
     assert last < 0.1 * first
-    width, height = Image.open(tmp_path / "plenoptic.png").size
-    assert (width, height) == (4 * 128, 2 * 128)
+    with Image.open(tmp_path / "plenoptic.png") as sheet:
+        assert sheet.size == (4 * 128, 2 * 128)

@@ -1,6 +1,8 @@
 """What the project says of itself agrees with what it is."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -114,3 +116,24 @@ def test_the_tests_that_prove_reliability_are_there():
     assert named_and_absent(text) == []
     planted = text + "`run/test_lock.py::test_none` `test_none` `run/test_none.py`"
     assert len(named_and_absent(planted)) == 3
+
+
+@pytest.mark.parametrize(("reason", "code"), [("no CUDA device", 0), ("plenoptic is not here", 1)])
+@pytest.mark.parametrize("where", ["test", "file"])
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_run_fails_that_skips_what_it_may_not(reason, code, where, workers, tmp_path):
+    tests = Path(__file__).parent
+    (tmp_path / "conftest.py").write_text(
+        f"import sys; sys.path.insert(0, {str(tests)!r})\nfrom skip_watch import *\n"
+    )
+    skip = f"pytest.skip({reason!r}, allow_module_level=True)"
+    there, here = (skip, "pass") if where == "file" else ("", skip)
+    (tmp_path / "test_a.py").write_text(f"import pytest\n{there}\ndef test_a(): {here}\n")
+    (tmp_path / "test_b.py").write_text("def test_b(): pass\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    options = ["-n", workers, f"--allowed-skips={tests / 'allowed_skips.txt'}", tmp_path]
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", *options], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert run.returncode == code, run.stdout
+    assert ("does not allow" in run.stdout) == bool(code)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from stst.errors import RecipeError
-from stst.recipe import LOSSES, QUALITIES, Recipe, Weights, at, list_presets
+from stst.recipe import LOSSES, QUALITIES, Recipe, Weights, list_presets, value_at
 
 PLAIN = Recipe.parse({"octaves": [{}]})
 amounts = st.floats(0, 1e9)
@@ -160,7 +160,7 @@ def test_a_value_alone_is_a_schedule_of_one():
 
 @given(st.lists(amounts, min_size=1, max_size=5), st.integers(0, 9))
 def test_the_last_value_of_a_schedule_goes_on(schedule, index):
-    assert at(tuple(schedule), index) == [*schedule, *[schedule[-1]] * 10][index]
+    assert value_at(tuple(schedule), index) == [*schedule, *[schedule[-1]] * 10][index]
 
 
 def test_weights_of_a_frame_leave_out_those_of_0():

@@ -13,9 +13,8 @@ from small_clips import recipe
 from stst import Clip, find_shots, synthesize, synthesize_many
 from stst.errors import Diverged, FramesError
 from stst.recipe import Recipe
-from stst.synthesis import shots as joining
-from stst.synthesis.framewise import FrameDone
-from stst.synthesis.shots import sentence
+from stst.synthesis import framewise as joining
+from stst.synthesis.framewise import FrameDone, describe_shots
 
 SIZE = (48, 80)
 
@@ -192,10 +191,10 @@ def test_a_shot_that_diverges_is_named():
 
 
 def test_the_sentence_names_the_other_ways():
-    told = sentence(SHOTS, recipe(shots="first"))
+    told = describe_shots(SHOTS, recipe(shots="first"))
     assert told.startswith("3 shots (frames 0-4, 5-5, 6-9): the first alone is made; ")
     assert "--shots each, ignore or refuse" in told
-    assert sentence((range(9),), recipe()) == ""
+    assert describe_shots((range(9),), recipe()) == ""
 
 
 def test_the_authors_walk_across_cuts():
@@ -234,13 +233,13 @@ def test_a_wrong_count_is_caught(make, planted, monkeypatch):
 
 
 def test_cuts_that_are_not_seen_are_caught(make, monkeypatch):
-    monkeypatch.setattr("stst.synthesis.shots.find_shots", lambda clip: (range(len(clip)),))
+    monkeypatch.setattr("stst.synthesis.framewise.find_shots", lambda clip: (range(len(clip)),))
     with pytest.raises(AssertionError):
         test_each_shot_is_made_as_a_clip_of_its_own(make)
 
 
 def test_the_same_noise_in_every_shot_is_caught(make, monkeypatch):
     noise = torch.rand(3, *SIZE)
-    monkeypatch.setattr("stst.synthesis.synthesize.noise", lambda seed, index, shape: noise)
+    monkeypatch.setattr("stst.synthesis.starts.noise", lambda seed, index, shape: noise)
     with pytest.raises(AssertionError):
         test_a_shot_has_noise_of_its_own(make)

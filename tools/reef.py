@@ -16,7 +16,7 @@ from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import map_coordinates
 
 from stst.errors import FramesError
-from stst.stimuli.drawing import Array, pink_noise
+from stst.stimuli.stimulus import Array, pink_noise
 from stst.video.frames import Clip
 from stst.video.write import write_video
 

@@ -76,7 +76,7 @@ def main() -> None:
         began = time.perf_counter()
         made = make()
         drawn(made, options.out / f"{name}.png")
-        errors = {e.measure: e.value for e in evaluate(natural, {name: made}).errors}
+        errors = evaluate(natural, {name: made}).errors.set_index("measure")["value"]
         numbers = " | ".join(f"{100 * errors[measure]:.0f}" for measure in MEASURES)
         print(f"| {name} | {numbers} |  ({time.perf_counter() - began:.0f} s)", flush=True)
 

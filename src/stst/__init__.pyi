@@ -3,7 +3,7 @@ from .batch.run import run_batch as run_batch
 from .errors import StstError as StstError
 from .metrics.comparison import evaluate as evaluate
 from .metrics.evaluation import Evaluation as Evaluation
-from .metrics.evaluation import joined as joined
+from .metrics.evaluation import concat_evaluations as concat_evaluations
 from .models.from_module import stream as stream
 from .models.pretrained import load_network as load_network
 from .models.recognition import Network as Network
@@ -27,3 +27,4 @@ from .video.read import read_video as read_video
 from .video.shots import find_shots as find_shots
 from .video.write import write_video as write_video
 from .workflows.ablation import ablate as ablate
+from .workflows.evaluate_sets import evaluate_sets as evaluate_sets

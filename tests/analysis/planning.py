@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import binom, nct, norm, t
 
 from small_sets import rows
-from stst.analysis.observers import Plan
+from stst.analysis.observers import PowerPlan
 from stst.analysis.power import power
 from stst.experiment.resolve import resolved
 from stst.experiment.spec import ExperimentSpec
@@ -22,7 +22,7 @@ def experiment(task, **settings):
 def powers(task, settings=TWO, **plan):
     """Power of a plan; `TWO` leaves one cell, of 16 trials."""
     told = {"lapse": 0, "simulations": 150, "participants": (10,), **plan}
-    return power(experiment(task, **settings), SET, Plan.parse(told)).rows
+    return power(experiment(task, **settings), SET, PowerPlan.parse(told)).rows
 
 
 def students(mean, sd, people):

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from stst.analysis.cells import Estimate, differences
+from stst.analysis.cells import CellEstimate, differences
 from stst.analysis.intervals import Interval, mean, proportion
 from stst.analysis.psychometric import fit, weibull
 from stst.analysis.sensitivity import (
-    Counts,
     abx_correct,
     from_correct,
     oddity_correct,
@@ -36,14 +35,14 @@ def two_interval_choices(rng, d, c, trials, size):
     """Counts of observers with a d' and a criterion; half the trials with each interval."""
     half = np.full(size, trials / 2)
     hits, alarms = (rng.binomial(trials // 2, norm.cdf(s * d / 2**0.5 - c), size) for s in (1, -1))
-    return Counts(hits.astype(float), half, alarms.astype(float), half)
+    return hits.astype(float), half, alarms.astype(float), half
 
 
 @pytest.mark.parametrize("trials", [60, 100, 200])
 @pytest.mark.parametrize(("d", "c"), [(0, 0), (0.5, 0.5), (1, 0), (1, 0.5), (2, 0)])
 def test_d_and_criterion(d, c, trials):
     rng = np.random.default_rng(0)
-    found = two_intervals(two_interval_choices(rng, d, c, trials, 4000))
+    found = two_intervals(*two_interval_choices(rng, d, c, trials, 4000))
     shares = [covered(f[1:].T, truth) for f, truth in zip(found, (d, c), strict=True)]
     assert all(map(good, shares)), shares
 
@@ -52,7 +51,7 @@ def test_d_over_participants():
     rng, found = np.random.default_rng(0), []
     for _ in range(2000):
         d, c = rng.normal(1.2, 0.4, 12), rng.normal(0, 0.2, 12)
-        values, _ = two_intervals(two_interval_choices(rng, d, c, 100, 12))
+        values, _ = two_intervals(*two_interval_choices(rng, d, c, 100, 12))
         found.append(mean(values[0])[1:])
     assert good(covered(found, 1.2)), covered(found, 1.2)
 
@@ -62,11 +61,11 @@ def test_differences_of_d_within_participants():
     for _ in range(2000):
         common = rng.normal(1.2, 0.5, 12)  # wider than what is asked for
         each = [
-            two_intervals(two_interval_choices(rng, d, rng.normal(0, 0.2, 12), 100, 12))[0][0]
+            two_intervals(*two_interval_choices(rng, d, rng.normal(0, 0.2, 12), 100, 12))[0][0]
             for d in (common, common - rng.normal(0.5, 0.3, 12))
         ]
         rows = [
-            Estimate("d'", condition, "", np.nan, "", str(who), 1, 100, value, 0, 0, 0.0)
+            CellEstimate("d'", condition, "", np.nan, "", str(who), 1, 100, value, 0, 0, 0.0)
             for condition, values in zip("ab", each, strict=True)
             for who, value in enumerate(values)
         ]

@@ -133,6 +133,8 @@ def test_practice_is_not_analysed(tmp_path):
     [
         ({"contrast": "much"}, "line 2: contrast is 'much'"),
         ({"response_time": "-1"}, "response_time"),
+        ({"response_time": "inf"}, "response_time is 'inf'"),
+        ({"frames_dropped": "3;-1"}, "frames_dropped is '3;-1', not a number from 0 on"),
         ({"task": "chess"}, "task is 'chess'"),
         ({"correct": "yes"}, "correct is 'yes'"),
         ({"participant": ""}, "participant is empty"),
@@ -160,6 +162,11 @@ def test_tables_that_are_none_and_half_lines(tmp_path):
     found = analyze([path])
     assert len(found.trials) == 60
     assert "half written" in found.notes[0]
+    whole = path.read_text().splitlines()[:-1]
+    for line, words in (("P1,00,60,half", "line 3: it has fewer"), (whole[1] + ",x", "line 3")):
+        path.write_text("\n".join([*whole[:2], line, *whole[2:]]) + "\n")
+        with pytest.raises(ExperimentError, match=words):
+            analyze([path])
 
 
 def test_missing_rows_and_unbounded_thresholds_are_told(tmp_path):

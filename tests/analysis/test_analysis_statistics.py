@@ -11,7 +11,6 @@ from scipy.stats import binomtest, norm, ttest_1samp
 from stst.analysis.intervals import Interval, mean, proportion
 from stst.analysis.psychometric import fit, weibull
 from stst.analysis.sensitivity import (
-    Counts,
     abx_correct,
     from_correct,
     oddity_correct,
@@ -43,17 +42,17 @@ def test_a_mean_has_students_interval(values):
 
 
 def test_two_intervals_by_hand_and_at_the_ends():
-    d, c = two_intervals(Counts(*map(np.array, (45.0, 60.0, 20.0, 50.0))))
+    d, c = two_intervals(*map(np.array, (45.0, 60.0, 20.0, 50.0)))
     hit, alarm = norm.ppf(45.5 / 61), norm.ppf(20.5 / 51)
     assert d[0] == pytest.approx((hit - alarm) / math.sqrt(2))
     assert c[0] == pytest.approx(-(hit + alarm) / 2)
-    perfect, _ = two_intervals(Counts(*map(np.array, (20.0, 20.0, 0.0, 20.0))))
+    perfect, _ = two_intervals(*map(np.array, (20.0, 20.0, 0.0, 20.0)))
     assert np.isfinite(perfect).all()
     assert perfect[1] < perfect[0] < perfect[2]
 
 
 def test_who_prefers_the_second_interval_has_a_criterion_above_0():
-    _, c = two_intervals(Counts(*map(np.array, (20.0, 50.0, 5.0, 50.0))))
+    _, c = two_intervals(*map(np.array, (20.0, 50.0, 5.0, 50.0)))
     assert c[1] > 0
 
 
@@ -73,6 +72,12 @@ def test_abx_and_oddity_are_what_their_observers_do(d):
 def test_conversions_are_undone(d, task):
     correct = float({"abx": abx_correct, "oddity": oddity_correct}[task](np.array(d)))
     assert from_correct(task, Interval(correct, 0, 1)) == pytest.approx((d, 0, 6), abs=2e-3)
+
+
+def test_the_function_and_a_fit_are_what_they_were():
+    assert weibull(0.1, 0.1, 2.0, 0.02, 0.5) == pytest.approx(0.5 + 0.48 * (1 - math.exp(-1)))
+    found = fit((0.05, 0.1, 0.2, 0.4), (21, 32, 39, 40), (40,) * 4, 0.5)
+    assert [round(x, 3) for x in found.threshold] == [0.114, 0.082, 0.139]
 
 
 def test_exact_proportions_give_back_the_function():

@@ -11,7 +11,7 @@ from observers import forced, rows, write
 from scipy.stats import ttest_rel
 
 from stst.analysis.analyze import analyze
-from stst.analysis.cells import Difference, Estimate, differences
+from stst.analysis.cells import CellEstimate, Difference, differences
 
 sys.path.append(str(Path(__file__).parents[1] / "cli"))
 from terminal import stst_command
@@ -20,7 +20,7 @@ from terminal import stst_command
 def told(who, value, condition="a", band="", measure="d'", half=1.0):
     """A result of one participant, with its interval."""
     interval = (value, value - half, value + half)
-    return Estimate(measure, condition, band, math.nan, "", who, 1, 40, *interval, 0.0)
+    return CellEstimate(measure, condition, band, math.nan, "", who, 1, 40, *interval, 0.0)
 
 
 def pair(first, second, **more):

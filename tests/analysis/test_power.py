@@ -13,10 +13,10 @@ from scipy.stats import binom
 
 from stst.analysis import observers
 from stst.analysis.cells import ALL
-from stst.analysis.observers import MEASURES, Plan, lists_of, planned, simulated
+from stst.analysis.observers import MEASURES, PowerPlan, lists_of, planned, simulated
 from stst.analysis.power import needed
 from stst.analysis.reading import excluded
-from stst.analysis.tasks import estimates, together
+from stst.analysis.tasks import estimates
 from stst.errors import RecipeError
 
 sys.path.append(str(Path(__file__).parents[1] / "cli"))
@@ -120,20 +120,20 @@ def test_all_together_are_what_analyze_finds(task):
     for measure in MEASURES[task]:
         share = measure in ("accuracy", "space chosen")
         effect = {"rating": 4.5, "threshold": 0.2}.get(measure, 0.7 if share else 1)
-        plan = planned(Plan(effect=effect, spread=0.1, participants=(3,), measure=measure,
+        plan = planned(PowerPlan(effect=effect, spread=0.1, participants=(3,), measure=measure,
                             null=None if share or measure == "d'" else 4), spec)  # fmt: skip
         trials = simulated(lists_of(spec, SET, 2), 3, plan, spec, np.random.default_rng(0))
         kept, left_out = excluded(trials, plan.rules)
         assert left_out == []
         both = [row for row in estimates(kept) if (row.measure, row.participant) == (measure, ALL)]
-        assert repr(together(kept, measure)) == repr(both)
+        assert repr(estimates(kept, measure, each=False)) == repr(both)
         assert both
 
 
 def test_who_does_not_attend_is_left_out():
     """By the rules, also here: who answers 70 % at random fails half of 8 checks or more."""
     spec = experiment("natural", **TWO, attention=8)
-    plan = planned(Plan(effect=2, spread=0, participants=(20,), lapse=0.7), spec)
+    plan = planned(PowerPlan(effect=2, spread=0, participants=(20,), lapse=0.7), spec)
     trials = simulated(lists_of(spec, SET, 1), 20, plan, spec, np.random.default_rng(0))
     _, left_out = excluded(trials, plan.rules)
     assert {row.rule for row in left_out} == {"participant passed fewer than 50% of checks"}

@@ -9,7 +9,7 @@ import pytest
 from observers import forced, rows, write
 
 from stst.analysis.analyze import analyze
-from stst.analysis.sensitivity import Passed, Range, cells_of, frequencies
+from stst.analysis.sensitivity import BandLimits, FrequencyRange, cells_of, frequencies
 from stst.experiment.spec import ExperimentSpec
 from stst.report.responses import summary
 from stst.report.surface import surface_figure
@@ -56,18 +56,19 @@ def drawn(figure):
 def test_bands_become_cells():
     found = cells_of(CELLS)
     assert found.unit == "cycles/degree"
-    assert found.bands["middle fast"] == Passed(Range(1, 4), Range(4, None))
+    assert found.bands["middle fast"] == BandLimits(FrequencyRange(1, 4), FrequencyRange(4, None))
 
 
 @pytest.mark.parametrize(
     "bands",
     [
+        {"one": {"high": 1 / 16, "high_hz": 4}},
         {"coarse": {"high": 1 / 16}, "fine": {"low": 1 / 16}},
         {"slow": {"high_hz": 4}, "fast": {"low_hz": 4}},
         {**CELLS, "all": {"low": 0.5, "degrees": 10}},
         {**CELLS, "px": {"low": 0.4, "low_hz": 4}},
     ],
-    ids=["space alone", "time alone", "overlap", "two units"],
+    ids=["one cell", "space alone", "time alone", "overlap", "two units"],
 )
 def test_bands_that_are_no_cells_have_no_surface(bands):
     assert cells_of(bands) is None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stst.batch.items import list_items
 from stst.batch.plan import BatchPlan
-from stst.storage.config import Job
+from stst.storage.config import SynthesisConfig
 
 NAMES = st.lists(
     st.text("abcXYZ019._-+=", min_size=1, max_size=6), min_size=1, max_size=4, unique=True
@@ -69,7 +69,7 @@ def test_all_is_made_of_the_clips_that_were_cut(base):
         controls=["stps"],
     )
     assert wrong == []
-    cuts = {item.clip: item.job.source for item in items if item.condition == "natural"}
+    cuts = {item.clip: item.config.source for item in items if item.condition == "natural"}
     assert cuts["fish"].model_dump(exclude_defaults=True) == {
         "path": str(base / "c1.mp4"),
         "start": 5,
@@ -78,7 +78,11 @@ def test_all_is_made_of_the_clips_that_were_cut(base):
     }
     assert cuts["bike"].frames == 4
     for item in items[2:]:
-        sources = item.job.sources if isinstance(item.job, Job) else {"source": item.job.source}
+        sources = (
+            item.config.sources
+            if isinstance(item.config, SynthesisConfig)
+            else {"source": item.config.source}
+        )
         for clip, source in zip((item.clip, item.pair), sources.values(), strict=False):
             assert source.path == str(base / "out" / "natural" / clip / f"{clip}.webm")
             assert source.model_dump(exclude_defaults=True).keys() == {"path"}
@@ -94,7 +98,7 @@ def test_a_control_without_chance_is_made_once(base):
         ("shuffled", 1),
         ("stps", 7),
     ]
-    assert items[2].job.settings == {"seed": 0}
+    assert items[2].config.settings == {"seed": 0}
 
 
 def test_ten_thousand_items_are_planned_in_seconds(base):

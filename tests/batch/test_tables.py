@@ -2,18 +2,21 @@
 
 from stst.batch.items import WorkItem
 from stst.batch.tables import ItemRecord, stimuli_table, summary_table, to_csv
-from stst.storage.config import Making, Source
+from stst.storage.config import Source, StimulusConfig
+from stst.storage.manifest import Manifest
 
-JOB = Making(kind="stps", source=Source(path="fish.mp4"))
+JOB = StimulusConfig(kind="stps", source=Source(path="fish.mp4"))
 ITEM = WorkItem("control/NA/fish/seed_3", "NA", "fish", JOB, "", "a, b", "NA", "0" * 16, 3)
 SOURCE = {"frames": 2, "frame_rate": "30000/1001", "width": 40, "height": 36, "file": "x"}
-MANIFEST = {
+FIELDS = {
+    **{"schema": 1, "kind": "stimulus", "outcome": "complete", "environment": {"packages": {}}},
     "source": SOURCE,
     "outputs": {"stimulus.webm": {"sha256": "1" * 64}},
     "residuals": {"a": {"max": 0.25}, "b": {"max": 1e-05}},
     "seconds": 1.5,
     "warnings": ["dark"],
 }
+MANIFEST = Manifest(**FIELDS)
 NATURAL = WorkItem("natural/fish", "natural", "fish", JOB)
 
 

@@ -17,7 +17,7 @@ import time_to_loss
 from race import Frame
 from reef import natural_scene
 from stst.models.spatial import CAFFE
-from stst.synthesis.refine import octave_size
+from stst.synthesis.stream_losses import octave_size
 
 SIZES = [(80, 142), (120, 213), (180, 320)]
 

@@ -57,8 +57,8 @@ def test_tables_and_pictures_hold_every_outcome(made):
     pictures = {f"ablation_{name}.png" for name in names} | {"ablation.png"}
     assert {path.name for path in out.glob("*.png")} == pictures
     assert "left out: EfficientNet-Lite0 is not installed" in said.out
-    assert "left out" in data["notes"][0]
-    assert any("not VGG-19" in note for note in data["notes"])
+    assert "left out" in data["warnings"][0]
+    assert any("not VGG-19" in note for note in data["warnings"])
 
 
 def test_a_run_that_fails_is_told_and_loses_no_other(made):

@@ -11,15 +11,15 @@ from stst.batch.items import WorkItem
 from stst.batch.make_item import Outcome, make_item
 from stst.errors import RunError
 from stst.storage.atomic import UNFINISHED, locked
-from stst.storage.config import Job, Making, Source, read_job
-from stst.workflows.stopping import Stopping
+from stst.storage.config import Source, StimulusConfig, SynthesisConfig, read_config
+from stst.workflows.process import Stopping
 
 
 @pytest.fixture
 def item(film):
     """A clip to be cut."""
-    job = Making(kind="natural", source=Source(path=str(film), frames=2))
-    return WorkItem("waves", "natural", "waves", job)
+    config = StimulusConfig(kind="natural", source=Source(path=str(film), frames=2))
+    return WorkItem("waves", "natural", "waves", config)
 
 
 def in_a_thread(item, out):
@@ -49,7 +49,9 @@ def test_what_is_left_of_a_run_whose_worker_died_at_its_very_end_is_removed(run,
     shutil.copytree(run[0], folder)
     (folder / UNFINISHED).mkdir()
     (folder / UNFINISHED / "recipe.yaml").write_text("left")
-    item = WorkItem("out", "metamer", "waves", Job.parse(read_job(folder / "recipe.yaml")))
+    item = WorkItem(
+        "out", "metamer", "waves", SynthesisConfig.parse(read_config(folder / "recipe.yaml"))
+    )
     assert in_a_thread(item, tmp_path) == Outcome("there")
     assert bytes_of(folder) == bytes_of(run[0])
 

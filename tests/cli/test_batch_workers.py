@@ -39,9 +39,10 @@ PLAN = {
 MADE = {"natural/waves", *(f"metamer/quick/waves/seed_{seed}" for seed in PLAN["seeds"])}
 PLANTED = """
 import os
-from stst.synthesis import synthesize
-from stst.synthesis.starts import noise
-synthesize.noise = lambda seed, index, shape: noise(seed + os.getpid(), index, shape)
+from stst.synthesis import starts
+if not hasattr(starts, "plain"):  # Dask loads this twice
+    starts.plain = starts.noise
+    starts.noise = lambda seed, index, shape: starts.plain(seed + os.getpid(), index, shape)
 """
 
 

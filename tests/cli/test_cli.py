@@ -86,7 +86,7 @@ def test_the_doctor_finds_this_machine_fit(no_weights):
 
 @pytest.mark.parametrize("name", ["float32", "bfloat16"])
 def test_the_doctor_says_what_precision_this_machine_is_given(no_weights, monkeypatch, name):
-    monkeypatch.setattr("stst.cli.doctor.resolved", lambda *_: getattr(torch, name))
+    monkeypatch.setattr("stst.workflows.installation.resolved", lambda *_: getattr(torch, name))
     assert f"threads, precision auto: {name}" in stst_command("doctor").out
 
 

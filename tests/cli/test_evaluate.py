@@ -61,7 +61,7 @@ def test_a_run_stands_for_its_natural_clip_and_its_metamer(folder, run, film):
         if row["condition"] == "metamer"
     }
     assert set(told) == set(MEASURES)
-    for error in found.errors:
+    for error in found.errors.itertuples():
         value = told[error.measure]
         assert float(value or "nan") == pytest.approx(error.value, rel=1e-4, nan_ok=True)
     assert {row["condition"] for row in rows_of(out / "claims.csv")} == {"metamer", "stps"}

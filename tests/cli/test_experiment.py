@@ -8,7 +8,7 @@ from terminal import manifest_of, refused, stst_command
 
 from small_sets import write_set
 from stst.experiment import export as libraries
-from stst.experiment.serve import Server
+from stst.experiment.serve import experiment_app
 from stst.video.files import digest
 
 
@@ -39,7 +39,7 @@ def test_new_leaves_all_that_is_needed_to_run_and_to_repeat_it(stimuli, jspsych,
     manifest = manifest_of(out)
     for film in manifest["films"]:
         assert film["vp9_sha256"] == digest(out / film["vp9"])
-    Server(out, tmp_path / "responses").server_close()
+    assert "/index.html" in experiment_app(out, tmp_path / "responses").state.files
     again = tmp_path / "again"
     asked = ("--spec", out / "experiment.yaml")
     stst_command("experiment", "new", "natural", stimuli, "--out", again, *asked)

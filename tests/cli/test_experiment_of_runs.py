@@ -9,7 +9,7 @@ from contextlib import redirect_stdout
 import pytest
 from terminal import manifest_of, refused, stst_command, waves
 
-from stst.batch.index_runs import index_runs
+from stst.batch.tables import index_runs
 from stst.cli.show import TERMINAL
 from stst.experiment import export as libraries
 from stst.experiment.stimuli import read_set

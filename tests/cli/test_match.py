@@ -127,7 +127,8 @@ def test_a_match_that_clipping_defeats_is_warned_of(matched, film, dark):
 
 
 def test_an_existing_folder_is_kept_unless_it_may_be_replaced(film, dark, tmp_path, monkeypatch):
-    monkeypatch.setattr("stst.workflows.stimulus.write_films", lambda *_: {})  # which take the time
+    records = {"stimulus.webm": {"sha256": "0" * 64}}
+    monkeypatch.setattr("stst.workflows.stimulus.write_films", lambda *_: records)  # takes long
     out = tmp_path / "out"
     out.mkdir()
     (out / "mine.txt").write_text("mine")

@@ -1,7 +1,9 @@
 """`stst prednet`: clips compared by how well they are predicted, and a network taught."""
 
 import csv
+import os
 import shutil
+import signal
 
 import pytest
 from terminal import bytes_of, manifest_of, refused, stst_command
@@ -11,7 +13,7 @@ from stst.models.prednet_network import load_prednet
 from stst.video.frames import Clip
 from stst.video.read import digest, read_video
 from stst.video.write import write_video
-from stst.workflows import prednet_train
+from stst.workflows import prednet
 
 FILES = {"clips.csv", "frames.csv", "prednet.png", "manifest.json", "recipe.yaml"}
 TINY = ("--steps", 4, *(w for s in ("stack=[3,4]", "batch=1", "frames=3") for w in ("--set", s)))
@@ -135,8 +137,8 @@ def test_a_training_leaves_weights_that_evaluate_takes(taught, film, tmp_path):
 def test_a_training_that_is_stopped_is_taken_up(taught, tmp_path, monkeypatch):
     whole, _ = taught
     out = tmp_path / "out"
-    monkeypatch.setattr(prednet_train, "_OFTEN", 0)
-    monkeypatch.setattr(prednet_train, "packed", stopping(prednet_train.packed, 3))
+    monkeypatch.setattr(prednet, "_OFTEN", 0)
+    monkeypatch.setattr(prednet, "pack", stopping(prednet.pack, 3))
     words = ("--recipe", whole / "recipe.yaml", "--out", out)
     assert stst_command("prednet", "train", *words).code == 130
     assert {path.name for path in out.iterdir()} == {"checkpoint.safetensors", "recipe.yaml"}
@@ -144,6 +146,28 @@ def test_a_training_that_is_stopped_is_taken_up(taught, tmp_path, monkeypatch):
     assert stst_command("prednet", "train", "--resume", out).code == 0
     for name in TAUGHT:
         assert (out / name).read_bytes() == (whole / name).read_bytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_training_that_loses_no_step(taught, number, tmp_path, monkeypatch):
+    whole, _ = taught
+    out = tmp_path / "out"
+
+    def signalled(*given, train=prednet.train):
+        for step, loss in enumerate(train(*given)):
+            if step == 1:
+                os.kill(os.getpid(), number)
+            yield loss
+
+    with monkeypatch.context() as patch:
+        patch.setattr("stst.workflows.prednet.train", signalled)
+        said = stst_command("prednet", "train", "--recipe", whole / "recipe.yaml", "--out", out)
+    assert said.code == 128 + number
+    assert f"stst resume {out}" in said.err
+    assert stst_command("resume", out).code == 0
+    for name in TAUGHT:
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+    assert "nothing to do" in stst_command("resume", out).out
 
 
 def stopping(function, times):

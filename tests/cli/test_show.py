@@ -1,6 +1,7 @@
 """What is said before a run, and a bar that tells the truth when octaves end early."""
 
 import io
+import re
 from itertools import pairwise
 
 import pytest
@@ -8,12 +9,13 @@ from rich.console import Console
 from terminal import waves
 
 from stst.cli import show
-from stst.cli.show import Plan
 from stst.recipe import Recipe
-from stst.storage.config import Job
+from stst.storage.config import SynthesisConfig
 from stst.synthesis.estimate import Estimate
 from stst.synthesis.synthesize import synthesize
 from stst.video.frames import Clip
+from stst.workflows.prepared import FrameCount
+from stst.workflows.progress import stages
 
 FRAMES, PAD = 4, 2
 OCTAVES = [{"scale": 0.5, "steps": 4}, {"scale": 1, "steps": 6}]
@@ -48,15 +50,15 @@ def is_honest(told):
 
 @pytest.mark.parametrize("stop", STOPS.values(), ids=STOPS)
 def test_the_bar_moves_forward_to_its_end_however_many_steps_are_taken(begin, stop):
-    assert is_honest(list(show.stages(begin(recipe(stop)), Plan(FRAMES, recipe(stop)))))
+    assert is_honest(list(stages(begin(recipe(stop)), FrameCount(FRAMES, recipe(stop)))))
 
 
 @pytest.mark.parametrize("stop", STOPS.values(), ids=STOPS)
 @pytest.mark.parametrize("loop", [False, True])
 def test_the_bar_of_a_whole_clip_moves_by_its_steps(begin, stop, loop):
     how = recipe(stop).with_settings({"whole": {"loop": loop}})
-    plan = Plan(FRAMES, how)
-    told = list(show.stages(begin(how), plan))
+    plan = FrameCount(FRAMES, how)
+    told = list(stages(begin(how), plan))
     amounts = [0, *(done for _, done in told)]
     assert all(b - a >= 0 for a, b in pairwise(amounts))
     assert amounts[-1] == plan.made == FRAMES + (0 if loop else PAD - 1)
@@ -70,7 +72,7 @@ def test_frames_that_are_given_are_counted_from_the_first(toy_space, toy_time):
     given = Clip(natural.frames[:2], natural.frame_rate)
     how = recipe()
     run = synthesize(natural, spatial=toy_space, temporal=toy_time, recipe=how, given=given)
-    told = list(show.stages(run, Plan(FRAMES, how, given=2)))
+    told = list(stages(run, FrameCount(FRAMES, how, given=2)))
     assert told[0] == ("frame 1/4", 1)
     assert told[2][0] == "frame 3/4, octave 1/2, step 1"
     assert told[-1] == ("frame 4/4", 4)
@@ -82,8 +84,8 @@ def test_the_bar_goes_through_all_shots(toy_space, toy_time, whole):
     how = recipe().with_settings({"whole": whole})
     streams = {"spatial": toy_space, "temporal": toy_time}
     run = synthesize(waves(FRAMES, 32, 36), recipe=how, shots=shots, **streams)
-    plan = Plan(FRAMES, how, shots=shots)
-    told = list(show.stages(run, plan))
+    plan = FrameCount(FRAMES, how, shots=shots)
+    told = list(stages(run, plan))
     amounts = [0, *(done for _, done in told)]
     assert all(b - a >= 0 for a, b in pairwise(amounts))
     assert amounts[-1] == plan.made == FRAMES + 2 * (PAD - 1)
@@ -98,7 +100,7 @@ def test_the_bar_goes_through_all_shots(toy_space, toy_time, whole):
 @pytest.fixture
 def full(begin):
     """Stages of a run that takes all its steps."""
-    return list(show.stages(begin(recipe()), Plan(FRAMES, recipe())))
+    return list(stages(begin(recipe()), FrameCount(FRAMES, recipe())))
 
 
 def test_a_stage_says_where_it_is(full):
@@ -130,17 +132,71 @@ def test_the_test_of_the_bar_catches_a_false_one(planted, full):
 @pytest.mark.parametrize("stop", STOPS.values(), ids=STOPS)
 def test_the_bar_is_full_in_the_end(begin, monkeypatch, stop):
     terminal = io.StringIO()
-    monkeypatch.setattr(show, "console", Console(file=terminal, width=120))
-    show.TERMINAL.follow(begin(recipe(stop)), Plan(FRAMES, recipe(stop)))
-    assert terminal.getvalue().startswith("frame 4/4 ")
-    assert "100 %" in terminal.getvalue()
+    monkeypatch.setattr(show, "console", Console(file=terminal, width=120, force_terminal=True))
+    show.TERMINAL.follow(begin(recipe(stop)), FrameCount(FRAMES, recipe(stop)))
+    assert "\x1b[" in terminal.getvalue()
+    last = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.getvalue()).splitlines()[-1]
+    assert last.startswith("frame 4/4 ")
+    assert "100 %" in last
+
+
+@pytest.mark.parametrize("stop", STOPS.values(), ids=STOPS)
+def test_a_pipe_is_told_in_the_end_that_all_is_made(begin, capsys, stop):
+    show.TERMINAL.follow(begin(recipe(stop)), FrameCount(FRAMES, recipe(stop)))
+    (line,) = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"frame 4/4: 100 %, \d+ s, 0 s left", line)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """``clock[0]``: the time in seconds that the progress lines see."""
+    now = [1000.0]
+    monkeypatch.setattr(show.time, "monotonic", lambda: now[0])
+    return now
+
+
+def pipe_progress(clock, seconds):
+    """Count 100 items, one in so many seconds."""
+    with show.TERMINAL.counted("films", 100) as advance:
+        for done in range(1, 101):
+            clock[0] += seconds
+            advance(done, 100)
+
+
+def test_a_pipe_gets_plain_lines_and_not_too_many(clock, capsys):
+    pipe_progress(clock, 1.0)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 100 / show.EVERY + 1  # and the last
+    assert [line.split(",")[0] for line in lines[:2]] == ["films: 5 %", "films: 10 %"]
+    assert lines[-1].startswith("films: 100 %")
+    assert all(line.isprintable() for line in lines)
+    assert list(show.TERMINAL.track("abc", "letters", 3)) == ["a", "b", "c"]
+    assert capsys.readouterr().out.startswith("letters: 100 %")
+
+
+def test_too_many_lines_are_caught(clock, capsys, monkeypatch):
+    """The planted bug that the test above must catch."""
+    monkeypatch.setattr(show, "EVERY", 0.0)
+    pipe_progress(clock, 1.0)
+    assert len(capsys.readouterr().out.splitlines()) > 100 / 5 + 1
+
+
+def test_a_pipe_is_told_what_is_under_way(clock, capsys):
+    with show.TERMINAL.busy("reading ...") as update:
+        update("matching ...")
+        clock[0] += show.EVERY
+        update("writing a, 1 of 9 ...")
+        update("writing b, 2 of 9 ...")
+    assert capsys.readouterr().out.splitlines() == ["reading ...", "writing a, 1 of 9 ..."]
 
 
 @pytest.mark.parametrize(("stop", "wanted"), [(None, "7 min"), ({"tolerance": 1}, "at most 7 min")])
 def test_time_is_a_bound_where_octaves_may_end_early(stop, wanted, capsys):
-    job = Job(source={"path": "a.mp4"}, recipe=recipe(stop))
+    config = SynthesisConfig(source={"path": "a.mp4"}, recipe=recipe(stop))
     expected = Estimate((1.0, 1.0), 0.0, 5, 400, 3 * 10**8)
-    show.TERMINAL.announce(waves(FRAMES), job, expected, ["a stand-in"], Plan(FRAMES, job.recipe))
+    show.TERMINAL.announce(
+        waves(FRAMES), config, expected, ["a stand-in"], FrameCount(FRAMES, config.recipe)
+    )
     said = capsys.readouterr().out
     assert f"Expected: {wanted}, 300 MB of memory." in said
     assert "Note: a stand-in" in said

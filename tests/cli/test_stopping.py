@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from stst.workflows.stopping import SIGNALS, Stopped, Stopping
+from stst.workflows.process import SIGNALS, Stopped, Stopping
 
 
 def steps(stopping, number, at, seen):
@@ -57,7 +57,7 @@ def test_beside_events_a_signal_is_obeyed_at_once(number):
 
 TWICE = """
 import signal, sys
-from stst.workflows.stopping import Stopping
+from stst.workflows.process import Stopping
 first, second = (signal.Signals[name] for name in sys.argv[1:])
 with Stopping("go on") as stopping:
     for _ in stopping.until([1]):

@@ -13,7 +13,7 @@ from stst.errors import ExperimentError
 from stst.experiment.bids import write_bids
 from stst.experiment.spec import ExperimentSpec
 from stst.experiment.store import Store
-from stst.experiment.versions import File, Version
+from stst.experiment.versions import FilmFile, Version
 
 SPEC = ExperimentSpec(task="natural")
 
@@ -27,7 +27,7 @@ def dataset(folder, participant="p-1"):
     for name in "ab":
         for end in ("webm", "mp4"):
             (source / "clips" / f"{name}.{end}").write_bytes(b"film")
-        made[Version(stimulus=name)] = File(
+        made[Version(stimulus=name)] = FilmFile(
             vp9=f"clips/{name}.webm", h264=f"clips/{name}.mp4", vp9_sha256=name * 64,
             h264_sha256=name * 63 + "0", frames=4, frame_rate=Fraction(24), width=64, height=48,
         )  # fmt: skip

@@ -5,25 +5,34 @@ import socket
 import threading
 from contextlib import contextmanager
 from http.client import HTTPConnection
+from queue import Queue
+from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 from served import FILM
 from test_store import found, response
 
 from stst.errors import ExperimentError
-from stst.experiment.serve import BODY, Server
+from stst.experiment import serve
+from stst.experiment.serve import BODY, experiment_app
 
 
 @contextmanager
 def served(folder, port=0):
-    with Server(folder, folder / "responses", port=port) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    ready = Queue()
+    thread = threading.Thread(
+        target=serve.serve,
+        args=(folder, folder / "responses", "127.0.0.1", port, lambda *told: ready.put(told)),
+    )
+    thread.start()
+    address, stop = ready.get(timeout=10)
+    place = urlsplit(address)
+    try:
+        yield SimpleNamespace(address=address, server_address=(place.hostname, place.port))
+    finally:
+        stop()
+        thread.join()
 
 
 def ask(server, method, path, body=None, **headers):
@@ -31,18 +40,20 @@ def ask(server, method, path, body=None, **headers):
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
-        return answer.status, dict(answer.getheaders()), answer.read()
+        headers = {name.title(): value for name, value in answer.getheaders()}
+        return answer.status, headers, answer.read()
     finally:
         connection.close()
 
 
-def raw(server, data, patience=5):
-    """Send bytes; all that comes back until the server closes or `patience` is over."""
+def raw(server, data, patience=5, *, ends=True):
+    """Send bytes, and the end of them; what comes back until the server closes, or `patience`."""
     with socket.create_connection(server.server_address, timeout=patience) as line:
         back = b""
         try:
             line.sendall(data)
-            line.shutdown(socket.SHUT_WR)
+            if ends:
+                line.shutdown(socket.SHUT_WR)
             while got := line.recv(65536):
                 back += got
         except OSError:
@@ -113,16 +124,47 @@ def test_other_sites_cannot_speak_for_the_page(folder):
         assert ask(server, "POST", "/responses", body, Origin=f"http://{host}")[0] == 200
 
 
+def test_every_answer_is_kept_out_of_caches_and_its_kind_is_not_guessed(folder):
+    with served(folder) as server:
+        for method, path, host, status in (
+            *(("GET", "/", "localhost", 200), ("GET", "/responses", "localhost", 200)),
+            *(("GET", "/secret", "localhost", 404), ("GET", "/", "evil.example", 404)),
+            *(("PUT", "/", "localhost", 405), ("DELETE", "/responses", "localhost", 405)),
+        ):
+            answer, headers, _ = ask(server, method, path, Host=host)
+            assert answer == status
+            assert headers["Cache-Control"] == "no-store"
+            assert headers["X-Content-Type-Options"] == "nosniff"
+
+
 def test_no_experiment_and_a_port_in_use_are_named(folder, tmp_path):
     with pytest.raises(ExperimentError, match="holds no experiment"):
-        Server(tmp_path, tmp_path)
+        experiment_app(tmp_path, tmp_path)
     with served(folder) as server, pytest.raises(ExperimentError, match="--port"):
-        Server(folder, tmp_path / "r", port=server.server_address[1])
+        serve.serve(folder, tmp_path / "r", port=server.server_address[1])
 
 
 def test_a_body_that_never_comes_and_one_too_large_are_refused(folder):
-    head = "POST /responses HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\n\r\n"
+    head = "POST /responses HTTP/1.1\r\nHost: 127.0.0.1\r\n{}\r\n\r\n"
     with served(folder) as server:
-        assert raw(server, head.format(BODY + 1).encode()).startswith(b"HTTP/1.1 413")
-        assert raw(server, head.format(10).encode() + b"{}").startswith(b"HTTP/1.1 400")
-        assert raw(server, head.format("x").encode()).startswith(b"HTTP/1.1 411")
+        for line, status in (
+            (f"Content-Length: {BODY + 1}", "413"),
+            ("X: y", "411"),
+            ("Transfer-Encoding: chunked", "411"),
+            ("Content-Length: x", "400"),
+        ):
+            answer = raw(server, head.format(line).encode(), ends=False)
+            assert answer.startswith(f"HTTP/1.1 {status}".encode())
+        assert raw(server, head.format("Content-Length: 10").encode() + b"{}") == b""
+    assert list((folder / "responses").iterdir()) == []
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HT", b"POST /responses HTTP/1.1\r\n"
+                                   b"Host: localhost\r\nContent-Length: 9\r\n\r\n{"])  # fmt: skip
+def test_who_begins_a_request_and_sends_no_more_is_hung_up_on(begun, folder, monkeypatch):
+    monkeypatch.setattr(serve, "PATIENCE", 0.2)
+    with served(folder) as server:
+        with socket.create_connection(server.server_address, timeout=5) as line:
+            line.sendall(begun)
+            back = b"".join(iter(lambda: line.recv(4096), b""))
+        assert back.startswith(b"HTTP/1.1 408") == begun.startswith(b"POST")

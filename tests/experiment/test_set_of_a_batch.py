@@ -25,6 +25,8 @@ from stst.video.write import write_video
 sys.path.append(str(Path(__file__).parents[1] / "cli"))
 from terminal import manifest_of, stst_command
 
+from stst.storage.manifest import Manifest
+
 PLAN = {
     "schema": 1,
     "clips": {"table": "clips.csv"},
@@ -67,7 +69,9 @@ def base(tmp_path_factory):
 def record(item):
     """What an item leaves, as far as the table tells of it."""
     source = {"frames": 2, "frame_rate": "24", "width": 40, "height": 36}
-    return ItemRecord(item, {"source": source, "outputs": {item.film: {"sha256": "0" * 64}}})
+    facts = {"schema": 1, "kind": "stimulus", "outcome": "complete", "warnings": []}
+    facts |= {"environment": {"packages": {}}, "outputs": {item.film: {"sha256": "0" * 64}}}
+    return ItemRecord(item, Manifest(**facts, source=source))
 
 
 def shown(trials):

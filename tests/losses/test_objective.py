@@ -6,8 +6,7 @@ from torch.autograd import gradcheck
 from torch.autograd.gradcheck import GradcheckError
 
 from stst.losses.functional import gram, total_variation
-from stst.losses.objective import Match, Objective, Wanted
-from stst.losses.pixels import Variation
+from stst.losses.objective import LayerTarget, Match, Objective, Variation
 from wrong_slopes import doubled
 
 LAYER = ("toy",)
@@ -46,7 +45,7 @@ def build(toy_space, toy_time):
 
     def make(target, scaling="raw", weights=None):
         parts = [
-            Match(stream, {Wanted(f"{side}_{kind}", LAYER, scaling): target for kind in kinds})
+            Match(stream, {LayerTarget(f"{side}_{kind}", LAYER, scaling): target for kind in kinds})
             for side, stream in (("space", toy_space), ("time", toy_time))
             if (kinds := ("content", "texture"))
         ]
@@ -70,7 +69,7 @@ def test_losses_and_slopes_of_awkward_frames_are_finite(build, target, scaling):
 
 
 def test_a_scale_that_can_be_0_is_caught(build, monkeypatch):
-    monkeypatch.setattr(Wanted, "scale", lambda self, targets: targets.flatten(1).var(1))
+    monkeypatch.setattr(LayerTarget, "scale", lambda self, targets: targets.flatten(1).var(1))
     with pytest.raises(AssertionError):
         test_losses_and_slopes_of_awkward_frames_are_finite(build, "black", "variance")
 
@@ -164,7 +163,9 @@ def test_a_loss_is_the_mean_over_its_layers(toy_space, toy_time):
         return {"a": toy_space(clip, LAYER)["toy"], "b": toy_time(clip, LAYER)["toy"]}
 
     def loss(*layers):
-        return Match(stream, {Wanted("space_texture", layers): target})(window)["space_texture"]
+        return Match(stream, {LayerTarget("space_texture", layers): target})(window)[
+            "space_texture"
+        ]
 
     window, target = frames(2, 2, 3, 12, 12), AWKWARD["noise"]
     torch.testing.assert_close(loss("a", "b"), (loss("a") + loss("b")) / 2)
@@ -180,7 +181,10 @@ def test_a_stream_is_asked_once_for_both_losses():
     target = AWKWARD["noise"]
     match = Match(
         stream,
-        {Wanted("space_content", ("a", "b")): target, Wanted("space_texture", ("b", "c")): target},
+        {
+            LayerTarget("space_content", ("a", "b")): target,
+            LayerTarget("space_texture", ("b", "c")): target,
+        },
     )
     asked.clear()
     match(target)
@@ -204,7 +208,7 @@ class WithGrams:
 @pytest.mark.parametrize(("kinds", "asked"), [(["texture"], 2), (["texture", "content"], 1)])
 def test_grams_of_the_streams_own_are_used_where_textures_alone_are_wanted(toy_time, kinds, asked):
     window, target = frames(1, 2, 3, 12, 12), AWKWARD["noise"]
-    targets = {Wanted(f"time_{kind}", LAYER): target for kind in kinds}
+    targets = {LayerTarget(f"time_{kind}", LAYER): target for kind in kinds}
     knows = WithGrams(toy_time)
     found = Match(knows, targets)(window)
     assert knows.asked == asked  # once for the target, and once for the window

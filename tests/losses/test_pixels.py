@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy.fft import dctn
 
 from small_clips import clip, recipe
-from stst.losses.functional import colour_moments, luminance, octave_moments
-from stst.losses.pixels import ColourMoments, Gamut
+from stst.losses.functional import colour_moments, linear_luminance, octave_moments
+from stst.losses.objective import ColourMoments, Gamut
 
 sides = st.integers(2, 20)
 
@@ -28,8 +28,8 @@ def light(frame):
 @given(seed=st.integers(0, 99))
 def test_luminance_is_that_of_an_srgb_screen(seed):
     given = frames(1, seed=seed)
-    np.testing.assert_allclose(luminance(given)[0, 0], light(given[0].numpy()), rtol=1e-6)
-    assert torch.autograd.gradcheck(luminance, given.requires_grad_())
+    np.testing.assert_allclose(linear_luminance(given)[0, 0], light(given[0].numpy()), rtol=1e-6)
+    assert torch.autograd.gradcheck(linear_luminance, given.requires_grad_())
 
 
 @given(height=sides, width=sides, seed=st.integers(0, 99))

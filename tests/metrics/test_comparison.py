@@ -18,8 +18,8 @@ from stst import Clip, make_control, make_stimulus
 from stst.errors import FramesError
 from stst.metrics.evaluation import claims
 from stst.metrics.measures import MEASURES
-from stst.metrics.statistics import Summary, contrasted, summarised, units
-from stst.metrics.tables import Error, Value, to_csv
+from stst.metrics.statistics import contrast, summarise, units
+from stst.metrics.tables import make_table, to_csv
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +35,16 @@ def found(natural):
 
 
 def verdicts(evaluation, condition):
-    return {c.measure: c.verdict for c in evaluation.claims if c.condition == condition}
+    return evaluation.table[condition].to_dict()
+
+
+def errors_of(evaluation, condition):
+    table = evaluation.errors
+    return table[table["condition"] == condition].set_index("measure")["value"].to_dict()
 
 
 def test_a_clip_keeps_all_of_itself(found):
-    errors = {e.measure: e.value for e in found.errors if e.condition == "same"}
+    errors = errors_of(found, "same")
     assert set(errors) == set(MEASURES)
     assert max(errors.values()) < 1e-9
     kept = {measure: v for measure, v in verdicts(found, "same").items() if "colour" not in measure}
@@ -58,7 +63,7 @@ def test_a_reversed_clip_keeps_its_frames_and_loses_its_motion(natural):
 def test_a_faded_clip_loses_its_luminance_and_contrast(natural):
     faded = Clip(0.5 * natural.frames, natural.frame_rate)
     found = stst.evaluate(natural, {"faded": faded}, luminance="encoded")
-    errors = {error.measure: error.value for error in found.errors}
+    errors = errors_of(found, "faded")
     for measure in ("luminance", "contrast", "pixel_change", "spatial_spectrum"):
         assert errors[measure] == pytest.approx(0.5, rel=0.01)
     assert errors["spectral_slope"] < 0.01
@@ -66,13 +71,13 @@ def test_a_faded_clip_loses_its_luminance_and_contrast(natural):
 
 
 def test_every_measure_has_values_and_pooled_ones_are_the_means(found):
-    rows = [row for row in found.values if row.condition == "natural"]
+    rows = [row for row in found.values.itertuples() if row.condition == "natural"]
     assert {row.measure for row in rows} == set(MEASURES)
     frames = [row for row in rows if (row.measure, row.axis) == ("contrast", "frame")]
     assert [row.at for row in frames] == list(range(6))
     pooled = [row.value for row in rows if (row.measure, row.axis) == ("contrast", "clip")]
     assert pooled == [pytest.approx(np.mean([row.value for row in frames]))]
-    assert {row.seed for row in found.values if row.condition == "stps"} == {0, 1, 2}
+    assert {row.seed for row in found.values.itertuples() if row.condition == "stps"} == {0, 1, 2}
 
 
 def test_what_a_still_clip_cannot_lose_is_not_testable(natural):
@@ -115,25 +120,37 @@ def test_too_few_pixels_are_refused():
 
 
 def test_evaluate_stays_a_function_once_it_was_used(natural):
-    assert stst.evaluate(natural, {"metamer": natural}).errors
+    assert not stst.evaluate(natural, {"metamer": natural}).errors.empty
     assert inspect.isfunction(stst.evaluate)
 
 
 def errors(condition, numbers, stimulus="a"):
-    return [Error(stimulus, condition, i, "flow", v) for i, v in enumerate(numbers)]
+    return [(stimulus, condition, i, "flow", v) for i, v in enumerate(numbers)]
+
+
+def units_of(rows):
+    return units(make_table("errors", rows)).to_dict()
+
+
+def summary_of(rows):
+    return list(summarise(make_table("errors", rows)).itertuples())
+
+
+def contrasts_of(rows):
+    return list(contrast(make_table("errors", rows)).itertuples())
 
 
 def test_seeds_of_several_clips_are_no_further_clips():
     two = [*errors("metamer", [0.1, 0.3]), *errors("metamer", [0.5, 0.5, 0.8], "b")]
-    assert units(two) == {"a": pytest.approx(0.2), "b": pytest.approx(0.6)}
-    assert units(errors("metamer", [0.1, math.nan])) == {0: 0.1}
+    assert units_of(two) == {"a": pytest.approx(0.2), "b": pytest.approx(0.6)}
+    assert units_of(errors("metamer", [0.1, math.nan])) == {0: 0.1}
 
 
 def test_the_interval_covers_the_truth_as_often_as_it_says():
     rng = np.random.default_rng(1)
     covered = 0
     for _ in range(40):
-        (one,) = summarised(errors("metamer", rng.normal(1, 0.2, 20)))
+        (one,) = summary_of(errors("metamer", rng.normal(1, 0.2, 20)))
         covered += one.low <= 1 <= one.high
     assert 33 <= covered <= 40
 
@@ -141,38 +158,43 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
 def test_conditions_that_differ_are_told_from_those_that_do_not():
     few = [0.1, 0.12, 0.11, 0.13, 0.09, 0.1]
     far, near = [v + 0.5 for v in few], few[::-1]
-    (one,) = contrasted([*errors("metamer", few), *errors("stps", far)])
+    (one,) = contrasts_of([*errors("metamer", few), *errors("stps", far)])
     assert (one.condition, one.other, one.units) == ("metamer", "stps", 6)
     assert one.difference == pytest.approx(-0.5)
     assert one.p == pytest.approx(2 / 924)  # exact: all ways to part 12 into 6 and 6
-    (one,) = contrasted([*errors("metamer", few), *errors("stps", near)])
+    (one,) = contrasts_of([*errors("metamer", few), *errors("stps", near)])
     assert one.p > 0.5
-    (one,) = contrasted([*errors("metamer", [0.1]), *errors("stps", [0.5])])
+    (one,) = contrasts_of([*errors("metamer", [0.1]), *errors("stps", [0.5])])
     assert math.isnan(one.p)
 
 
 def test_clips_are_tested_in_pairs():
     clips = "abcdef"
     base = dict(zip(clips, [0.1, 0.9, 0.3, 0.5, 0.7, 0.2], strict=True))
-    low = [Error(c, "metamer", 0, "flow", base[c]) for c in clips]
-    high = [Error(c, "stps", 0, "flow", base[c] + 0.05) for c in clips]
-    (one,) = contrasted([*low, *high])
+    low = [(c, "metamer", 0, "flow", base[c]) for c in clips]
+    high = [(c, "stps", 0, "flow", base[c] + 0.05) for c in clips]
+    (one,) = contrasts_of([*low, *high])
     assert one.p == pytest.approx(2 / 2**6)  # unpaired it would be far from that
 
 
 @given(st.floats(0, 3), st.floats(0, 1), st.floats(0, 1))
 def test_a_verdict_is_kept_or_lost_only_where_the_interval_is_on_one_side(mean, below, above):
-    one = Summary("metamer", "contrast", 5, mean, mean - below, mean + above)
-    wanted = "kept" if one.high <= 0.15 else "lost" if one.low > 0.15 else "not testable"
-    (claim,) = claims([one])
+    low, high = mean - below, mean + above
+    wanted = "kept" if high <= 0.15 else "lost" if low > 0.15 else "not testable"
+    (claim,) = claims(make_table("summary", [("metamer", "contrast", 5, mean, low, high)]))
     assert claim.verdict == wanted
     assert "n = 5" in claim.why
 
 
+def test_a_reason_has_the_error_its_interval_and_the_limit():
+    (claim,) = claims(make_table("summary", [("metamer", "contrast", 3, 0.04, 0.03, 0.06)]))
+    assert claim.why == "error 4.0 % (95 % interval 3.0 % to 6.0 %, n = 3); at most 15 % is kept"
+
+
 def test_tables_are_tidy_csv():
-    rows = [Value("a", "metamer", 0, "flow", "frame", 1.0, 0.25),
-            Value("a", "metamer", 0, "flow", "clip", "", math.nan)]  # fmt: skip
-    table = list(csv.DictReader(io.StringIO(to_csv(rows))))
+    rows = [("a", "metamer", 0, "flow", "frame", 1.0, 0.25),
+            ("a", "metamer", 0, "flow", "clip", "", math.nan)]  # fmt: skip
+    table = list(csv.DictReader(io.StringIO(to_csv(make_table("values", rows)))))
     assert table[0]["at"] == "1"
     assert table[0]["value"] == "0.25"
     assert table[1]["value"] == ""

@@ -37,7 +37,7 @@ def test_the_ceiling_of_a_trained_network_is_above_its_floor():
              for s in range(2)]  # fmt: skip
     network = load_network("compact", layers=["block1_conv1", "block3_conv1", "block5_conv1"])
     found = stst.evaluate(clips[0], {"a": clips[0]}, networks=[network], unrelated=[clips[1]])
-    rows = [row for row in found.profiles if row.measure in ("cosine", "pearson")]
+    rows = [row for row in found.profiles.itertuples() if row.measure in ("cosine", "pearson")]
     assert all(row.floor < row.ceiling for row in rows)
 
 
@@ -130,13 +130,15 @@ def test_efficientnet_loses_a_cat_whose_phases_are_scrambled():
     stps = stst.make_control(cat, "stps").clip
     network = load_network("efficientnet-lite0")
     found = stst.evaluate(cat, {"same": cat, "stps": stps}, networks=[network], unrelated=[cup])
-    rows = [row for row in found.profiles if row.measure in ("cosine", "pearson")]
+    rows = [row for row in found.profiles.itertuples() if row.measure in ("cosine", "pearson")]
     assert len({row.layer for row in rows}) == 16
     assert all(row.floor < row.ceiling for row in rows)
-    assert all(abs(row.mean - 1) < 1e-9 for row in found.profiles if row.condition == "same")
-    verdicts = {(c.condition, c.measure): c.verdict for c in found.deep_claims}
+    assert all(
+        abs(row.mean - 1) < 1e-9 for row in found.profiles.itertuples() if row.condition == "same"
+    )
+    verdicts = {(c.condition, c.measure): c.verdict for c in found.deep_claims.itertuples()}
     for claim in ("late similarity of channels", "late similarity of places", "top-1 class"):
         name = f"{claim} (efficientnet-lite0)"
         assert (verdicts["same", name], verdicts["stps", name]) == ("kept", "lost")
-    (natural,) = (label for label in found.labels if label.condition == "natural")
+    (natural,) = (label for label in found.labels.itertuples() if label.condition == "natural")
     assert natural.label == "class 285"  # Egyptian cat

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from toy_networks import Small, moving, noise, small
+from toy_networks import Small, moments, moving, noise, small
 
 from stst.errors import FramesError, StreamError
-from stst.metrics.layer_similarity import Feature, Responses, moments
+from stst.metrics.layer_similarity import Feature, Responses
 from stst.models.recognition import Network, looked_into
 
 

@@ -10,9 +10,9 @@ from toy_networks import moving, noise, small
 
 import stst
 from stst.errors import FramesError
-from stst.metrics.layer_probing import Fitted, Jittered
-from stst.metrics.layer_trends import Label, Likeness, Trend, profiles, trends
-from stst.metrics.layer_verdicts import label_claims, similarity_claims
+from stst.metrics.clips import Fitted, Jittered
+from stst.metrics.layer_trends import biases, label_claims, profiles, similarity_claims, trends
+from stst.metrics.tables import make_table
 from stst.video.frames import Clip
 
 SIDE = 32
@@ -38,7 +38,7 @@ def found(clips):
 
 
 def curve(found, condition, view="places"):
-    rows = [p for p in found.profiles if (p.condition, p.view) == (condition, view)]
+    rows = [p for p in found.profiles.itertuples() if (p.condition, p.view) == (condition, view)]
     assert {p.measure for p in rows} == set(MEASURES)
     return rows
 
@@ -61,11 +61,11 @@ def test_floor_is_0_and_what_is_between_is_between(found):
     assert all(0 < row.above < 1 for row in between)
     assert {(row.over, row.units) for row in between} == {("seeds", 2)}
     assert {row.over for row in curve(found, "same")} == {"frames", ""}
-    assert all(row.floor <= row.ceiling for row in found.profiles)
+    assert all(row.floor <= row.ceiling for row in found.profiles.itertuples())
 
 
 def test_bias_goes_from_one_natural_clip_to_the_other(found):
-    places = [bias for bias in found.biases if bias.view == "places"]
+    places = [bias for bias in found.biases.itertuples() if bias.view == "places"]
     for bias in (b for b in places if b.condition == "same"):
         assert bias.mean == pytest.approx(bias.limit)
     for bias in (b for b in places if b.condition == "other"):
@@ -77,12 +77,11 @@ def test_bias_goes_from_one_natural_clip_to_the_other(found):
 
 def test_tables_are_tidy_and_whole(found):
     json.dumps(found.plain(), allow_nan=False)
-    keys = [row[:-1] for row in found.layers]
-    assert len(set(keys)) == len(keys)
-    frames = [row for row in found.layers if row.axis == "frame"]
+    assert not found.layers.drop(columns="value").duplicated().any()
+    frames = [row for row in found.layers.itertuples() if row.axis == "frame"]
     assert {row.at for row in frames} == set(range(6))
     assert {row.measure for row in frames} == {"cosine", "pearson"}
-    by_condition = {label.condition: label for label in found.labels}
+    by_condition = {label.condition: label for label in found.labels.itertuples(index=False)}
     assert set(by_condition) == {"natural", "jittered", "unrelated", "same", "other", "half"}
     assert by_condition["same"][3:] == by_condition["natural"][3:]
 
@@ -95,7 +94,7 @@ def test_labels_are_of_mean_probabilities(clips):
         network.module.head.bias -= network.module(natural.frames).mean(0)
         network.module.head.bias[0] += 0.1
     found = stst.evaluate(natural, {"far": far}, networks=[network])
-    labels = {label.condition: label for label in found.labels}
+    labels = {label.condition: label for label in found.labels.itertuples()}
     with torch.inference_mode():
         own, far = (network.module(clip.frames).softmax(1) for clip in (natural, far))
     wanted = int(own.mean(0).argmax())
@@ -109,8 +108,8 @@ def test_labels_are_of_mean_probabilities(clips):
 def test_without_unrelated_clips_nothing_is_called_kept(clips):
     natural = clips["natural"]
     found = stst.evaluate(natural, {"same": natural}, networks=[small(), moving()])
-    assert {row.network for row in found.layers} == {"small", "moving"}
-    told = [c for c in found.deep_claims if "similarity" in c.measure]
+    assert set(found.layers["network"]) == {"small", "moving"}
+    told = [c for c in found.deep_claims.itertuples() if "similarity" in c.measure]
     assert {(c.verdict, "no unrelated clip" in c.why) for c in told} == {("not testable", True)}
 
 
@@ -138,8 +137,8 @@ def test_clips_beside_are_fitted_or_refused(clips):
 def rows_of(levels, condition, seeds=(0,), stimulus="a"):
     """Rows of a curve over layers; floor 0 and ceiling 1."""
     return [
-        Likeness(stimulus, name, seed, "toy", "places", "pearson", f"layer{i}",
-                 i / (len(levels) - 1), "natural", "clip", "", value + 0.01 * seed)
+        (stimulus, name, seed, "toy", "places", "pearson", f"layer{i}",
+         i / (len(levels) - 1), "natural", "clip", "", value + 0.01 * seed)
         for i, level in enumerate(levels)
         for name, value, among in (
             (condition, level, seeds), ("unrelated", 0.0, (0,)), ("jittered", 1.0, (0,)))
@@ -147,22 +146,35 @@ def rows_of(levels, condition, seeds=(0,), stimulus="a"):
     ]  # fmt: skip
 
 
+def trends_of(rows):
+    return list(trends(make_table("layers", rows)).itertuples())
+
+
 def test_trends_find_the_planted_slope_and_its_interval():
     rows = rows_of([0.9, 0.7, 0.5, 0.3, 0.1], "metamer", seeds=range(5))
-    parts = {trend.part: trend for trend in trends(rows)}
+    parts = {trend.part: trend for trend in trends_of(rows)}
     assert parts["slope"].mean == pytest.approx(-0.8)
     assert parts["early"].mean == pytest.approx(0.8 + 0.02)  # layers 0 and 1 of 5
     assert parts["late"].mean == pytest.approx(0.2 + 0.02)
     assert parts["early"].low < 0.82 < parts["early"].high
     assert (parts["early"].units, parts["early"].over) == (5, "seeds")
     two = rows + rows_of([0.5, 0.4, 0.3, 0.2, 0.1], "metamer", stimulus="b")
-    assert {trend.over for trend in trends(two)} == {"clips"}
+    assert {trend.over for trend in trends_of(two)} == {"clips"}
+
+
+def test_a_bias_is_a_difference_and_its_limit_what_the_natural_clip_has():
+    place = (0, "toy", "places", "cosine", "layer", 0.0)
+    rows = [("a", condition, *place, to, "clip", "", value) for condition, to, value in
+            (("natural", "time", 0.25), ("g", "natural", 0.75), ("g", "time", 0.5))]  # fmt: skip
+    (bias,) = biases(make_table("layers", rows)).itertuples()
+    assert (bias.mean, bias.limit, bias.condition) == (0.25, 0.75, "g")
 
 
 def test_where_floor_and_ceiling_meet_nothing_is_said():
-    rows = [r._replace(value=0.98) if r.condition == "unrelated" else r
-            for r in rows_of([0.9, 0.1], "metamer")]  # fmt: skip
-    assert all(math.isnan(row.above) for row in profiles(rows))
+    rows = make_table("layers", rows_of([0.9, 0.1], "metamer"))
+    rows.loc[rows["condition"] == "unrelated", "value"] = 0.98
+    assert len(profiles(rows)) == 2
+    assert profiles(rows)["above"].isna().all()
     assert {claim.verdict for claim in similarity_claims(trends(rows))} == {"not testable"}
 
 
@@ -171,14 +183,15 @@ def test_where_floor_and_ceiling_meet_nothing_is_said():
     [(0.6, 0.7, 0.8, "kept"), (0.1, 0.2, 0.3, "lost"), (0.4, 0.5, 0.6, "not testable")],
 )
 def test_a_verdict_needs_the_whole_interval(low, mean, high, verdict):
-    late = Trend("metamer", "toy", "places", "pearson", "late", "seeds", 4, mean, low, high)
-    (claim,) = similarity_claims([late])
+    late = ("metamer", "toy", "places", "pearson", "late", "seeds", 4, mean, low, high)
+    (claim,) = similarity_claims(make_table("trends", [late]))
+    assert claim.measure == "late similarity of places (toy)"
     assert claim.verdict == verdict
     assert f"{mean:.2f} of the way" in claim.why
 
 
 def labels(*told):
-    return [Label("a", c, s, "toy", label, 0.6, 0.1, 0.5) for c, s, label in told]
+    return [("a", c, s, "toy", label, 0.6, 0.1, 0.5) for c, s, label in told]
 
 
 @pytest.mark.parametrize(
@@ -193,5 +206,5 @@ def labels(*told):
 def test_a_label_is_lost_only_where_noise_does_not_change_it(jittered, made, verdict):
     rows = labels(("natural", 0, "cat"), ("jittered", 0, jittered), ("unrelated", 0, "car"))
     rows += labels(*(("metamer", seed, label) for seed, label in enumerate(made)))
-    (claim,) = label_claims(rows)
+    (claim,) = label_claims(make_table("labels", rows))
     assert (claim.condition, claim.verdict) == ("metamer", verdict)

@@ -8,7 +8,7 @@ import torch
 
 from stst import Clip, Recipe, synthesize
 from stst.errors import FramesError, RecipeError
-from stst.losses.functional import layout, sameness
+from stst.losses.functional import cell_colours, sameness
 from stst.metrics.outcomes import layout_distances
 
 
@@ -36,8 +36,8 @@ def test_texture_that_is_finer_than_a_cell_makes_no_distance():
 
 def test_the_loss_agrees_with_the_table():
     clips, natural = [clip(seed, frames=1) for seed in range(3)], clip(9, frames=1)
-    spread = layout(natural.frames).var((-2, -1), correction=0).mean()
-    found = sameness(layout(torch.cat([c.frames for c in clips])), spread)
+    spread = cell_colours(natural.frames).var((-2, -1), correction=0).mean()
+    found = sameness(cell_colours(torch.cat([c.frames for c in clips])), spread)
     table = np.exp(-layout_distances(clips, natural))
     wanted = (table.sum(1) - 1) / 2
     np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-3)
@@ -68,7 +68,10 @@ def test_one_metamer_has_nothing_to_avoid(toy_space, toy_time, change):
         synthesize(clip(0), recipe=how, seed=seed, spatial=toy_space, temporal=toy_time)
 
 
-@pytest.mark.parametrize("clips", [[clip(0)], [clip(0), clip(1, frames=2)]])
-def test_what_has_no_distance_is_refused(clips):
-    with pytest.raises(FramesError, match="at least 2 clips of one length and size"):
+@pytest.mark.parametrize(
+    ("clips", "told"),
+    [([clip(0)], "at least 2 clips"), ([clip(0), clip(1, frames=2)], "of one length and size")],
+)
+def test_what_has_no_distance_is_refused(clips, told):
+    with pytest.raises(FramesError, match=told):
         layout_distances(clips, clip(5))

@@ -13,7 +13,7 @@ from skimage.registration import phase_cross_correlation
 from stst import Clip, make_stimulus
 from stst.metrics import luminance, motion, spectra
 from stst.metrics import spectra as time_spectra
-from stst.metrics.curves import seen
+from stst.metrics.measures import bands, clip_features, relative, shares, turn
 from stst.metrics.motion import motion_energy
 
 
@@ -32,7 +32,7 @@ def falling(exponent, frames=64, side=128):
 
 
 def grating(**settings):
-    return seen(make_stimulus("drifting-grating", frames=16, **settings).clip, "encoded")
+    return clip_features(make_stimulus("drifting-grating", frames=16, **settings).clip, "encoded")
 
 
 def test_luminance_contrast_and_change_of_a_grating():
@@ -47,7 +47,7 @@ def test_luminance_contrast_and_change_of_a_grating():
 
 def test_linear_light_is_darker_than_encoded_values():
     grey = clip_of(np.full((4, 32, 32), 0.5))
-    assert seen(grey, "linear").luminance.mean() == pytest.approx(0.2140, abs=1e-3)
+    assert clip_features(grey, "linear").luminance.mean() == pytest.approx(0.2140, abs=1e-3)
 
 
 def test_flicker_and_drift_of_known_steps():
@@ -147,7 +147,7 @@ def test_the_flow_of_a_moving_texture_is_the_truth(direction):
     angles, share = motion.direction_histogram(flow[inside])
     assert angles[share.argmax()] == direction
     # Another method of another package, on whole frames.
-    grey = seen(made.clip, "encoded").luminance[inside]
+    grey = clip_features(made.clip, "encoded").luminance[inside]
     shifts = [phase_cross_correlation(b, a, upsample_factor=20)[0] for a, b in pairwise(grey)]
     np.testing.assert_allclose(flow[inside].mean((0, 2, 3))[::-1], np.mean(shifts, 0), atol=0.2)
 
@@ -175,7 +175,7 @@ def test_histograms_of_a_known_flow():
 @pytest.mark.parametrize("direction", [0, 90, 225])
 def test_motion_energy_is_in_the_direction_of_motion(direction):
     clip = make_stimulus("dead-leaves", frames=16, speed=2, direction=direction).clip
-    angles, share = motion_energy(seen(clip, "encoded").luminance)
+    angles, share = motion_energy(clip_features(clip, "encoded").luminance)
     assert angles[share.argmax()] == direction
     assert share.sum() == pytest.approx(1)
 
@@ -184,7 +184,7 @@ def test_motion_energy_is_in_the_direction_of_motion(direction):
 def test_motion_energy_is_that_of_pymotens_gabor_filters(direction):
     core = pytest.importorskip("moten.core")
     settings = {"frames": 16, "height": 64, "width": 64, "wavelength": 8, "direction": direction}
-    values = seen(make_stimulus("drifting-grating", **settings).clip, "encoded").luminance
+    values = clip_features(make_stimulus("drifting-grating", **settings).clip, "encoded").luminance
     flat = (values - values.mean()).reshape(16, -1)
 
     def theirs(towards):
@@ -198,3 +198,28 @@ def test_motion_energy_is_that_of_pymotens_gabor_filters(direction):
 
     angles, share = motion_energy(values)
     assert np.corrcoef(share, [theirs(angle) for angle in angles])[0, 1] > 0.95
+
+
+def test_errors_are_what_they_are_called():
+    a = np.array
+    assert relative(a([1.0, 3.0]), a([1.5, 2.5]), scale=2, least=0.1) == 0.25
+    assert np.isnan(relative(a([1.0]), a([2.0]), scale=0.05, least=0.1))
+    assert bands(a([100.0, 1.0]), a([110.0, 0.7])) == pytest.approx(0.2)
+    assert shares(a([0.5, 0.5]), a([0.25, 0.75])) == 0.25
+    assert np.isnan(shares(a([0.0]), a([1.0])))
+    assert turn(a([170.0]), a([-100.0])) == 0.5
+    still, moving = np.zeros((1, 2, 4, 4)), np.full((1, 2, 4, 4), 3.0)
+    moving[:, 1] = 4
+    assert motion.end_point_error(still, moving).tolist() == [5.0]
+    up = a([0.0, -2.0]).reshape(1, 2, 1, 1)
+    assert motion.direction(up).tolist() == [90.0]
+
+
+def test_flicker_is_the_distance_from_neighbours_and_slopes_are_exponents():
+    levels = np.array([0.25, 0.75, 0.25, 0.5, 0.75])[:, None, None]
+    assert luminance.flicker(levels).tolist() == [0.5, 0.375, 0.0]
+    frequency = np.geomspace(0.01, 0.5, 20)
+    assert spectra.spectral_slope(frequency, 3 / frequency[None], 128) == pytest.approx(-1)
+    waves = np.cos(2 * np.pi * np.multiply.outer((0.1, 0.4), np.arange(64)))
+    fine = spectra.high_frequency(waves[:, None].repeat(64, 1))
+    assert fine.round(3).tolist() == [0.0, 1.0]

@@ -11,7 +11,8 @@ import stst
 from stst import Clip, make_control
 from stst.errors import FramesError
 from stst.metrics import arrangement as module
-from stst.metrics.arrangement import Place, arrangement, arrangement_warnings, place_claims
+from stst.metrics.arrangement import arrangement, arrangement_warnings, place_claims
+from stst.metrics.tables import make_table
 
 FRAMES, HEIGHT, WIDTH = 6, 64, 96
 
@@ -43,7 +44,8 @@ def control(natural):
 
 
 def verdicts(found, condition):
-    return {c.measure: c.verdict for c in found.metamer_claims if c.condition == condition}
+    claims = found.metamer_claims
+    return claims[claims["condition"] == condition].set_index("measure")["verdict"].to_dict()
 
 
 def test_a_clip_has_all_of_its_own_arrangement(natural):
@@ -75,17 +77,21 @@ def test_an_object_that_fades_in_drifts_and_fails(natural, control):
 
 def test_drift_alone_fails_where_the_mean_layout_does_not():
     rows = _films("layout", 0.4) + _films("drift", 0.45) + _films("shape", 0.0)
-    told = {claim.measure: claim for claim in place_claims(rows)}
+    told = {claim.measure: claim for claim in claims_of(rows)}
     place = told["arrangement at its place (luminance)"]
     assert place.verdict == "kept"
     assert "drift 0.45" in place.why
 
 
+def claims_of(rows):
+    return list(place_claims(make_table("arrangement", rows)))
+
+
 def _films(measure, *values, condition="metamer"):
     """Rows of films (seeds) with these values, and a ceiling of 1."""
     head = ("natural", "luminance", measure, "clip", "")
-    made = [Place("a", condition, seed, *head, v) for seed, v in enumerate(values)]
-    return [*made, Place("a", "jittered", 0, *head, 1.0)]
+    made = [("a", condition, seed, *head, v) for seed, v in enumerate(values)]
+    return [*made, ("a", "jittered", 0, *head, 1.0)]
 
 
 @pytest.mark.parametrize(
@@ -101,26 +107,26 @@ def _films(measure, *values, condition="metamer"):
 )
 def test_a_single_film_is_judged_against_chance_and_several_by_their_mean(values, verdict):
     rows = _films("shape", *values) + _films("layout", 0.0) + _films("drift", 0.0)
-    (found, _) = place_claims(rows)
+    (found, _) = claims_of(rows)
     assert found.verdict == verdict
 
 
 def test_unrelated_clips_raise_the_limit():
     rows = _films("shape", 0.25) + _films("layout", 0.0) + _films("drift", 0.0)
     floor = _films("shape", 0.3, condition="unrelated")[:1]
-    assert place_claims(rows)[0].verdict == "kept"
-    assert place_claims([*rows, *floor])[0].verdict == "lost"
+    assert claims_of(rows)[0].verdict == "kept"
+    assert claims_of([*rows, *floor])[0].verdict == "lost"
 
 
 def test_floor_and_ceiling_are_in_the_table(natural, control):
     found = stst.evaluate(natural, {"stps": control}, unrelated=[turtle(7)])
     means = {
         (row.condition, row.part): row.value
-        for row in found.places
+        for row in found.arrangement.itertuples()
         if (row.measure, row.axis) == ("shape", "clip")
     }
     assert means["jittered", "luminance"] > 0.2 > means["unrelated", "luminance"]
-    assert {row.reference for row in found.places} == {"natural"}
+    assert set(found.arrangement["reference"]) == {"natural"}
 
 
 def test_both_targets_of_a_factorised_clip_are_named(natural, control):
@@ -134,7 +140,7 @@ def test_both_targets_of_a_factorised_clip_are_named(natural, control):
 def test_a_flat_natural_clip_is_not_testable():
     flat = Clip(torch.full((4, 3, 40, 40), 0.5), Fraction(25))
     found = stst.evaluate(flat, {"metamer": turtle_like(flat)})
-    assert {c.verdict for c in found.metamer_claims} <= {"not testable", "lost"}
+    assert set(found.metamer_claims["verdict"]) <= {"not testable", "lost"}
     assert verdicts(found, "metamer")["arrangement at any place (luminance)"] == "not testable"
 
 

@@ -11,9 +11,9 @@ from skimage.metrics import structural_similarity
 
 from stst.errors import FramesError
 from stst.metrics import prediction as subject
-from stst.metrics.prediction import Predicted, natural_no_better, predictability, ssim
+from stst.metrics.prediction import PredictionErrors, natural_no_better, predictability, ssim
 from stst.models.prednet_network import follow, load_prednet
-from stst.models.prednet_training import started
+from stst.models.prednet_training import new_prednet
 from stst.stimuli.kinds import make_stimulus
 from stst.stimuli.scenes import moving_scene
 from stst.video.frames import Clip
@@ -21,7 +21,7 @@ from stst.video.frames import Clip
 
 @pytest.fixture(scope="module")
 def toy():
-    return started((3, 4, 5), 0).requires_grad_(False)
+    return new_prednet((3, 4, 5), 0).requires_grad_(False)
 
 
 def oracle(one, other):
@@ -65,7 +65,7 @@ def test_errors_are_those_of_the_frames_shown(toy, every):
 
 def test_the_ratio_does_not_depend_on_how_much_a_clip_changes():
     errors = np.random.default_rng(0).random((4, 6))
-    found, other = Predicted(*errors), Predicted(*(errors * [[3], [1], [3], [1]]))
+    found, other = PredictionErrors(*errors), PredictionErrors(*(errors * [[3], [1], [3], [1]]))
     assert found.ratio == pytest.approx(errors[0].mean() / errors[2].mean())
     assert other.ratio == pytest.approx(found.ratio)
     assert found.gain == pytest.approx(errors[1].mean() - errors[3].mean())
@@ -73,14 +73,14 @@ def test_the_ratio_does_not_depend_on_how_much_a_clip_changes():
 
 @pytest.mark.parametrize(("natural", "other", "holds"), [(2, 1, True), (1, 1, True), (1, 2, False)])
 def test_the_outcome_can_fail(natural, other, holds):
-    found = [Predicted(np.full(3, mse), *np.ones((3, 3))) for mse in (natural, other)]
+    found = [PredictionErrors(np.full(3, mse), *np.ones((3, 3))) for mse in (natural, other)]
     assert natural_no_better(*found) is holds
 
 
 def test_a_still_clip_has_no_ratio(toy):
     still = Clip(torch.full((3, 3, 16, 16), 0.5), Fraction(25))
     assert np.isnan(predictability(still, toy).ratio)
-    assert not natural_no_better(predictability(still, toy), Predicted(*np.ones((4, 2))))
+    assert not natural_no_better(predictability(still, toy), PredictionErrors(*np.ones((4, 2))))
 
 
 def test_one_frame_cannot_be_predicted(toy):
@@ -113,5 +113,5 @@ def test_it_beats_repeating_on_kinds_of_clips_that_it_has_not_seen(kind, setting
 
 
 def test_a_network_that_has_learnt_nothing_does_not(monkeypatch):
-    monkeypatch.setitem(globals(), "load_prednet", lambda: started((3, 8, 8), 0))
+    monkeypatch.setitem(globals(), "load_prednet", lambda: new_prednet((3, 8, 8), 0))
     assert ratio([moving_scene((1, 10**9, i), frames=6) for i in range(2)]) > 0.9

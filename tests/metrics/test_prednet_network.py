@@ -126,9 +126,8 @@ def test_the_losses_are_means_of_the_errors(network):
     ]
     means = np.mean(errors, (0, 1))
     for loss, weights in {"L0": (1, 0, 0), "Lall": (1, 0.1, 0.1)}.items():
-        assert prediction_loss(network, clips, loss).item() == pytest.approx(
-            means @ weights, rel=1e-5
-        )
+        states = [state for _, state in follow(network, clips.unbind(1))]
+        assert prediction_loss(states, loss).item() == pytest.approx(means @ weights, rel=1e-5)
 
 
 @pytest.mark.parametrize("stack", [(3,), (1, 4), (3, 0)])

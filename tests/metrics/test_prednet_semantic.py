@@ -8,11 +8,20 @@ import torch
 from safetensors.torch import load, save
 
 from stst.errors import RunError
-from stst.models.prednet_network import follow, scores
-from stst.models.prednet_training import Lesson, Training, packed, train, unpacked
+from stst.models.prednet_network import follow
+from stst.models.prednet_training import (
+    Lesson,
+    Training,
+    new_head,
+    new_prednet,
+    pack,
+    scores,
+    train,
+    unpack,
+)
 from stst.stimuli.scenes import moving_scene
 from stst.video.frames import Clip
-from stst.workflows.sequences import classes_of, of_clips
+from stst.workflows.prednet import classes_of, of_clips
 
 LESSON = Lesson(
     stack=(3, 8), steps=30, batch=4, frames=3, height=16, width=16, rate=1e-2, semantic=5
@@ -28,7 +37,7 @@ def taught(lesson=LESSON, breaks=()):
     for stop in (*breaks, lesson.steps):
         left = stop - len(training.losses)
         list(islice(train(training, lesson, shown, classes), left))
-        training = unpacked(packed(training), lesson, 2)
+        training = unpack(pack(training), lesson, 2)
     return training
 
 
@@ -55,11 +64,16 @@ def test_labels_go_with_their_clips():
 
 def test_it_teaches_the_network_and_can_be_taken_up():
     short = LESSON.model_copy(update={"steps": 4})
-    whole = packed(taught(short))
-    assert whole == packed(taught(short, breaks=(1, 3)))
-    other = packed(taught(short.model_copy(update={"semantic": 0.5})))
+    whole = pack(taught(short))
+    assert whole == pack(taught(short, breaks=(1, 3)))
+    other = pack(taught(short.model_copy(update={"semantic": 0.5})))
     top = "weights/layer_c_1.weight"
     assert not torch.equal(load(whole)[top], load(other)[top])
+
+
+def test_a_new_head_holds_all_classes_to_be_equally_likely():
+    state = new_prednet((3, 4), 0).start(torch.zeros(1, 3, 8, 8))
+    assert not scores(new_head(4, 2), state).any()
 
 
 def test_without_a_weight_there_is_no_head():
@@ -68,8 +82,8 @@ def test_without_a_weight_there_is_no_head():
 
 
 def test_a_checkpoint_without_its_head_is_refused():
-    arrays = load(packed(Training.begun(LESSON, 2)))
+    arrays = load(pack(Training.begun(LESSON, 2)))
     headless = {name: a for name, a in arrays.items() if not name.startswith("head/")}
     for data, classes in ((save(headless), 2), (save(arrays), 3)):
         with pytest.raises(RunError, match="of another network"):
-            unpacked(data, LESSON, classes)
+            unpack(data, LESSON, classes)

@@ -10,21 +10,21 @@ from safetensors.torch import load, save
 
 from stst.errors import Diverged, FramesError, RecipeError, RunError
 from stst.models.prednet_network import follow
-from stst.models.prednet_training import Lesson, Training, packed, started, train, unpacked
+from stst.models.prednet_training import Lesson, Training, new_prednet, pack, train, unpack
 from stst.stimuli.scenes import moving_scene
-from stst.workflows.sequences import of_clips, of_scenes, refuse_small
+from stst.workflows.prednet import of_clips, of_scenes, refuse_small
 
 LESSON = Lesson(stack=(3, 4), steps=6, batch=1, frames=3, height=16, width=24)
 
 
 def taught(lesson=LESSON, breaks=(), shown=of_scenes):
-    """Bytes of a training, packed and unpacked after each of `breaks` steps."""
+    """Bytes of a training, pack and unpack after each of `breaks` steps."""
     training = Training.begun(lesson)
     for stop in (*breaks, lesson.steps):
         left = stop - len(training.losses)
         list(islice(train(training, lesson, partial(shown, lesson)), left))
-        training = unpacked(packed(training), lesson)
-    return packed(training)
+        training = unpack(pack(training), lesson)
+    return pack(training)
 
 
 def test_an_interrupted_training_is_the_unbroken_one_bit_for_bit(globals_unchanged):
@@ -35,12 +35,12 @@ def test_an_interrupted_training_is_the_unbroken_one_bit_for_bit(globals_unchang
 def test_a_checkpoint_without_the_optimisers_memory_would_be_noticed():
     training = Training.begun(LESSON)
     list(islice(train(training, LESSON, partial(of_scenes, LESSON)), 3))
-    arrays = load(packed(training))
+    arrays = load(pack(training))
     forgetful = {name: a for name, a in arrays.items() if not name.startswith("adam/")}
     for data in (save(forgetful), save(arrays)):
-        resumed = unpacked(data, LESSON)
+        resumed = unpack(data, LESSON)
         list(train(resumed, LESSON, partial(of_scenes, LESSON)))
-        assert (packed(resumed) == taught()) is (data == save(arrays))
+        assert (pack(resumed) == taught()) is (data == save(arrays))
 
 
 def test_the_loss_falls():
@@ -52,7 +52,7 @@ def test_the_loss_falls():
 
 def test_it_begins_as_one_that_repeats_the_frame_nearly():
     frames = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    guesses = [guess for guess, _ in follow(started((3, 4, 5), 0), [frames] * 4)]
+    guesses = [guess for guess, _ in follow(new_prednet((3, 4, 5), 0), [frames] * 4)]
     assert (guesses[-1] - frames).square().mean() < 0.1 * frames.var()
 
 
@@ -60,7 +60,7 @@ def test_it_begins_as_one_that_repeats_the_frame_nearly():
 def test_a_checkpoint_that_does_not_fit_is_refused(spoil):
     training = Training.begun(LESSON)
     next(train(training, LESSON, partial(of_scenes, LESSON)))
-    data, lesson, arrays = packed(training), LESSON, load(packed(training))
+    data, lesson, arrays = pack(training), LESSON, load(pack(training))
     if spoil == "cut":
         data = data[:-1]
     elif spoil == "other network":
@@ -69,7 +69,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused(spoil):
         name = "adam/0/exp_avg" if spoil == "misshaped" else "odd"
         data = save({**arrays, name: torch.zeros(2)})
     with pytest.raises(RunError, match="damaged or of another network"):
-        unpacked(data, lesson)
+        unpack(data, lesson)
 
 
 def test_a_training_that_fails_says_so():

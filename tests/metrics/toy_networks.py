@@ -5,6 +5,7 @@ from fractions import Fraction
 import torch
 from torch import nn
 
+from stst.metrics.layer_similarity import Moments
 from stst.models.recognition import Network
 from stst.video.frames import Clip
 
@@ -16,6 +17,11 @@ def noise(seed=0, frames=6, side=16):
     way = torch.linspace(0, 1, frames)[:, None, None, None] ** 2
     grain = 0.1 * torch.rand(frames, 3, side, side, generator=dice)
     return Clip(((1 - way) * start + way * end) * 0.9 + grain, Fraction(25))
+
+
+def moments(activations):
+    """Moments of activations that fit into memory, (T, N)."""
+    return Moments(activations @ activations.T, activations.sum(1), activations.shape[1])
 
 
 class Small(nn.Module):

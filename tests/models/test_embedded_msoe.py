@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from scipy import ndimage
 
 from stst.models.temporal import Msoe
-from stst.stimuli.drawing import pink_noise
+from stst.stimuli.stimulus import pink_noise
 
 HEIGHT, WIDTH = 96, 128
 BARS = {  # blur of the noise, px: {shift, px: mean end-point error allowed, px}

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from stst.report.ablation import outcome_figure, tidy_csv
-from stst.report.sheet import mosaic, tile
+from stst.report.sheet import card, mosaic, tile
 from stst.video.frames import Clip, to_uint8
 
 RECORDS = [
@@ -32,6 +32,7 @@ FAILED = {
 def test_points_are_the_metamers_and_bars_their_means():
     figure = outcome_figure([*RECORDS, FAILED], "flicker", alike=0)
     left, right = figure.axes
+    assert [axes.get_xlabel() for axes in (left, right)] == ["pad", "without"]
     assert [tick.get_text() for tick in left.get_xticklabels()] == ["2", "4"]
     assert [tick.get_text() for tick in right.get_xticklabels()] == ["nothing", "blend", "all"]
     points = {line.get_label(): line.get_xydata() for line in left.lines[:2]}
@@ -62,6 +63,12 @@ def test_the_middle_frame_and_the_slice_stand_in_a_tile():
     assert len(tops) == 1
     foot = drawn[tops[0] + 128 :]
     assert np.array_equal(foot[12::24, :200][:3], frames[:, 30].repeat(2, 1))
+
+
+def test_tiles_and_cards_have_a_legible_width():
+    clip = Clip(torch.rand(4, 3, 180, 200), Fraction(25))
+    assert tile(clip, "pad=2").shape[1] == 200
+    assert card(np.zeros((500, 1000, 3), np.uint8), "fish").shape[1] == 500
 
 
 def test_every_tile_stands_in_the_mosaic():

@@ -4,9 +4,9 @@ import pytest
 
 import stst
 from stst import make_stimulus
+from stst.drawing.figures import styles
 from stst.metrics.motion import DIS
 from stst.report.evaluation import Picture, Scene, evaluation_page, pictures
-from stst.report.figures import styles
 
 
 def test_names_cannot_write_into_the_page_and_every_clip_is_told_of():
@@ -31,7 +31,7 @@ def test_names_cannot_write_into_the_page_and_every_clip_is_told_of():
     assert "data:video/mp4;base64,ZmlsbQ==" in page
     assert "&#34;all&#34;" in page
     assert page.count("kept</strong>") == len(
-        {c.measure for c in found.claims if c.verdict == "kept"}
+        {c.measure for c in found.claims.itertuples() if c.verdict == "kept"}
     )
 
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from stst.drawing.figures import MATCHED, loss_figure, png_bytes
 from stst.errors import FramesError
-from stst.report.figures import MATCHED, loss_figure, png_bytes
 from stst.report.sheet import contact_sheet, side_by_side
 from stst.video.frames import Clip, to_clip, to_uint8
 
@@ -217,6 +217,7 @@ def test_losses_and_residuals_are_drawn_as_they_are():
         "space_texture/b": np.array([0.2, 0.4]),
     }
     upper, lower = loss_figure(losses, residuals, boundaries=[0, 2]).axes
+    assert [axes.get_xlabel() for axes in (upper, lower)] == ["optimiser step", "kept frame"]
     drawn = lines(upper)["space_texture"]
     assert drawn.tolist()[:2] == [[0, 4], [1, 2]]
     assert np.isnan(drawn[2, 1])  # no line from the end of one frame to the next

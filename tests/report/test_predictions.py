@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stst.metrics.prediction import Predicted
-from stst.report.predictions import clip_rows, frame_rows, prediction_figure
+from stst.metrics.prediction import PredictionErrors
+from stst.report.predictions import clip_table, frame_table, prediction_figure
 
 RATES = {1: 5, 2: 3}  # every n-th frame: frames predicted
 
@@ -14,14 +14,15 @@ def watched():
     dice = np.random.default_rng(0)
     return {
         name: {
-            every: Predicted(*dice.uniform(0.1, 1, (4, count))) for every, count in RATES.items()
+            every: PredictionErrors(*dice.uniform(0.1, 1, (4, count)))
+            for every, count in RATES.items()
         }
         for name in ("natural", "metamer")
     }
 
 
 def test_rows_hold_means_and_frames(watched):
-    rows = clip_rows(watched)
+    rows = list(clip_table(watched).itertuples())
     assert [(row.clip, row.every) for row in rows] == [
         (name, every) for name in watched for every in RATES
     ]
@@ -31,7 +32,7 @@ def test_rows_hold_means_and_frames(watched):
         assert row.ratio == pytest.approx(row.mse / row.repeat_mse, abs=1e-4)
         own = [
             frame
-            for frame in frame_rows(watched)
+            for frame in frame_table(watched).itertuples()
             if (frame.clip, frame.every) == (row.clip, row.every)
         ]
         assert [frame.frame for frame in own] == [row.every * (i + 1) for i in range(row.frames)]
@@ -39,12 +40,15 @@ def test_rows_hold_means_and_frames(watched):
 
 
 def test_a_clip_without_change_has_no_ratio():
-    (row,) = clip_rows({"still": {1: Predicted(np.zeros(3), np.ones(3), np.zeros(3), np.ones(3))}})
-    assert np.isnan(row.ratio)
+    table = clip_table(
+        {"still": {1: PredictionErrors(np.zeros(3), np.ones(3), np.zeros(3), np.ones(3))}}
+    )
+    assert np.isnan(table["ratio"]).tolist() == [True]
 
 
 def test_the_figure_shows_every_clip_at_every_rate(watched):
     panels = np.reshape(prediction_figure(watched).axes, (2, 2))
+    assert [axes.get_title() for axes in panels[0]] == ["every frame", "every 2nd frame"]
     for (above, below), every in zip(panels.T, RATES, strict=True):
         found = [rates[every] for rates in watched.values()]
         wanted = [

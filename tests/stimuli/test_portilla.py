@@ -10,7 +10,7 @@ import torch
 from stst import Clip, make_control
 from stst.errors import Diverged, FramesError, RecipeError
 from stst.stimuli import portilla
-from stst.stimuli.portilla import Components, PortillaSimoncelli, TextureModel, descended
+from stst.stimuli.portilla import Components, PortillaSimoncelli, TextureModel, descend
 
 pytestmark = pytest.mark.usefixtures("globals_unchanged")
 
@@ -63,7 +63,7 @@ def test_rounding_is_that_of_eight_bits():
 def test_descent_finds_the_lowest_point_and_leaves_its_start_alone():
     goal, start = rand(1, 1, 4, 4), torch.zeros(1, 1, 4, 4).double()
     with torch.no_grad():  # of the caller
-        found = descended(start, lambda x: (x - goal).square().sum(), 20)
+        found = descend(start, lambda x: (x - goal).square().sum(), 20)
     torch.testing.assert_close(found, goal)
     assert not start.any()
 
@@ -193,6 +193,6 @@ def test_a_seed_repeats_frames_differ_and_another_seed_gives_others(plenoptic):
 
 
 def test_what_is_not_a_number_is_refused(plenoptic, monkeypatch):
-    monkeypatch.setattr(portilla, "descended", lambda start, *_: start * float("nan"))
+    monkeypatch.setattr(portilla, "descend", lambda start, *_: start * float("nan"))
     with pytest.raises(Diverged, match="another seed"):
         make_control(natural(), "portilla-simoncelli")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stst.stimuli.scrambling import phase_field, scrambled, tapered
+from stst.stimuli.scrambling import phase_field, scramble, taper
 
 SHAPES = st.tuples(st.integers(1, 7), st.integers(1, 9), st.integers(1, 10))  # odd, even, 1
 AXES = st.sampled_from([(0, 1, 2), (1, 2), (0,)])
@@ -40,7 +40,7 @@ def check_kept(frames, made, axes):
 @given(SHAPES, AXES, SEEDS, st.booleans())
 def test_amplitudes_and_means_are_kept(shape, axes, seed, replace):
     frames = clip(shape, seed)
-    made = scrambled(frames, axes, phase_field(shape, axes, (seed,)), replace=replace)
+    made = scramble(frames, axes, phase_field(shape, axes, (seed,)), replace=replace)
     assert made.dtype == np.float64
     assert made.shape == shape
     check_kept(frames, made, axes)
@@ -56,21 +56,19 @@ def test_the_full_transform_agrees_and_its_result_is_real(shape, axes, seed, rep
     turned[constant] = spectrum[constant]
     slow = np.fft.ifftn(turned, axes=axes)
     assert np.abs(slow.imag).max() < 1e-12
-    np.testing.assert_allclose(
-        scrambled(frames, axes, half, replace=replace), slow.real, atol=1e-12
-    )
+    np.testing.assert_allclose(scramble(frames, axes, half, replace=replace), slow.real, atol=1e-12)
 
 
 def test_a_field_that_no_real_noise_has_is_caught():
     frames = clip((4, 6, 8))
     wrong = np.random.default_rng(0).uniform(-np.pi, np.pi, (4, 6, 5))  # not Hermitian
     with pytest.raises(AssertionError):
-        check_kept(frames, scrambled(frames, (0, 1, 2), wrong), (0, 1, 2))
+        check_kept(frames, scramble(frames, (0, 1, 2), wrong), (0, 1, 2))
 
 
 def test_a_lost_mean_is_caught():
     frames = clip((4, 6, 8))
-    made = scrambled(frames, (0, 1, 2), phase_field((4, 6, 8), (0, 1, 2), (0,)))
+    made = scramble(frames, (0, 1, 2), phase_field((4, 6, 8), (0, 1, 2), (0,)))
     with pytest.raises(AssertionError):
         check_kept(frames, made - made.mean(), (0, 1, 2))
 
@@ -80,7 +78,7 @@ def test_a_mean_is_kept_where_the_noise_has_a_negative_one():
     fields = [phase_field(shape, axes, (seed,)) for seed in range(20)]
     assert {round(abs(field[0, 0, 0]), 6) for field in fields} == {0, round(np.pi, 6)}
     for field in fields:
-        assert scrambled(clip(shape), axes, field).mean() == pytest.approx(clip(shape).mean())
+        assert scramble(clip(shape), axes, field).mean() == pytest.approx(clip(shape).mean())
 
 
 def test_phases_are_spread_evenly():
@@ -94,7 +92,7 @@ def test_replaced_phases_are_the_fields_and_added_ones_are_sums():
     frames, field = clip(shape), phase_field(shape, axes, (0,))
     before = np.fft.rfftn(frames, axes=axes)
     added, replaced = (
-        np.fft.rfftn(scrambled(frames, axes, field, replace=replace), axes=axes)
+        np.fft.rfftn(scramble(frames, axes, field, replace=replace), axes=axes)
         for replace in (False, True)
     )
     inner = (1, 2, 3)  # of no border, where rounding may turn pi to -pi
@@ -105,30 +103,30 @@ def test_replaced_phases_are_the_fields_and_added_ones_are_sums():
 
 def test_noise_of_one_frame_lends_its_phases_to_all():
     frames, field = clip((5, 6, 7)), phase_field((1, 6, 7), (1, 2), (0,))
-    made = scrambled(frames, (1, 2), field)
-    alone = np.concatenate([scrambled(frames[[i]], (1, 2), field) for i in range(5)])
+    made = scramble(frames, (1, 2), field)
+    alone = np.concatenate([scramble(frames[[i]], (1, 2), field) for i in range(5)])
     np.testing.assert_allclose(made, alone, atol=1e-15)
 
 
 @given(SHAPES, AXES, SEEDS, st.floats(0.01, 1))
 def test_fading_keeps_the_mean_and_adds_no_contrast(shape, axes, seed, share):
     frames = clip(shape, seed)
-    faded = tapered(frames, axes, share)
+    faded = taper(frames, axes, share)
     np.testing.assert_allclose(faded.mean(axes), frames.mean(axes), rtol=1e-12)
     assert np.abs(faded - frames.mean(axes, keepdims=True)).max() <= np.ptp(frames) + 1e-12
 
 
 def test_fading_leaves_the_middle_and_nears_the_mean_at_the_ends():
     frames = np.linspace(0, 1, 200)
-    faded = tapered(frames, (0,), 0.2)
+    faded = taper(frames, (0,), 0.2)
     np.testing.assert_allclose(faded[20:180], frames[20:180], atol=1e-12)
     np.testing.assert_allclose(faded[[0, -1]], 0.5, atol=0.01)
     window = np.sin(np.pi * (np.arange(200) + 0.5) / 200) ** 2  # Hann
-    np.testing.assert_allclose(tapered(frames, (0,), 1), 0.5 + window * (frames - 0.5), atol=1e-12)
-    assert tapered(frames, (0,), 0) is frames
+    np.testing.assert_allclose(taper(frames, (0,), 1), 0.5 + window * (frames - 0.5), atol=1e-12)
+    assert taper(frames, (0,), 0) is frames
 
 
 def test_fading_takes_away_what_the_edge_of_a_ramp_leaks():
     ramp = np.linspace(0, 1, 256)
-    fine = [np.abs(np.fft.rfft(x))[64:].sum() for x in (ramp, tapered(ramp, (0,), 0.5))]
+    fine = [np.abs(np.fft.rfft(x))[64:].sum() for x in (ramp, taper(ramp, (0,), 0.5))]
     assert fine[1] < 0.01 * fine[0]

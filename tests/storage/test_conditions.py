@@ -6,17 +6,17 @@ from stst.errors import RunError
 from stst.recipe import Recipe
 from stst.storage import conditions as module
 from stst.storage.conditions import conditions, refuse_others
-from stst.storage.config import Job
+from stst.storage.config import SynthesisConfig
 
-JOB = Job(
+JOB = SynthesisConfig(
     source={"path": "a.mp4", "frames": 8},
     digests={"source": "5" * 64, "spatial": "6" * 64},
     recipe=Recipe(octaves=[{"steps": 2}]),
 )
 
 
-def of(job=JOB, **machine):
-    found = conditions(job, "float32")
+def of(config=JOB, **machine):
+    found = conditions(config, "float32")
     return found | {"machine": found["machine"] | machine}
 
 
@@ -34,7 +34,7 @@ def of(job=JOB, **machine):
 )
 @pytest.mark.parametrize("allow_mixed", [False, True])
 def test_another_job_is_refused_by_name(change, told, allow_mixed):
-    other = Job.parse(JOB.model_dump() | change)
+    other = SynthesisConfig.parse(JOB.model_dump() | change)
     with pytest.raises(RunError, match=told):
         refuse_others(of(), of(other), allow_mixed=allow_mixed)
 
@@ -57,7 +57,9 @@ def test_another_machine_is_refused_by_name_unless_it_is_allowed(machine, told):
 
 
 def test_the_same_job_goes_on_wherever_its_files_are():
-    moved = Job.parse(JOB.model_dump() | {"source": {"path": "elsewhere/b.mp4", "frames": 8}})
+    moved = SynthesisConfig.parse(
+        JOB.model_dump() | {"source": {"path": "elsewhere/b.mp4", "frames": 8}}
+    )
     for allow_mixed in (False, True):
         assert refuse_others(of(), of(moved), allow_mixed=allow_mixed) == []
 

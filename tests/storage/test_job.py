@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from stst.errors import RecipeError
 from stst.recipe import Recipe
 from stst.storage import config as job_module
-from stst.storage.config import Job, read_job
+from stst.storage.config import SynthesisConfig, read_config
 
 PLAIN = {"source": {"path": "a.mp4"}, "recipe": {"octaves": [{"steps": 2}]}}
 DIGEST = st.text("0123456789abcdef", min_size=64, max_size=64)
 JOBS = st.builds(
-    lambda path, start, seeds, rate, pad, source: Job.parse({
+    lambda path, start, seeds, rate, pad, source: SynthesisConfig.parse({
         "source": {"path": path, "start": start, "fps": "30000/1001"},
         "seeds": seeds,
         "recipe": {"octaves": [{"rate": rate}, {"scale": 0.5}], "pad": pad},
@@ -30,13 +30,13 @@ JOBS = st.builds(
 )  # fmt: skip
 
 
-@given(job=JOBS)
-def test_a_written_job_is_read_again(job, tmp_path_factory):
+@given(config=JOBS)
+def test_a_written_job_is_read_again(config, tmp_path_factory):
     path = tmp_path_factory.mktemp("job") / "recipe.yaml"
-    path.write_text(job.to_yaml(), "utf-8")
-    again = Job.parse(read_job(path))
-    assert again == job
-    assert again.recipe.fingerprint == job.recipe.fingerprint
+    path.write_text(config.to_yaml(), "utf-8")
+    again = SynthesisConfig.parse(read_config(path))
+    assert again == config
+    assert again.recipe.fingerprint == config.recipe.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_written_job_is_read_again(job, tmp_path_factory):
 )
 def test_a_wrong_setting_is_named(change, told):
     with pytest.raises(RecipeError, match=told) as caught:
-        Job.parse(PLAIN | change)
+        SynthesisConfig.parse(PLAIN | change)
     assert "\n" not in str(caught.value)
 
 
@@ -76,7 +76,7 @@ def test_a_file_that_is_no_recipe_is_refused_in_one_line(text, tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text(text)
     with pytest.raises(RecipeError, match="not a recipe") as caught:
-        Job.parse(read_job(path))
+        SynthesisConfig.parse(read_config(path))
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -86,7 +86,7 @@ def test_a_recipe_file_runs_nothing(tmp_path):
     text = f"recipe: !!python/object/apply:pathlib.Path.touch [!!python/name:{canary}]"
     path.write_text(text)
     with pytest.raises(RecipeError):
-        read_job(path)
+        read_config(path)
     assert not canary.exists()
 
 
@@ -112,14 +112,14 @@ def test_a_recipe_that_would_take_the_machine_is_refused(text, told, tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text(text)
     with pytest.raises(RecipeError, match=told):
-        read_job(path)
+        read_config(path)
     path.write_text("source: &clip {path: a.mp4}\ntime: *clip\n")  # a few aliases are fine
-    assert read_job(path)["time"] == {"path": "a.mp4"}
+    assert read_config(path)["time"] == {"path": "a.mp4"}
 
 
 def test_a_file_without_an_end_is_not_read_to_it():
     with pytest.raises(RecipeError, match="larger than 1 MiB"):
-        read_job(Path("/dev/zero"))
+        read_config(Path("/dev/zero"))
 
 
 def test_those_recipes_would_get_past_yaml_alone():
@@ -135,17 +135,17 @@ def test_a_file_that_cannot_be_read_is_refused(text, tmp_path):
     if text:
         path.write_bytes(text)
     with pytest.raises(RecipeError, match="can be read"):
-        read_job(path)
+        read_config(path)
 
 
 def test_digests_are_filled_in_once_and_then_bind():
     found = {"source": "a" * 64, "spatial": "b" * 64, "temporal": "c" * 64}
-    job = Job.parse(PLAIN).checked(found)
-    assert job.digests == found
-    assert job.checked(found) == job
+    config = SynthesisConfig.parse(PLAIN).checked(found)
+    assert config.digests == found
+    assert config.checked(found) == config
     for name in found:
         with pytest.raises(RecipeError, match=f"the {name} is not the one") as caught:
-            job.checked(found | {name: "d" * 64})
+            config.checked(found | {name: "d" * 64})
         assert "d" * 64 in str(caught.value)
         assert found[name] in str(caught.value)
 

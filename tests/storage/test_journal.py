@@ -9,7 +9,7 @@ from journalled import FACTS, natural, session, summary
 
 from stst import Recipe, StstError, synthesize
 from stst.storage.checkpoint import Checkpoint
-from stst.synthesis import shots
+from stst.synthesis import framewise
 from stst.synthesis.framewise import FrameDone
 from stst.workflows import journal
 
@@ -96,7 +96,7 @@ def test_a_stop_before_each_event_of_several_shots_leaves_no_trace(begin, tmp_pa
 
 
 def test_events_of_one_shot_that_go_to_another_are_caught(begin, tmp_path, monkeypatch):
-    monkeypatch.setattr(shots, "_again", lambda finished, shot, before: finished)
+    monkeypatch.setattr(framewise, "_again", lambda finished, shot, before: finished)
     with pytest.raises((AssertionError, StstError, IndexError)):
         test_a_stop_before_each_event_of_several_shots_leaves_no_trace(begin, tmp_path)
 

@@ -1,5 +1,6 @@
 """One process at a time in a run's folder, and none that is dead."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -8,7 +9,6 @@ import sys
 import pytest
 
 from stst.errors import RunError
-from stst.storage import atomic as lock
 from stst.storage.atomic import locked
 
 HOLDING = """
@@ -43,21 +43,21 @@ def test_a_second_process_is_refused_and_told_of_the_first(holder, tmp_path):
 
 def test_a_lock_that_is_not_held_is_caught(holder, tmp_path, monkeypatch):
     """The planted bug that the test above must catch."""
-    monkeypatch.setattr(lock.fcntl, "flock", lambda *_: None)
+    monkeypatch.setattr(fcntl, "flock", lambda *_: None)
     with pytest.raises(pytest.fail.Exception):
         test_a_second_process_is_refused_and_told_of_the_first(holder, tmp_path)
     assert holder.poll() is None
 
 
 def test_a_file_that_was_removed_meanwhile_guards_nothing(tmp_path, monkeypatch):
-    path, held = tmp_path / "run.lock", lock.fcntl.flock
+    path, held = tmp_path / "run.lock", fcntl.flock
 
     def removed_at_first(handle, how):
         held(handle, how)
-        monkeypatch.setattr(lock.fcntl, "flock", held)
+        monkeypatch.setattr(fcntl, "flock", held)
         path.unlink()
 
-    monkeypatch.setattr(lock.fcntl, "flock", removed_at_first)
+    monkeypatch.setattr(fcntl, "flock", removed_at_first)
     with locked(tmp_path):
         assert path.exists()
         with pytest.raises(RunError, match="in use"), locked(tmp_path):

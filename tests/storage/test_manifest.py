@@ -1,7 +1,9 @@
 """What a manifest says of machine, recipe and fit, and what it refuses to be read from."""
 
+import hashlib
 import json
 import os
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from stst import __version__
 from stst.errors import RunError
 from stst.recipe import Recipe
 from stst.storage import manifest
+from stst.storage.run import load_run
 
 RESIDUALS = {
     "space_texture/block1_conv1": np.array([0.1, 0.2, 0.15], np.float32),
@@ -65,6 +68,8 @@ def test_only_embedded_weights_are_stand_ins():
 
 WHOLE = {
     "schema": manifest.SCHEMA,
+    "kind": "synthesis",
+    "outcome": "complete",
     "environment": {"packages": {"torch": "2.9"}},
     "outputs": {"metamer.webm": {"sha256": "0" * 64}},
     "warnings": [],
@@ -72,9 +77,65 @@ WHOLE = {
 
 
 def test_a_manifest_is_read_back(tmp_path):
-    data = WHOLE | {"seed": 3}
+    data = WHOLE | {"seed": 3, "shots": [[0, 4]]}
     (tmp_path / "manifest.json").write_text(json.dumps(data))
-    assert manifest.read_manifest(tmp_path) == data
+    record = manifest.read_manifest(tmp_path)
+    assert (record.kind, record.seed, record.warnings) == ("synthesis", 3, [])
+    assert record.model_dump(by_alias=True, exclude_unset=True) == data
+
+
+@pytest.mark.parametrize("kind", get_args(manifest.Kind))
+def test_what_is_written_is_read_back(kind, tmp_path):
+    (tmp_path / "table.csv").write_bytes(b"a\n1\n")
+    before = manifest.environment()
+    films = {"clip.webm": {"sha256": "1" * 64, "lossless": True}}
+    manifest.write_manifest(
+        tmp_path,
+        kind,
+        files=["table.csv"],
+        outputs=films,
+        warnings=("dark",),
+        seed=None,
+        own={"b": 2},
+    )
+    (path,) = tmp_path.glob("*.json")
+    data = json.loads(path.read_text())
+    assert data == {
+        "schema": manifest.SCHEMA,
+        "kind": kind,
+        "outcome": "complete",
+        "seed": None,
+        "environment": before,
+        "outputs": films | {"table.csv": {"sha256": hashlib.sha256(b"a\n1\n").hexdigest()}},
+        "warnings": ["dark"],
+        "own": {"b": 2},
+    }
+    record = manifest.read_manifest(tmp_path)
+    assert record.model_dump(by_alias=True, exclude_unset=True) == data
+    manifest.remove_manifest(tmp_path, kind)
+    assert not path.exists()
+
+
+def test_a_run_is_loaded_whatever_its_kind(tmp_path):
+    for kind in get_args(manifest.Kind):
+        (tmp_path / kind / "unfinished").mkdir(parents=True)  # what may be left of its making
+        manifest.write_manifest(tmp_path / kind, kind, outputs=WHOLE["outputs"], seed=2)
+        if kind in manifest.OTHER_NAMES:
+            (tmp_path / kind / "unfinished").rmdir()
+        run = load_run(tmp_path / kind)
+        assert (run.kind, run.seeds) == (kind, (2,))
+    (tmp_path / "stopped" / "unfinished").mkdir(parents=True)
+    with pytest.raises(RunError, match="stst resume"):
+        load_run(tmp_path / "stopped")
+
+
+@pytest.mark.parametrize(
+    "fields", [{"own": np.nan}, {"residuals": {"a": {"mean": np.inf}}}, {"seed": "three"}]
+)
+def test_nothing_is_written_that_could_not_be_read_back(fields, tmp_path):
+    with pytest.raises(ValueError, match=r"JSON compliant|seed"):
+        manifest.write_manifest(tmp_path, "stimulus", outputs=WHOLE["outputs"], **fields)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "{}", "[]", "3", "\xff", "[" * 100_000])
@@ -90,6 +151,8 @@ def test_what_is_no_manifest_is_refused(text, tmp_path):
     [
         ({"schema": 0}, "schema: input should be 1, got 0"),
         ({"schema": "1"}, "schema: input should be 1, got '1'"),
+        ({"kind": "film"}, "kind: input should be 'synthesis', "),
+        ({"outcome": "half"}, "outcome: input should be 'complete', got 'half'"),
         ({"environment": {}}, r"environment.packages: field required"),
         ({"outputs": []}, "outputs: input should be a valid dictionary, got "),
         ({"outputs": {}}, "outputs: dictionary should have at least 1 item"),

@@ -6,10 +6,12 @@ import pytest
 
 from stst.errors import RunError
 from stst.recipe import Recipe
-from stst.storage.manifest import recipe_record
-from stst.storage.methods import methods
+from stst.storage.manifest import Manifest, recipe_record
+from stst.storage.methods import methods as paragraph
 
 MANIFEST = {
+    **{"schema": 1, "kind": "synthesis", "outcome": "complete", "warnings": []},
+    "outputs": {"metamer.webm": {"sha256": "0" * 64}},
     "seed": 41,
     "source": {
         "file": "turtle.mp4",
@@ -33,6 +35,11 @@ MANIFEST = {
         "time_texture/energy": {"mean": 0.3, "max": 0.75},
     },
 }
+
+
+def methods(data):
+    """The paragraph of a manifest with this content."""
+    return paragraph(Manifest(**data))
 
 
 def test_the_paragraph_holds_what_a_reader_needs():
@@ -100,7 +107,7 @@ def test_nothing_is_told_of_what_was_not_done():
 
 def test_a_folder_of_another_kind_is_refused():
     with pytest.raises(RunError, match="no stimulus"):
-        methods({"training": {}, "warnings": []})
+        methods(MANIFEST | {"kind": "training", "training": {}})
 
 
 def test_layers_that_were_left_out_are_told():

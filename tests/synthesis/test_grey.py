@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from stst import Clip, Recipe, synthesize, synthesize_many
+from stst.synthesis.refine import colourless_items
 
 
 def clip(grey, seed=1, rounding=0.0):
@@ -58,3 +59,14 @@ def test_a_clip_with_colour_beside_it_keeps_its_own(streams):
     torch.testing.assert_close(coloured.frames, alone.frames, atol=1e-4, rtol=0)
     free = synthesize(pair[1], recipe=recipe(keep_grey=False), **streams).result().clip
     assert torch.equal(alone.frames, free.frames)
+
+
+def test_each_of_a_batch_is_without_colour_or_not():
+    frames = torch.cat(
+        [clip(grey=True).frames[:1].expand(-1, 3, -1, -1), clip(grey=False).frames[:1]]
+    )
+    how = recipe()
+    grey = colourless_items({"space_texture": frames[:, None]}, how)
+    assert grey.flatten().tolist() == [True, False]
+    free = how.with_settings({"colour.keep_grey": False})
+    assert not colourless_items({"space_texture": frames[:, None]}, free).any()

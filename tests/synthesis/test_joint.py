@@ -8,11 +8,12 @@ import torch
 from stst import Clip, Recipe, synthesize
 from stst.errors import FramesError
 from stst.losses.functional import gram
-from stst.losses.objective import Wanted
+from stst.losses.objective import LayerTarget
 from stst.synthesis.framewise import FrameDone
-from stst.synthesis.jointly import Windows, slope_of_all
-from stst.synthesis.refine import Side, Step
-from stst.synthesis.starts import Source
+from stst.synthesis.jointly import ClipWindows, slope_of_all
+from stst.synthesis.refine import Step
+from stst.synthesis.starts import FrameSource
+from stst.synthesis.stream_losses import StreamLosses
 
 RATE = Fraction(25)
 
@@ -78,14 +79,14 @@ def test_the_slope_is_that_of_the_sum_of_all_windows(toy_space, toy_time):
     """By one backward pass through everything, as the slow twin."""
     natural, made = clip(4), clip(4, seed=2).frames
     sides = (
-        Side(toy_space, (Wanted("space_texture", ("toy",)),)),
-        Side(toy_time, (Wanted("time_texture", ("toy",)),)),
+        StreamLosses(toy_space, (LayerTarget("space_texture", ("toy",)),)),
+        StreamLosses(toy_time, (LayerTarget("time_texture", ("toy",)),)),
     )
     weights = {"space_texture": 2, "time_texture": 3, "total_variation": 0}
     how = recipe(loop=True, chunk=3, weights=weights)
     targets = {loss: (natural,) for loss in ("space_texture", "time_texture")}
-    source = Source(targets, range(4), how, lambda _: made[:1], None, None, "cpu")
-    windows = Windows(source, 1, 2, how)
+    source = FrameSource(targets, range(4), how, lambda _: made[:1], None, None, "cpu")
+    windows = ClipWindows(source, 1, 2)
     chunks = [c for some in windows.chunks((20, 24), sides, 3) for c in some]
     losses, slope = slope_of_all(chunks, torch.Size((1, *made.shape)), 0)(made)
 

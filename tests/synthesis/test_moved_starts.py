@@ -8,13 +8,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from stst.losses.objective import Wanted
+from small_clips import framewise
+from stst.losses.objective import LayerTarget
 from stst.recipe import Recipe
-from stst.stimuli.drawing import pink_noise
-from stst.synthesis.framewise import FrameDone, walk
-from stst.synthesis.jointly import begun
-from stst.synthesis.refine import Side
-from stst.synthesis.starts import Source, flow_back, warped
+from stst.stimuli.stimulus import pink_noise
+from stst.synthesis.framewise import FrameDone
+from stst.synthesis.jointly import opening_frames
+from stst.synthesis.starts import FrameSource, backward_flow, warp
+from stst.synthesis.stream_losses import StreamLosses
 from stst.video.frames import Clip
 
 
@@ -37,7 +38,7 @@ def unrefined(frames, loop):
     """What a clip that is made as a whole starts from: each frame's noise of its own."""
     clip = Clip(panned(frames, speed=2), Fraction(25))
     whole = recipe(warp="affine").with_settings({"whole": {"loop": loop}})
-    source = Source(
+    source = FrameSource(
         {"time_texture": (clip,)},
         range(frames),
         whole,
@@ -46,7 +47,7 @@ def unrefined(frames, loop):
         None,
         "cpu",
     )
-    return begun(source)[0]
+    return opening_frames(source)[0]
 
 
 def moves_along(done, speed=3):
@@ -62,8 +63,8 @@ def moves_along(done, speed=3):
 def starts(toy_space, toy_time):
     """``starts(recipe, space=..., time=...)``: the frames of a walk that takes no step."""
     sides = (
-        Side(toy_space, (Wanted("space_texture", ("toy",)),)),
-        Side(toy_time, (Wanted("time_texture", ("toy",)),)),
+        StreamLosses(toy_space, (LayerTarget("space_texture", ("toy",)),)),
+        StreamLosses(toy_time, (LayerTarget("time_texture", ("toy",)),)),
     )
 
     def run(how, space, time):
@@ -71,7 +72,9 @@ def starts(toy_space, toy_time):
         targets = {loss: Clip(frames, Fraction(25)) for loss, frames in clips.items()}
         first = panned(1, seed=5)  # the noise, as smooth as a frame that is finished
         with torch.no_grad():
-            events = list(walk({k: (v,) for k, v in targets.items()}, sides, how, lambda _: first))
+            events = list(
+                framewise({k: (v,) for k, v in targets.items()}, sides, how, lambda _: first)
+            )
         return [event for event in events if isinstance(event, FrameDone)]
 
     return run
@@ -91,13 +94,13 @@ def test_a_frame_starts_from_the_one_before_moved_as_the_target_moves(starts, wa
 @pytest.mark.parametrize(
     "planted",
     [
-        lambda before, after: flow_back(after, before),
-        lambda before, after: flow_back(before, after).flip(1),
-        lambda before, after: flow_back(before, before),
+        lambda before, after: backward_flow(after, before),
+        lambda before, after: backward_flow(before, after).flip(1),
+        lambda before, after: backward_flow(before, before),
     ],
 )
 def test_the_test_of_moved_starts_catches_a_wrong_flow(starts, planted, monkeypatch):
-    monkeypatch.setattr("stst.synthesis.starts.flow_back", planted)
+    monkeypatch.setattr("stst.synthesis.starts.backward_flow", planted)
     assert not moves_along(starts(recipe(), panned(4), panned(4)))
 
 
@@ -108,10 +111,10 @@ def test_it_is_the_temporal_target_that_says_how_a_frame_moves(starts):
 
 
 def test_without_a_temporal_target_nothing_moves(toy_space):
-    sides = (Side(toy_space, (Wanted("space_texture", ("toy",)),)),)
+    sides = (StreamLosses(toy_space, (LayerTarget("space_texture", ("toy",)),)),)
     targets = {"space_texture": (Clip(panned(4), Fraction(25)),)}
     with torch.no_grad():
-        events = list(walk(targets, sides, recipe(), lambda _: panned(1, seed=5)))
+        events = list(framewise(targets, sides, recipe(), lambda _: panned(1, seed=5)))
     first, *others = [event.frame for event in events if isinstance(event, FrameDone)]
     assert all(frame.equal(first) for frame in others)
 
@@ -142,9 +145,9 @@ def test_noise_that_is_moved_again_and_again_is_not_drawn_into_streaks(monkeypat
 
     def mirrored(frames, flow):
         wide = F.pad(frames, (8,) * 4, mode="replicate")
-        return warped(wide, F.pad(flow, (8,) * 4, mode="replicate"))[..., 8:-8, 8:-8]
+        return warp(wide, F.pad(flow, (8,) * 4, mode="replicate"))[..., 8:-8, 8:-8]
 
-    monkeypatch.setattr("stst.synthesis.starts.warped", mirrored)  # the planted fault
+    monkeypatch.setattr("stst.synthesis.starts.warp", mirrored)  # the planted fault
     assert streaks(unrefined(8, loop=False)[-1]) < 0.7
 
 

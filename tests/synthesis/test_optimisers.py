@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stst.recipe import Optimiser
-from stst.synthesis.descent import adam, descend, lbfgs, normalised, rates_of
+from stst.synthesis.refine import adam, descend, lbfgs, normalised, rates_of
 
 BETAS = (0.9, 0.99)
 METHODS = ("normalised", "adam", "lbfgs")

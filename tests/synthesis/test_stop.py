@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from stst.errors import Diverged
-from stst.losses.objective import Wanted
+from stst.losses.objective import LayerTarget
 from stst.recipe import Recipe
-from stst.synthesis.refine import Side, refine
+from stst.synthesis.refine import refine
+from stst.synthesis.stream_losses import StreamLosses
 
 STOP = {"tolerance": 0.0, "improvement": 0.0, "every": 4}
 
@@ -38,8 +39,8 @@ def stopping(steps=19, optimiser=None, octaves=None, **stop):
 @pytest.fixture
 def sides(toy_space, toy_time):
     return (
-        Side(toy_space, (Wanted("space_texture", ("toy",)),)),
-        Side(toy_time, (Wanted("time_texture", ("toy",)),)),
+        StreamLosses(toy_space, (LayerTarget("space_texture", ("toy",)),)),
+        StreamLosses(toy_time, (LayerTarget("time_texture", ("toy",)),)),
     )
 
 
@@ -101,7 +102,7 @@ def test_the_frame_that_comes_out_is_the_one_that_was_judged(toy_space, target, 
             judged.append(clip.detach()[:, -1])
         return toy_space(clip, layers)
 
-    one = (Side(stream, (Wanted("space_texture", ("toy",), "power"),)),)
+    one = (StreamLosses(stream, (LayerTarget("space_texture", ("toy",), "power"),)),)
     optimiser = {"method": method, "decay": "constant"}
     window = frames(1, 2, 3, 24, 20)
     start = refined(window, target, one, stopping(steps=1))[0][0].losses["space_texture"]
@@ -146,6 +147,6 @@ def test_a_loss_that_is_no_number_is_refused_between_rounds_too(toy_time, target
         spoiled = clip.requires_grad and next(calls) == k
         return {name: a * (value if spoiled else 1) for name, a in toy_time(clip, layers).items()}
 
-    sides = (Side(stream, (Wanted("time_texture", ("toy",)),)),)
+    sides = (StreamLosses(stream, (LayerTarget("time_texture", ("toy",)),)),)
     with pytest.raises(Diverged, match=rf"octave 0, step {k}\. Lower"):
         refined(frames(1, 2, 3, 24, 20), target, sides, stopping(steps=4, rounds=5))

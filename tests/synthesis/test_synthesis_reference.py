@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from stst.losses.objective import Wanted
+from small_clips import framewise
+from stst.losses.objective import LayerTarget
 from stst.models.spatial import CAFFE, VGG19, Trunk, frozen
 from stst.models.stream import load_stream
 from stst.recipe import Recipe
 from stst.synthesis.colour import colour_transfer
-from stst.synthesis.framewise import FrameDone, padded_order, walk
-from stst.synthesis.refine import Side, build_objective, refine
+from stst.synthesis.framewise import FrameDone, frame_order
+from stst.synthesis.refine import refine
+from stst.synthesis.stream_losses import StreamLosses, build_objective
 from stst.video.frames import Clip
 
 AUTHORS = Recipe.preset("greco2024")
@@ -62,11 +64,11 @@ def sides(reference, formula_vgg19):
     """Both streams of the reference, and all four losses of them."""
     msoe = load_stream("msoe", weights=reference.path("authors_msoe_weights.npz"))
     space = (
-        Wanted("space_texture", formula_vgg19.texture_layers),
-        Wanted("space_content", formula_vgg19.content_layers),
+        LayerTarget("space_texture", formula_vgg19.texture_layers),
+        LayerTarget("space_content", formula_vgg19.content_layers),
     )
-    time = Wanted("time_texture", ("energy",)), Wanted("time_content", ("energy",))
-    return Side(formula_vgg19, space), Side(msoe, time)
+    time = LayerTarget("time_texture", ("energy",)), LayerTarget("time_content", ("energy",))
+    return StreamLosses(formula_vgg19, space), StreamLosses(msoe, time)
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +139,7 @@ def test_reference_octaves(reference, resize, same):
     refined = refine(
         frames(pairs["generated"])[None],
         {"time_content": frames(pairs["target"])[None]},
-        (Side(spy, (Wanted("time_content", ("all",)),)),),
+        (StreamLosses(spy, (LayerTarget("time_content", ("all",)),)),),
         recipe.with_settings({"weights": {"time_content": 1}}),
         0,
     )
@@ -175,7 +177,7 @@ def short(reference):
 
 def test_reference_order_of_frames(short):
     arrays, recipe = short
-    order = padded_order(len(arrays["target"]), recipe)
+    order = frame_order(len(arrays["target"]), recipe)
     assert (
         arrays["target"][order, 0, 0, 0].tolist() == arrays["padded_target_first_pixels"].tolist()
     )
@@ -186,7 +188,7 @@ def finished(arrays, sides, recipe, before=()):
     given = [frames(arrays[f"noise_{name}"])[None] for name in ("previous", "current")]
     target = Clip(frames(arrays["target"]), Fraction(25))
     targets = dict.fromkeys(("space_texture", "time_texture"), (target,))
-    events = walk(targets, sides, recipe, lambda t: given[min(t, 1)], finished=before)
+    events = framewise(targets, sides, recipe, lambda t: given[min(t, 1)], finished=before)
     with torch.no_grad():
         for event in events:
             if isinstance(event, FrameDone):

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stst.errors import Diverged
-from stst.losses.objective import Wanted
+from stst.losses.objective import LayerTarget
 from stst.recipe import Recipe
-from stst.synthesis.refine import Side, coloured, octave_size, refine
+from stst.synthesis.refine import refine, transfer_colours
+from stst.synthesis.stream_losses import StreamLosses, octave_size
 
 
 def frames(*shape, seed=1):
@@ -34,8 +35,8 @@ def refined(window, target, sides, how, index=0):
 @pytest.fixture
 def sides(toy_space, toy_time):
     return (
-        Side(toy_space, (Wanted("space_texture", ("toy",)),)),
-        Side(toy_time, (Wanted("time_texture", ("toy",)),)),
+        StreamLosses(toy_space, (LayerTarget("space_texture", ("toy",)),)),
+        StreamLosses(toy_time, (LayerTarget("time_texture", ("toy",)),)),
     )
 
 
@@ -47,7 +48,7 @@ def target():
 def test_the_update_is_the_written_out_one(toy_time):
     """Three normalised steps of a content loss, by hand."""
     window, natural = frames(1, 2, 3, 12, 12), frames(1, 2, 3, 12, 12, seed=2)
-    sides = (Side(toy_time, (Wanted("time_content", ("toy",)),)),)
+    sides = (StreamLosses(toy_time, (LayerTarget("time_content", ("toy",)),)),)
     how = recipe(
         scaling="raw",
         weights={"space_texture": 0, "time_texture": 0, "time_content": 2, "total_variation": 0},
@@ -98,7 +99,7 @@ def test_every_octave_has_its_size_and_the_frame_is_full_and_in_range(
         resize=resize,
         antialias=antialias,
     )
-    one = (Side(stream, (Wanted("space_texture", ("all",)),)),)
+    one = (StreamLosses(stream, (LayerTarget("space_texture", ("all",)),)),)
     steps, frame = refined(window, {"space_texture": window}, one, how)
     assert (steps, sizes) == ([], [octave_size((height, 24), scale) for scale in scales])
     assert frame.shape == (1, 3, height, 24)
@@ -155,7 +156,7 @@ def test_streams_are_shown_nothing_out_of_range(toy_space, target):
         return toy_space(clip, layers)
 
     octaves = [{"scale": scale, "steps": 2, "rate": 1.0} for scale in (0.5, 0.75, 1)]
-    one = (Side(stream, (Wanted("space_texture", ("toy",)),)),)
+    one = (StreamLosses(stream, (LayerTarget("space_texture", ("toy",)),)),)
     refined(frames(1, 2, 3, 24, 20), target, one, recipe(octaves=octaves))
     assert len(seen) == 9
     assert all(0 <= low <= high <= 1 + 1e-6 for low, high in seen)
@@ -195,7 +196,7 @@ def test_colours_are_transferred_after_each_octave_but_the_last(sides, target):
         return F.interpolate(x, (12, 10), mode="bilinear", antialias=True)
 
     natural = {name: small(x[0])[None] for name, x in target.items()}
-    moved = coloured(small(window[:, 1]), natural, how)
+    moved = transfer_colours(small(window[:, 1]), natural, how)
     back = F.interpolate(moved, (24, 20), mode="bilinear", antialias=True)
     torch.testing.assert_close(found, back)
     once = recipe(octaves=octaves[1:], colour={"after": "octave"})
@@ -216,7 +217,9 @@ def test_colours_are_transferred_in_the_first_frames_alone_where_so_asked(sides,
 def test_the_colours_are_those_of_the_spatial_target():
     white, grey = torch.ones(1, 2, 3, 24, 24), torch.full((1, 2, 3, 24, 24), 0.25)
     how = recipe(colour={"after": "frame", "regrain": False})
-    found = coloured(frames(2, 3, 24, 24), {"time_texture": grey, "space_texture": white}, how)
+    found = transfer_colours(
+        frames(2, 3, 24, 24), {"time_texture": grey, "space_texture": white}, how
+    )
     torch.testing.assert_close(found, torch.ones(2, 3, 24, 24), atol=0.01, rtol=0)
 
 
@@ -240,8 +243,8 @@ class Poisoned:
 @pytest.mark.parametrize("method", ["normalised", "adam"])
 @pytest.mark.parametrize("k", range(6))
 def test_a_loss_that_is_no_number_is_named_with_its_place(toy_space, toy_time, target, k, method):
-    bad = Side(Poisoned(toy_time, k), (Wanted("time_texture", ("toy",)),))
-    good = Side(toy_space, (Wanted("space_texture", ("toy",)),))
+    bad = StreamLosses(Poisoned(toy_time, k), (LayerTarget("time_texture", ("toy",)),))
+    good = StreamLosses(toy_space, (LayerTarget("space_texture", ("toy",)),))
     how = recipe(octaves=[{"scale": 0.5, "steps": 3}, {"steps": 3}], optimiser={"method": method})
     place = rf"time_texture became .* transition 7, octave {k // 3}, step {k % 3}\. Lower"
     with pytest.raises(Diverged, match=place):
@@ -250,7 +253,9 @@ def test_a_loss_that_is_no_number_is_named_with_its_place(toy_space, toy_time, t
 
 @pytest.mark.parametrize("k", range(3))
 def test_a_slope_that_is_no_number_is_noticed_even_at_the_last_step(toy_time, k):
-    sides = (Side(Poisoned(toy_time, k, slope=True), (Wanted("time_texture", ("toy",)),)),)
+    sides = (
+        StreamLosses(Poisoned(toy_time, k, slope=True), (LayerTarget("time_texture", ("toy",)),)),
+    )
     with pytest.raises(Diverged, match=r"octave 0, step 2" if k == 2 else rf"step {k + 1}"):
         refined(
             frames(1, 2, 3, 12, 12),

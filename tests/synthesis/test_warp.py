@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stst.stimuli.drawing import pink_noise
-from stst.synthesis.starts import MIN_SIDE, affine, elsewhere, flow_back, warped
+from stst.stimuli.stimulus import pink_noise
+from stst.synthesis.starts import MIN_SIDE, affine, backward_flow, scrambled_flow, warp
 
 HEIGHT, WIDTH, EDGE = 80, 96, 16
 SHIFTS = [(0, 0), (1, 0), (0, -2), (3, 2), (-4, 1), (7, -6)]  # px to the right, down
@@ -50,14 +50,14 @@ def looks_back(flow, shift, seed=0):
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("shift", SHIFTS)
 def test_the_flow_leads_back_to_where_a_texture_was(shift, seed):
-    assert looks_back(flow_back, shift, seed)
+    assert looks_back(backward_flow, shift, seed)
 
 
 PLANTED = {
-    "frames swapped": lambda before, after: flow_back(after, before),
-    "axes swapped": lambda before, after: flow_back(before, after).flip(1),
+    "frames swapped": lambda before, after: backward_flow(after, before),
+    "axes swapped": lambda before, after: backward_flow(before, after).flip(1),
     "no flow": lambda before, after: torch.zeros_like(before[:, :2]),
-    "half of it": lambda before, after: flow_back(before, after) / 2,
+    "half of it": lambda before, after: backward_flow(before, after) / 2,
 }
 
 
@@ -66,7 +66,7 @@ def test_the_flows_test_catches_a_wrong_one(planted):
     assert not looks_back(PLANTED[planted], (3, 2))
 
 
-def follows(shift, flow=flow_back, move=warped):
+def follows(shift, flow=backward_flow, move=warp):
     """Whether a frame moved along the flow is the later frame, away from the edges."""
     before, after = moved((0, 0)), moved(shift)
     gap = inner(move(before, flow(before, after)) - after).abs()
@@ -86,8 +86,8 @@ def test_the_test_of_moving_catches_a_wrong_flow(planted):
 @pytest.mark.parametrize(
     "planted",
     [
-        lambda frames, flow: warped(frames, -flow),
-        lambda frames, flow: warped(frames, flow.flip(1)),
+        lambda frames, flow: warp(frames, -flow),
+        lambda frames, flow: warp(frames, flow.flip(1)),
         lambda frames, flow: frames,
     ],
 )
@@ -97,13 +97,13 @@ def test_the_test_of_moving_catches_a_wrong_move(planted):
 
 def test_a_flow_of_0_is_the_identity():
     frames = torch.rand(2, 3, 33, 20, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(warped(frames, even(0, 0, 33, 20)), frames, atol=1e-5, rtol=0)
+    torch.testing.assert_close(warp(frames, even(0, 0, 33, 20)), frames, atol=1e-5, rtol=0)
 
 
 @given(right=st.integers(-50, 50), down=st.integers(-50, 50))
 def test_whole_px_are_moved_as_they_are_and_come_in_on_the_other_side(right, down):
     frame = torch.rand(1, 3, 21, 24, generator=torch.Generator().manual_seed(0))
-    found = warped(frame, even(-right, -down, 21, 24))
+    found = warp(frame, even(-right, -down, 21, 24))
     torch.testing.assert_close(found, frame.roll((down, right), (-2, -1)), atol=1e-4, rtol=0)
 
 
@@ -118,7 +118,7 @@ def scattered(height=40, width=60, seed=3):
 
 def test_a_flow_elsewhere_has_the_same_speeds_and_directions():
     flow, noise = scattered()
-    found = elsewhere(flow, noise)
+    found = scrambled_flow(flow, noise)
     assert found.shape == (2, 2, 40, 60)
     for one in found:
         torch.testing.assert_close(one.flatten(1).sort(-1)[0], flow[0].flatten(1).sort(-1)[0])
@@ -129,43 +129,43 @@ def test_a_flow_elsewhere_has_the_same_speeds_and_directions():
 def test_a_flow_elsewhere_tells_no_place_and_moves_as_the_flow_moves():
     flow, noise = scattered()
     there = flow[0, 0] > 1.5
-    elsewheres = [elsewhere(flow, scattered(seed=seed)[1])[:, 0] > 1.5 for seed in range(8)]
+    elsewheres = [scrambled_flow(flow, scattered(seed=seed)[1])[:, 0] > 1.5 for seed in range(8)]
     overlap = [fast[:, there].float().mean() for fast in elsewheres]
     assert np.mean(overlap) < 2 * there.float().mean()
-    off = (elsewhere(flow.roll(4, -1), noise) - elsewhere(flow, noise).roll(4, -1)).abs()
+    off = (scrambled_flow(flow.roll(4, -1), noise) - scrambled_flow(flow, noise).roll(4, -1)).abs()
     assert (off > 0.05).float().mean() < 0.005  # rounding changes who is first of near equals
     still = torch.zeros_like(flow)
-    assert elsewhere(still, noise).abs().max() == 0
+    assert scrambled_flow(still, noise).abs().max() == 0
 
 
 def test_fractions_of_px_are_interpolated():
     x = torch.arange(40.0)
     wave = (0.5 + 0.4 * torch.sin(x / 4)).expand(1, 3, 16, 40)
     wanted = (0.5 + 0.4 * torch.sin((x - 0.3) / 4)).expand(1, 3, 16, 40)
-    found = warped(wave, even(-0.3, 0, 16, 40))
+    found = warp(wave, even(-0.3, 0, 16, 40))
     assert (found - wanted)[..., 3:-3].abs().max() < 0.01
 
 
 @given(right=amounts, down=amounts)
 def test_frames_stay_in_range(right, down):
     steps = (torch.rand(1, 3, 17, 19, generator=torch.Generator().manual_seed(0)) > 0.5).float()
-    found = warped(steps, even(right, down, 17, 19))
+    found = warp(steps, even(right, down, 17, 19))
     assert 0 <= found.min() <= found.max() <= 1
 
 
 def test_each_pair_of_a_batch_has_its_own_flow():
     before = torch.cat([moved((0, 0), seed) for seed in (0, 1)])
     after = torch.cat([moved((3, 2), 0), moved((-4, 1), 1)])
-    both = flow_back(before, after)
+    both = backward_flow(before, after)
     for i in range(2):
-        assert both[i : i + 1].equal(flow_back(before[i : i + 1], after[i : i + 1]))
+        assert both[i : i + 1].equal(backward_flow(before[i : i + 1], after[i : i + 1]))
 
 
 def test_one_flow_moves_all_frames_of_a_batch_as_it_moves_each():
     frames, flow = torch.cat([moved((0, 0), seed) for seed in (0, 1)]), even(2.4, -1)
-    together = warped(frames, flow)
+    together = warp(frames, flow)
     for i in range(2):
-        assert together[i : i + 1].equal(warped(frames[i : i + 1], flow))
+        assert together[i : i + 1].equal(warp(frames[i : i + 1], flow))
 
 
 numbers = st.lists(st.floats(-2, 2), min_size=6, max_size=6)
@@ -241,21 +241,21 @@ def test_each_flow_of_a_batch_has_its_own_affine_part():
 def test_frames_too_small_for_a_flow_are_not_moved(height, width):
     dice = torch.Generator().manual_seed(1)
     before, after = torch.rand(2, 1, 3, height, width, generator=dice)
-    flow = flow_back(before, after)
+    flow = backward_flow(before, after)
     assert flow.shape == (1, 2, height, width)
     assert torch.isfinite(flow).all()
     if min(height, width) < MIN_SIDE:
         assert not flow.any()
-        torch.testing.assert_close(warped(before, flow), before, atol=1e-5, rtol=0)
+        torch.testing.assert_close(warp(before, flow), before, atol=1e-5, rtol=0)
 
 
 def test_frames_without_contrast_are_not_moved():
     grey = torch.full((1, 3, 32, 32), 0.5)
-    assert not flow_back(grey, grey).any()
+    assert not backward_flow(grey, grey).any()
 
 
 def test_the_frames_are_left_as_they_were(globals_unchanged):
     before, after = moved((0, 0)).clone(), moved((3, 2)).clone()
     kept = before.clone()
-    assert warped(before, flow_back(before, after)).dtype == torch.float32
+    assert warp(before, backward_flow(before, after)).dtype == torch.float32
     assert before.equal(kept)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stst.recipe import LOSSES, Stop
-from stst.synthesis.descent import Watch
+from stst.synthesis.refine import StopCriterion
 
 STOP = Stop(tolerance=0.1, improvement=0.1, every=3)
 LENGTH = 8  # steps of a round, whose end is no look
@@ -89,7 +89,7 @@ CASES = {
 }
 
 
-def right(case, kind=Watch):
+def right(case, kind=StopCriterion):
     finest, seen, wanted = CASES[case]
     watch = kind(STOP, LENGTH, finest=finest)
     return [watch.ends(step, found) for step, found in seen] == wanted
@@ -100,7 +100,7 @@ def test_an_octave_ends_when_it_should(case):
     assert right(case)
 
 
-class Planted(Watch):
+class Planted(StopCriterion):
     """The criterion written out, with places to be wrong in."""
 
     coarse, fine = 2.0, 1.0
@@ -208,7 +208,7 @@ class FineIsCoarse(Planted):
     fine = 2.0
 
 
-class EndsAtInfinity(Watch):
+class EndsAtInfinity(StopCriterion):
     def ends(self, step, losses):
         unbounded = any(loss.isinf().any() for loss in losses.values())
         return bool(unbounded) or super().ends(step, losses)
@@ -230,7 +230,7 @@ values = st.floats(0, 1, width=32)
 
 @given(st.lists(st.lists(values, min_size=3, max_size=3), min_size=1, max_size=5))
 def test_a_batch_ends_when_each_of_its_items_would(rounds):
-    whole, *alone = (Watch(STOP, LENGTH, finest=True) for _ in range(4))
+    whole, *alone = (StopCriterion(STOP, LENGTH, finest=True) for _ in range(4))
     for number, row in enumerate(rounds):
         step = number * LENGTH
         apart = [watch.ends(step, losses(value)) for watch, value in zip(alone, row, strict=True)]

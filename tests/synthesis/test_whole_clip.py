@@ -10,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
+from small_clips import framewise
 from stst.errors import FramesError, RecipeError
-from stst.losses.objective import Wanted
-from stst.losses.periodic import periodic as whole
+from stst.losses.functional import periodic as whole
+from stst.losses.objective import LayerTarget
 from stst.recipe import Recipe
-from stst.synthesis.framewise import FrameDone, count_steps, padded_order, walk
-from stst.synthesis.refine import Side, Step, coloured
-from stst.synthesis.starts import matched, noise, scrambled
+from stst.synthesis.framewise import FrameDone, frame_order
+from stst.synthesis.refine import Step, transfer_colours
+from stst.synthesis.starts import matched_noise, noise, scrambled_noise
+from stst.synthesis.stream_losses import StreamLosses
 from stst.video.frames import Clip
 
 SHAPE = (3, 16, 20)
@@ -43,15 +45,15 @@ def fresh(transition):
 def events(toy_space, toy_time):
     """``events(recipe, ...)``: all events of a walk along five frames."""
     sides = (
-        Side(toy_space, (Wanted("space_texture", ("toy",)),)),
-        Side(toy_time, (Wanted("time_texture", ("toy",)),)),
+        StreamLosses(toy_space, (LayerTarget("space_texture", ("toy",)),)),
+        StreamLosses(toy_time, (LayerTarget("time_texture", ("toy",)),)),
     )
 
     def run(how, frames=None, **more):
         frames = natural() if frames is None else frames
         targets = dict.fromkeys(("space_texture", "time_texture"), (film(frames),))
         with torch.no_grad():
-            return list(walk(targets, sides, how, more.pop("fresh", fresh), **more))
+            return list(framewise(targets, sides, how, more.pop("fresh", fresh), **more))
 
     return run
 
@@ -80,11 +82,11 @@ def test_pad_frames_lead_to_the_first(frames, pad):
     mirror, authors = (recipe(pad=pad, pad_order=order) for order in ("mirror", "authors"))
     if frames <= pad:
         with pytest.raises(FramesError, match=f"needs at least {pad + 1}"):
-            padded_order(frames, mirror)
+            frame_order(frames, mirror)
         return
     kept = list(range(frames))
-    assert padded_order(frames, authors) == [*range(1, pad + 1), *kept]
-    order = padded_order(frames, mirror)
+    assert frame_order(frames, authors) == [*range(1, pad + 1), *kept]
+    order = frame_order(frames, mirror)
     assert order[pad:] == kept
     assert all(abs(a - b) == 1 for a, b in pairwise(order))  # no jump cut
 
@@ -92,12 +94,12 @@ def test_pad_frames_lead_to_the_first(frames, pad):
 @given(frames=st.integers(1, 5), pad=st.integers(0, 5), span=st.integers(2, 4))
 def test_what_an_error_about_padding_advises_helps(frames, pad, span):
     try:
-        padded_order(frames, recipe(pad=pad), span)
+        frame_order(frames, recipe(pad=pad), span)
     except (FramesError, RecipeError) as error:
         advice = str(error).rpartition("et pad=")[2].split()
         if advice and frames >= span:
             better = int(advice[0].rstrip("."))
-            assert padded_order(frames, recipe(pad=better), span)[better:] == list(range(frames))
+            assert frame_order(frames, recipe(pad=better), span)[better:] == list(range(frames))
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -105,7 +107,7 @@ def test_matched_noise_has_the_frames_mean_and_covariance(seed):
     dice = torch.Generator().manual_seed(seed)
     mixing = 0.08 * torch.randn(3, 3, generator=dice)
     frame = torch.einsum("ij,jhw->ihw", mixing, torch.randn(3, 64, 64, generator=dice))[None] + 0.5
-    found = matched(noise(1, seed, (1, 3, 200, 200)), frame)[0].flatten(1)
+    found = matched_noise(noise(1, seed, (1, 3, 200, 200)), frame)[0].flatten(1)
     wanted = frame[0].flatten(1)
     torch.testing.assert_close(found.mean(1), wanted.mean(1), atol=0.01, rtol=0)
     torch.testing.assert_close(torch.cov(found), torch.cov(wanted), atol=0.003, rtol=0)
@@ -121,19 +123,19 @@ def test_matched_noise_is_coloured_by_the_one_symmetric_root():
     random = fresh(0)
     white = (random[0].flatten(1).numpy() - 0.5) * np.sqrt(12)
     oracle = colours.mean(1, keepdims=True) + root @ white
-    np.testing.assert_allclose(matched(random, frame)[0].flatten(1), oracle, atol=1e-5)
+    np.testing.assert_allclose(matched_noise(random, frame)[0].flatten(1), oracle, atol=1e-5)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
 def test_matched_noise_of_a_constant_frame_is_constant(value):
-    found = matched(noise(1, 0, (2, 3, 9, 9)), torch.full((1, 3, 9, 9), value))
+    found = matched_noise(noise(1, 0, (2, 3, 9, 9)), torch.full((1, 3, 9, 9), value))
     torch.testing.assert_close(found, torch.full((2, 3, 9, 9), value), atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize("size", [(24, 31), (25, 32)])
 def test_scrambled_noise_has_the_frames_amplitudes_and_no_phases_of_it(size):
     frame = painted(size)
-    found = scrambled(noise(1, 0, (2, 3, *size)), frame)
+    found = scrambled_noise(noise(1, 0, (2, 3, *size)), frame)
     moved, own = (np.fft.fft2(x) for x in (found.numpy(), whole(frame[0].numpy(), (1, 2))))
     moved[..., 0, 0] = own[..., 0, 0] = 0  # the mean is tested below
     shape, wanted = (
@@ -148,7 +150,7 @@ def test_scrambled_noise_has_the_frames_amplitudes_and_no_phases_of_it(size):
 
 def test_scrambled_noise_has_the_frames_mean_and_contrast():
     frame = painted((24, 31))
-    found = scrambled(noise(1, 0, (2, 3, 24, 31)), frame)
+    found = scrambled_noise(noise(1, 0, (2, 3, 24, 31)), frame)
     torch.testing.assert_close(found.mean((2, 3)), frame.mean((2, 3)).expand(2, -1))
     torch.testing.assert_close(
         found.std((2, 3), correction=0), frame.std((2, 3), correction=0).expand(2, -1)
@@ -164,7 +166,9 @@ def painted(size):
 
 
 def test_scrambled_noise_of_a_frame_without_colour_has_none():
-    found = scrambled(noise(1, 0, (1, 3, 9, 9)), fresh(1)[:, :1].expand(1, 3, -1, -1)[..., :9, :9])
+    found = scrambled_noise(
+        noise(1, 0, (1, 3, 9, 9)), fresh(1)[:, :1].expand(1, 3, -1, -1)[..., :9, :9]
+    )
     assert (found[:, 1:] - found[:, :1]).abs().max() < 1e-6
 
 
@@ -188,7 +192,7 @@ def test_frames_come_in_order_and_steps_before_them(events):
         else:
             assert event.state.transition == event.index + how.pad + 1
     assert steps[:3] == [[0, 0, 0], [0, 1, 1], [0, 1, 1]]
-    assert len(seen) - 6 == count_steps(how, range(6)) == 3 + 5 * 3
+    assert len(seen) - 6 == how.count_steps(range(6)) == 3 + 5 * 3
 
 
 def test_a_frame_starts_from_the_blend_of_the_one_before_and_noise(events):
@@ -199,8 +203,8 @@ def test_a_frame_starts_from_the_blend_of_the_one_before_and_noise(events):
     torch.testing.assert_close(uniform[2].frame, 0.75 * uniform[1].frame + 0.25 * fresh(3))
     still = made(events(recipe(**idle, start={"blend": 1})))
     assert all(done.frame.equal(still[0].frame) for done in still)
-    order = padded_order(5, recipe(**idle))
-    torch.testing.assert_close(still[0].frame, matched(fresh(1), natural()[order[1]][None]))
+    order = frame_order(5, recipe(**idle))
+    torch.testing.assert_close(still[0].frame, matched_noise(fresh(1), natural()[order[1]][None]))
 
 
 def test_a_frame_starts_from_the_clip_that_is_given(events):
@@ -221,9 +225,9 @@ def test_residuals_are_0_where_the_target_is_found_again(events):
 def test_each_finished_frame_takes_the_colours_of_its_own(events):
     idle = {"octaves": [{"steps": 0}], "pad": 1, "start": {"noise": "uniform"}}
     how = recipe(**idle, colour={"after": "frame"})
-    seen, frame, order = made(events(how)), fresh(1), padded_order(5, how)
+    seen, frame, order = made(events(how)), fresh(1), frame_order(5, how)
     for done, k in zip(seen, order[1:], strict=True):
-        frame = coloured(frame, {"space_texture": natural()[k][None, None]}, how)
+        frame = transfer_colours(frame, {"space_texture": natural()[k][None, None]}, how)
         assert done.frame.equal(frame)
 
 
@@ -235,16 +239,16 @@ def test_more_than_two_frames_can_be_looked_at_together():
         return dict.fromkeys(layers, clip.flatten(1, 2))
 
     target, how = natural(), recipe(octaves=[{"steps": 1}], pad=2)
-    sides = (Side(stream, (Wanted("time_texture", ("all",)),)),)
+    sides = (StreamLosses(stream, (LayerTarget("time_texture", ("all",)),)),)
     with torch.no_grad():
-        seen = list(walk({"time_texture": (film(target),)}, sides, how, fresh, span=3))
+        seen = list(framewise({"time_texture": (film(target),)}, sides, how, fresh, span=3))
     assert [done.index for done in made(seen)] == [0, 1, 2, 3, 4]
     assert shown[0].shape == (1, 3, *SHAPE)
     assert shown[0][0].equal(target[[2, 1, 0]])  # the first window of the target
     finished = [done.frame for done in made(seen)]
     assert made(seen)[2].state.history.equal(torch.stack(finished[1:3], 1))
     with pytest.raises(RecipeError, match=r"pad=1 is too little.*first 2 frame.*Set pad=2"):
-        next(walk({"time_texture": (film(target),)}, sides, recipe(pad=1), fresh, span=3))
+        next(framewise({"time_texture": (film(target),)}, sides, recipe(pad=1), fresh, span=3))
 
 
 @pytest.mark.parametrize("method", ["normalised", "adam"])

@@ -10,11 +10,11 @@ import torch
 
 import reef
 from reef import DEMO, PAN, SWIM, folds, natural_scene, pebbles
-from stst.cli.demo import FILM
 from stst.errors import FramesError
-from stst.stimuli.drawing import pink_noise
+from stst.stimuli.stimulus import pink_noise
 from stst.video.frames import Clip, to_uint8
 from stst.video.read import read_video
+from stst.workflows.demo import FILM
 
 
 @pytest.fixture(scope="module")

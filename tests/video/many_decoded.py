@@ -13,7 +13,7 @@ import stst
 WORKER = """
 import json, sys
 from stst.video.decode import answer
-from stst.video.process import Request
+from stst.video.files import Request
 print(json.dumps([answer(Request(path=p), p + ".raw") for p in sys.argv[1:]]))
 """
 

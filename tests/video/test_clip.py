@@ -13,12 +13,11 @@ import torch
 from PIL import Image
 
 from stst.errors import FramesError
-from stst.video.film import Film
-from stst.video.frames import Clip, LazyClip, View
+from stst.video.film import Film, LazyClip, View
+from stst.video.frames import Clip
 from stst.video.pixels import downsize
-from stst.video.preview import FRAMES, SIDE
 from stst.video.read import open_video, read_video
-from stst.video.write import write_video
+from stst.video.write import FRAMES, SIDE, write_video
 
 RATE = Fraction(30000, 1001)
 

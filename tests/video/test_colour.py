@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stst.errors import FramesError
-from stst.video import colour
+from stst.video import pixels
 
 DEPTHS = {8: "yuv444p", 10: "yuv444p10le", 12: "yuv444p12le"}
 MATRICES = {"601": (5, made.BT601), "709": (1, made.BT709)}
 LIMITED, FULL = 1, 2
 
 
-def gap(rgb, weights, full, bits, tag, turn=colour.to_rgb):
+def gap(rgb, weights, full, bits, tag, turn=pixels.to_rgb):
     """Return the greatest error, in levels of 255, after codes made apart from the package."""
     frame = made.plane_frame(made.to_codes(rgb, weights, full, bits), DEPTHS[bits])
     frame.colorspace, frame.color_range = tag, FULL if full else LIMITED
@@ -65,23 +65,23 @@ def test_colour_bars_with_halved_chroma_come_back_inside_each_bar(full):
     frame = made.plane_frame([y, u[::2, ::2], v[::2, ::2]], "yuv420p")
     frame.colorspace, frame.color_range = 1, FULL if full else LIMITED
     inside = np.arange(128) % 16 // 4 % 3 != 0  # four px off the edges
-    assert 255 * np.abs(colour.to_rgb(frame)[0] - rgb)[:, inside].max() <= 2
+    assert 255 * np.abs(pixels.to_rgb(frame)[0] - rgb)[:, inside].max() <= 2
 
 
 def test_grey_is_full_range_unless_tagged():
     codes = np.arange(256, dtype=np.uint16).reshape(16, 16)
     frame = made.plane_frame([codes], "gray")
-    rgb, _ = colour.to_rgb(frame)
+    rgb, _ = pixels.to_rgb(frame)
     assert np.allclose(rgb, codes[..., None] / 255, atol=1e-6)
     frame.color_range = LIMITED
-    rgb, _ = colour.to_rgb(frame)
+    rgb, _ = pixels.to_rgb(frame)
     assert np.allclose(rgb[..., 0], np.clip((codes - 16.0) / 219, 0, 1), atol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "bits"), [("gbrp", 8), ("gbrp10le", 10), ("gbrp16le", 16)])
 def test_rgb_of_any_depth_is_kept(name, bits):
     codes = [np.random.default_rng(c).integers(0, 2**bits, (8, 16)) for c in range(3)]
-    rgb, _ = colour.to_rgb(made.plane_frame(codes, name))
+    rgb, _ = pixels.to_rgb(made.plane_frame(codes, name))
     green, blue, red = codes
     want = np.stack((red, green, blue), -1) / (2**bits - 1)
     assert np.abs(rgb - want).max() < 2e-5
@@ -90,11 +90,11 @@ def test_rgb_of_any_depth_is_kept(name, bits):
 def test_transparent_pixels_are_shown_over_black_and_reported():
     levels = np.full((4, 4, 4), 200, np.uint8)
     levels[..., 3] = [[255, 255, 0, 51]] * 4
-    rgb, transparent = colour.to_rgb(av.VideoFrame.from_ndarray(levels, "rgba"))
+    rgb, transparent = pixels.to_rgb(av.VideoFrame.from_ndarray(levels, "rgba"))
     assert transparent
     assert np.allclose(rgb[0, :, 0] * 255, [200, 200, 0, 40], atol=1e-4)
     levels[..., 3] = 255
-    assert not colour.to_rgb(av.VideoFrame.from_ndarray(levels, "rgba"))[1]
+    assert not pixels.to_rgb(av.VideoFrame.from_ndarray(levels, "rgba"))[1]
 
 
 @pytest.mark.parametrize(("tag", "word"), [("color_trc", "SDR"), ("colorspace", "matrix")])
@@ -105,7 +105,7 @@ def test_high_dynamic_range_and_unknown_matrices_are_refused(tag, word):
     else:
         frame.colorspace = 8  # YCgCo
     with pytest.raises(FramesError, match=word):
-        colour.to_rgb(frame)
+        pixels.to_rgb(frame)
 
 
 def matrix_bytes(a, b, c, d):
@@ -130,11 +130,11 @@ def test_the_display_matrix_is_applied(numbers, want):
     levels = made.moving(1, 6, 8)[0]
     frame = av.VideoFrame.from_ndarray(levels, "rgb24")
     side = SimpleNamespace(side_data={"DISPLAYMATRIX": matrix_bytes(*numbers).tobytes()})
-    assert np.array_equal(colour._upright(levels, side), want(levels))
-    assert np.array_equal(colour.to_rgb(frame)[0] * np.float32(255), levels)
+    assert np.array_equal(pixels._upright(levels, side), want(levels))
+    assert np.array_equal(pixels.to_rgb(frame)[0] * np.float32(255), levels)
 
 
 def test_an_oblique_angle_is_refused():
     side = {"DISPLAYMATRIX": matrix_bytes(0.6, 0.8, -0.8, 0.6).tobytes()}
     with pytest.raises(FramesError, match="oblique"):
-        colour._upright(made.moving(1)[0], SimpleNamespace(side_data=side))
+        pixels._upright(made.moving(1)[0], SimpleNamespace(side_data=side))

@@ -13,7 +13,7 @@ from cut_films import film, ramp, scene
 from stst.video import shots
 from stst.video.frames import Clip
 from stst.video.read import read_video
-from stst.video.shots import between, find_shots
+from stst.video.shots import find_shots, split_at
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 SEEDS = range(4)
@@ -150,8 +150,8 @@ def test_natural_clips_have_the_cuts_that_are_seen_in_them(name, wanted, every):
 
 
 def test_shots_between_cuts():
-    assert between([], 3) == (range(3),)
-    assert between([1, 2], 3) == (range(1), range(1, 2), range(2, 3))
+    assert split_at([], 3) == (range(3),)
+    assert split_at([1, 2], 3) == (range(1), range(1, 2), range(2, 3))
 
 
 def still(before, after):

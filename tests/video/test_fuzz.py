@@ -22,7 +22,7 @@ import torch
 from many_decoded import answers
 
 from stst.errors import StstError
-from stst.video import process
+from stst.video import files
 from stst.video.read import Limits, read_video
 
 FUZZ = int(os.environ.get("STST_FUZZ", "40"))
@@ -114,7 +114,7 @@ def measured(monkeypatch, tmp_path):
 
         def __call__(self, bug=""):
             code = MEASURED.format(peaks=str(self.peaks), bug=bug)
-            monkeypatch.setattr(process, "DECODER", (sys.executable, "-P", "-c", code))
+            monkeypatch.setattr(files, "DECODER", (sys.executable, "-P", "-c", code))
 
         def peak(self):
             return max(map(int, self.peaks.read_text().split()), default=0)
@@ -238,5 +238,5 @@ def test_a_reader_without_a_bound_of_time_is_caught(tmp_path, measured, monkeypa
         return subprocess_run(*args, **more)
 
     subprocess_run = subprocess.run
-    monkeypatch.setattr(process.subprocess, "run", patient)
+    monkeypatch.setattr(files.subprocess, "run", patient)
     assert " s" in "".join(faults(read(path, little), measured.peak(), little))

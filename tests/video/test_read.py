@@ -19,10 +19,10 @@ from PIL import Image
 import stst
 from stst.errors import FramesError
 from stst.video import read
-from stst.video.decode import open_source
+from stst.video.decode import source_for
+from stst.video.files import Limits, Request
 from stst.video.frames import to_clip, to_uint8
 from stst.video.pixels import downsize, smaller_size
-from stst.video.process import Limits, Request
 from stst.video.read import digest, probe, read_video
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -198,7 +198,7 @@ def test_an_array_is_read_in_either_layout(tmp_path, kind, channels_first):
     levels = made.moving(3, 6, 8)
     array = levels if kind == np.uint8 else (levels / 255).astype(kind)
     np.save(tmp_path / "a.npy", array.transpose(0, 3, 1, 2) if channels_first else array)
-    frames = list(open_source(tmp_path / "a.npy", Limits()))
+    frames = list(source_for(tmp_path / "a.npy", Limits()))
     assert np.array_equal(np.round(np.array(frames) * 255), levels)
 
 
@@ -216,7 +216,7 @@ def test_an_array_is_read_in_either_layout(tmp_path, kind, channels_first):
 def test_an_array_of_another_kind_is_refused(tmp_path, array, word):
     np.save(tmp_path / "a.npy", array)
     with pytest.raises(FramesError, match=word):
-        list(open_source(tmp_path / "a.npy", Limits()))
+        list(source_for(tmp_path / "a.npy", Limits()))
 
 
 def test_an_array_is_read_at_the_rate_given(tmp_path):

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from stst.errors import FramesError
-from stst.video import decode, process
-from stst.video.process import Request
+from stst.video import decode, files
+from stst.video.files import Request
 from stst.video.read import FramesWarning, Limits, open_video, probe, read_video
 
 # C4, C5: a decoder that crashes or hangs, played by a fake one
 
 
 def fake_decoder(monkeypatch, code):
-    monkeypatch.setattr(process, "DECODER", (sys.executable, "-c", code))
+    monkeypatch.setattr(files, "DECODER", (sys.executable, "-c", code))
 
 
 @pytest.mark.parametrize("name", ["SIGSEGV", "SIGBUS", "SIGKILL"])

@@ -11,7 +11,7 @@ import pytest
 from many_decoded import answers
 
 from stst.errors import FramesError
-from stst.video import process, read
+from stst.video import files, read
 from stst.video.frames import to_uint8
 from stst.video.read import FramesWarning, open_video, read_video
 
@@ -148,7 +148,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(made_once, tmp_path, mo
     path.write_bytes((made_once / "a.mkv").read_bytes())
 
     def ask_and_change(request, out):
-        answer = process.ask(request, out)
+        answer = files.ask(request, out)
         with path.open("ab") as file:
             file.write(b"more")
         return answer

@@ -6,7 +6,7 @@ import pytest
 import test_read_faults as faults
 import test_read_forms as forms
 
-from stst.video import process, read
+from stst.video import files, read
 
 CROPPING = """
 whole = container.to_rgb
@@ -15,7 +15,7 @@ def cropped(frame):
     return rgb[: rgb.shape[0] // 2 * 2, : rgb.shape[1] // 2 * 2], transparent
 container.to_rgb = cropped
 """
-TWICE = "once = colour._upright; colour._upright = lambda rgb, f: once(once(rgb, f), f)"
+TWICE = "once = pixels._upright; pixels._upright = lambda rgb, f: once(once(rgb, f), f)"
 TWO_FILMS = forms.test_the_first_of_two_films_is_read_and_sound_is_ignored
 UNEVEN = [0, 2, 3, 7, 8, 12, 13, 15]
 TRUSTING = "container.Video.frame_rate = lambda self: self._rates()[0]"
@@ -48,7 +48,7 @@ BUGS = {  # the bug, and the test that must fail
     ),
     "C8, even sides": (CROPPING, lambda made, films, tmp: forms.test_odd_sides_are_read_whole(tmp)),
     "C9, not turned": (
-        "colour._upright = lambda rgb, frame: rgb",
+        "pixels._upright = lambda rgb, frame: rgb",
         lambda made, films, tmp: forms.test_rotation_is_applied_once(made, tmp),
     ),
     "C9, turned twice": (
@@ -74,8 +74,8 @@ BUGS = {  # the bug, and the test that must fail
 
 @pytest.mark.parametrize(("bug", "check"), BUGS.values(), ids=BUGS)
 def test_a_planted_bug_is_caught(bug, check, made_once, small_films, tmp_path, monkeypatch):
-    code = f"from stst.video import colour, container, decode\n{bug}\ndecode.main()"
-    monkeypatch.setattr(process, "DECODER", (sys.executable, "-P", "-c", code))
+    code = f"from stst.video import container, decode, pixels\n{bug}\ndecode.main()"
+    monkeypatch.setattr(files, "DECODER", (sys.executable, "-P", "-c", code))
     with pytest.raises((AssertionError, pytest.fail.Exception, read.FramesWarning)) as caught:
         check(made_once, small_films, tmp_path)
     assert "NameError" not in str(caught.value)  # the bug was planted, not misspelt

@@ -16,9 +16,9 @@ import torch
 from stst.errors import FramesError
 from stst.video import write
 from stst.video import write as encode
+from stst.video.files import Limits
 from stst.video.film import Film
 from stst.video.frames import Clip, to_uint8
-from stst.video.process import Limits
 from stst.video.read import digest, probe, read_video
 from stst.video.write import write_video
 

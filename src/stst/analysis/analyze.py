@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stst.analysis.cells import Difference, Estimate, differences, grouped
+from stst.analysis.cells import CellEstimate, Difference, differences
 from stst.analysis.mixed import Effect, mixed
 from stst.analysis.psychometric import unbounded
-from stst.analysis.reading import Exclusion, Rules, Trial, excluded, read_responses
+from stst.analysis.reading import Exclusion, Response, Rules, excluded, read_responses
 from stst.analysis.sensitivity import Frequencies, frequencies
 from stst.analysis.tasks import estimates
 from stst.errors import ExperimentError
@@ -24,10 +24,10 @@ class Analysis:
     task: str
     experiment: str
     rules: Rules
-    trials: list[Trial]
+    trials: list[Response]
     exclusions: list[Exclusion]
     notes: list[str]
-    estimates: list[Estimate]
+    estimates: list[CellEstimate]
     differences: list[Difference]
     frequencies: Frequencies | None = None  # of the bands, where they form cells
     effects: Sequence[Effect] = ()  # of the mixed-effects model, if it was asked for
@@ -75,43 +75,39 @@ def analyze(
         If a table cannot be used, nothing is left by the rules, or the model cannot be fitted.
     """
     rules = rules or Rules()
-    read = read_responses([Path(path) for path in responses])
-    tasks = grouped(read.trials, lambda trial: trial.task)
+    paths = [Path(path) for path in responses]
+    read, notes = read_responses(paths)
+    tasks = dict.fromkeys(trial.task for trial in read)
     if len(tasks) > 1:
         raise ExperimentError(f"the responses are of several tasks: {', '.join(tasks)}.")
-    trials, exclusions = excluded(read.trials, rules)
+    trials, exclusions = excluded(read, rules)
     if not trials:
         told = "; ".join(f"{row.rule}: {row.trials} of {row.participant}" for row in exclusions)
         raise ExperimentError(
             f"no trial is left to analyse ({told or 'no test trials'}). Other rules: --set least=1."
         )
-    first, found = read.trials[0], estimates(trials)
-    bands = frequencies([Path(path) for path in responses], first.experiment)
-    notes = [*read.notes, *_unseen(read.trials), *unbounded(found), *_shrunk(found)]
-    effects = mixed(trials) if model else []
+    rows, experiment = estimates(trials), read[0].experiment
     return Analysis(
-        first.task,
-        first.experiment,
+        read[0].task,
+        experiment,
         rules,
         trials,
         exclusions,
-        notes,
-        found,
-        differences(found),
-        bands,
-        effects,
+        [*notes, *_untested(read), *unbounded(rows), *_shrunk(rows)],
+        rows,
+        differences(rows),
+        frequencies(paths, experiment),
+        mixed(trials) if model else [],
     )
 
 
-def _unseen(trials: Sequence[Trial]) -> list[str]:
+def _untested(trials: Sequence[Response]) -> list[str]:
     """Participants who did not get as far as a test trial."""
     tested = {trial.participant for trial in trials if trial.phase == "test"}
     return [f"{who}: no test trials." for who in sorted({t.participant for t in trials} - tested)]
 
 
-def _shrunk(found: Sequence[Estimate]) -> list[str]:
+def _shrunk(rows: Sequence[CellEstimate]) -> list[str]:
     """Say where d' has few trials, which the log-linear correction draws to 0."""
-    few = [
-        row for row in found if row.measure == "criterion" and row.trials < 20 * row.participants
-    ]
+    few = any(row.measure == "criterion" and row.trials < 20 * row.participants for row in rows)
     return ["d' of fewer than 20 trials per participant and cell is drawn to 0."] if few else []

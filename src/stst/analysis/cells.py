@@ -8,8 +8,10 @@ from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple, TypeVar
 
+import numpy as np
+
 from stst.analysis.intervals import Interval, geometric, mean
-from stst.analysis.reading import Trial
+from stst.analysis.reading import Response
 
 ALL = "all"  # participants together
 ARROW = " \N{RIGHTWARDS ARROW} "  # from what was shown to what was answered
@@ -18,15 +20,15 @@ Key = TypeVar("Key")
 Row = TypeVar("Row")
 
 
-class Cell(NamedTuple):
-    """Place of a trial in the design; `level` is a duration (s) or a contrast, or NaN."""
+class DesignCell(NamedTuple):
+    """Place of a trial in the design; `level` is a duration (s) or a contrast, or `math.nan`."""
 
     condition: str
     band: str
     level: float
 
 
-class Estimate(NamedTuple):
+class CellEstimate(NamedTuple):
     """One result: a measure of a cell, of one participant or of all, with its interval.
 
     `response` is what was answered, where shares of several answers are told; `chance` is
@@ -49,29 +51,34 @@ class Estimate(NamedTuple):
 
 def estimate(
     measure: str,
-    cell: Cell,
-    trials: Mapping[str, Sequence[Trial]],
+    cell: DesignCell,
+    trials: Mapping[str, Sequence[Response]],
     found: Interval,
     *,
     response: str = "",
     chance: float = math.nan,
-) -> Estimate:
+) -> CellEstimate:
     """A result of the trials of one or more participants."""
     who = next(iter(trials)) if len(trials) == 1 else ALL
     counts = [len(held) for held in trials.values() if held]
-    return Estimate(measure, *cell, response, who, len(counts), sum(counts), *found, chance)
+    return CellEstimate(measure, *cell, response, who, len(counts), sum(counts), *found, chance)
 
 
-def cells(trials: Iterable[Trial]) -> dict[Cell, list[Trial]]:
-    """Trials by their place in the design, in the order of levels."""
-    found = grouped(trials, cell_of)
-    return dict(sorted(found.items(), key=lambda item: (*item[0][:2], _last(item[0].level))))
+def cells(trials: Iterable[Response]) -> dict[DesignCell, list[Response]]:
+    """Trials by their place in the design, in the order of levels; those without one come last."""
+    groups = grouped(trials, cell_of)
+    return dict(sorted(groups.items(), key=lambda item: _place(item[0])))
 
 
-def cell_of(trial: Trial) -> Cell:
+def _place(cell: DesignCell) -> tuple[str, str, float]:
+    return cell._replace(level=math.inf) if math.isnan(cell.level) else cell
+
+
+def cell_of(trial: Response) -> DesignCell:
     """Where a trial belongs; its condition is that of what is judged."""
     level = trial.contrast if trial.task == "detection" else trial.duration
-    return Cell(_condition(trial.task, trial.conditions, trial.roles), trial.band, level)
+    level = math.nan if math.isnan(level) else level  # one object, which is equal to itself
+    return DesignCell(_condition(trial.task, trial.conditions, trial.roles), trial.band, level)
 
 
 @lru_cache
@@ -85,28 +92,17 @@ def _condition(task: str, conditions: tuple[str, ...], roles: tuple[str, ...]) -
     return "+".join(sorted({condition for condition, _ in clips}))
 
 
-def people(trials: Iterable[Trial]) -> dict[str, list[Trial]]:
+def people(trials: Iterable[Response]) -> dict[str, list[Response]]:
     """Trials of each participant."""
     return grouped(trials, lambda trial: trial.participant)
 
 
 def grouped(rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[Row]]:
     """Trials, or results, by a key, in the order in which keys come."""
-    found = dict[Key, list[Row]]()
+    groups = dict[Key, list[Row]]()
     for row in rows:
-        found.setdefault(_same(key(row)), []).append(row)
-    return found
-
-
-def _same(key: Key) -> Key:
-    """NaN is not equal to itself: one object stands for all."""
-    if isinstance(key, Cell) and math.isnan(key.level):
-        return key._replace(level=math.nan)
-    return key
-
-
-def _last(level: float) -> float:
-    return math.inf if math.isnan(level) else level
+        groups.setdefault(key(row), []).append(row)
+    return groups
 
 
 FACTORS = ("condition", "band")
@@ -135,19 +131,21 @@ class Difference(NamedTuple):
     null: float
 
 
-def differences(found: Sequence[Estimate]) -> list[Difference]:
+def differences(estimates: Sequence[CellEstimate]) -> list[Difference]:
     """Compare each two conditions, and each two bands, with all else alike.
 
     The value is the mean over participants of what they differ by themselves, the interval
     Student's; of thresholds that the levels bound, the geometric mean of ratios. Two
-    participants are needed.
-
-    Parameters
-    ----------
-    found : sequence of Estimate
-        Results of each participant; those of all together are passed over.
+    participants are needed; results of all together are passed over.
     """
-    own = [row for row in found if row.participant != ALL and _told(row)]
+    own = [
+        row
+        for row in estimates
+        if row.participant != ALL
+        and row.measure in COMPARED
+        and math.isfinite(row.value)
+        and (row.measure != _RATIO or bounded(row))
+    ]
     return [
         row
         for measure, held in grouped(own, lambda row: row.measure).items()
@@ -161,43 +159,32 @@ def paired(one: str, other: str) -> str:
     return " - ".join(sorted((one, other)))
 
 
-def _told(row: Estimate) -> bool:
-    """Whether there is a value to compare; a threshold has both bounds."""
-    told = math.isfinite(row.value) and (row.measure != _RATIO or bounded(row))
-    return row.measure in COMPARED and told
-
-
-def _along(factor: str, measure: str, rows: Sequence[Estimate]) -> Iterator[Difference]:
+def _along(factor: str, measure: str, rows: Sequence[CellEstimate]) -> Iterator[Difference]:
     """Pairs of cells that differ in one factor alone."""
-    for cell, held in grouped(rows, lambda row: _other(factor, row)).items():
+    place = 1 + FACTORS.index(factor)  # in an estimate
+    for cell, held in grouped(rows, lambda row: _without(factor, row)).items():
         values = {
             name: {row.participant: row.value for row in own}
-            for name, own in grouped(held, lambda row: str(getattr(row, factor))).items()
+            for name, own in grouped(held, lambda row: str(row[place])).items()
         }
         for first, second in combinations(sorted(values), 2):
-            pairs = [
-                (value, values[second][who])
-                for who, value in values[first].items()
-                if who in values[second]
-            ]
-            if len(pairs) > 1:
-                found, null = _compared(measure, pairs)
-                yield Difference(measure, factor, first, second, *cell, len(pairs), *found, null)
+            both = [who for who in values[first] if who in values[second]]
+            if len(both) < 2:
+                continue
+            one, other = ([values[name][who] for who in both] for name in (first, second))
+            head = (measure, factor, first, second, *cell, len(both))
+            if measure == _RATIO:
+                yield Difference(*head, *geometric(np.divide(one, other)), 1.0)
+            else:
+                yield Difference(*head, *mean(np.subtract(one, other)), 0.0)
 
 
-def _other(factor: str, row: Estimate) -> Cell:
-    """What a result's place is but for a factor."""
+def _without(factor: str, row: CellEstimate) -> DesignCell:
+    """What the place of a result is but for a factor."""
     condition, band = ("" if name == factor else getattr(row, name) for name in FACTORS)
-    return Cell(condition, band, row.level)
+    return DesignCell(condition, band, row.level)
 
 
-def _compared(measure: str, pairs: Sequence[tuple[float, float]]) -> tuple[Interval, float]:
-    """The mean difference, or ratio, and its value where nothing differs."""
-    if measure != _RATIO:
-        return mean([one - other for one, other in pairs]), 0.0
-    return geometric([one / other for one, other in pairs]), 1.0
-
-
-def bounded(row: Estimate) -> bool:
+def bounded(row: CellEstimate) -> bool:
     """Whether the data limit a result to both sides."""
     return math.isfinite(row.low) and math.isfinite(row.high)

@@ -30,18 +30,6 @@ def proportion(successes: Sequence[float], trials: Sequence[float]) -> Interval:
     with the trials divided by the design effect, which is how much larger the variance between
     participants is than that of independent trials (at least 1). Where it is above 1,
     Student's t is the quantile (Korn & Graubard 1998; Dean & Pagano 2015).
-
-    Parameters
-    ----------
-    successes, trials : sequence of float
-        One number for each participant; who has no trials does not count.
-
-    Examples
-    --------
-    >>> [round(x, 3) for x in proportion([8], [10])]
-    [0.8, 0.49, 0.943]
-    >>> [round(x, 3) for x in proportion([8, 4, 9], [10, 10, 10])]
-    [0.7, 0.166, 0.965]
     """
     hits, counts = np.asarray(successes, float), np.asarray(trials, float)
     people, total = np.count_nonzero(counts), counts.sum()
@@ -71,29 +59,17 @@ def jeffreys(successes: Numbers, trials: Numbers) -> tuple[Numbers, Numbers]:
     return low, high
 
 
-def mean(values: Sequence[float]) -> Interval:
-    """Mean of independent values and Student's interval, which needs two of them.
-
-    Examples
-    --------
-    >>> [round(x, 3) for x in mean([1.0, 2.0, 3.0])]
-    [2.0, -0.484, 4.484]
-    """
-    found = np.asarray([value for value in values if math.isfinite(value)], float)
-    if len(found) < 2:
-        return Interval(float(found[0]) if len(found) else math.nan, math.nan, math.nan)
-    error = found.std(ddof=1) / math.sqrt(len(found))
-    half = float(stdtrit(len(found) - 1, (1 + CONFIDENCE) / 2) * error)
-    middle = float(found.mean())
-    return Interval(middle, middle - half, middle + half)
+def mean(values: npt.ArrayLike) -> Interval:
+    """Mean of independent values and Student's interval, which needs two of them."""
+    numbers = np.asarray(values, float)
+    numbers = numbers[np.isfinite(numbers)]
+    if len(numbers) < 2:
+        return Interval(float(numbers[0]) if len(numbers) else math.nan, math.nan, math.nan)
+    middle, error = numbers.mean(), numbers.std(ddof=1) / math.sqrt(len(numbers))
+    half = stdtrit(len(numbers) - 1, (1 + CONFIDENCE) / 2) * error
+    return Interval(float(middle), float(middle - half), float(middle + half))
 
 
-def geometric(values: Sequence[float]) -> Interval:
-    """Geometric mean of independent values, and Student's interval of their logarithms.
-
-    Examples
-    --------
-    >>> round(geometric([1.0, 4.0]).value, 3)
-    2.0
-    """
-    return Interval(*map(math.exp, mean([math.log(value) for value in values])))
+def geometric(values: npt.ArrayLike) -> Interval:
+    """Geometric mean of independent values, and Student's interval of their logarithms."""
+    return Interval(*map(math.exp, mean(np.log(values))))

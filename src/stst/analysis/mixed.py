@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.special import ndtri
 
 from stst.analysis.cells import cell_of
 from stst.analysis.intervals import CONFIDENCE, Numbers
-from stst.analysis.reading import Trial
+from stst.analysis.reading import Response
 from stst.errors import ExperimentError
 
 WIDEST = 10.0  # a standard error above this, of log odds, is of data that limit nothing
@@ -36,7 +36,7 @@ class Effect(NamedTuple):
     trials: int
 
 
-def mixed(trials: Sequence[Trial]) -> list[Effect]:
+def mixed(trials: Sequence[Response]) -> list[Effect]:
     """Fit the model of a task to all its trials together.
 
     ``outcome ~ condition + band + log2(level) + (1 | participant) + (1 | item)``, without
@@ -50,9 +50,8 @@ def mixed(trials: Sequence[Trial]) -> list[Effect]:
         If the extra ``mixed`` is not installed, or there is nothing to fit.
     """
     outcome, unit, values = _outcome(trials)
-    terms = _terms(trials)
+    terms, groups = _terms(trials), _groups(trials)
     design = np.column_stack(list(terms.values()))
-    groups = _groups(trials)
     if "participant" not in groups:
         raise ExperimentError("a mixed-effects model needs two participants or more.")
     if np.linalg.matrix_rank(design) < design.shape[1]:
@@ -60,23 +59,22 @@ def mixed(trials: Sequence[Trial]) -> list[Effect]:
             "a mixed-effects model cannot tell conditions, bands and levels apart in this design."
         )
     fixed, deviations = _fit(values, design, groups, linear=outcome == "rating")
-    head = {name: len({getattr(trial, name) for trial in trials}) for name in _GROUPS}
-    counts = (head["participant"], head["item"], len(trials))
-    found = [
-        Effect(outcome, term, unit, *_interval(*pair), *counts)
-        for term, pair in zip(terms, fixed.T, strict=True)
-    ]
+    counts = (*(len({getattr(trial, name) for trial in trials}) for name in _GROUPS), len(trials))
+    halves = np.where(fixed[1] <= WIDEST, ndtri((1 + CONFIDENCE) / 2) * fixed[1], math.nan)
+    bounds = np.column_stack([fixed[0], fixed[0] - halves, fixed[0] + halves]).tolist()
     names = ["residual", *groups] if outcome == "rating" else list(groups)
-    return found + [
-        Effect(outcome, f"SD of {name}", unit, float(sd), math.nan, math.nan, *counts)
-        for name, sd in zip(names, deviations, strict=True)
+    bounds += [[float(deviation), math.nan, math.nan] for deviation in deviations]
+    labels = [*terms, *(f"SD of {name}" for name in names)]
+    return [
+        Effect(outcome, label, unit, *interval, *counts)
+        for label, interval in zip(labels, bounds, strict=True)
     ]
 
 
 _GROUPS = ("participant", "item")
 
 
-def _outcome(trials: Sequence[Trial]) -> tuple[str, str, Numbers]:
+def _outcome(trials: Sequence[Response]) -> tuple[str, str, Numbers]:
     """What is modelled: its name, its unit, and a value of each trial."""
     task = trials[0].task
     if task == "naming":
@@ -89,13 +87,14 @@ def _outcome(trials: Sequence[Trial]) -> tuple[str, str, Numbers]:
     return "accuracy", "log odds", np.array([float(trial.correct == "1") for trial in trials])
 
 
-def _terms(trials: Sequence[Trial]) -> dict[str, Numbers]:
+def _terms(trials: Sequence[Response]) -> dict[str, Numbers]:
     """Columns of the design: the first condition and band, and differences from them."""
     cells = [cell_of(trial) for trial in trials]
     first = (min(cell.condition for cell in cells), min(cell.band for cell in cells))
     terms = {", ".join(["intercept", *filter(None, first)]): np.ones(len(cells))}
-    terms |= dict(_differences([cell.condition for cell in cells]))
-    terms |= dict(_differences([cell.band for cell in cells]))
+    for names in ([cell.condition for cell in cells], [cell.band for cell in cells]):
+        base, *others = sorted(set(names))
+        terms |= {f"{name} - {base}": np.equal(names, name).astype(float) for name in others}
     levels = np.array([cell.level for cell in cells])
     if (levels > 0).all() and len(set(levels)) > 1:
         log = np.log2(levels)
@@ -104,14 +103,7 @@ def _terms(trials: Sequence[Trial]) -> dict[str, Numbers]:
     return terms
 
 
-def _differences(names: Sequence[str]) -> Iterator[tuple[str, Numbers]]:
-    """A column for each name but the first in the alphabet."""
-    first, *others = sorted(set(names))
-    for other in others:
-        yield f"{other} - {first}", np.array([float(name == other) for name in names])
-
-
-def _groups(trials: Sequence[Trial]) -> dict[str, Sequence[str]]:
+def _groups(trials: Sequence[Response]) -> dict[str, Sequence[str]]:
     """Who or what each trial is of, where there are several."""
     named = {name: [str(getattr(trial, name)) for trial in trials] for name in _GROUPS}
     return {name: values for name, values in named.items() if len(set(values)) > 1}
@@ -133,12 +125,6 @@ def _fit(
     variances = np.asarray(model.get_cov_pars(format_pandas=False), float).ravel()
     fixed = np.asarray(model.get_coef(std_err=True, format_pandas=False), float)
     return fixed, np.sqrt(variances)
-
-
-def _interval(value: float, error: float) -> tuple[float, float, float]:
-    """Wald's interval, where the data limit the effect at all."""
-    half = ndtri((1 + CONFIDENCE) / 2) * error if error <= WIDEST else math.nan
-    return float(value), float(value - half), float(value + half)
 
 
 def _library() -> Any:  # noqa: ANN401

@@ -14,17 +14,16 @@ from scipy.special import ndtr
 from stst.analysis.cells import cell_of
 from stst.analysis.intervals import Numbers
 from stst.analysis.psychometric import weibull
-from stst.analysis.reading import Rules, Trial
+from stst.analysis.reading import Response, Rules
 from stst.analysis.sensitivity import CHANCE, CORRECT
 from stst.errors import RecipeError, guess
-from stst.experiment import design
-from stst.experiment.design import make_lists
+from stst.experiment.design import Trial, make_lists
 from stst.experiment.spec import INTERVALS, RATINGS, ExperimentSpec
-from stst.experiment.stimuli import Stimulus
-from stst.recipe import Part, validated
+from stst.experiment.stimuli import StimulusRow
+from stst.recipe import FrozenConfig, validated
 
 SHARES = ("accuracy", "space chosen")
-
+LIMITS = {**dict.fromkeys(SHARES, (0.0, 1.0)), "rating": (1.0, float(len(RATINGS)))}
 
 # What `analyze` finds for each task and a plan can be about; the first if none is named.
 MEASURES: dict[str, tuple[str, ...]] = {
@@ -39,7 +38,7 @@ MEASURES: dict[str, tuple[str, ...]] = {
 }
 
 
-class Plan(Part):
+class PowerPlan(FrozenConfig):
     """An effect that is expected, and the experiments in which it is looked for.
 
     The effect is of one condition, against chance or `null`; with `against` it is how much that
@@ -84,7 +83,7 @@ class Plan(Part):
 
     Examples
     --------
-    >>> plan = Plan(effect=0.5, spread=0.3, participants=(8, 16))
+    >>> plan = PowerPlan(effect=0.5, spread=0.3, participants=(8, 16))
     >>> full = planned(plan, ExperimentSpec(task="natural"))
     >>> full.measure, full.null, full.repeats
     ("d'", 0.0, (1,))
@@ -111,7 +110,7 @@ class Plan(Part):
         return validated(cls, data, "plan")
 
 
-def planned(plan: Plan, spec: ExperimentSpec) -> Plan:
+def planned(plan: PowerPlan, spec: ExperimentSpec) -> PowerPlan:
     """Fill in what the experiment decides.
 
     Raises
@@ -134,11 +133,10 @@ def planned(plan: Plan, spec: ExperimentSpec) -> Plan:
     if spec.once and set(plan.repeats) - {1}:
         raise RecipeError("each clip is seen once: plan a set with more clips, not repeats.")
     null = _null(measure, spec, plan) if plan.null is None else plan.null
-    _refuse(measure, plan.effect, plan.spread)
+    _refuse_effect(measure, plan.effect, plan.spread)
     _refuse_difference(measure, plan)
-    return plan.model_copy(
-        update={"measure": measure, "null": null, "repeats": plan.repeats or (spec.repeats,)}
-    )
+    full = {"measure": measure, "null": null, "repeats": plan.repeats or (spec.repeats,)}
+    return plan.model_copy(update=full)
 
 
 def chance(spec: ExperimentSpec) -> float:
@@ -146,7 +144,7 @@ def chance(spec: ExperimentSpec) -> float:
     return CHANCE[spec.task] if spec.task in CHANCE else 1 / len(spec.answers)
 
 
-def _null(measure: str, spec: ExperimentSpec, plan: Plan) -> float:
+def _null(measure: str, spec: ExperimentSpec, plan: PowerPlan) -> float:
     if plan.against is not None:
         return 1.0 if measure == "threshold" else 0.0
     if measure in ("rating", "threshold"):
@@ -156,28 +154,24 @@ def _null(measure: str, spec: ExperimentSpec, plan: Plan) -> float:
     return 0.0 if measure == "d'" else chance(spec)
 
 
-def limits(measure: str) -> tuple[float, float]:
-    """Least and most that a share, or a rating, can be."""
-    return {"rating": (1.0, float(len(RATINGS)))}.get(measure, (0.0, 1.0))
-
-
-def _refuse(measure: str, effect: float, spread: float) -> None:
+def _refuse_effect(measure: str, effect: float, spread: float) -> None:
     """Refuse what no participants can have."""
-    low, high = limits(measure)
-    if measure in (*SHARES, "rating"):
-        inside = low < effect < high
-        most = ((effect - low) * (high - effect)) ** 0.5 if inside else 0.0
-        if not inside or spread >= most:
-            raise RecipeError(
-                f"no participants have a mean {measure} of {effect:g} and a standard deviation "
-                f"of {spread:g}: wanted a mean between {low:g} and {high:g}"
-                + (f", and then less than {most:.3g}." if inside else ".")
-            )
     if measure == "threshold" and effect <= 0:
         raise RecipeError(f"a threshold is above 0, got {effect:g}.")
+    if measure not in LIMITS:
+        return
+    low, high = LIMITS[measure]
+    inside = low < effect < high
+    most = ((effect - low) * (high - effect)) ** 0.5 if inside else 0.0
+    if not inside or spread >= most:
+        raise RecipeError(
+            f"no participants have a mean {measure} of {effect:g} and a standard deviation "
+            f"of {spread:g}: wanted a mean between {low:g} and {high:g}"
+            + (f", and then less than {most:.3g}." if inside else ".")
+        )
 
 
-def _refuse_difference(measure: str, plan: Plan) -> None:
+def _refuse_difference(measure: str, plan: PowerPlan) -> None:
     """Refuse half a comparison, and differences that no participants can have."""
     if (plan.against is None) != (plan.difference is None):
         raise RecipeError("a comparison needs both: the condition (against) and the difference.")
@@ -187,119 +181,92 @@ def _refuse_difference(measure: str, plan: Plan) -> None:
         raise RecipeError("a comparison is with no difference: leave null out.")
     if measure == "threshold" and plan.difference <= 0:
         raise RecipeError(f"thresholds differ by a factor above 0, got {plan.difference:g}.")
-    low, high = limits(measure)
-    if measure in (*SHARES, "rating") and not low < plan.effect - plan.difference < high:
+    low, high = LIMITS.get(measure, (-math.inf, math.inf))
+    if not low < plan.effect - plan.difference < high:
         raise RecipeError(
             f"no participants have a mean {measure} of {plan.effect - plan.difference:g}, which is "
             f"{plan.effect:g} less {plan.difference:g}: wanted between {low:g} and {high:g}."
         )
 
 
-Lists = Sequence[Sequence[Trial]]
+Lists = Sequence[Sequence[Response]]
 _STEPS = len(RATINGS) - 1
 
 
-def lists_of(spec: ExperimentSpec, stimuli: Sequence[Stimulus], repeats: int) -> Lists:
+def lists_of(spec: ExperimentSpec, stimuli: Sequence[StimulusRow], repeats: int) -> Lists:
     """Test trials and checks of each list, not yet answered."""
     changed = ExperimentSpec.parse(spec.model_dump(mode="json") | {"repeats": repeats})
-    laid = make_lists(changed, stimuli)
-    return [[unanswered(t, spec) for t in one if t.phase != "practice"] for one in laid]
+    lists = make_lists(changed, stimuli)
+    return [[_unanswered(t, spec) for t in trials if t.phase != "practice"] for trials in lists]
 
 
-def simulated(
-    lists: Lists, people: int, plan: Plan, spec: ExperimentSpec, rng: np.random.Generator
-) -> list[Trial]:
-    """The responses of one experiment; participants get the lists in turn."""
-    values = truths(plan, people, rng)
-    others = values if plan.difference is None else lowered(values, plan, rng)
-    return [
-        trial
-        for who, one in enumerate(islice(cycle(lists), people))
-        for trial in answered(
-            one, f"P{who}", _by_condition(one, plan, values[who], others[who]), plan, spec, rng
-        )
-    ]
-
-
-def unanswered(trial: design.Trial, spec: ExperimentSpec) -> Trial:
+def _unanswered(trial: Trial, spec: ExperimentSpec) -> Response:
     """What the table of responses would say of a trial before it is answered."""
     shown = trial.shown
-    band = next((one for one in shown if one.band), None)
-    frames = float(len(shown))
-    return Trial(
-        participant="",
-        session="",
-        row=0,
+    band = next((clip for clip in shown if clip.band), None)
+    duration, contrast = shown[0].duration if shown else None, band.contrast if band else None
+    return Response(
         experiment=spec.fingerprint,
         phase=trial.phase,
         task=spec.task,
         item=trial.item,
         clip=trial.clip,
-        conditions=tuple(one.condition for one in shown),
-        roles=tuple(one.role for one in shown),
-        kinds=("vp9",) * len(shown),
-        duration=_number(shown[0].duration if shown else None),
+        conditions=tuple(clip.condition for clip in shown),
+        roles=tuple(clip.role for clip in shown),
+        duration=math.nan if duration is None else duration,
         band=band.band or "" if band else "",
-        contrast=_number(band.contrast if band else None),
+        contrast=math.nan if contrast is None else contrast,
         expected=trial.expected or "",
-        response="",
-        chosen="",
-        correct="",
-        response_time=math.inf,
-        expected_frames=frames,
-        dropped_frames=0.0,
+        expected_frames=float(len(shown)),
     )
 
 
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
+def simulated(
+    lists: Lists, people: int, plan: PowerPlan, spec: ExperimentSpec, rng: np.random.Generator
+) -> list[Response]:
+    """The responses of one experiment; participants get the lists in turn."""
+    values = _truths(plan, people, rng)
+    others = values if plan.difference is None else _lowered(values, plan, rng)
+    answers = list[Response]()
+    for who, trials in enumerate(islice(cycle(lists), people)):
+        is_other = np.array([cell_of(trial).condition == plan.against for trial in trials])
+        truth = np.where(is_other, others[who], values[who])
+        answers += _answered(trials, f"P{who}", truth, plan, spec, rng)
+    return answers
 
 
-def truths(plan: Plan, count: int, rng: np.random.Generator) -> Numbers:
-    """The true value of each participant: (count,).
-
-    Normal; of shares and ratings beta, of thresholds log-normal.
-    """
+def _truths(plan: PowerPlan, count: int, rng: np.random.Generator) -> Numbers:
+    """True values of participants, (count,): normal; beta of shares and ratings; log-normal."""
     if plan.measure == "threshold":
         return np.asarray(plan.effect * np.exp(rng.normal(0, plan.spread, count)))
-    if plan.measure not in (*SHARES, "rating"):
+    if plan.measure not in LIMITS:
         return rng.normal(plan.effect, plan.spread, count)
-    low, width = (1, _STEPS) if plan.measure == "rating" else (0, 1)
-    share, spread = (plan.effect - low) / width, plan.spread / width
+    low, high = LIMITS[plan.measure]
+    share, spread = (plan.effect - low) / (high - low), plan.spread / (high - low)
     if not spread:
         return np.full(count, plan.effect)
     size = share * (1 - share) / spread**2 - 1
-    return low + width * rng.beta(share * size, (1 - share) * size, count)
+    return low + (high - low) * rng.beta(share * size, (1 - share) * size, count)
 
 
-def lowered(values: Numbers, plan: Plan, rng: np.random.Generator) -> Numbers:
-    """What the same participants have in the condition that others are compared with: (count,).
-
-    Shares and ratings stay within what can be.
-    """
+def _lowered(values: Numbers, plan: PowerPlan, rng: np.random.Generator) -> Numbers:
+    """What they have in the condition that others are compared with; shares stay possible."""
     assert plan.difference is not None
     if plan.measure == "threshold":
         spread = rng.normal(0, plan.difference_spread, len(values))
         return np.asarray(values / (plan.difference * np.exp(spread)))
-    found = values - rng.normal(plan.difference, plan.difference_spread, len(values))
-    if plan.measure in (*SHARES, "rating"):
-        found = found.clip(*limits(plan.measure or ""))
-    return np.asarray(found)
+    lower = values - rng.normal(plan.difference, plan.difference_spread, len(values))
+    return np.asarray(lower.clip(*LIMITS.get(plan.measure or "", (None, None))))
 
 
-def _by_condition(trials: Sequence[Trial], plan: Plan, value: float, other: float) -> Numbers:
-    """What a participant has in each trial."""
-    return np.array([other if cell_of(t).condition == plan.against else value for t in trials])
-
-
-def answered(
-    trials: Sequence[Trial],
+def _answered(
+    trials: Sequence[Response],
     who: str,
     truth: Numbers,
-    plan: Plan,
+    plan: PowerPlan,
     spec: ExperimentSpec,
     rng: np.random.Generator,
-) -> Iterator[Trial]:
+) -> Iterator[Response]:
     """The trials of a list as one participant answers them, who has `truth` in each of them."""
     awake = rng.random(len(trials)) >= plan.lapse
     if plan.measure == "rating":
@@ -319,22 +286,21 @@ def answered(
         elif plan.measure == "rating":
             yield told._replace(response=str(given[row]))
         elif plan.measure == "space chosen":
-            yield _chosen(told, "space" if given[row] else "time")
+            source = "space" if given[row] else "time"
+            place = trial.roles.index(source) - 1  # the first clip is the factorised one
+            yield told._replace(response=INTERVALS[place], chosen=source)
         else:
             others = [answer for answer in spec.answers if answer != trial.expected]
             response = trial.expected if given[row] else others[wrong[row]]
             yield told._replace(response=response, correct=str(int(given[row])))
 
 
-def _chosen(trial: Trial, role: str) -> Trial:
-    """The answer that names a source; the first clip is the factorised one."""
-    return trial._replace(response=INTERVALS[trial.roles.index(role) - 1], chosen=role)
-
-
-def _right(trials: Sequence[Trial], truth: Numbers, plan: Plan, spec: ExperimentSpec) -> Numbers:
+def _right(
+    trials: Sequence[Response], truth: Numbers, plan: PowerPlan, spec: ExperimentSpec
+) -> Numbers:
     """Probability that a trial is right, or that space is chosen, when it is attended to."""
     if plan.measure == "threshold":
-        levels = np.array([t.contrast if spec.task == "detection" else t.duration for t in trials])
+        levels = np.array([cell_of(trial).level for trial in trials])
         return weibull(levels, truth, np.array(plan.slope), np.array(0.0), chance(spec))
     if plan.measure in SHARES:
         return truth

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from stst.analysis.cells import Cell, Difference, Estimate, cells, differences, paired
-from stst.analysis.intervals import proportion
-from stst.analysis.observers import (
-    Lists,
-    Plan,
-    lists_of,
-    planned,
-    simulated,
+from stst.analysis.cells import (
+    CellEstimate,
+    DesignCell,
+    Difference,
+    cells,
+    differences,
+    grouped,
+    paired,
 )
+from stst.analysis.intervals import proportion
+from stst.analysis.observers import Lists, PowerPlan, lists_of, planned, simulated
 from stst.analysis.psychometric import by_function
-from stst.analysis.reading import Trial, excluded
-from stst.analysis.tasks import separately, together
+from stst.analysis.reading import Response, excluded
+from stst.analysis.tasks import estimates
 from stst.errors import RecipeError, guess
 from stst.experiment.spec import ExperimentSpec
-from stst.experiment.stimuli import Stimulus
+from stst.experiment.stimuli import StimulusRow
 from stst.metrics.tables import plain
 
 ENOUGH = 0.8  # power that is commonly asked for
@@ -51,12 +53,12 @@ class Power(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Powers:
+class PowerAnalysis:
     """Power of every design that was tried, and the plan with nothing left open."""
 
     task: str
     experiment: str
-    plan: Plan
+    plan: PowerPlan
     rows: list[Power]
 
     def plain(self) -> dict[str, Any]:
@@ -71,10 +73,10 @@ class Powers:
 
 def power(
     spec: ExperimentSpec,
-    stimuli: Sequence[Stimulus],
-    plan: Plan,
+    stimuli: Sequence[StimulusRow],
+    plan: PowerPlan,
     progress: Progress | None = None,
-) -> Powers:
+) -> PowerAnalysis:
     """Simulate experiments, and analyse each as `analyze` does.
 
     An experiment finds the effect where the 95 % interval over all participants, after the
@@ -85,7 +87,7 @@ def power(
     ----------
     spec, stimuli
         Of an experiment: its trials are laid out as it lays them out, list by list.
-    plan : Plan
+    plan : PowerPlan
         What is expected, and what is tried.
     progress : callable, optional
         Told how many experiments of how many are done.
@@ -102,58 +104,47 @@ def power(
         lists = lists_of(spec, stimuli, repeats)
         counts = trials_in(lists, plan)
         for people in plan.participants:
-            hits = Counter[Cell]()
+            hits = Counter[DesignCell]()
             for number in range(plan.simulations):
                 rng = np.random.default_rng((plan.seed, repeats, people, number))
                 hits.update(finds(simulated(lists, people, plan, spec, rng), plan))
                 done += 1
                 if progress:
                     progress(done, total)
-            rows += _rows(counts, hits, people, repeats, plan)
-    return Powers(spec.task, spec.fingerprint, plan, rows)
+            for cell, trials in counts.items():
+                of = (plan.simulations, hits[cell])
+                share = proportion(of[1:], of[:1])
+                rows.append(Power(plan.measure or "", *cell, people, repeats, trials, *of, *share))
+    return PowerAnalysis(spec.task, spec.fingerprint, plan, rows)
 
 
-def _rows(
-    counts: Mapping[Cell, float], hits: Mapping[Cell, int], people: int, repeats: int, plan: Plan
-) -> Iterator[Power]:
-    for cell, trials in counts.items():
-        found, of = hits.get(cell, 0), plan.simulations
-        share = proportion([found], [of])
-        yield Power(plan.measure or "", *cell, people, repeats, trials, of, found, *share)
-
-
-def needed(rows: Sequence[Power]) -> dict[tuple[Cell, int], int | None]:
+def needed(rows: Sequence[Power]) -> dict[tuple[DesignCell, int], int | None]:
     """Fewest participants of those tried with enough power, by cell and repeats."""
-    found = dict[tuple[Cell, int], int | None]()
-    for row in sorted(rows, key=lambda row: row.participants):
-        key = (Cell(*row[1:4]), row.repeats)
-        enough = row.participants if row.power >= ENOUGH else None
-        found[key] = found.get(key) or enough
-    return found
+    designs = grouped(rows, lambda row: (DesignCell(*row[1:4]), row.repeats))
+    return {
+        design: min((row.participants for row in held if row.power >= ENOUGH), default=None)
+        for design, held in designs.items()
+    }
 
 
-def finds(trials: Sequence[Trial], plan: Plan) -> set[Cell]:
+def finds(trials: Sequence[Response], plan: PowerPlan) -> set[DesignCell]:
     """Cells whose interval leaves the null; a bound that there is none of leaves nothing."""
     kept, _ = excluded(trials, plan.rules)
     if not kept:
         return set()
-    rows = _alone(kept, plan) if plan.against is None else _compared_findings(kept, plan)
-    null = plan.null or 0.0
+    null, rows = plan.null or 0.0, list[tuple[DesignCell, CellEstimate | Difference]]()
+    if plan.against is None:
+        rows += [(DesignCell(*row[1:4]), row) for row in estimates(kept, plan.measure, each=False)]
+    else:
+        rows += [
+            (DesignCell(paired(row.first, row.second), row.band, row.level), row)
+            for row in differences(estimates(kept, plan.measure, together=False))
+            if row.factor == "condition" and plan.against in (row.first, row.second)
+        ]
     return {cell for cell, row in rows if row.low > null or row.high < null}
 
 
-def _alone(trials: Sequence[Trial], plan: Plan) -> Iterator[tuple[Cell, Estimate]]:
-    for row in together(trials, plan.measure or ""):
-        yield Cell(*row[1:4]), row
-
-
-def _compared_findings(trials: Sequence[Trial], plan: Plan) -> Iterator[tuple[Cell, Difference]]:
-    for row in differences(separately(trials, plan.measure or "")):
-        if row.factor == "condition" and plan.against in (row.first, row.second):
-            yield Cell(paired(row.first, row.second), row.band, row.level), row
-
-
-def trials_in(lists: Lists, plan: Plan) -> Mapping[Cell, float]:
+def trials_in(lists: Lists, plan: PowerPlan) -> Mapping[DesignCell, float]:
     """How many trials a participant has in each cell of the measure, on average over lists."""
     test = [trial for one in lists for trial in one if trial.phase == "test"]
     most = max(sum(trial.phase == "test" for trial in one) for one in lists)
@@ -169,7 +160,7 @@ def trials_in(lists: Lists, plan: Plan) -> Mapping[Cell, float]:
     return counts if plan.against is None else _pairs(counts, plan.against)
 
 
-def _pairs(counts: Mapping[Cell, float], against: str) -> Mapping[Cell, float]:
+def _pairs(counts: Mapping[DesignCell, float], against: str) -> Mapping[DesignCell, float]:
     """Trials in each condition and the one that it is compared with, whichever has fewer."""
     known = list(dict.fromkeys(cell.condition for cell in counts))
     if against not in known or len(known) < 2:

@@ -11,9 +11,18 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import xlog1py, xlogy
 
-from stst.analysis.cells import ALL, Cell, Estimate, bounded, cell_of, grouped, people
+from stst.analysis.cells import (
+    ALL,
+    CellEstimate,
+    DesignCell,
+    bounded,
+    cell_of,
+    estimate,
+    grouped,
+    people,
+)
 from stst.analysis.intervals import CONFIDENCE, Interval, Numbers, geometric, mean
-from stst.analysis.reading import Trial
+from stst.analysis.reading import Response
 from stst.analysis.sensitivity import CHANCE
 
 SLOPES = (0.5, 10.0)
@@ -26,10 +35,7 @@ _FINE = 2001  # points to which a side of the grid is interpolated
 
 
 class Fit(NamedTuple):
-    """Parameters of a psychometric function and their intervals.
-
-    A bound is NaN where the data do not limit it within what is searched.
-    """
+    """Parameters with intervals: NaN is a bound that the data do not give within the search."""
 
     threshold: Interval
     slope: Interval
@@ -44,51 +50,34 @@ def weibull(
     """Proportion correct; at the threshold 63.2 % (1 - 1/e) of the way up from guessing.
 
     ``guess + (1 - guess - lapse) (1 - exp(-(level / threshold)^slope))``
-
-    Examples
-    --------
-    >>> float(weibull(0.1, 0.1, 2.0, 0.02, 0.5).round(4))
-    0.8034
     """
     rise = -np.expm1(-np.exp(np.clip(slope * np.log(level / threshold), -700, 700)))
     return np.asarray(guess + (1 - guess - lapse) * rise)
 
 
-def fit(levels: Sequence[float], correct: Sequence[float], trials: Sequence[float],
-        guess: float) -> Fit:  # fmt: skip
-    """Fit a Weibull function with lapses (Wichmann & Hill 2001) to counts at each level.
+def fit(
+    levels: Sequence[float], correct: Sequence[float], trials: Sequence[float], guess: float
+) -> Fit:
+    """Fit a Weibull function with lapses (Wichmann & Hill 2001) to counts at two levels or more.
 
-    The likelihood is searched on a grid, so that no local maximum is taken for the highest,
-    then L-BFGS-B (`scipy.optimize`) goes on from there. Intervals are of the
-    likelihood over one parameter, summed over the others: of log threshold, log slope and
-    lapses up to 10 %, all equally likely before. They are its central 95 %, of lapses its
-    densest, as these may be 0. With few trials they cover the truth more nearly in 95 % than
-    bounds by the profile of the likelihood do.
-
-    Parameters
-    ----------
-    levels : sequence of float
-        Above 0: contrasts, or durations in s. At least two.
-    correct, trials : sequence of float
-        How many of how many trials were right at each level.
-    guess : float
-        Proportion correct by chance.
-
-    Examples
-    --------
-    >>> found = fit((0.05, 0.1, 0.2, 0.4), (21, 32, 39, 40), (40,) * 4, 0.5)
-    >>> [round(x, 3) for x in found.threshold]
-    [0.114, 0.082, 0.139]
+    Levels are above 0; `guess` is the proportion correct by chance. The likelihood is searched on
+    a grid, so that no local maximum is taken for the highest, then L-BFGS-B goes on from there.
+    Intervals are of the likelihood over one parameter, summed over the others: of log threshold,
+    log slope and lapses up to 10 %, all equally likely before. They are its central 95 %, of
+    lapses its densest, as these may be 0. With few trials they cover the truth more nearly in
+    95 % than bounds by the profile of the likelihood do.
     """
     x, hits, counts = (np.asarray(values, float) for values in (levels, correct, trials))
     axes, *logs = _grid(tuple(x), guess)
     likelihood = (logs[0] @ hits + logs[1] @ (counts - hits)).reshape(_SHAPE)
-    best, height = _refined(x, hits, counts, guess, axes, likelihood)
-    found = (_interval(likelihood, axes, axis, best[axis]) for axis in range(3))
-    threshold, slope, lapse = found
-    share = hits / counts
-    full = (xlogy(hits, share) + xlog1py(counts - hits, -share)).sum()
-    return Fit(threshold, slope, lapse, guess, float(2 * (full - height)))
+    best, height = _refined(x, hits, counts, guess, (axes, likelihood))
+    threshold, slope, lapse = (_interval(likelihood, axes, k, best[k]) for k in range(3))
+    deviance = 2 * (_log_likelihood(hits / counts, hits, counts) - height)
+    return Fit(threshold, slope, lapse, guess, deviance)
+
+
+def _log_likelihood(share: Numbers, hits: Numbers, counts: Numbers) -> float:
+    return float((xlogy(hits, share) + xlog1py(counts - hits, -share)).sum())
 
 
 @lru_cache(8)
@@ -106,23 +95,22 @@ def _grid(levels: tuple[float, ...], guess: float) -> tuple[list[Numbers], Numbe
 
 
 def _refined(
-    x: Numbers, hits: Numbers, counts: Numbers, guess: float, axes: list[Numbers],
-    likelihood: Numbers,
-) -> tuple[Numbers, float]:  # fmt: skip
-    """The maximum near the best point of the grid, and its log likelihood."""
-    at = np.unravel_index(likelihood.argmax(), _SHAPE)
-    start = np.array([axis[i] for axis, i in zip(axes, at, strict=True)])
+    x: Numbers, hits: Numbers, counts: Numbers, guess: float, grid: tuple[list[Numbers], Numbers]
+) -> tuple[Numbers, float]:
+    """The maximum near the best point of the grid of likelihoods, and its log likelihood."""
+    axes, likelihood = grid
+    place = np.unravel_index(likelihood.argmax(), _SHAPE)
+    start = np.array([axis[i] for axis, i in zip(axes, place, strict=True)])
 
     def loss(p: Numbers) -> float:
         right = weibull(x, np.exp(p[0]), np.exp(p[1]), p[2], guess)
-        right = np.clip(right, 1e-9, 1 - 1e-9)
-        return -float((xlogy(hits, right) + xlog1py(counts - hits, -right)).sum())
+        return -_log_likelihood(np.clip(right, 1e-9, 1 - 1e-9), hits, counts)
 
     limits = [tuple(np.log(axes[0][[0, -1]])), tuple(np.log(axes[1][[0, -1]])), LAPSES]
-    found = minimize(loss, [*np.log(start[:2]), start[2]], method="L-BFGS-B", bounds=limits)
-    if -found.fun < likelihood.max():  # a flat maximum, where a line search may fail
+    best = minimize(loss, [*np.log(start[:2]), start[2]], method="L-BFGS-B", bounds=limits)
+    if -best.fun < likelihood.max():  # a flat maximum, where a line search may fail
         return start, float(likelihood.max())
-    return np.array([*np.exp(found.x[:2]), found.x[2]]), -float(found.fun)
+    return np.array([*np.exp(best.x[:2]), best.x[2]]), -float(best.fun)
 
 
 def _interval(likelihood: Numbers, axes: list[Numbers], axis: int, value: float) -> Interval:
@@ -156,68 +144,56 @@ def _densest(density: Numbers) -> tuple[int, int]:
 LEVELS = 3  # fewer give no function
 
 
-def thresholds(trials: Sequence[Trial]) -> list[Estimate]:
+def thresholds(trials: Sequence[Response]) -> list[CellEstimate]:
     """Parameters of each participant's psychometric functions, and their means over all."""
-    found = list[Estimate]()
+    estimates = list[CellEstimate]()
     for cell, held in by_function(trials).items():
         rows = [row for who, own in people(held).items() for row in _of_one(cell, who, own)]
-        found += [*rows, *_of_all(cell, rows)]
-    return found
+        estimates += [*rows, *_of_all(cell, rows)]
+    return estimates
 
 
-def by_function(trials: Sequence[Trial]) -> dict[Cell, list[Trial]]:
+def by_function(trials: Sequence[Response]) -> dict[DesignCell, list[Response]]:
     """Trials of each psychometric function that has enough levels."""
+    functions = grouped(trials, lambda trial: cell_of(trial)._replace(level=math.nan))
     return {
         cell: held
-        for cell, held in grouped(trials, _without_level).items()
+        for cell, held in functions.items()
         if len({level for trial in held if (level := cell_of(trial).level) > 0}) >= LEVELS
     }
 
 
-def _without_level(trial: Trial) -> Cell:
-    return cell_of(trial)._replace(level=math.nan)
-
-
-def fit_of(trials: Sequence[Trial]) -> Fit | None:
-    """The function of a participant; None with fewer than `LEVELS` levels."""
-    levels = {c.level: t for c, t in grouped(trials, cell_of).items() if c.level > 0}
+def _of_one(cell: DesignCell, who: str, trials: Sequence[Response]) -> Iterator[CellEstimate]:
+    """Parameters of a participant; none with fewer than `LEVELS` levels."""
+    levels = {place.level: t for place, t in grouped(trials, cell_of).items() if place.level > 0}
     if len(levels) < LEVELS:
-        return None
-    x = sorted(levels)
-    right = [sum(trial.correct == "1" for trial in levels[level]) for level in x]
-    return fit(x, right, [len(levels[level]) for level in x], CHANCE[trials[0].task])
-
-
-def _of_one(cell: Cell, who: str, trials: Sequence[Trial]) -> Iterator[Estimate]:
-    found = fit_of(trials)
-    if found is None:
         return
-    told = {"threshold": found.threshold, "slope": found.slope, "lapse": found.lapse}
-    if trials[0].task == "detection":
-        value, low, high = found.threshold
-        told["sensitivity"] = Interval(1 / value, 1 / high, 1 / low)
-    for measure, interval in told.items():
-        yield Estimate(measure, *cell, "", who, 1, len(trials), *interval, math.nan)
+    x, task = sorted(levels), trials[0].task
+    right = [sum(trial.correct == "1" for trial in levels[level]) for level in x]
+    function = fit(x, right, [len(levels[level]) for level in x], CHANCE[task])
+    parameters: dict[str, Interval] = dict(zip(Fit._fields[:3], function[:3], strict=True))
+    if task == "detection":
+        value, low, high = function.threshold
+        parameters["sensitivity"] = Interval(1 / value, 1 / high, 1 / low)
+    for measure, interval in parameters.items():
+        yield estimate(measure, cell, {who: trials}, interval)
 
 
-def _of_all(cell: Cell, rows: Sequence[Estimate]) -> Iterator[Estimate]:
+def _of_all(cell: DesignCell, rows: Sequence[CellEstimate]) -> Iterator[CellEstimate]:
     """Means over participants with a bounded threshold: geometric ones, but of lapses."""
     good = {row.participant for row in rows if row.measure == "threshold" and bounded(row)}
-    for measure in dict.fromkeys(row.measure for row in rows):
-        own = [row for row in rows if row.measure == measure and row.participant in good]
-        if len(own) < 2:
-            continue
-        values = [row.value for row in own]
-        found = mean(values) if measure == "lapse" else geometric(values)
-        count = sum(row.trials for row in own)
-        yield Estimate(measure, *cell, "", ALL, len(own), count, *found, math.nan)
+    own = [row for row in rows if row.participant in good]
+    for measure, held in grouped(own, lambda row: row.measure).items() if len(good) > 1 else ():
+        average = (mean if measure == "lapse" else geometric)([row.value for row in held])
+        count = sum(row.trials for row in held)
+        yield CellEstimate(measure, *cell, "", ALL, len(held), count, *average, math.nan)
 
 
-def unbounded(found: Sequence[Estimate]) -> list[str]:
+def unbounded(rows: Sequence[CellEstimate]) -> list[str]:
     """A note on each threshold that the levels do not limit."""
     return [
         f"{row.participant}: the levels do not bound the threshold "
         f"({', '.join(filter(None, row[1:3]))}); it is in no mean."
-        for row in found
+        for row in rows
         if row.measure == "threshold" and row.participant != ALL and not bounded(row)
     ]

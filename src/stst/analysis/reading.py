@@ -2,60 +2,58 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self, get_args
 
+import pandas as pd
 from pydantic import Field
 
 from stst.errors import ExperimentError
 from stst.experiment.design import Phase
 from stst.experiment.spec import RATINGS, TASKS
 from stst.experiment.store import COLUMNS
-from stst.recipe import Part, validated
+from stst.recipe import FrozenConfig, validated
 
-NUMBERS = ("duration", "contrast", "response_time")
+FILLED = ("participant", "session", "row", "experiment")
+KNOWN = {"task": TASKS, "phase": get_args(Phase), "correct": ("", "0", "1")}
+NUMBERS = ("row", "duration", "contrast", "response_time")
+LISTS = ("conditions", "roles", "kinds")  # of the clips of a trial
+FRAMES = {"frames_expected": "expected_frames", "frames_dropped": "dropped_frames"}
 
 
-class Trial(NamedTuple):
+class Response(NamedTuple):
     """What is analysed of a row; NaN and "" are cells that are empty."""
 
-    participant: str
-    session: str
-    row: int
-    experiment: str
-    phase: str
-    task: str
-    item: str
-    clip: str
-    conditions: tuple[str, ...]
-    roles: tuple[str, ...]
-    kinds: tuple[str, ...]
-    duration: float
-    band: str
-    contrast: float
-    expected: str
-    response: str
-    chosen: str
-    correct: str
-    response_time: float
-    expected_frames: float
-    dropped_frames: float
+    participant: str = ""
+    session: str = ""
+    row: int = 0
+    experiment: str = ""
+    phase: str = ""
+    task: str = ""
+    item: str = ""
+    clip: str = ""
+    conditions: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    duration: float = math.nan
+    band: str = ""
+    contrast: float = math.nan
+    expected: str = ""
+    response: str = ""
+    chosen: str = ""
+    correct: str = ""
+    response_time: float = math.nan
+    expected_frames: float = 0.0
+    dropped_frames: float = 0.0
 
 
-class Read(NamedTuple):
-    """Trials of all files, and what a reader of the results should know of them."""
+def read_responses(paths: Sequence[Path]) -> tuple[list[Response], list[str]]:
+    """Read tables of responses, and what a reader of the results should know of them.
 
-    trials: list[Trial]
-    notes: list[str]
-
-
-def read_responses(paths: Sequence[Path]) -> Read:
-    """Read tables of responses; a folder stands for the tables in it.
+    A folder stands for the tables in it.
 
     Raises
     ------
@@ -63,7 +61,9 @@ def read_responses(paths: Sequence[Path]) -> Read:
         If there is no table, one has other columns or a cell that cannot be, or they are of
         several experiments.
     """
-    files = [file for path in paths for file in _files(Path(path))]
+    files = [
+        file for path in paths for file in (sorted(path.glob("*.csv")) if path.is_dir() else [path])
+    ]
     if not files:
         raise ExperimentError("no responses: give CSV files, or the folder that holds them.")
     notes = list[str]()
@@ -74,94 +74,76 @@ def read_responses(paths: Sequence[Path]) -> Read:
         raise ExperimentError(
             "the responses are of several experiments (column experiment). Analyse each by itself."
         )
-    return Read(trials, [*notes, *_gaps(trials)])
+    return trials, [*notes, *_gaps(trials)]
 
 
-def _files(path: Path) -> list[Path]:
-    return sorted(path.glob("*.csv")) if path.is_dir() else [path]
-
-
-def _read(path: Path, notes: list[str]) -> list[Trial]:
+def _read(path: Path, notes: list[str]) -> list[Response]:
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ExperimentError(f"{path} cannot be read: {error}.") from error
-    header, *rows = list(csv.reader(io.StringIO(text))) or [[]]
-    missing = [name for name in COLUMNS if name not in header]
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, engine="python")
+        if not isinstance(table.index, pd.RangeIndex):  # it took the first cells for names
+            raise ValueError("lines have more cells than the first")
+    except pd.errors.EmptyDataError:
+        table = pd.DataFrame()
+    except (OSError, ValueError) as error:
+        raise ExperimentError(f"{path} cannot be read: {' '.join(str(error).split())}.") from error
+    missing = [name for name in COLUMNS if name not in table]
     if missing:
         raise ExperimentError(
             f"{path} is no table of responses: it lacks {', '.join(missing[:3])}"
             f"{' ...' * (len(missing) > 3)}. docs/experiment.md tells the columns."
         )
-    if rows and len(rows[-1]) < len(header) and not text.endswith("\n"):
+    table.index = pd.RangeIndex(2, len(table) + 2)  # lines of the file
+    short = table.isna().any(axis=1)
+    if short.any() and short.sum() == short.iloc[-1] and not path.read_bytes().endswith(b"\n"):
         notes.append(f"{path.name}: its last line, half written, was left out.")
-        rows.pop()
-    return [_trial(header, row, f"{path}, line {line}") for line, row in enumerate(rows, 2) if row]
+        table, short = table[:-1], short[:-1]
+    for line in table.index[short]:
+        raise ExperimentError(f"{path}, line {line}: it has fewer cells than the first line.")
+    return _responses(table, path)
 
 
-def _trial(header: Sequence[str], row: Sequence[str], where: str) -> Trial:
-    if len(row) != len(header):
-        raise ExperimentError(f"{where}: {len(row)} cells, wanted {len(header)}.")
-    told = dict(zip(header, row, strict=True))
-    _check(told, where)
-    numbers = {name: _number(told, name, where) for name in (*NUMBERS, "row")}
-    frames, dropped = (_sum(told, name, where) for name in ("frames_expected", "frames_dropped"))
-    return Trial(
-        told["participant"],
-        told["session"],
-        int(numbers["row"]),
-        told["experiment"],
-        told["phase"],
-        told["task"],
-        told["item"],
-        told["clip"],
-        tuple(told["conditions"].split(";")),
-        tuple(told["roles"].split(";")),
-        tuple(told["kinds"].split(";")) if told["stimuli"] else (),
-        numbers["duration"],
-        told["band"],
-        numbers["contrast"],
-        told["expected"],
-        told["response"],
-        told["chosen"],
-        told["correct"],
-        numbers["response_time"],
-        frames,
-        dropped,
-    )
+def _responses(table: pd.DataFrame, path: Path) -> list[Response]:
+    """Trials of a table of text; refuses cells that no experiment writes."""
+
+    def refuse(wrong: pd.Series, name: str, reason: str) -> None:
+        for line, cell in table.loc[wrong, name].items():
+            raise ExperimentError(f"{path}, line {line}: {name} {reason.format(cell)}.")
+
+    for name in FILLED:
+        refuse(table[name] == "", name, "is empty")
+    for name, known in KNOWN.items():
+        refuse(~table[name].isin(known), name, f"is {{!r}}, not one of {known}")
+    rating = (table["task"] == "similarity") & (table["phase"] == "test")
+    refuse(rating & ~table["response"].isin(("", *RATINGS)), "response", "{!r} is not 1 to 7")
+    numbers = {name: table[name].map(_number).astype(float) for name in NUMBERS}
+    numbers |= {name: table[name].map(_total).astype(float) for name in FRAMES}
+    for name, values in numbers.items():
+        refuse((values < 0) | (values == math.inf), name, "is {!r}, not a number from 0 on")
+    columns = {name: table[name].tolist() for name in Response._fields if name in table} | {
+        **{FRAMES.get(name, name): values.tolist() for name, values in numbers.items()},
+        **{name: [tuple(cell.split(";")) for cell in table[name]] for name in LISTS},
+        "row": numbers["row"].astype(int).tolist(),
+    }
+    return [
+        Response(*values) for values in zip(*(columns[k] for k in Response._fields), strict=True)
+    ]
 
 
-def _sum(told: Mapping[str, str], name: str, where: str) -> float:
-    """The sum of a cell that has a number for each clip."""
-    cells = told[name].split(";")
-    return math.fsum(_number({name: cell}, name, where) for cell in cells if cell)
-
-
-def _check(told: Mapping[str, str], where: str) -> None:
-    """Refuse what no experiment writes."""
-    for name in ("participant", "session", "row", "experiment"):
-        if not told[name]:
-            raise ExperimentError(f"{where}: {name} is empty.")
-    for name, known in (("task", TASKS), ("phase", get_args(Phase)), ("correct", ("", "0", "1"))):
-        if told[name] not in known:
-            raise ExperimentError(f"{where}: {name} is {told[name]!r}, not one of {known}.")
-    rating = told["task"] == "similarity" and told["phase"] == "test"
-    if rating and told["response"] not in ("", *RATINGS):
-        raise ExperimentError(f"{where}: the rating {told['response']!r} is not 1 to 7.")
-
-
-def _number(told: Mapping[str, str], name: str, where: str) -> float:
-    """A number that is not negative; NaN for an empty cell."""
+def _number(cell: str) -> float:
+    """The number of a cell: NaN of an empty one, infinity of what is none."""
     try:
-        value = float(told[name] or "nan")
+        return float(cell or "nan")
     except ValueError:
-        value = -1.0
-    if value < 0 or math.isinf(value):
-        raise ExperimentError(f"{where}: {name} is {told[name]!r}, not a number from 0 on.")
-    return value
+        return math.inf
 
 
-def _gaps(trials: Sequence[Trial]) -> list[str]:
+def _total(cell: str) -> float:
+    """The sum of a cell that has a number for each clip; infinity where one is not from 0 on."""
+    numbers = [_number(part) for part in cell.split(";") if part]
+    return math.fsum(numbers) if all(number >= 0 for number in numbers) else math.inf
+
+
+def _gaps(trials: Sequence[Response]) -> list[str]:
     """Sessions with rows that are missing or there twice, and participants with several."""
     sessions = dict[tuple[str, str], list[int]]()
     for trial in trials:
@@ -171,12 +153,12 @@ def _gaps(trials: Sequence[Trial]) -> list[str]:
         for (person, session), rows in sessions.items()
         if sorted(rows) != list(range(len(rows)))
     ]
-    people = [person for person, _ in sessions]
-    several = dict.fromkeys(person for person in people if people.count(person) > 1)
-    return [*broken, *(f"{p}: {people.count(p)} sessions, analysed together." for p in several)]
+    visits = Counter(person for person, _ in sessions)
+    several = [f"{p}: {n} sessions, analysed together." for p, n in visits.items() if n > 1]
+    return broken + several
 
 
-class Rules(Part):
+class Rules(FrozenConfig):
     """What is left out; the values are our choice, to be declared before data are seen.
 
     Parameters
@@ -212,35 +194,34 @@ class Exclusion(NamedTuple):
     of: int
 
 
-class Kept(NamedTuple):
-    """Test trials that are analysed, and all that is not."""
-
-    trials: list[Trial]
-    exclusions: list[Exclusion]
-
-
-def excluded(trials: Sequence[Trial], rules: Rules) -> Kept:
+def excluded(trials: Sequence[Response], rules: Rules) -> tuple[list[Response], list[Exclusion]]:
     """Take out trials, each by the first rule that it breaks, then participants.
 
-    Practice and attention checks are no test trials, and are not counted as left out.
+    Gives the test trials that are left, and what is not. Practice and attention checks are not
+    counted as left out.
     """
     test = [trial for trial in trials if trial.phase == "test"]
     totals = Counter(trial.participant for trial in test)
     broken = [(_broken(trial, rules), trial) for trial in test]
-    found = Counter((rule, trial.participant) for rule, trial in broken if rule)
+    counts = Counter((rule, trial.participant) for rule, trial in broken if rule)
     kept = [trial for rule, trial in broken if rule is None]
-    gone = set[str]()
-    for rule, leaves in _of_people(trials, rules):
-        left = Counter(trial.participant for trial in kept)
-        out = {person for person in totals if person not in gone and leaves(person, left)}
-        found.update({(rule, person): left[person] for person in sorted(out)})
-        kept = [trial for trial in kept if trial.participant not in out]
-        gone |= out
-    rows = [Exclusion(rule, who, count, totals[who]) for (rule, who), count in found.items()]
-    return Kept(kept, rows)
+    left = Counter(trial.participant for trial in kept)
+    asked = Counter(trial.participant for trial in trials if trial.phase == "attention")
+    passed = Counter(
+        trial.participant for trial in trials if trial.phase == "attention" and trial.correct == "1"
+    )
+    asleep = {who for who in totals if passed[who] < rules.attention * asked[who]}
+    few = {who for who in totals if who not in asleep and left[who] < rules.least}
+    for rule, people in (
+        (f"participant passed fewer than {rules.attention:.0%} of checks", asleep),
+        (f"participant with fewer than {rules.least} trials left", few),
+    ):
+        counts.update({(rule, who): left[who] for who in sorted(people)})
+    kept = [trial for trial in kept if trial.participant not in asleep | few]
+    return kept, [Exclusion(rule, who, n, totals[who]) for (rule, who), n in counts.items()]
 
 
-def _broken(trial: Trial, rules: Rules) -> str | None:
+def _broken(trial: Response, rules: Rules) -> str | None:
     """The first rule that a trial breaks."""
     tests = {
         "no answer": not trial.response,
@@ -252,23 +233,3 @@ def _broken(trial: Trial, rules: Rules) -> str | None:
         > rules.dropped * trial.expected_frames,
     }
     return next((rule for rule, breaks in tests.items() if breaks), None)
-
-
-Leaves = Callable[[str, Mapping[str, int]], bool]  # a participant, test trials left of each
-
-
-def _of_people(trials: Sequence[Trial], rules: Rules) -> list[tuple[str, Leaves]]:
-    """Rules that take out participants with all their trials."""
-    checks = [trial for trial in trials if trial.phase == "attention"]
-
-    def inattentive(person: str, left: Mapping[str, int]) -> bool:
-        passed = [trial.correct == "1" for trial in checks if trial.participant == person]
-        return bool(passed) and sum(passed) < rules.attention * len(passed)
-
-    return [
-        (f"participant passed fewer than {rules.attention:.0%} of checks", inattentive),
-        (
-            f"participant with fewer than {rules.least} trials left",
-            lambda person, left: left[person] < rules.least,
-        ),
-    ]

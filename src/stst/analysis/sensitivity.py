@@ -25,35 +25,20 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(80)
 MOST = 6.0  # d' beyond which proportions tell no more
 
 
-class Counts(NamedTuple):
-    """Trials of two intervals: arrays of any one shape.
-
-    Where the target is in the first interval, the answer "first" is a hit; where it is in
-    the second, it is a false alarm.
-    """
-
-    hits: Numbers
-    firsts: Numbers
-    alarms: Numbers
-    seconds: Numbers
-
-
-def two_intervals(counts: Counts) -> tuple[Numbers, Numbers]:
+def two_intervals(
+    hits: Numbers, firsts: Numbers, alarms: Numbers, seconds: Numbers
+) -> tuple[Numbers, Numbers]:
     """Sensitivity d' and criterion of two intervals, each with (value, low, high) first.
 
+    Counts are arrays of one shape: the answer "first" is a hit in the `firsts`, where the target
+    is in the first interval, and a false alarm in the `seconds`.
     ``d' = (z(H) - z(F)) / sqrt(2)`` and ``c = -(z(H) + z(F)) / 2``, above 0 where the second
     interval is preferred (Green & Swets 1966; Macmillan & Creelman 2005, ch. 7). H and F are
     log-linear: 0.5 more of ``first`` in 1 more trial (Hautus 1995), which is the mean by
     Jeffreys' prior. Bounds combine Jeffreys bounds of both rates (MOVER; Zou & Donner 2008).
-
-    Examples
-    --------
-    >>> d, c = two_intervals(Counts(*map(np.array, (40, 50, 10, 50))))
-    >>> d.round(2), c.round(2)
-    (array([1.16, 0.79, 1.58]), array([ 0.  , -0.28,  0.28]))
     """
-    hit, alarm = _z(counts.hits, counts.firsts), _z(counts.alarms, counts.seconds)
-    d = _combined(hit, np.array([-alarm[0], -alarm[2], -alarm[1]]))
+    hit, alarm = _z(hits, firsts), _z(alarms, seconds)
+    d = _combined(hit, -alarm[[0, 2, 1]])
     c = _combined(hit, alarm)
     return d / math.sqrt(2), -c[[0, 2, 1]] / 2
 
@@ -74,11 +59,6 @@ def abx_correct(d: Numbers) -> Numbers:
     """Proportion correct of ABX by differences, where clips change from trial to trial.
 
     Macmillan & Creelman (2005), ch. 9, without preference for an answer.
-
-    Examples
-    --------
-    >>> abx_correct(np.array([0.0, 2.0])).round(3)
-    array([0.5  , 0.747])
     """
     one, other = ndtr(d / math.sqrt(2)), ndtr(d / math.sqrt(6))
     return np.asarray(one * other + (1 - one) * (1 - other))
@@ -89,11 +69,6 @@ def oddity_correct(d: Numbers) -> Numbers:
 
     ``2 int_0^inf [Phi(-u sqrt 3 + d sqrt(2/3)) + Phi(-u sqrt 3 - d sqrt(2/3))] phi(u) du``
     (Frijters 1979; Macmillan & Creelman 2005, ch. 9).
-
-    Examples
-    --------
-    >>> oddity_correct(np.array([0.0, 2.0])).round(3)
-    array([0.333, 0.605])
     """
     u, width = 4 * (_NODES + 1), 4 * _WEIGHTS  # from 0 to 8
     far, shift = u * math.sqrt(3), np.asarray(d)[..., None] * math.sqrt(2 / 3)
@@ -106,13 +81,7 @@ CORRECT: dict[str, Callable[[Numbers], Numbers]] = {"abx": abx_correct, "oddity"
 
 
 def from_correct(task: str, found: Interval) -> Interval:
-    """Sensitivity d' of a proportion correct and of its bounds, from 0 to `MOST`.
-
-    Examples
-    --------
-    >>> from_correct("abx", Interval(0.7468, 0.4, 1.0))
-    Interval(value=2.0, low=0.0, high=6.0)
-    """
+    """Sensitivity d' of a proportion correct and of its bounds, from 0 to `MOST`."""
     d, correct = _table(task)
     inverse = PchipInterpolator(correct, d)
     bounds = np.clip(found, correct[0], correct[-1])
@@ -129,30 +98,29 @@ def _table(task: str) -> tuple[Numbers, Numbers]:
 DESCRIPTION = "experiment.yaml"
 
 
-class Range(NamedTuple):
+class FrequencyRange(NamedTuple):
     """Limits of frequency; None is none: 0 below, whatever the film has above."""
 
     low: float | None
     high: float | None
 
 
-class Passed(NamedTuple):
+class BandLimits(NamedTuple):
     """What a band passes."""
 
-    space: Range
-    time: Range
+    space: FrequencyRange
+    time: FrequencyRange
 
 
 class Frequencies(NamedTuple):
     """What each band passes: in space in `unit`, in time in Hz."""
 
     unit: str
-    bands: dict[str, Passed]
+    bands: dict[str, BandLimits]
 
     def plain(self) -> dict[str, Any]:
         """The same for JSON."""
-        bands = {name: {"space": one.space, "time": one.time} for name, one in self.bands.items()}
-        return {"unit": self.unit, "bands": bands}
+        return {"unit": self.unit, "bands": {k: band._asdict() for k, band in self.bands.items()}}
 
 
 def frequencies(paths: Sequence[Path], fingerprint: str) -> Frequencies | None:
@@ -177,17 +145,10 @@ def _spec(path: Path) -> ExperimentSpec | None:
 
 
 def cells_of(bands: Mapping[str, Mapping[str, object]]) -> Frequencies | None:
-    """The bands as cells, if they have one unit, do not overlap, and differ in space and in time.
-
-    Examples
-    --------
-    >>> bands = {f"{x}{y}": {"high": x, "high_hz": y} for x in (1,) for y in (2,)}
-    >>> cells_of(bands) is None  # one cell is no surface
-    True
-    """
+    """The bands as cells, if they have one unit, do not overlap, and differ in space and time."""
     made = {name: validated(Band, own, f"band {name}") for name, own in bands.items()}
     passed = {
-        name: Passed(Range(one.low, one.high), Range(one.low_hz, one.high_hz))
+        name: BandLimits(FrequencyRange(one.low, one.high), FrequencyRange(one.low_hz, one.high_hz))
         for name, one in made.items()
     }
     units = {"cycles/degree" if one.degrees else "cycles/px" for one in made.values()}
@@ -196,7 +157,7 @@ def cells_of(bands: Mapping[str, Mapping[str, object]]) -> Frequencies | None:
     return Frequencies(units.pop(), passed) if len(units) == 1 and apart and differ else None
 
 
-def _overlap(one: Passed, other: Passed) -> bool:
+def _overlap(one: BandLimits, other: BandLimits) -> bool:
     return all(
         (a.low or 0) < (b.high or float("inf")) and (b.low or 0) < (a.high or float("inf"))
         for a, b in zip(one, other, strict=True)

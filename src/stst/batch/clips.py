@@ -83,12 +83,7 @@ def natural_clips(plan: BatchPlan, base: Path, wrong: Faults) -> dict[str, Natur
 def split_into_shots(film: NaturalClip, wanted: ShotSelection) -> list[NaturalClip]:
     """A clip for each shot that is long enough: NAME-1, NAME-2, ..., counted through all shots.
 
-    The film is read once. Shots that are left out are logged.
-
-    Raises
-    ------
-    FramesError
-        If it cannot be read, or no shot is long enough.
+    The film is read once. Shots that are left out are logged; FramesError if none is left.
     """
     source = film.source
     width = min(source.width or SHOT_WIDTH, SHOT_WIDTH, probe(source.path).width)
@@ -150,10 +145,7 @@ def _entries(clips: ClipSelection, base: Path, wrong: Faults) -> Iterator[tuple[
 def listed_pairs(pairs: PairSelection, base: Path) -> list[tuple[str, str]]:
     """The pairs of clips, by their names, that a plan lists; not those that are crossed.
 
-    Raises
-    ------
-    RecipeError
-        If their table cannot be read or has other columns.
+    RecipeError if their table cannot be read or has other columns.
     """
     if pairs.table is None:
         return list(pairs.listed)

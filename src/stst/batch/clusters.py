@@ -36,12 +36,7 @@ def connection(
 ) -> tuple[Connect, int | None]:
     """How to reach the workers of a plan for a set in `out`, and how many threads each has.
 
-    `workers` and `tls` are as for `stst.run_batch`.
-
-    Raises
-    ------
-    RecipeError
-        If there would be less than one worker.
+    `workers` and `tls` are as for `stst.run_batch`; RecipeError if there is no worker.
     """
     if workers == SLURM:
         jobs = partial(slurm_jobs, plan.slurm, out / "logs")
@@ -98,10 +93,7 @@ def environment(threads: int, gpu: int | None = None) -> dict[str, str]:
 def running_scheduler(address: str, tls: TlsFiles, folder: Path) -> Iterator[Client]:
     """A scheduler that is running, whose workers see `folder` and have this version.
 
-    Raises
-    ------
-    RunError
-        If none answers there, or a worker is of no use.
+    RunError if none answers there, or a worker is of no use.
     """
     with _client(address, tls) as client:
         for worker, facts in client.run(_facts, str(folder.absolute())).items():
@@ -136,12 +128,8 @@ def _facts(folder: str) -> tuple[bool, str]:
 def slurm_jobs(resources: SlurmResources, logs: Path) -> Iterator[Client]:
     """Workers as jobs of SLURM; their connections are encrypted with keys of this set.
 
-    `logs` is a folder that all nodes see, for what the jobs print, and for the keys while they run.
-
-    Raises
-    ------
-    RunError
-        If the extra is not installed, or no job can be given to SLURM.
+    `logs` is a folder that all nodes see, for what the jobs print, and for the keys while they
+    run. RunError if the extra is not installed, or no job can be given to SLURM.
     """
     try:
         from dask_jobqueue import SLURMCluster

@@ -1,4 +1,4 @@
-"""A plan -> its items: one stimulus each, with the job that makes it. Nothing is made."""
+"""A plan -> its items: one stimulus each, with the settings that make it. Nothing is made."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stst.batch.plan import BatchPlan, ControlChoice, read_plan, refusal
 from stst.errors import RecipeError, guess
 from stst.recipe import Recipe
 from stst.stimuli.kinds import CONTROLS, chosen
-from stst.storage.config import Job, Making, Source
+from stst.storage.config import Source, StimulusConfig, SynthesisConfig
 
 NATURAL: Literal["natural"] = "natural"
 METAMER, FACTORISED = "metamer", "factorised"
@@ -24,44 +24,26 @@ METAMER, FACTORISED = "metamer", "factorised"
 
 @dataclass(frozen=True)
 class WorkItem:
-    """One stimulus of a set.
+    """One stimulus of a set."""
 
-    Parameters
-    ----------
-    name : str
-        The path of its folder below that of the set.
-    condition : str
-        ``natural``, ``metamer``, ``factorised``, or the name of a control.
-    clip : str
-        The natural clip.
-    job : Job or Making
-        What makes it; the digests of its files are filled in before it is made.
-    pair : str
-        The natural clip behind the temporal losses, where it is another.
-    label, recipe : str
-        As the plan says.
-    fingerprint : str
-        Of the recipe, or of a control's kind and settings.
-    seed : int, optional
-        Random seed; None where nothing is random.
-    """
-
-    name: str
-    condition: str
+    name: str  # path of its folder below that of the set
+    condition: str  # natural, metamer, factorised, or the name of a control
     clip: str
-    job: Job | Making
-    pair: str = ""
-    label: str = ""
+    config: (
+        SynthesisConfig | StimulusConfig
+    )  # the digests of its files are filled in before it is made
+    pair: str = ""  # the natural clip behind the temporal losses, where it is another
+    label: str = ""  # as the plan says, and so `recipe`
     recipe: str = ""
-    fingerprint: str = ""
-    seed: int | None = None
+    fingerprint: str = ""  # of the recipe, or of a control's kind and settings
+    seed: int | None = None  # None where nothing is random
 
     @property
     def film(self) -> str:
         """Its lossless film, within the folder."""
         if self.condition == NATURAL:
             return f"{self.clip}.webm"
-        return "metamer.webm" if isinstance(self.job, Job) else "stimulus.webm"
+        return "metamer.webm" if isinstance(self.config, SynthesisConfig) else "stimulus.webm"
 
 
 def control_fingerprint(kind: str, settings: Mapping[str, Any]) -> str:
@@ -73,10 +55,7 @@ def control_fingerprint(kind: str, settings: Mapping[str, Any]) -> str:
 def planned_items(plan: Path, out: Path) -> tuple[BatchPlan, list[WorkItem]]:
     """Read the file of a plan and list its items for a set in `out`; nothing is made.
 
-    Raises
-    ------
-    RecipeError
-        If it cannot be read or carried out; all that is wrong is named.
+    RecipeError if it cannot be read or carried out; all that is wrong is named.
     """
     settings, unknown = read_plan(plan)
     items, wrong = list_items(settings, plan.absolute().parent, out)
@@ -86,14 +65,10 @@ def planned_items(plan: Path, out: Path) -> tuple[BatchPlan, list[WorkItem]]:
 
 
 def list_items(plan: BatchPlan, base: Path, out: Path) -> tuple[list[WorkItem], list[str]]:
-    """All stimuli of a plan for a set in `out`, and all that is wrong with it.
+    """All stimuli of a plan for a set in `out`, and a line for each fault of the plan.
 
-    Relative paths of the plan begin at the folder `base`.
-
-    Returns
-    -------
-    list of WorkItem, list of str
-        Natural clips first, because all others are made of them; and a line for each fault.
+    Natural clips come first, because all others are made of them. Relative paths of the plan
+    begin at the folder `base`.
     """
     lists = _ItemLists(plan, base, out)
     natural, synthetic = list(lists.natural()), [*lists.synthesised(), *lists.controls()]
@@ -115,8 +90,8 @@ class _ItemLists:
 
     def natural(self) -> Iterator[WorkItem]:
         for name, clip in self.clips.items():
-            job = Making(kind=NATURAL, source=clip.source)
-            yield WorkItem(f"{NATURAL}/{name}", NATURAL, name, job, label=clip.label)
+            config = StimulusConfig(kind=NATURAL, source=clip.source)
+            yield WorkItem(f"{NATURAL}/{name}", NATURAL, name, config, label=clip.label)
 
     def synthesised(self) -> Iterator[WorkItem]:
         """Metamers and factorised pairs: each by each recipe with each seed."""
@@ -131,7 +106,7 @@ class _ItemLists:
         )
         fingerprints = {name: recipe.fingerprint for name, recipe in recipes.items()}
         for name, (condition, clip, pair), seed in product(recipes, clips, plan.seeds):
-            job = Job(
+            config = SynthesisConfig(
                 source=self.master(clip),
                 time=self.master(pair) if pair else None,
                 streams=streams,
@@ -142,7 +117,7 @@ class _ItemLists:
             )
             folder = f"{condition}/{name}/{clip}{'_' if pair else ''}{pair}/seed_{seed}"
             label, print_ = self.clips[clip].label, fingerprints[name]
-            yield WorkItem(folder, condition, clip, job, pair, label, name, print_, seed)
+            yield WorkItem(folder, condition, clip, config, pair, label, name, print_, seed)
 
     def recipes(self) -> dict[str, Recipe]:
         recipes = dict[str, Recipe]()
@@ -184,11 +159,11 @@ class _ItemLists:
 
     def control(self, control: ControlChoice, name: str, clip: str, seed: int | None) -> WorkItem:
         settings = control.settings | ({} if seed is None else {"seed": seed})
-        job = Making(kind=control.kind, settings=settings, source=self.master(clip))
+        config = StimulusConfig(kind=control.kind, settings=settings, source=self.master(clip))
         folder = f"control/{name}/{clip}" + ("" if seed is None else f"/seed_{seed}")
         print_ = control_fingerprint(control.kind, control.settings)
         label, seed = self.clips[clip].label, settings.get("seed")
-        return WorkItem(folder, name, clip, job, "", label, name, print_, seed)
+        return WorkItem(folder, name, clip, config, "", label, name, print_, seed)
 
     def master(self, clip: str) -> Source:
         """The film that was cut, of which all else is made."""

@@ -20,12 +20,12 @@ from stst.batch.items import NATURAL, WorkItem
 from stst.errors import RunError, StstError
 from stst.storage.atomic import UNFINISHED, InUse, clear_parts, locked, new_folder
 from stst.storage.conditions import asked, is_finished
-from stst.storage.config import Job, Making, read_job
+from stst.storage.config import StimulusConfig, SynthesisConfig, read_config
 from stst.storage.manifest import read_manifest, stand_ins
 from stst.video.files import digest
 from stst.workflows.prepared import load_streams
+from stst.workflows.process import Stopped, Stopping
 from stst.workflows.stimulus import run_stimulus, run_trim
-from stst.workflows.stopping import Stopped, Stopping
 from stst.workflows.synthesize import RECIPE, complete_synthesis, is_stopped, remove
 
 log = logging.getLogger(__name__)
@@ -37,63 +37,52 @@ _one_at_a_time = Lock()  # a worker with several threads makes one item at a tim
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an item.
+    """What became of an item."""
 
-    Parameters
-    ----------
-    state : {"made", "there", "failed", "stopped"}
-        ``there``: it was made before. ``stopped``: it can be resumed.
-    reason : str
-        Why it failed.
-    transient : bool
-        Whether the reason may be gone when it is tried again.
-    """
-
-    state: Literal["made", "there", "failed", "stopped"]
-    reason: str = ""
-    transient: bool = False
+    state: Literal["made", "there", "failed", "stopped"]  # there: before; stopped: to be resumed
+    reason: str = ""  # why it failed
+    transient: bool = False  # whether the reason may be gone when it is tried again
 
 
 def with_weights(items: Sequence[WorkItem]) -> list[WorkItem]:
     """The items, those of metamers with the digests of their streams; stand-ins are logged."""
-    job = next((item.job for item in items if isinstance(item.job, Job)), None)
-    if job is None:
+    config = next((item.config for item in items if isinstance(item.config, SynthesisConfig)), None)
+    if config is None:
         return list(items)
-    spatial, temporal = (stream.provenance for stream in load_streams(job.streams))
+    spatial, temporal = (stream.provenance for stream in load_streams(config.streams))
     origins = {"spatial": spatial, "temporal": temporal}
     for note in stand_ins([vars(origin) for origin in origins.values() if origin]):
         log.info("Note: %s", note)
     digests = {role: origin.sha256 for role, origin in origins.items() if origin}
-    return [_with_digests(item, digests) if isinstance(item.job, Job) else item for item in items]
+    return [
+        _with_digests(item, digests) if isinstance(item.config, SynthesisConfig) else item
+        for item in items
+    ]
 
 
 def _with_digests(item: WorkItem, digests: Mapping[str, str]) -> WorkItem:
-    return replace(item, job=item.job.model_copy(update={"digests": dict(digests)}))
+    return replace(item, config=item.config.model_copy(update={"digests": dict(digests)}))
 
 
 def items_to_make(items: Iterable[WorkItem], out: Path, *, overwrite: bool) -> list[WorkItem]:
     """The items that are not in the set yet, each with the digests of all that goes in.
 
-    Natural clips must have been cut before the items that are made of them are given.
-
-    Raises
-    ------
-    RunError
-        If items have other settings and `overwrite` is false, or a link leads out of the set.
+    Natural clips must have been cut before the items that are made of them are given. RunError
+    if items have other settings and `overwrite` is false, or a link leads out of the set.
     """
     missing, differing = list[WorkItem](), list[Path]()
     for item in items:
-        item = _with_digests(item, _clip_digests(item, out) | item.job.digests)
+        item = _with_digests(item, _clip_digests(item, out) | item.config.digests)
         folder = out / item.name
         if not folder.resolve().is_relative_to(out.resolve()):
             raise RunError(f"{folder} is a link that leads out of the folder of the set.")
-        if is_finished(folder, item.job):
+        if is_finished(folder, item.config):
             remove(folder)  # what may be left of its making
             continue
         if overwrite:
             remove(folder)
             (folder / "manifest.json").unlink(missing_ok=True)
-        elif _differs(folder, item.job):
+        elif _differs(folder, item.config):
             differing.append(folder)
         missing.append(item)
     if differing:
@@ -107,39 +96,31 @@ def items_to_make(items: Iterable[WorkItem], out: Path, *, overwrite: bool) -> l
 def _clip_digests(item: WorkItem, out: Path) -> dict[str, str]:
     """SHA-256 of the clips that go in; all but natural ones are made of clips that were cut."""
     if item.condition == NATURAL:
-        assert item.job.source is not None
-        return {"source": digest(item.job.source.path)}
+        assert item.config.source is not None
+        return {"source": digest(item.config.source.path)}
     clips = {"source": item.clip} | ({"time": item.pair} if item.pair else {})
     return {
-        role: str(read_manifest(out / NATURAL / clip)["outputs"][f"{clip}.webm"]["sha256"])
+        role: str(read_manifest(out / NATURAL / clip).outputs[f"{clip}.webm"]["sha256"])
         for role, clip in clips.items()
     }
 
 
-def _differs(folder: Path, job: Job | Making) -> bool:
-    """Whether a folder holds another run than this job's, ended or stopped."""
+def _differs(folder: Path, config: SynthesisConfig | StimulusConfig) -> bool:
+    """Whether a folder holds another run than this one, ended or stopped."""
     if (folder / "manifest.json").exists():
         return True
     if not is_stopped(folder):
         return False
-    return asked(type(job).parse(read_job(folder / UNFINISHED / RECIPE))) != asked(job)
+    return asked(type(config).parse(read_config(folder / UNFINISHED / RECIPE))) != asked(config)
 
 
 def make_item(
     item: WorkItem, *, out: Path, threads: int | None = None, allow_mixed: bool = False
 ) -> Outcome:
-    """Make an item, or what is left of it; raises nothing. What is printed goes to its log.
+    """Make an item of the set in `out`, or what is left of it; raises nothing.
 
-    Parameters
-    ----------
-    item : WorkItem
-        With all its digests.
-    out : Path
-        The folder of the set.
-    threads : int, optional
-        How many may be used.
-    allow_mixed : bool
-        Resume a run that was stopped on another machine.
+    What is printed goes to its log. `threads` is how many may be used; `allow_mixed` resumes a
+    run that was stopped on another machine.
     """
     path = out / "logs" / f"{item.name.replace('/', '.')}.log"
     with _one_at_a_time, _logged(path):
@@ -162,25 +143,25 @@ def make_item(
 
 
 def _make(item: WorkItem, folder: Path, allow_mixed: bool) -> Outcome:
-    job = item.job
+    config = item.config
     if Stopping.asked:
         return Outcome("stopped")
     new_folder(folder, overwrite=True)
-    if isinstance(job, Job):
-        if is_finished(folder, job):
+    if isinstance(config, SynthesisConfig):
+        if is_finished(folder, config):
             remove(folder)  # what may be left of its making
             return Outcome("there")
-        streams = _load_once(job.streams)
-        complete_synthesis(job, folder, allow_mixed=allow_mixed, streams=streams)
+        streams = _load_once(config.streams)
+        complete_synthesis(config, folder, allow_mixed=allow_mixed, streams=streams)
         return Outcome("made")
     with locked(folder):
         clear_parts(folder)
-        if is_finished(folder, job):
+        if is_finished(folder, config):
             return Outcome("there")
         if item.condition == NATURAL:
-            run_trim(job, folder)
+            run_trim(config, folder)
         else:
-            run_stimulus(job, folder, overwrite=True)
+            run_stimulus(config, folder, overwrite=True)
     return Outcome("made")
 
 

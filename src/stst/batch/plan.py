@@ -10,11 +10,11 @@ import yaml
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from stst.errors import RecipeError
-from stst.recipe import Part, Recipe, faults
-from stst.storage.config import Cut, Streams, read_plain
+from stst.recipe import FrozenConfig, Recipe, faults
+from stst.storage.config import FrameSelection, Streams, read_plain
 
 
-class ShotSelection(Part):
+class ShotSelection(FrozenConfig):
     """A long film becomes a clip for each shot of `least` frames or more.
 
     Of a shot longer than `most` its first frames are taken.
@@ -30,7 +30,7 @@ class ShotSelection(Part):
         return self
 
 
-class ClipCut(Cut):
+class ClipCut(FrameSelection):
     """Which frames of a film become a clip, or several: one for each shot."""
 
     shots: ShotSelection | None = None
@@ -44,7 +44,7 @@ class ClipEntry(ClipCut):
     label: str = ""  # of the experimenter's own, for stimuli.csv
 
 
-class ClipSelection(Part):
+class ClipSelection(FrozenConfig):
     """The natural clips, by one of three: a pattern of files, a table, or a list."""
 
     folder: str | None = None  # clips/*.mp4
@@ -52,7 +52,7 @@ class ClipSelection(Part):
     listed: tuple[ClipEntry, ...] = ()
 
 
-class PairSelection(Part):
+class PairSelection(FrozenConfig):
     """Which clips are factorised: each with each, or those of a table or list."""
 
     crossed: bool = False
@@ -60,7 +60,7 @@ class PairSelection(Part):
     listed: tuple[tuple[str, str], ...] = ()
 
 
-class RecipeChoice(Part):
+class RecipeChoice(FrozenConfig):
     """How a metamer is made: a preset and changes to it, as on the command line."""
 
     preset: str = "default"
@@ -77,7 +77,7 @@ class RecipeChoice(Part):
         return recipe.with_settings(self.settings)
 
 
-class ControlChoice(Part):
+class ControlChoice(FrozenConfig):
     """A control of each clip, by the kinds and settings of `stst scramble`."""
 
     kind: str
@@ -85,7 +85,7 @@ class ControlChoice(Part):
     settings: dict[str, Any] = Field(default_factory=dict)
 
 
-class SlurmResources(Part):
+class SlurmResources(FrozenConfig):
     """Resources of each worker on a cluster; `directives` are further lines of #SBATCH."""
 
     jobs: int = Field(1, ge=1)
@@ -104,7 +104,7 @@ def _short_for(key: str) -> BeforeValidator:
     return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
 
 
-class BatchPlan(Part):
+class BatchPlan(FrozenConfig):
     """The settings of `stst batch`: clips, how they are cut, and what is made of them."""
 
     model_config = ConfigDict(title="plan")
@@ -130,17 +130,9 @@ class BatchPlan(Part):
 
 
 def read_plan(path: Path) -> tuple[BatchPlan, list[str]]:
-    """Read a plan's YAML file; unknown keys are dropped, so that other faults are found too.
+    """Read a plan's YAML file; unknown keys are dropped, each with a line that names it.
 
-    Returns
-    -------
-    BatchPlan, list of str
-        The plan without its unknown keys, and a line for each of these.
-
-    Raises
-    ------
-    RecipeError
-        If it cannot be read, or holds invalid values; all of them are named.
+    RecipeError if it cannot be read, or holds invalid values; all of them are named.
     """
     try:
         data = read_plain(path)

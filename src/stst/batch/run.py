@@ -1,21 +1,30 @@
-"""A set made of a plan, `stst.run_batch`; and what that would take, `check_batch`."""
+"""A set made of a plan, `stst.run_batch`: items given to workers, natural clips first."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
+from functools import partial
+from itertools import count, islice
 from pathlib import Path
+from signal import SIGTERM
+from uuid import uuid4
 
-from stst.batch.clusters import NO_TLS, TlsFiles, connection
+import dask
+from distributed import Client, Future, as_completed, wait
+
+from stst.batch.clusters import NO_TLS, Connect, TlsFiles, connection
 from stst.batch.items import NATURAL, WorkItem, planned_items
-from stst.batch.make_item import with_weights
-from stst.batch.schedule import run_stages
+from stst.batch.make_item import Outcome, items_to_make, make_item, with_weights
+from stst.batch.plan import BatchPlan
 from stst.batch.tables import write_tables
 from stst.storage.atomic import locked, new_folder
-from stst.storage.config import Job
+from stst.storage.config import SynthesisConfig
 from stst.synthesis.estimate import duration, estimate, size
-from stst.workflows.prepared import Task
+from stst.workflows.prepared import PreparedRun
+from stst.workflows.process import Stopping
 from stst.workflows.progress import SILENT, Reporter
 
 MOST_ROWS = 40  # items are listed one by one up to this many
@@ -68,7 +77,7 @@ def run_batch(
     overwrite : bool
         Replace items that are there with other settings, which otherwise is an error.
     report : Reporter
-        Its `track` is given a `stst.batch.schedule.EndedItem` for each item that has ended, first
+        Its `track` is given a `stst.batch.run.EndedItem` for each item that has ended, first
         the natural clips and then all that is made of them.
 
     Returns
@@ -112,11 +121,11 @@ def check_batch(plan: str | Path, out: str | Path, report: Reporter = SILENT) ->
     report.table(*_overview(items))
     report.say(f"{len(items)} items for {out}.")
     natural = next(item for item in items if item.condition == NATURAL)
-    jobs = {item.recipe: item.job for item in items if isinstance(item.job, Job)}
+    jobs = {item.recipe: item.config for item in items if isinstance(item.config, SynthesisConfig)}
     if not jobs:
         return
-    uncut = {"source": natural.job.source, "time": None}  # no clip is cut yet
-    tasks = {name: Task.of(job.model_copy(update=uncut)) for name, job in jobs.items()}
+    uncut = {"source": natural.config.source, "time": None}  # no clip is cut yet
+    tasks = {name: PreparedRun.of(config.model_copy(update=uncut)) for name, config in jobs.items()}
     seconds = {name: _seconds(task) for name, task in tasks.items()}
     total, task = sum(seconds.get(item.recipe, 0.0) for item in items), next(iter(tasks.values()))
     (height, width), frames = task.natural.size, len(task.natural)
@@ -129,8 +138,8 @@ def check_batch(plan: str | Path, out: str | Path, report: Reporter = SILENT) ->
         report.say(f"Note: {note}")
 
 
-def _seconds(task: Task) -> float:
-    return estimate(task.begin, task.job.recipe, task.plan.made, shots=task.plan.lengths).seconds
+def _seconds(task: PreparedRun) -> float:
+    return estimate(task.begin, task.config.recipe, task.plan.made, shots=task.plan.lengths).seconds
 
 
 def _overview(items: Sequence[WorkItem]) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
@@ -144,8 +153,130 @@ def _overview(items: Sequence[WorkItem]) -> tuple[Sequence[str], Sequence[Sequen
 
 def _made_of(item: WorkItem) -> str:
     """The clips of an item; of a natural clip its file, and how it is cut."""
-    source = item.job.source
+    source = item.config.source
     if item.condition != NATURAL or source is None:
         return f"{item.clip} {item.pair}"
     cut = source.model_dump(exclude_defaults=True, exclude={"path"})
     return " ".join([Path(source.path).name, *(f"{name}={value}" for name, value in cut.items())])
+
+
+DEATHS = "distributed.scheduler.allowed-failures"  # workers that an item may lose
+WINDOW = 3  # items for each worker: one under way, and no wait for the next
+
+
+@dataclass(frozen=True)
+class EndedItem:
+    """An item that was made, or could not be made in so many tries."""
+
+    item: WorkItem
+    outcome: Outcome
+    tries: int
+
+    @property
+    def reason(self) -> str:
+        """Why it is not there; empty if it is."""
+        state, reason = self.outcome.state, self.outcome.reason
+        if state in ("made", "there"):
+            return ""
+        times = f" (tried {self.tries} times)" if self.tries > 1 else ""
+        return f"{state}: {reason}{times}" if reason else state
+
+
+def run_stages(
+    plan: BatchPlan,
+    items: Sequence[WorkItem],
+    out: Path,
+    connect: Connect,
+    *,
+    overwrite: bool,
+    report: Reporter,
+) -> dict[str, str]:
+    """Make all items that are not there; workers start when there is work.
+
+    Why items could not be made, by their names.
+    """
+    make = partial(make_item, out=out, threads=plan.threads, allow_mixed=plan.allow_mixed)
+    stop, client = partial(Stopping.ask, SIGTERM), None
+    failed = dict[str, str]()
+    natural = [item for item in items if item.condition == NATURAL]
+    synthetic = [item for item in items if item.condition != NATURAL]
+    with dask.config.set({DEATHS: plan.retries}), ExitStack() as stack:
+        for stage in (natural, synthetic):
+            failed |= _without_clip(stage, failed)
+            able = (item for item in stage if item.name not in failed)
+            if missing := items_to_make(able, out, overwrite=overwrite):
+                client = client or stack.enter_context(connect())
+                client.run(Stopping.ask, 0)
+                with closing(run_items(client, missing, make, stop, plan.retries)) as run:
+                    for ended in report.track(run, f"{len(missing)} items", len(missing)):
+                        failed |= {ended.item.name: ended.reason} if ended.reason else {}
+    return failed
+
+
+def _without_clip(stage: Iterable[WorkItem], failed: Iterable[str]) -> dict[str, str]:
+    """Items of clips that could not be cut, with the reason."""
+    lost = {name.removeprefix(f"{NATURAL}/") for name in failed}
+    return {
+        item.name: f"its clip {clip} could not be cut"
+        for item in stage
+        for clip in (item.clip, item.pair)
+        if clip in lost
+    }
+
+
+def run_items(
+    client: Client,
+    items: Iterable[WorkItem],
+    make: Callable[[WorkItem], Outcome],
+    stop: Callable[[], object],
+    retries: int = 2,
+) -> Generator[EndedItem]:
+    """Have items made by the workers of a cluster; yields them in the order in which they end.
+
+    At most `WINDOW` items for each worker are with the cluster at any time, so that a long set
+    takes no memory. The item of a worker that is lost is given to another by the scheduler, until
+    its ``allowed-failures`` are used up; one that failed for a transient reason is made again up
+    to `retries` times. `make` runs in a worker and raises nothing; `stop` is called in each worker
+    if the iterator is closed before its end.
+    """
+    waiting, tries = iter(items), dict[str, int]()
+    pending, session = dict[str, WorkItem](), uuid4().hex[:8]
+    completed, numbers = as_completed(loop=client.loop), count()
+
+    def submit(item: WorkItem) -> None:
+        tries[item.name] = tries.get(item.name, 0) + 1
+        key = f"{item.name}-{session}-{next(numbers)}"
+        pending[key] = item
+        completed.add(client.submit(make, item, key=key, pure=False))
+
+    def fill() -> None:
+        room = WINDOW * max(1, len(client.nthreads()))  # workers come and go
+        for item in islice(waiting, max(0, room - len(pending))):
+            submit(item)
+
+    try:
+        fill()
+        for future in completed:
+            item, outcome = pending.pop(future.key), _outcome(future)
+            future.release()
+            if outcome.transient and tries[item.name] <= retries:
+                submit(item)
+            else:
+                yield EndedItem(item, outcome, tries.pop(item.name))
+            fill()
+    finally:
+        if pending:
+            with suppress(OSError):  # a scheduler that is gone has nothing to be stopped
+                client.run(stop)
+                wait(list(completed.futures))
+
+
+def _outcome(future: Future) -> Outcome:
+    """What `make` answered, or what became of it."""
+    if future.status == "finished":
+        answer: Outcome = future.result()
+        return answer
+    if future.status == "cancelled":
+        return Outcome("failed", "the scheduler was lost")
+    error = future.exception()
+    return Outcome("failed", f"{type(error).__name__}: {' '.join(str(error).split())}")

@@ -1,9 +1,9 @@
-"""What a set holds beside its items: tables, and sheets of all stimuli."""
+"""What a set holds beside its items: tables and sheets; and the table of runs that have none."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,18 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from stst.batch.items import WorkItem
-from stst.errors import RunError
-from stst.report.figures import png_bytes
+from stst.batch.items import FACTORISED, METAMER, NATURAL, WorkItem, control_fingerprint
+from stst.drawing.figures import png_bytes
+from stst.errors import RecipeError, RunError, StstError
 from stst.report.page import Pixels
 from stst.report.sheet import card, mosaic
-from stst.storage.atomic import write_whole
-from stst.storage.manifest import read_manifest
+from stst.stimuli.kinds import CONTROLS
+from stst.storage.atomic import new_folder, write_whole
+from stst.storage.config import StimulusConfig, SynthesisConfig, read_config
+from stst.storage.manifest import Manifest, read_manifest
 from stst.storage.stimulus_set import TABLE
+from stst.workflows.progress import SILENT, Reporter
+from stst.workflows.stimulus import run_trim
 
 SUMMARY, FAILED = "summary.csv", "failed.json"
 ON_A_SHEET = 24  # stimuli
@@ -38,7 +42,7 @@ class ItemRecord:
     """An item with its manifest, or the reason why it has none."""
 
     item: WorkItem
-    manifest: Mapping[str, Any] | None = None
+    manifest: Manifest | None = None
     reason: str = ""
 
 
@@ -71,14 +75,14 @@ def stimuli_table(records: Iterable[ItemRecord]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=STIMULI_COLUMNS, dtype=object)
 
 
-def _stimulus(item: WorkItem, manifest: Mapping[str, Any]) -> dict[str, Any]:
+def _stimulus(item: WorkItem, manifest: Manifest) -> dict[str, Any]:
     return {
         **vars(item),
         "stimulus": item.name,
         "file": f"{item.name}/{item.film}",
-        "sha256": manifest["outputs"][item.film]["sha256"],
+        "sha256": manifest.outputs[item.film]["sha256"],
         "preview": f"{item.name}/{item.film.removesuffix('.webm')}.mp4",
-        **{key: manifest["source"][key] for key in ("frames", "frame_rate", "width", "height")},
+        **{key: manifest.source[key] for key in ("frames", "frame_rate", "width", "height")},
     }
 
 
@@ -88,15 +92,15 @@ def summary_table(records: Iterable[ItemRecord]) -> pd.DataFrame:
 
 
 def _summary(record: ItemRecord) -> dict[str, Any]:
-    manifest = record.manifest or {}
-    residuals = [layer["max"] for layer in manifest.get("residuals", {}).values()]
+    manifest = record.manifest
+    residuals = [layer["max"] for layer in manifest.residuals.values()] if manifest else []
     return {
         **vars(record.item),
         "stimulus": record.item.name,
         "state": "done" if manifest else "failed" if record.reason else "not made",
-        "seconds": manifest.get("seconds"),
+        "seconds": manifest.seconds if manifest else None,
         "worst_residual": max(residuals, default=None),
-        "warnings": len(manifest["warnings"]) if manifest else None,
+        "warnings": len(manifest.warnings) if manifest else None,
         "reason": record.reason,
     }
 
@@ -126,3 +130,119 @@ def _write_sheets(names: Sequence[str], out: Path) -> None:
 def _sheet(folder: Path) -> Pixels:
     with Image.open(folder / "contact_sheet.png") as picture:
         return np.asarray(picture.convert("RGB"))
+
+
+Facts = Mapping[str, Any]  # what a manifest says of a clip
+
+
+def index_runs(folder: Path, report: Reporter = SILENT) -> None:
+    """Write the table of the finished runs in a folder that has none; cut their natural clips.
+
+    Clips are named after their files, and natural ones are cut as for their runs. RecipeError if
+    there is no run, or two are of clips of one name that are not the same film with the same cut;
+    RunError if `folder` is a run itself, or a run has no recipe.
+    """
+    if (folder / TABLE).exists():
+        return
+    runs, uncut, others = _find_runs(folder)
+    if not runs:
+        raise RecipeError(
+            f"{folder} has no {TABLE}, the table of a stimulus set, and no runs of which one "
+            "could be made: see docs/experiment.md."
+        )
+    records = [*_cut(uncut, folder, report), *runs]
+    write_whole(folder / TABLE, to_csv(stimuli_table(records)))
+    for name in others:
+        report.say(f"Note: {name} is left out: no stimulus made of a natural clip.")
+    report.say(
+        f"{folder / TABLE} was made, of {len(records)} stimuli. Delete it to have it made anew."
+    )
+
+
+def _find_runs(folder: Path) -> tuple[list[ItemRecord], list[WorkItem], list[str]]:
+    """Look for finished runs, at any depth.
+
+    Stimuli that are made of a natural clip, and natural clips that were cut; the natural clips
+    that are not among them; and the folders with a manifest of something else.
+    """
+    if (folder / "manifest.json").is_file():
+        raise RunError(f"{folder} is one run. Give the folder of all runs, which it lies in.")
+    runs, others = list[ItemRecord](), list[str]()
+    clips = dict[str, tuple[str, Facts, WorkItem | None]]()
+    for path in sorted(folder.rglob("manifest.json")):
+        name = path.parent.relative_to(folder).as_posix()
+        manifest = _stimulus_manifest(path.parent)
+        if manifest is None:
+            others.append(name)
+            continue
+        kind = SynthesisConfig if manifest.kind == "synthesis" else StimulusConfig
+        item = _item(name, manifest, kind.parse(read_config(path.parent / "recipe.yaml")))
+        runs.append(ItemRecord(item, manifest))
+        for clip, facts, uncut in _natural_clips(item, manifest):
+            other, known_facts, known_uncut = clips.get(clip, (name, facts, uncut))
+            if facts != known_facts:
+                raise RecipeError(
+                    f"{other} and {name} are made of different clips, or cuts, that are both "
+                    f"called {clip}. Put them into sets of their own."
+                )
+            clips[clip] = (other, facts, known_uncut and uncut)
+    return runs, [uncut for _, _, uncut in clips.values() if uncut], others
+
+
+def _stimulus_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a stimulus that is made of a natural clip; else None."""
+    try:
+        manifest = read_manifest(folder)
+    except RunError:
+        return None
+    made = manifest.kind in ("synthesis", "stimulus")
+    return manifest if made and manifest.source else None
+
+
+def _item(name: str, manifest: Manifest, config: SynthesisConfig | StimulusConfig) -> WorkItem:
+    clip, seed = _stem(manifest.source), manifest.seed
+    if isinstance(config, SynthesisConfig):
+        pair = _stem(manifest.time) if manifest.time else ""
+        condition, print_ = FACTORISED if pair else METAMER, manifest.recipe["fingerprint"]
+        return WorkItem(name, condition, clip, config, pair, fingerprint=print_, seed=seed)
+    if config.kind == NATURAL:
+        film = next(film for film in manifest.outputs if film.endswith(".webm"))
+        return WorkItem(name, NATURAL, Path(film).stem, config)
+    print_ = control_fingerprint(config.kind, config.settings)
+    seed = seed if CONTROLS[config.kind].random else None
+    return WorkItem(
+        name, config.kind, clip, config, recipe=config.kind, fingerprint=print_, seed=seed
+    )
+
+
+def _natural_clips(
+    item: WorkItem, manifest: Manifest
+) -> Iterator[tuple[str, Facts, WorkItem | None]]:
+    """Each natural clip of a run: its name, what is known of it, and how to cut it if it is not."""
+    if item.condition == NATURAL:
+        film = {"file": item.film, "sha256": manifest.outputs[item.film]["sha256"]}
+        yield item.clip, {**manifest.source, **film, "start": 0, "every": 1}, None
+        return
+    for role in ("source", "time"):
+        if source := getattr(item.config, role, None):
+            facts = getattr(manifest, role)
+            clip, digests = _stem(facts), {"source": facts["sha256"]}
+            cut = StimulusConfig(kind=NATURAL, source=source, digests=digests)
+            yield clip, facts, WorkItem(f"{NATURAL}/{clip}", NATURAL, clip, cut)
+
+
+def _stem(facts: Facts) -> str:
+    return Path(facts["file"]).stem
+
+
+def _cut(naturals: Iterable[WorkItem], folder: Path, report: Reporter) -> Iterator[ItemRecord]:
+    """Cut natural clips as for their runs; those that are gone are reported."""
+    for item in naturals:
+        assert isinstance(item.config, StimulusConfig)
+        try:
+            new_folder(folder / item.name, overwrite=False)
+            run_trim(item.config, folder / item.name)
+        except (OSError, StstError) as error:
+            report.say(f"Note: the natural clip {item.clip} is left out: {error}")
+        else:
+            yield ItemRecord(item, read_manifest(folder / item.name))

@@ -7,7 +7,7 @@ import signal
 
 import dask
 
-from stst.workflows.machine import prepare
+from stst.workflows.process import prepare
 
 TRIM = "MALLOC_TRIM_THRESHOLD_"
 

@@ -5,49 +5,45 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar, cast
+from typing import Annotated, TypeVar, cast
 
 import typer
 
+from stst.batch.run import EndedItem, check_batch, run_batch
+from stst.cli.lines import console, say
 from stst.cli.options import Out, Overwrite
-from stst.cli.show import TERMINAL, Terminal, console, say
+from stst.cli.show import TERMINAL, Terminal
 from stst.errors import RecipeError, RunError
 from stst.synthesis.estimate import duration
-from stst.workflows.stopping import Stopping
-
-if TYPE_CHECKING:
-    from stst.batch.schedule import EndedItem
+from stst.workflows.process import Stopping
 
 Item = TypeVar("Item")
 
 
 def batch(
-    plan: Annotated[Path, typer.Argument(help="A YAML file: docs/batch.md says what it holds.")],
+    plan: Annotated[Path, typer.Argument(help="Plan of the set, a YAML file (docs/batch.md).")],
     out: Out = Path("stst-out"),
-    check: Annotated[
-        bool, typer.Option("--check", help="Say what would be made and what it takes; make nothing")
-    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only list the items and cost.")] = False,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes of this machine; else as many as fit.")
+        int | None, typer.Option(min=1, help="Number of processes; by default as many as fit.")
     ] = None,
     scheduler: Annotated[
-        str | None, typer.Option(help="Workers of a scheduler of Dask: tcp://host:8786, tls://...")
+        str | None, typer.Option(help="Use this Dask scheduler: tcp://host:8786, tls://...")
     ] = None,
-    tls_ca: Annotated[Path | None, typer.Option(help="CA of a tls:// scheduler, PEM.")] = None,
-    tls_cert: Annotated[Path | None, typer.Option(help="Your certificate for it, PEM.")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="The key of that, PEM.")] = None,
+    tls_ca: Annotated[
+        Path | None, typer.Option(help="CA certificate of a tls:// scheduler (PEM).")
+    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Your certificate for it (PEM).")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Your private key for it (PEM).")] = None,
     slurm: Annotated[
-        bool, typer.Option("--slurm", help="Jobs of SLURM, with the resources of the plan.")
+        bool, typer.Option("--slurm", help="Submit SLURM jobs with the resources in the plan.")
     ] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Make a set of stimuli: natural clips, metamers, factorised pairs, controls.
+    """Make a stimulus set: natural clips, metamers, factorised pairs, controls.
 
-    The same command goes on where it was stopped, and makes nothing twice.
+    If it was stopped, the same command continues; nothing is made twice.
     """
-    # Dask takes a second to be loaded, which no other command shall wait for.
-    from stst.batch.run import check_batch, run_batch
-
     if (workers is not None) + (scheduler is not None) + slurm > 1:
         raise RecipeError("give one of --workers, --scheduler and --slurm, not several.")
     if check:
@@ -75,14 +71,15 @@ def batch(
 
 
 class ItemTerminal(Terminal):
-    """Shows a line for each item that failed; where no bar can be drawn, for each item."""
+    """Prints a line for each item that failed; in a file or a pipe, for each item."""
 
     def track(self, items: Iterable[Item], text: str, total: int) -> Iterator[Item]:
         """Pass ended items on behind a bar."""
-        began = time.monotonic()
-        for count, item in enumerate(super().track(items, text, total), 1):
-            ended = cast("EndedItem", item)
-            if ended.reason or not console.is_terminal:
+        began, drawn = time.monotonic(), console.is_interactive
+        shown = super().track(items, text, total) if drawn else items
+        for count, item in enumerate(shown, 1):
+            ended = cast(EndedItem, item)
+            if ended.reason or not drawn:
                 left = duration((time.monotonic() - began) / count * (total - count))
                 what = ended.reason or ended.outcome.state
                 say(f"{count}/{total} {ended.item.name}: {what} ({left} left)")

@@ -1,125 +1,196 @@
-"""`stst experiment`: a stimulus set -> an experiment, and a server for it."""
+"""`stst experiment`: from a stimulus set to trials, responses and results."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, ClassVar
 
 import typer
 
-from stst.batch.index_runs import index_runs
+from stst.analysis.observers import PowerPlan
+from stst.analysis.reading import Rules
+from stst.batch.tables import index_runs
 from stst.cli import options as o
-from stst.cli.show import TERMINAL, say
+from stst.cli.lines import say
+from stst.cli.show import TERMINAL
 from stst.errors import RecipeError, guess
 from stst.experiment.export import PAGE
-from stst.experiment.serve import Server
 from stst.experiment.spec import TASKS, ExperimentSpec
-from stst.recipe.dotted import place
 from stst.storage.atomic import refuse_folder
-from stst.storage.config import read_job
-from stst.synthesis.estimate import size
-from stst.workflows.experiment import build_experiment, export_bids, export_psychopy
-
-app = typer.Typer(
-    no_args_is_help=True, help="From a stimulus set to an experiment in the browser or the lab."
+from stst.storage.config import read_config
+from stst.workflows.analysis import run_analysis, run_power
+from stst.workflows.experiment import (
+    build_experiment,
+    export_bids,
+    export_psychopy,
+    serve_experiment,
 )
-JsPsych = Annotated[
-    Path | None,
-    typer.Option("--jspsych", help="Folder with jsPsych's packages, as npm pack writes them."),
+
+app = o.group("Plan, run and analyse an experiment.")
+Experiment = Annotated[Path, typer.Argument(help="Folder that `stst experiment new` wrote.")]
+Responses = Annotated[
+    Path | None, typer.Option(help="Folder of the responses; by default EXPERIMENT/responses.")
 ]
 
 
 @app.command()
 def new(
     task: Annotated[str, typer.Argument(help=f"One of {', '.join(TASKS)}.")],
-    stimuli: Annotated[
-        Path, typer.Argument(help="A set, as stst batch leaves; or a folder of runs.")
-    ],
+    stimuli: Annotated[Path, typer.Argument(help="Set of `stst batch`, or a folder of runs.")],
     out: o.Out = Path("stst-experiment"),
-    recipe: Annotated[
-        Path | None, typer.Option("--spec", help="An experiment.yaml to start from.")
-    ] = None,
+    spec: Annotated[Path | None, typer.Option(help="Start from this experiment.yaml.")] = None,
     seed: o.Seed = None,
     settings: o.Settings = None,
-    single: Annotated[bool, typer.Option(help="One HTML file that needs no server.")] = False,
-    jspsych: JsPsych = None,
+    single: Annotated[bool, typer.Option(help="Write one HTML file that needs no server.")] = False,
+    jspsych: Annotated[
+        Path | None, typer.Option(help="Folder with jsPsych's packages, as npm pack writes them.")
+    ] = None,
     overwrite: o.Overwrite = False,
 ) -> None:
-    """Put together an experiment: trials in counterbalanced lists, films, and a page."""
+    """Build an experiment: trials in counterbalanced lists, films, and a page for the browser."""
     if task not in TASKS:
         raise RecipeError(
             f"there is no task {task!r}.{guess(task, TASKS)} Tasks: {', '.join(TASKS)}."
         )
-    told = {**(read_job(recipe) if recipe else {}), "task": task}
-    spec = _asked(told, seed, settings or [])
+    data = {**(read_config(spec) if spec else {}), "task": task}
+    seeded = [] if seed is None else [f"seed={seed}"]
+    wanted = o.parsed(ExperimentSpec, data, [*(settings or []), *seeded])
     refuse_folder(out, overwrite=overwrite)
     index_runs(stimuli, TERMINAL)
-    built = build_experiment(
-        spec,
-        stimuli,
-        out,
-        jspsych=jspsych,
-        single=single,
-        overwrite=overwrite,
-        report=TERMINAL,
-    )
-    say(
-        f"{len(built.lists)} list(s) of {len(built.lists[0])} trials, {len(built.films)} films, "
-        f"{size(built.size)}, in {out}."
+    build_experiment(
+        wanted, stimuli, out, jspsych=jspsych, single=single, overwrite=overwrite, report=TERMINAL
     )
     page = (out / PAGE).absolute().as_uri()
     say(f"Open {page}." if single else f"Run it: stst experiment serve {out}")
 
 
-def _asked(told: dict[str, Any], seed: int | None, settings: list[str]) -> ExperimentSpec:
-    """Read a spec of plain data, changed as the command line says."""
-    data = ExperimentSpec.parse(told).model_dump(mode="json")
-    for name, value in map(o.setting, settings):
-        place(data, name, value)
-    return ExperimentSpec.parse(data if seed is None else data | {"seed": seed})
+@dataclass(frozen=True, kw_only=True)
+class EffectOptions:
+    """The effect that is expected: names and meanings as in `stst.analysis.observers.PowerPlan`."""
+
+    panel: ClassVar = "Effect"
+    effect: Annotated[
+        float,
+        typer.Option(
+            help="Expected mean over participants: d' (natural, detection, abx, oddity), "
+            "proportion correct (category), proportion of space choices (source), rating "
+            "(similarity)."
+        ),
+    ]
+    spread: Annotated[
+        float, typer.Option(help="Standard deviation between participants, in the same unit.")
+    ]
+    measure: Annotated[
+        str | None, typer.Option(help="Another measure of the effect: accuracy, threshold.")
+    ] = None
+    null: Annotated[float | None, typer.Option(help="Null value; by default chance.")] = None
+    against: Annotated[str | None, typer.Option(help="Reference condition.")] = None
+    difference: Annotated[
+        float | None,
+        typer.Option(help="How much lower the reference is; for thresholds, a factor."),
+    ] = None
+    difference_spread: Annotated[
+        float, typer.Option(help="Standard deviation of the difference between participants.")
+    ] = 0.0
+
+
+@app.command()
+@o.grouped
+def power(
+    *,
+    experiment: Experiment,
+    effect: EffectOptions,
+    participants: Annotated[str, typer.Option(help="Numbers of participants to try: 8,16,24.")],
+    repeats: Annotated[
+        str | None,
+        typer.Option(help="Numbers of repeats to try: 1,2,4; by default the experiment's."),
+    ] = None,
+    out: o.Out = Path("stst-power"),
+    seed: o.Seed = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="Others: lapse=0.05, slope=3, simulations=1000, rules.least=20."
+        ),
+    ] = None,
+    overwrite: o.Overwrite = False,
+) -> None:
+    """Find how many trials and participants an effect needs, by simulated experiments.
+
+    Each is analysed as `stst experiment analyze` does. Power is the proportion of experiments in
+    which the 95 % interval over participants excludes chance; with --against, in which that of
+    the difference between conditions excludes 0.
+    """
+    data = {
+        **asdict(effect),
+        "participants": _numbers(participants, "--participants"),
+        "repeats": _numbers(repeats, "--repeats") if repeats else (),
+        "seed": seed or 0,
+    }
+    plan = o.parsed(PowerPlan, data, settings)
+    run_power(experiment, plan, out, overwrite=overwrite, report=TERMINAL)
+
+
+def _numbers(text: str, option: str) -> list[object]:
+    _, numbers = o.levels(f"{option}={text}", option, "8,16,24")
+    if not numbers:
+        raise RecipeError(f"{option} takes numbers, such as 8,16,24; got {text!r}.")
+    return numbers
 
 
 @app.command()
 def serve(
-    experiment: Annotated[Path, typer.Argument(help="Folder that `stst experiment new` wrote.")],
-    responses: Annotated[
-        Path | None, typer.Option(help="Folder for the responses; that of the experiment if none.")
-    ] = None,
+    experiment: Experiment,
+    responses: Responses = None,
     host: Annotated[
         str, typer.Option(help="Address to listen at; 127.0.0.1 is this machine alone.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8000,
 ) -> None:
-    """Show an experiment in a browser and keep its responses, until Ctrl-C."""
-    folder = responses or experiment / "responses"
-    with Server(experiment, folder, host, port) as server:
-        say(f"Open {server.address} in a browser. Responses go to {folder}. Ctrl-C ends it.")
-        with suppress(KeyboardInterrupt):
-            server.serve_forever()
-    say("Ended. Every response that was acknowledged is on disk.")
+    """Serve an experiment to browsers and save the responses, until Ctrl-C."""
+    serve_experiment(experiment, responses, host=host, port=port, report=TERMINAL)
 
 
 @app.command()
 def psychopy(
-    experiment: Annotated[Path, typer.Argument(help="Folder that `stst experiment new` wrote.")],
-    out: o.Out = Path("stst-psychopy"),
-    overwrite: o.Overwrite = False,
+    experiment: Experiment, out: o.Out = Path("stst-psychopy"), overwrite: o.Overwrite = False
 ) -> None:
-    """Put an experiment into a folder for PsychoPy: a script, its trials, frames as arrays."""
+    """Export an experiment for PsychoPy: a script, its trials, frames as arrays."""
     script = export_psychopy(experiment, out, overwrite=overwrite, report=TERMINAL)
     say(f"Run it where PsychoPy is: python {script} PARTICIPANT --list 0")
 
 
 @app.command()
 def bids(
-    experiment: Annotated[Path, typer.Argument(help="Folder that `stst experiment new` wrote.")],
-    responses: Annotated[
-        Path | None, typer.Option(help="Folder of the responses; that of the experiment if none.")
-    ] = None,
+    experiment: Experiment,
+    responses: Responses = None,
     out: o.Out = Path("stst-bids"),
     overwrite: o.Overwrite = False,
 ) -> None:
-    """Make a BIDS data set: films with sidecars, and events of each participant."""
+    """Export stimuli and responses as a BIDS data set, with sidecars and events."""
     count = export_bids(experiment, out, responses=responses, overwrite=overwrite)
     say(f"{count} participant(s) in {out}.")
+
+
+@app.command()
+def analyze(
+    responses: Annotated[
+        list[Path], typer.Argument(help="Tables of responses, or folders that hold them.")
+    ],
+    out: o.Out = Path("stst-analysis"),
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help=f"Change a rule: least=20. Rules: {', '.join(Rules.model_fields)}."
+        ),
+    ] = None,
+    mixed: Annotated[
+        bool,
+        typer.Option("--mixed", help="Fit a mixed-effects model of all trials too (extra mixed)."),
+    ] = False,
+    overwrite: o.Overwrite = False,
+) -> None:
+    """Analyse responses: exclusions by declared rules, results with intervals, a page."""
+    rules = Rules.parse(dict(map(o.setting, settings or [])))
+    run_analysis(responses, out, rules, mixed=mixed, overwrite=overwrite, report=TERMINAL)

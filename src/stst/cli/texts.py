@@ -7,22 +7,20 @@ from typing import Annotated
 
 import typer
 
-from stst.cli.show import say
-from stst.storage.manifest import read_manifest
-from stst.storage.methods import CITATION
-from stst.storage.methods import methods as paragraph
+from stst.cli.lines import say
+from stst.workflows import citing
 
 
 def methods(
     folder: Annotated[Path, typer.Argument(help="Folder that `stst synthesize` wrote.")],
 ) -> None:
     """Print the Methods paragraph of a run."""
-    manifest = read_manifest(folder)
-    say(paragraph(manifest))
-    for warning in manifest["warnings"]:
+    paragraph, warnings = citing.methods_paragraph(folder)
+    say(paragraph)
+    for warning in warnings:
         say(f"Note: {warning}")
 
 
 def cite() -> None:
     """Print what to cite, as BibTeX."""
-    say(CITATION)
+    say(citing.citation())

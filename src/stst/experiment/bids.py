@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from stst._version import __version__
 from stst.errors import ExperimentError
 from stst.experiment.spec import ExperimentSpec
 from stst.experiment.store import COLUMNS
-from stst.experiment.versions import File, Version
+from stst.experiment.versions import FilmFile, Version
 
 BIDS = "1.10.0"
 NONE = "n/a"
-_TOLD = {
+EVENTS = {
     "onset": ("s", "Since the page, or the script, began."),
     "duration": ("s", "From the call of play to the end of the film; 0 of an answer."),
     "trial_type": (None, "Condition of the film that is shown, or response."),
@@ -36,57 +37,56 @@ _TOLD = {
 
 def write_bids(
     spec: ExperimentSpec,
-    made: Mapping[Version, File],
+    films: Mapping[Version, FilmFile],
     experiment: Path,
     responses: Sequence[Path],
     out: Path,
 ) -> None:
     """Write the data set into `out`, a folder that is there.
 
-    A participant's label is the name without what BIDS forbids; each session is a run.
-
-    Raises
-    ------
-    ExperimentError
-        If a table of responses has other columns, or two participants have one label.
+    A participant's label is the name without what BIDS forbids; each session is a run. Raises
+    ExperimentError if a table of responses has other columns, or two participants have one label.
     """
-    by_digest = {file.vp9_sha256: file.vp9 for file in made.values()}
-    by_digest |= {file.h264_sha256: file.h264 for file in made.values()}
-    _dataset(spec, out)
-    _stimuli(made, experiment, out / "stimuli")
-    people = [(f"sub-{_label(path.stem)}", path.stem) for path in responses]
-    if len({label for label, _ in people}) < len(people):
+    _write_dataset(spec, out)
+    names = _copy_films(films, experiment, out / "stimuli")
+    labels = [f"sub-{re.sub('[^A-Za-z0-9]', '', path.stem)}" for path in responses]
+    if len(set(labels)) < len(labels):
         raise ExperimentError("two participants have the same label without '-' and '_'.")
-    _tsv(out / "participants.tsv", ("participant_id",), [{"participant_id": p} for p, _ in people])
-    columns = {name: _column(*told) for name, told in _TOLD.items()}
-    (out / f"task-{spec.task}_events.json").write_text(json.dumps(columns, indent=1), "utf-8")
-    for (label, _), path in zip(people, responses, strict=True):
+    _write_table(out / "participants.tsv", [{"participant_id": label} for label in labels])
+    for label, path in zip(labels, responses, strict=True):
+        folder = out / label / "beh"
         for run, rows in enumerate(_sessions(path), 1):
-            name = f"{label}_task-{spec.task}_run-{run}_events.tsv"
-            (out / label / "beh").mkdir(parents=True, exist_ok=True)
-            events = [event for row in rows for event in _events(row, by_digest)]
-            _tsv(out / label / "beh" / name, tuple(_TOLD), events)
+            folder.mkdir(parents=True, exist_ok=True)
+            events = [event for row in rows for event in _events(row, names)]
+            _write_table(folder / f"{label}_task-{spec.task}_run-{run}_events.tsv", events, EVENTS)
 
 
-def _dataset(spec: ExperimentSpec, out: Path) -> None:
-    told = {
+def _write_dataset(spec: ExperimentSpec, out: Path) -> None:
+    about = {
         "Name": spec.texts.title,
         "BIDSVersion": BIDS,
         "DatasetType": "raw",
         "GeneratedBy": [{"Name": "stst-vision", "Version": __version__}],
     }
-    (out / "dataset_description.json").write_text(json.dumps(told, indent=1), "utf-8")
+    _write_json(out / "dataset_description.json", about)
+    columns = {
+        name: {"Description": text, **({"Units": unit} if unit else {})}
+        for name, (unit, text) in EVENTS.items()
+    }
+    _write_json(out / f"task-{spec.task}_events.json", columns)
     words = f"{spec.texts.title}\n\nThe task {spec.task}: {spec.question}\n\n{spec.instructions}\n"
     (out / "README").write_text(words, "utf-8")
 
 
-def _stimuli(made: Mapping[Version, File], experiment: Path, out: Path) -> None:
-    """Copy the films, each with a sidecar that says what it is."""
+def _copy_films(films: Mapping[Version, FilmFile], experiment: Path, out: Path) -> dict[str, str]:
+    """Copy the films, each with a sidecar that says what it is; their names by digest."""
     out.mkdir(exist_ok=True)
-    for version, file in made.items():
+    names = dict[str, str]()
+    for version, file in films.items():
         for path, sha256 in ((file.vp9, file.vp9_sha256), (file.h264, file.h264_sha256)):
-            shutil.copyfile(experiment / path, out / Path(path).name)
-            told = {
+            names[sha256] = Path(path).name
+            shutil.copyfile(experiment / path, out / names[sha256])
+            about = {
                 **version.model_dump(mode="json", exclude_none=True),
                 "sha256": sha256,
                 "frames": file.frames,
@@ -94,19 +94,17 @@ def _stimuli(made: Mapping[Version, File], experiment: Path, out: Path) -> None:
                 "width": file.width,
                 "height": file.height,
             }
-            sidecar = out / f"{Path(path).name}.json"
-            sidecar.write_text(json.dumps(told, indent=1), "utf-8")
+            _write_json(out / f"{names[sha256]}.json", about)
+    return names
 
 
-def _sessions(path: Path) -> list[list[dict[str, str]]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        table = csv.DictReader(file)
-        if not set(COLUMNS) <= set(table.fieldnames or ()):
-            raise ExperimentError(f"{path} is no table of responses: see docs/experiment.md.")
-        sessions: dict[str, list[dict[str, str]]] = {}
-        for row in table:
-            sessions.setdefault(row["session"], []).append(row)
-    return list(sessions.values())
+def _sessions(path: Path) -> Iterator[list[dict[str, str]]]:
+    """Rows of each session of a participant."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if not set(COLUMNS) <= set(table.columns):
+        raise ExperimentError(f"{path} is no table of responses: see docs/experiment.md.")
+    for _, rows in table.groupby("session", sort=False):
+        yield rows.to_dict("records")
 
 
 def _events(row: Mapping[str, str], films: Mapping[str, str]) -> Iterator[dict[str, Any]]:
@@ -123,7 +121,7 @@ def _events(row: Mapping[str, str], films: Mapping[str, str]) -> Iterator[dict[s
                 "onset": int(onset) / 1000,
                 "duration": int(ms) / 1000,
                 "trial_type": condition,
-                "stim_file": Path(films.get(sha256, NONE)).name,
+                "stim_file": films.get(sha256, NONE),
                 "role": role,
                 "frames_dropped": lost or NONE,
             }
@@ -134,16 +132,12 @@ def _events(row: Mapping[str, str], films: Mapping[str, str]) -> Iterator[dict[s
         yield common | times | answered | {"trial_type": "response", "response_time": seconds}
 
 
-def _column(unit: str | None, text: str) -> dict[str, str]:
-    return {"Description": text, **({"Units": unit} if unit else {})}
+def _write_json(path: Path, data: object) -> None:
+    path.write_text(json.dumps(data, indent=1), "utf-8")
 
 
-def _label(name: str) -> str:
-    return re.sub("[^A-Za-z0-9]", "", name)
-
-
-def _tsv(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, columns, restval=NONE, delimiter="\t", lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+def _write_table(
+    path: Path, rows: Sequence[Mapping[str, Any]], columns: Iterable[str] = ("participant_id",)
+) -> None:
+    table = pd.DataFrame(rows, columns=list(columns), dtype=object)
+    table.to_csv(path, sep="\t", na_rep=NONE, index=False, lineterminator="\n")

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import combinations, product
 from random import Random
 from typing import Literal
 
 from stst.errors import RecipeError
-from stst.experiment.spec import INTERVALS, ExperimentSpec
-from stst.experiment.stimuli import Stimulus, of_condition
-from stst.recipe import Part
+from stst.experiment.spec import INTERVALS, PAIRED, ExperimentSpec
+from stst.experiment.stimuli import StimulusRow, of_condition
+from stst.recipe import FrozenConfig
 
 Phase = Literal["practice", "test", "attention"]
-Pair = tuple[Stimulus, Stimulus]
 BLANK = "blank"
 
 
-class Shown(Part):
+class TrialClip(FrozenConfig):
     """One clip of a trial; `contrast` None with a band is chosen by the staircase."""
 
     stimulus: str
@@ -30,118 +30,108 @@ class Shown(Part):
     of: str = ""  # the stimulus that a blank has its colour and length from
 
 
-class Trial(Part):
+class Trial(FrozenConfig):
     """One trial: what is shown, in order, and the right answer, if there is one."""
 
     item: str
     clip: str
-    shown: tuple[Shown, ...] = ()
+    shown: tuple[TrialClip, ...] = ()
     expected: str | None = None
     phase: Phase = "test"
     block: int | None = None
 
 
-def trials_of(spec: ExperimentSpec, stimuli: Sequence[Stimulus], clip: str) -> list[Trial]:
+Pair = tuple[StimulusRow, StimulusRow]
+Orders = Iterator[tuple[tuple[TrialClip, ...], str | None]]  # what is shown, and the right answer
+
+
+def trials_of(spec: ExperimentSpec, stimuli: Sequence[StimulusRow], clip: str) -> list[Trial]:
     """All trials of a natural clip: each stimulus or pair, length, band, order and answer."""
-    return list(_MAKERS[spec.task](spec, stimuli, clip))
+    lengths = spec.durations or (None,)
+    if spec.task in PAIRED:
+        return [
+            Trial(
+                item=f"{pair[0].stimulus}+{pair[1].stimulus}",
+                clip=clip,
+                shown=shown,
+                expected=right,
+            )
+            for pair, length in product(_pairs(spec, stimuli, clip), lengths)
+            for shown, right in _ORDERS[spec.task](pair, length)
+        ]
+    orders = {"source": partial(_source, stimuli), "detection": partial(_detection, spec)}
+    own = [row for row in stimuli if row.clip == clip and row.condition in spec.conditions]
+    return [
+        Trial(item=row.stimulus, clip=clip, shown=shown, expected=right)
+        for row, length in product(own, lengths)
+        for shown, right in orders.get(spec.task, partial(_single, spec))(row, length)
+    ]
 
 
-def _shown(
-    one: Stimulus, role: str, duration: float | None = None, band: str | None = None
-) -> Shown:
-    return Shown(
-        stimulus=one.stimulus, condition=one.condition, role=role, duration=duration, band=band
+def _shown(row: StimulusRow, role: str, length: float | None, band: str | None = None) -> TrialClip:
+    return TrialClip(
+        stimulus=row.stimulus, condition=row.condition, role=role, duration=length, band=band
     )
 
 
-def _lengths(spec: ExperimentSpec) -> tuple[float | None, ...]:
-    return spec.durations or (None,)
+def _pairs(spec: ExperimentSpec, stimuli: Sequence[StimulusRow], clip: str) -> Iterator[Pair]:
+    for first, second in spec.pairs:
+        left, right = (of_condition(stimuli, clip, name) for name in (first, second))
+        yield from combinations(left, 2) if first == second else product(left, right)
 
 
-def _pairs(spec: ExperimentSpec, stimuli: Sequence[Stimulus], clip: str) -> Iterator[Pair]:
-    for one, other in spec.pairs:
-        left, right = (of_condition(stimuli, clip, name) for name in (one, other))
-        yield from combinations(left, 2) if one == other else product(left, right)
+def _similarity(pair: Pair, length: float | None) -> Orders:
+    for a, b in (pair, pair[::-1]):
+        yield (_shown(a, "first", length), _shown(b, "second", length)), None
 
 
-def _named(pair: Pair) -> str:
-    return f"{pair[0].stimulus}+{pair[1].stimulus}"
+def _natural(pair: Pair, length: float | None) -> Orders:
+    for a, b in (pair, pair[::-1]):
+        shown = (_shown(a, a.condition, length), _shown(b, b.condition, length))
+        yield shown, INTERVALS[[clip.role for clip in shown].index("natural")]
 
 
-def _similarity(spec: ExperimentSpec, stimuli: Sequence[Stimulus], clip: str) -> Iterator[Trial]:
-    for pair, length in product(_pairs(spec, stimuli, clip), _lengths(spec)):
-        for order in (pair, pair[::-1]):
-            shown = tuple(_shown(*one, length) for one in zip(order, INTERVALS, strict=False))
-            yield Trial(item=_named(pair), clip=clip, shown=shown)
+def _abx(pair: Pair, length: float | None) -> Orders:
+    roles = dict(zip("ab", pair, strict=True))
+    for order, right in product(("ab", "ba"), (0, 1)):
+        shown = [_shown(roles[role], role, length) for role in order]
+        yield (*shown, _shown(roles[order[right]], "x", length)), INTERVALS[right]
 
 
-def _natural(spec: ExperimentSpec, stimuli: Sequence[Stimulus], clip: str) -> Iterator[Trial]:
-    for pair, length in product(_pairs(spec, stimuli, clip), _lengths(spec)):
-        for order in (pair, pair[::-1]):
-            shown = tuple(_shown(one, one.condition, length) for one in order)
-            right = INTERVALS[[one.role for one in shown].index("natural")]
-            yield Trial(item=_named(pair), clip=clip, shown=shown, expected=right)
+def _oddity(pair: Pair, length: float | None) -> Orders:
+    for (odd, same), place in product((pair, pair[::-1]), range(3)):
+        shown = [_shown(same, "same", length)] * 3
+        shown[place] = _shown(odd, "odd", length)
+        yield tuple(shown), INTERVALS[place]
 
 
-def _abx(spec: ExperimentSpec, stimuli: Sequence[Stimulus], clip: str) -> Iterator[Trial]:
-    for pair, length in product(_pairs(spec, stimuli, clip), _lengths(spec)):
-        roles = dict(zip("ab", pair, strict=True))
-        for order, which in product(("ab", "ba"), (0, 1)):
-            shown = [_shown(roles[role], role, length) for role in order]
-            last = _shown(roles[order[which]], "x", length)
-            yield Trial(
-                item=_named(pair), clip=clip, shown=(*shown, last), expected=INTERVALS[which]
-            )
+def _single(spec: ExperimentSpec, row: StimulusRow, length: float | None) -> Orders:
+    right = (row.category or row.clip) if spec.task == "category" else None
+    yield (_shown(row, "stimulus", length),), right
 
 
-def _oddity(spec: ExperimentSpec, stimuli: Sequence[Stimulus], clip: str) -> Iterator[Trial]:
-    for pair, length in product(_pairs(spec, stimuli, clip), _lengths(spec)):
-        for (odd, same), place in product((pair, pair[::-1]), range(3)):
-            shown = [_shown(same, "same", length) for _ in INTERVALS]
-            shown[place] = _shown(odd, "odd", length)
-            yield Trial(item=_named(pair), clip=clip, shown=tuple(shown), expected=INTERVALS[place])
-
-
-def _single(spec: ExperimentSpec, stimuli: Sequence[Stimulus], clip: str) -> Iterator[Trial]:
-    mine = [one for one in stimuli if one.clip == clip and one.condition in spec.conditions]
-    for one, length in product(mine, _lengths(spec)):
-        right = (one.category or one.clip) if spec.task == "category" else None
-        shown = (_shown(one, "stimulus", length),)
-        yield Trial(item=one.stimulus, clip=clip, shown=shown, expected=right)
-
-
-def _source(spec: ExperimentSpec, stimuli: Sequence[Stimulus], clip: str) -> Iterator[Trial]:
-    mine = [one for one in stimuli if one.clip == clip and one.condition in spec.conditions]
-    for one, length in product(mine, _lengths(spec)):
-        space, time = (of_condition(stimuli, name, "natural") for name in (one.space, one.time))
-        if one.space == one.time or not (space and time):
-            continue
+def _source(stimuli: Sequence[StimulusRow], row: StimulusRow, length: float | None) -> Orders:
+    space, time = (of_condition(stimuli, name, "natural") for name in (row.space, row.time))
+    if row.space != row.time and space and time:
         sources = (_shown(space[0], "space", length), _shown(time[0], "time", length))
         for order in (sources, sources[::-1]):
-            shown = (_shown(one, "target", length), *order)
-            yield Trial(item=one.stimulus, clip=clip, shown=shown)
+            yield (_shown(row, "target", length), *order), None
 
 
-def _detection(spec: ExperimentSpec, stimuli: Sequence[Stimulus], clip: str) -> Iterator[Trial]:
-    mine = [one for one in stimuli if one.clip == clip and one.condition in spec.conditions]
+def _detection(spec: ExperimentSpec, row: StimulusRow, length: float | None) -> Orders:
     contrasts = (None,) if spec.method == "quest" else spec.contrasts
-    for one, length, band, contrast in product(mine, _lengths(spec), spec.bands, contrasts):
-        signal = _shown(one, "signal", length, band).model_copy(update={"contrast": contrast})
-        blank = Shown(stimulus=BLANK, condition=BLANK, role=BLANK, duration=length, of=one.stimulus)
-        for place in (0, 1):
-            shown = (signal, blank) if place == 0 else (blank, signal)
-            yield Trial(item=one.stimulus, clip=clip, shown=shown, expected=INTERVALS[place])
+    blank = TrialClip(stimulus=BLANK, condition=BLANK, role=BLANK, duration=length, of=row.stimulus)
+    for band, contrast in product(spec.bands, contrasts):
+        signal = _shown(row, "signal", length, band).model_copy(update={"contrast": contrast})
+        yield (signal, blank), INTERVALS[0]
+        yield (blank, signal), INTERVALS[1]
 
 
-_MAKERS: dict[str, Callable[[ExperimentSpec, Sequence[Stimulus], str], Iterator[Trial]]] = {
+_ORDERS: dict[str, Callable[[Pair, float | None], Orders]] = {
     "similarity": _similarity,
     "abx": _abx,
     "oddity": _oddity,
     "natural": _natural,
-    "category": _single,
-    "naming": _single,
-    "source": _source,
-    "detection": _detection,
 }
 
 
@@ -151,36 +141,35 @@ ATTEMPTS = 50
 Trials = list[Trial]
 
 
-def make_lists(spec: ExperimentSpec, stimuli: Sequence[Stimulus]) -> list[Trials]:
+def make_lists(spec: ExperimentSpec, stimuli: Sequence[StimulusRow]) -> list[Trials]:
     """Lay out all lists of a resolved spec.
 
     With `once` each list has one trial of each clip: which one is a Latin square, so that in
     a list the trials' kinds are equally often there (by at most one) and over as many lists
     as there are kinds each clip is in each kind. Else each list has all trials.
 
-    Raises
-    ------
-    RecipeError
-        If a design cannot be balanced, or cannot keep its `spacing`.
+    Raises RecipeError if a design cannot be balanced, or cannot keep its `spacing`.
     """
     aside = set(spec.practice.clips)
     clips = [clip for clip in clips_of(spec, stimuli) if clip not in aside]
     trials = {clip: trials_of(spec, stimuli, clip) for clip in clips}
-    kinds = len(trials[clips[0]])
     if spec.once:
         _refuse_uneven(trials)
-    count = spec.lists or (kinds if spec.once else ORDERS)
+    kinds = len(trials[clips[0]])
     start = list(range(len(clips)))
     Random(f"{spec.seed} square").shuffle(start)
     lists = []
-    for index in range(count):
+    for index in range(spec.lists or (kinds if spec.once else ORDERS)):
         dice = Random(f"{spec.seed} list {index}")
-        chosen = (
-            [trials[clip][(s + index) % kinds] for clip, s in zip(clips, start, strict=True)]
-            if spec.once
-            else [trial for clip in clips for trial in trials[clip] * spec.repeats]
-        )
-        ordered = _blocks(_spaced(chosen, spec.spacing, dice), spec.blocks)
+        if spec.once:
+            pairs = zip(clips, start, strict=True)
+            chosen = [trials[clip][(first + index) % kinds] for clip, first in pairs]
+        else:
+            chosen = [trial for clip in clips for trial in trials[clip] * spec.repeats]
+        ordered = [
+            trial.model_copy(update={"block": place * spec.blocks // len(chosen)})
+            for place, trial in enumerate(_spaced(chosen, spec.spacing, dice))
+        ]
         ordered = _with_attention(ordered, spec, dice)
         lists.append([*_practice(spec, stimuli, clips, dice), *ordered])
     return lists
@@ -226,46 +215,35 @@ def _attempt(trials: Trials, apart: int, dice: Random) -> Trials | None:
     return ordered
 
 
-def _blocks(trials: Trials, blocks: int) -> Trials:
-    """Number equal parts, which differ by one trial at most."""
-    return [
-        trial.model_copy(update={"block": index * blocks // len(trials)})
-        for index, trial in enumerate(trials)
-    ]
-
-
 def _with_attention(trials: Trials, spec: ExperimentSpec, dice: Random) -> Trials:
     """Put the checks into equal parts of a list, each at a random place of its part."""
     keys = list(spec.answer_keys.values()) or ["j", "f"]
-    size = len(trials)
-    for part in reversed(range(spec.attention)):  # from behind: places before stay as they are
-        low, high = (part + k for k in (0, 1))
-        place = dice.randrange(low * size // spec.attention, high * size // spec.attention + 1)
-        near = trials[min(place, size - 1)]
+    size, parts = len(trials), spec.attention
+    for part in reversed(range(parts)):  # from behind: places before stay as they are
+        place = dice.randrange(part * size // parts, (part + 1) * size // parts + 1)
         check = Trial(
             item="attention",
             clip="",
             expected=dice.choice(keys),
             phase="attention",
-            block=near.block,
+            block=trials[min(place, size - 1)].block,
         )
         trials = [*trials[:place], check, *trials[place:]]
     return trials
 
 
 def _practice(
-    spec: ExperimentSpec, stimuli: Sequence[Stimulus], clips: list[str], dice: Random
+    spec: ExperimentSpec, stimuli: Sequence[StimulusRow], clips: list[str], dice: Random
 ) -> Trials:
     pool = [t for c in spec.practice.clips or clips for t in trials_of(spec, stimuli, c)]
     drawn: Trials = []
     while len(drawn) < spec.practice.trials:
         drawn += dice.sample(pool, len(pool))
-    return [
-        trial.model_copy(update={"phase": "practice"}) for trial in drawn[: spec.practice.trials]
-    ]
+    drawn = drawn[: spec.practice.trials]
+    return [trial.model_copy(update={"phase": "practice"}) for trial in drawn]
 
 
-def clips_of(spec: ExperimentSpec, stimuli: Sequence[Stimulus]) -> list[str]:
+def clips_of(spec: ExperimentSpec, stimuli: Sequence[StimulusRow]) -> list[str]:
     """Natural clips that have trials; RecipeError if there are none."""
     clips = list(dict.fromkeys(one.clip for one in stimuli))
     found = [clip for clip in clips if trials_of(spec, stimuli, clip)]

@@ -10,23 +10,24 @@ import re
 import shutil
 import subprocess
 import tarfile
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files as resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any
 
 import platformdirs
-from jinja2 import Environment, PackageLoader, StrictUndefined
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from stst.errors import ExperimentError
+from stst.errors import ExperimentError, RunError
 from stst.experiment.design import Trial, make_lists
 from stst.experiment.spec import ExperimentSpec
 from stst.experiment.stimuli import read_set
-from stst.experiment.versions import File, Version, description
+from stst.experiment.versions import FilmFile, Version, description
+from stst.storage.manifest import read_manifest
 
 PATIENCE = 300  # s, for npm to bring a package
 
@@ -38,7 +39,7 @@ class Package:
     name: str
     version: str
     integrity: str
-    member: str = "dist/index.browser.min.js"
+    member: str
 
     @property
     def tarball(self) -> str:
@@ -57,40 +58,16 @@ class Package:
 
     def is_at(self, path: Path) -> bool:
         """Whether a file is this package."""
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha512").digest()
-        return found == base64.b64decode(self.integrity)
+        digest = hashlib.sha512(path.read_bytes()).digest()
+        return digest == base64.b64decode(self.integrity)
 
 
-JSPSYCH = Package(
-    "jspsych",
-    "8.3.0",
-    "UrwSVG14v8oRX6WFQ1L6uuGT0G7KgRDSH48iKIVIQI+yMRGAlvg+tEUNFKe/1xZxgk3kZiZ5xP0AnpPqPj1zkg==",
-)
-PACKAGES = (
-    JSPSYCH,
-    Package(
-        "@jspsych/plugin-html-keyboard-response",
-        "2.2.0",
-        "xuNbZH4QNuERMIg2+tHZ0KDpn/TZFXjmUa23zSl2iEmNGp1DNMhOZGlzR4lyavcFeq5qudpr3ZS4AlrlMS0Gdg==",
-    ),
-    Package(
-        "@jspsych/plugin-html-button-response",
-        "2.1.0",
-        "AhJPePA8s/ount+QYtqfgMtEkz7g+j+bnhQ9XqxfsnK2f5MdnlakYtpjxW9YgFx9y0Gs7yb7OZk1+omcKlzaEQ==",
-    ),
-    Package(
-        "@jspsych/plugin-virtual-chinrest",
-        "3.1.0",
-        "5PQfCRruwosOliqaltjpYltIo1teypByz6Fa0RBFxj4vKeMTl3WUM2A0ogeBcV4pLDgMFbJTrBLLgtlOsPLHpQ==",
-    ),
-)
-QUEST = Package(
-    "jsquest-plus",
-    "2.1.0",
-    "r0I5OlIoFS8kjtZA8C857kUiYfO5aXGt1Bxlw2JXNxSP3Be5lq2k1hGEHeeEgSABhAm6mdoWtcAG9hiYpFqCdA==",
-    "dist/jsQuestPlus.js",
-)
+def _own(name: str) -> str:
+    return (resources("stst.experiment") / "web" / name).read_text("utf-8")
+
+
+*PACKAGES, QUEST = (Package(**facts) for facts in yaml.safe_load(_own("packages.yaml")))
+JSPSYCH = PACKAGES[0]
 
 
 def cache_folder() -> Path:
@@ -101,17 +78,9 @@ def cache_folder() -> Path:
 def libraries(folder: Path | None = None, *, quest: bool = False) -> tuple[dict[str, str], str]:
     """The scripts of an experiment by their names, and jsPsych's style sheet without fonts.
 
-    Parameters
-    ----------
-    folder : Path, optional
-        Holds the packages, as ``npm pack`` names them. None: the cache, filled if need be.
-    quest : bool
-        Whether jsQuestPlus is among them.
-
-    Raises
-    ------
-    ExperimentError
-        If a package is not there and cannot be fetched, or is another one.
+    `folder` holds the packages, as ``npm pack`` names them; None: the cache, filled if need be.
+    With `quest` jsQuestPlus is among the scripts. Raises ExperimentError if a package is not there
+    and cannot be fetched, or is another one.
     """
     scripts = {
         package.script: _read(_tarball(package, folder), package.member)
@@ -168,34 +137,22 @@ PAGE, SPEC, CLIPS, LIB = "index.html", "experiment.yaml", "clips", "lib"
 OWN = ("clips.js", "files.js", "save.js", "rows.js", "pages.js", "run.js")
 STYLES = ("jspsych.css", "style.css")
 LICENCES = "LICENSES.txt"
-_Part = TypeVar("_Part", Version, File)
 SINGLE_LIMIT = 100_000_000  # bytes of films in one page; browsers read more only slowly
 
 
 def write_page(
     spec: ExperimentSpec,
     lists: Sequence[Sequence[Trial]],
-    made: Mapping[Version, File],
+    made: Mapping[Version, FilmFile],
     library: tuple[Mapping[str, str], str],
     out: Path,
     *,
     single: bool = False,
 ) -> None:
-    """Write the page beside its ``clips``; `single` puts them into it, and removes them.
+    """Write the page of a resolved spec beside its ``clips``; `single` puts them into it.
 
-    Parameters
-    ----------
-    spec, lists, made
-        Resolved; as `make_lists` and `write_versions` give them.
-    library : tuple
-        As `stst.experiment.export.libraries` gives it.
-    out : Path
-        A folder that is there.
-
-    Raises
-    ------
-    ExperimentError
-        If the films are too large for one page.
+    `library` is as `libraries` gives it, and `out` a folder that is there. Raises ExperimentError
+    if the films are too large for one page.
     """
     names = [name for file in made.values() for name in (file.vp9, file.h264)]
     size = sum((out / name).stat().st_size for name in names)
@@ -204,22 +161,18 @@ def write_page(
             f"the films are {size / 1e6:.0f} MB, too much for one page ({SINGLE_LIMIT / 1e6:.0f} "
             "MB). Leave --single out, and show the folder by a web server."
         )
-    scripts = _scripts(library[0])
+    scripts = {**library[0], **{name: _own(name) for name in OWN}}
     styles = dict(zip(STYLES, (library[1], _own("style.css")), strict=True))
-    films = {name: b64encode((out / name).read_bytes()).decode() for name in names if single}
-    page = (
-        _jinja()
-        .get_template(PAGE)
-        .render(
-            title=spec.texts.title,
-            background=spec.background,
-            description=description(spec, lists, made),
-            films=films,
-            styles=styles,
-            scripts=scripts,
-            licences=_own(LICENCES),
-            single=single,
-        )
+    films = {name: base64.b64encode((out / name).read_bytes()).decode() for name in names if single}
+    page = _template().render(
+        title=spec.texts.title,
+        background=spec.background,
+        description=description(spec, lists, made),
+        films=films,
+        styles=styles,
+        scripts=scripts,
+        licences=_own(LICENCES),
+        single=single,
     )
     (out / PAGE).write_text(page, "utf-8")
     if single:
@@ -231,28 +184,17 @@ def write_page(
             (out / LIB / name).write_text(text, "utf-8")
 
 
-def _scripts(library: Mapping[str, str]) -> dict[str, str]:
-    """All scripts in the order in which they must run: jsPsych, its plugins, ours."""
-    first = JSPSYCH.script
-    others = {name: text for name, text in library.items() if name != first}
-    return {first: library[first], **others, **{name: _own(name) for name in OWN}}
-
-
-def _own(name: str) -> str:
-    return (resources("stst.experiment") / "web" / name).read_text("utf-8")
-
-
-def _jinja() -> Environment:
+def _template() -> Template:
+    loader = PackageLoader("stst.experiment", "web")
     jinja = Environment(
-        loader=PackageLoader("stst.experiment", "web"),
+        loader=loader,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    jinja.filters["json"] = _json
-    jinja.filters["script"] = _script
-    return jinja
+    jinja.filters |= {"json": _json, "script": _script}
+    return jinja.get_template(PAGE)
 
 
 def _json(data: Any) -> Markup:  # noqa: ANN401
@@ -267,7 +209,7 @@ def _script(text: str) -> Markup:
 
 def read_experiment(
     folder: Path,
-) -> tuple[ExperimentSpec, list[list[Trial]], dict[Version, File]]:
+) -> tuple[ExperimentSpec, list[list[Trial]], dict[Version, FilmFile]]:
     """Read what `stst experiment new` wrote: spec, lists and films.
 
     Raises
@@ -276,20 +218,18 @@ def read_experiment(
         If the folder holds none, or one whose films are in its page.
     """
     try:
-        told = json.loads((folder / "manifest.json").read_text("utf-8"))
-        spec = ExperimentSpec.parse(
-            {k: v for k, v in told["experiment"].items() if k != "fingerprint"}
-        )
-        facts = told["films"]
-        made = {_part(Version, one): _part(File, one) for one in facts}
-        whole = all((folder / file.vp9).is_file() for file in made.values())
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        manifest = read_manifest(folder).model_extra or {}
+        settings = {k: v for k, v in manifest["experiment"].items() if k != "fingerprint"}
+        spec = ExperimentSpec.parse(settings)
+        films = {
+            Version.parse(
+                {k: v for k, v in film.items() if k in Version.model_fields}
+            ): FilmFile.parse({k: v for k, v in film.items() if k in FilmFile.model_fields})
+            for film in manifest["films"]
+        }
+        whole = all((folder / file.vp9).is_file() for file in films.values())
+    except (RunError, ValueError, KeyError, TypeError) as error:
         raise ExperimentError(f"{folder} holds no experiment: {error}.") from error
     if not whole:
         raise ExperimentError(f"{folder} lacks films. Make the experiment again, without --single.")
-    return spec, make_lists(spec, read_set(folder)), made
-
-
-def _part(kind: type[_Part], facts: Mapping[str, Any]) -> _Part:
-    """Take what is of one kind out of the facts of a film."""
-    return kind.model_validate({k: v for k, v in facts.items() if k in kind.model_fields})
+    return spec, make_lists(spec, read_set(folder)), films

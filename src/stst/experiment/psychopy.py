@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from importlib.resources import files as resources
@@ -10,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from stst.errors import RecipeError
 from stst.experiment.design import Trial
 from stst.experiment.spec import ExperimentSpec
-from stst.experiment.versions import File, Version, description, versions
+from stst.experiment.versions import FilmFile, Version, description, versions
 from stst.video.frames import to_uint8
 from stst.video.read import read_video
 
@@ -28,23 +28,14 @@ _FACTS = ("duration", "band", "contrast", "frame_rate")
 def write_psychopy(
     spec: ExperimentSpec,
     lists: Sequence[Sequence[Trial]],
-    made: Mapping[Version, File],
+    made: Mapping[Version, FilmFile],
     experiment: Path,
     out: Path,
 ) -> None:
     """Write ``run.py``, ``settings.json``, a table for each list, and the frames of each film.
 
-    Parameters
-    ----------
-    spec, lists, made
-        Of the experiment; its films are read from its folder, `experiment`.
-    out : Path
-        A folder that is there.
-
-    Raises
-    ------
-    RecipeError
-        If a staircase chooses contrasts: PsychoPy has its own.
+    Films are read from the folder of the experiment. Raises RecipeError if a staircase chooses
+    contrasts: PsychoPy has its own.
     """
     if spec.method == "quest":
         raise RecipeError(
@@ -60,10 +51,9 @@ def write_psychopy(
     settings = {**told, "background": spec.background}
     (out / "settings.json").write_text(json.dumps(settings, indent=1), "utf-8")
     for number, trials in enumerate(lists):
-        with (out / f"list_{number:03d}.csv").open("w", encoding="utf-8", newline="") as file_:
-            table = csv.DictWriter(file_, (*_PLAIN, *_EACH, *_FACTS), lineterminator="\n")
-            table.writeheader()
-            table.writerows(_row(spec, trial, made, names) for trial in trials)
+        rows = [_row(spec, trial, made, names) for trial in trials]
+        table = pd.DataFrame(rows, columns=[*_PLAIN, *_EACH, *_FACTS], dtype=object)
+        table.to_csv(out / f"list_{number:03d}.csv", index=False, lineterminator="\n")
     script = resources("stst.experiment") / "lab" / f"{SCRIPT}.txt"
     (out / SCRIPT).write_text(script.read_text("utf-8"), "utf-8")
 
@@ -71,7 +61,7 @@ def write_psychopy(
 def _row(
     spec: ExperimentSpec,
     trial: Trial,
-    made: Mapping[Version, File],
+    made: Mapping[Version, FilmFile],
     names: Mapping[Version, str],
 ) -> dict[str, Any]:
     """A trial as the script reads it; what is of each film is joined by ``;``."""

@@ -9,12 +9,12 @@ from typing import Any
 from stst.errors import RecipeError, guess
 from stst.experiment.design import clips_of
 from stst.experiment.spec import PAIRED, ExperimentSpec
-from stst.experiment.stimuli import Stimulus
+from stst.experiment.stimuli import StimulusRow
 
 NATURAL, METAMER = "natural", "metamer"
 
 
-def resolved(spec: ExperimentSpec, stimuli: Sequence[Stimulus]) -> ExperimentSpec:
+def resolved(spec: ExperimentSpec, stimuli: Sequence[StimulusRow]) -> ExperimentSpec:
     """Fill in what the set decides: conditions, pairs, categories, practice clips.
 
     Raises
@@ -22,10 +22,12 @@ def resolved(spec: ExperimentSpec, stimuli: Sequence[Stimulus]) -> ExperimentSpe
     RecipeError
         If the set has not what the task needs, or what is named is not in it.
     """
-    known = list(dict.fromkeys(one.condition for one in stimuli))
+    known = list(dict.fromkeys(row.condition for row in stimuli))
     spec = _changed(spec, conditions=spec.conditions or _conditions(spec, stimuli, known))
-    if spec.task in PAIRED:
-        spec = _changed(spec, pairs=spec.pairs or _pairs(spec))
+    if spec.task in PAIRED and not spec.pairs:
+        others = [(NATURAL, name) for name in spec.conditions if name != NATURAL]
+        two = spec.task in ("abx", "oddity")
+        spec = _changed(spec, pairs=[(METAMER, METAMER)] if two else others)
     for name in (*spec.conditions, *(name for pair in spec.pairs for name in pair)):
         if name not in known:
             raise RecipeError(
@@ -37,7 +39,9 @@ def resolved(spec: ExperimentSpec, stimuli: Sequence[Stimulus]) -> ExperimentSpe
             "each pair of the task natural is the natural clip and another condition."
         )
     if spec.task == "category":
-        spec = _changed(spec, categories=spec.categories or _categories(spec, stimuli))
+        chosen = (row for row in stimuli if row.condition in spec.conditions)
+        own = sorted({row.category or row.clip for row in chosen})
+        spec = _changed(spec, categories=spec.categories or own)
         if len(spec.answer_keys) < len(spec.categories) or len(spec.categories) < 2:
             raise RecipeError(
                 f"forced choice needs 2 to 9 categories, got {len(spec.categories)}. Add a "
@@ -50,26 +54,16 @@ def _changed(spec: ExperimentSpec, **values: Any) -> ExperimentSpec:  # noqa: AN
     return ExperimentSpec.parse(spec.model_dump(mode="json") | values)
 
 
-def _conditions(spec: ExperimentSpec, stimuli: Sequence[Stimulus], known: list[str]) -> list[str]:
+def _conditions(
+    spec: ExperimentSpec, stimuli: Sequence[StimulusRow], known: list[str]
+) -> list[str]:
     if spec.task == "source":
-        return (
-            list(dict.fromkeys(one.condition for one in stimuli if one.space != one.time)) or known
-        )
+        mixed = dict.fromkeys(row.condition for row in stimuli if row.space != row.time)
+        return list(mixed) or known
     return [NATURAL] if spec.task == "detection" else known
 
 
-def _pairs(spec: ExperimentSpec) -> list[tuple[str, str]]:
-    if spec.task in ("abx", "oddity"):
-        return [(METAMER, METAMER)]
-    return [(NATURAL, name) for name in spec.conditions if name != NATURAL]
-
-
-def _categories(spec: ExperimentSpec, stimuli: Sequence[Stimulus]) -> list[str]:
-    chosen = (one for one in stimuli if one.condition in spec.conditions)
-    return sorted({one.category or one.clip for one in chosen})
-
-
-def _with_practice(spec: ExperimentSpec, stimuli: Sequence[Stimulus]) -> ExperimentSpec:
+def _with_practice(spec: ExperimentSpec, stimuli: Sequence[StimulusRow]) -> ExperimentSpec:
     clips, practice = clips_of(spec, stimuli), spec.practice
     for name in practice.clips:
         if name not in clips:

@@ -1,232 +1,207 @@
-"""A web server for one experiment: its files, and a place for responses. Nothing else."""
+"""A web application for one experiment: its files, and a place for responses. Nothing else."""
 
 from __future__ import annotations
 
+import asyncio
 import json
-import mimetypes
-import os
 import re
-from collections.abc import Mapping
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from socket import socket
-from socketserver import ThreadingMixIn
-from threading import BoundedSemaphore
-from typing import Any, BinaryIO
-from urllib.parse import urlsplit
+from socket import AF_INET, AF_INET6, create_server
+from urllib.parse import quote
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from stst.errors import ExperimentError
 from stst.experiment.export import CLIPS, LIB, PAGE
 from stst.experiment.store import Store
 
 BODY = 1 << 20  # bytes of a request, at most
-PATIENCE, CHUNK = 30, 1 << 16  # s without a byte; bytes
+PATIENCE = 30  # s for a request to come
+CONNECTIONS = 64  # that wait to be accepted
 RESPONSES = "/responses"
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-class Site(HTTPServer):
-    """What a handler knows: the files by their addresses, and where responses go."""
+def experiment_app(folder: Path, responses: Path, *, host: str = "127.0.0.1") -> Starlette:
+    """Make the web application of an experiment.
 
-    table: Mapping[str, Path]
-    store: Store
+    It serves the files that lie in the folder now, and nothing else. Rows that are posted are in
+    the folder of responses before they are acknowledged, once each. `host` is the address that is
+    listened at: requests for another host are refused, unless it is ``0.0.0.0`` or ``::``.
 
-
-class Handler(BaseHTTPRequestHandler):
-    """Answers GET and HEAD of files, and POST of responses."""
-
-    server: Site
-    server_version, sys_version = "stst", ""
-    protocol_version = "HTTP/1.1"
-    timeout = PATIENCE
-
-    def do_GET(self) -> None:
-        """Give a file, or how many sessions there are."""
-        self._read(body=True)
-
-    def do_HEAD(self) -> None:
-        """Give the same without its body."""
-        self._read(body=False)
-
-    def do_POST(self) -> None:
-        """Take rows; the answer says how many of the session are on disk."""
-        length = self.headers.get("Content-Length", "")
-        self.close_connection = True  # unless the whole body is read
-        if not self._is_ours() or urlsplit(self.path).path != RESPONSES:
-            return self._refuse(HTTPStatus.NOT_FOUND)
-        if not re.fullmatch("[0-9]{1,9}", length) or "Transfer-Encoding" in self.headers:
-            return self._refuse(HTTPStatus.LENGTH_REQUIRED)
-        if int(length) > BODY:
-            return self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        try:
-            told = json.loads(self.rfile.read(int(length)))
-            have = self.server.store.add(told["rows"])
-        except (ValueError, TypeError, KeyError, RecursionError):
-            return self._refuse(HTTPStatus.BAD_REQUEST)
-        except OSError:
-            return self._refuse(HTTPStatus.INSUFFICIENT_STORAGE)
-        self.close_connection = False
-        return self._answer_json({"rows": have})
-
-    def _read(self, *, body: bool) -> None:
-        self.close_connection |= self.headers.get("Content-Length", "0") != "0"
-        self.close_connection |= "Transfer-Encoding" in self.headers  # a body that is not read
-        path = urlsplit(self.path).path if self.path.isascii() else ""
-        if not self._is_ours() or (path != RESPONSES and path not in self.server.table):
-            return self._refuse(HTTPStatus.NOT_FOUND)
-        if path == RESPONSES:
-            return self._answer_json({"stst": 1, "next": self.server.store.sessions})
-        try:
-            handle = os.open(self.server.table[path], os.O_RDONLY | os.O_NOFOLLOW)
-        except OSError:
-            return self._refuse(HTTPStatus.NOT_FOUND)
-        with os.fdopen(handle, "rb") as file:
-            return self._send(file, mimetypes.guess_type(path if path != "/" else PAGE)[0], body)
-
-    def _is_ours(self) -> bool:
-        """Whether the page that asks is of this server: no other site may speak for it."""
-        host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
-        known = {"127.0.0.1", "localhost", str(self.server.server_address[0])}
-        open_to_all = self.server.server_address[0] in ("0.0.0.0", "::")
-        named = host.rpartition(":")[0] or host
-        return (named in known or open_to_all) and origin in (None, f"http://{host}")
-
-    def _send(self, file: BinaryIO, kind: str | None, body: bool) -> None:
-        size = os.fstat(file.fileno()).st_size
-        wanted = self.headers.get("Range")
-        first, last = 0, size - 1
-        if wanted is not None and (span := _span(wanted, size)) is not None:
-            first, last = span
-            if first > last:
-                headers = {"Content-Range": f"bytes */{size}"}
-                return self._refuse(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers)
-        else:
-            wanted = None
-        headers = {
-            "Content-Type": kind or "application/octet-stream",
-            "Content-Length": str(last - first + 1),
-            "Accept-Ranges": "bytes",
-        }
-        if wanted is not None:
-            headers["Content-Range"] = f"bytes {first}-{last}/{size}"
-        self._head(HTTPStatus.PARTIAL_CONTENT if wanted else HTTPStatus.OK, headers)
-        file.seek(first)
-        left = last - first + 1 if body else 0
-        while left and (data := file.read(min(CHUNK, left))):
-            self.wfile.write(data)
-            left -= len(data)
-
-    def _answer_json(self, data: object) -> None:
-        text = json.dumps(data).encode()
-        self._head(
-            HTTPStatus.OK, {"Content-Type": "application/json", "Content-Length": str(len(text))}
-        )
-        if self.command != "HEAD":
-            self.wfile.write(text)
-
-    def _refuse(self, status: HTTPStatus, more: Mapping[str, str] | None = None) -> None:
-        self.close_connection = True
-        self._head(status, {"Content-Length": "0", "Connection": "close", **(more or {})})
-
-    def _head(self, status: HTTPStatus, headers: Mapping[str, str]) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """A library does not print."""
-
-
-def _span(text: str, size: int) -> tuple[int, int] | None:
-    """First and last byte of a range; None for what is no single range and is left unheeded.
-
-    Examples
-    --------
-    >>> _span("bytes=2-", 10), _span("bytes=-3", 10), _span("bytes=4-99", 10)
-    ((2, 9), (7, 9), (4, 9))
-    >>> _span("bytes=20-", 10), _span("lines=1-2", 10)
-    ((20, 9), None)
+    Raises
+    ------
+    ExperimentError
+        If the folder holds no experiment, or there can be no responses.
     """
-    found = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", text)
-    if found is None or found.groups() == ("", ""):
-        return None
-    first, last = found.groups()
-    if not first:
-        return max(0, size - int(last)), size - 1
-    if last and int(last) < int(first):
-        return None
-    return int(first), min(int(last or size), size - 1)
+    app = Starlette(
+        routes=[
+            Route(RESPONSES, _count_sessions),
+            Route(RESPONSES, _add_rows, methods=["POST"]),
+            Route("/{path:path}", _send_file),
+        ],
+        middleware=[Middleware(BaseHTTPMiddleware, dispatch=_guard)],
+    )
+    app.state.files, app.state.store, app.state.host = _files(folder), Store(responses), host
+    return app
 
 
-CONNECTIONS = 64
+def _files(folder: Path) -> dict[str, Path]:
+    """Address -> file, of the page, its scripts and its films; no links."""
+    if not (folder / PAGE).is_file():
+        raise ExperimentError(
+            f"{folder} holds no experiment. Make one: stst experiment new TASK SET --out {folder}."
+        )
+    paths = [folder / PAGE, *folder.glob(f"{LIB}/*"), *folder.glob(f"{CLIPS}/*")]
+    files = [path for path in paths if path.is_file() and not path.is_symlink()]
+    names = {f"/{quote(path.relative_to(folder).as_posix())}": path for path in files}
+    return {"/": folder / PAGE, **names}
 
 
-class Server(ThreadingMixIn, Site):
-    """Serves the files that lay in an experiment's folder when it began, and takes responses.
+async def _guard(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    """Answer only pages of this server, so that no other site can speak for them.
 
-    A path is looked up in a table of those files: nothing else has a name here. At most
-    `CONNECTIONS` requests are answered at once; others wait.
+    A connection is closed after a refusal, and where a body may be left unread.
+    """
+    host, origin = request.headers.get("host", ""), request.headers.get("origin")
+    own = request.app.state.host
+    named = (host.rpartition(":")[0] or host) in ("127.0.0.1", "localhost", own)
+    if (named or own in ("0.0.0.0", "::")) and origin in (None, f"http://{host}"):
+        response = await call_next(request)
+    else:
+        response = Response(status_code=404)
+    response.headers.update(HEADERS)
+    unread = request.method != "POST" and {"content-length", "transfer-encoding"} & {
+        *request.headers.keys()
+    }
+    if response.status_code >= 400 or unread:
+        response.headers["Connection"] = "close"
+    return response
+
+
+def _count_sessions(request: Request) -> Response:
+    return JSONResponse({"stst": 1, "next": request.app.state.store.sessions})
+
+
+async def _add_rows(request: Request) -> Response:
+    """Take rows; the answer says how many of the session are on disk."""
+    length = request.headers.get("content-length", "")
+    if not re.fullmatch("[0-9]{1,9}", length) or "transfer-encoding" in request.headers:
+        return Response(status_code=411)
+    if int(length) > BODY:
+        return Response(status_code=413)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            data = json.loads(await request.body())
+        count = await run_in_threadpool(request.app.state.store.add, data["rows"])
+    except TimeoutError:
+        return Response(status_code=408)
+    except (ValueError, TypeError, KeyError, RecursionError, ClientDisconnect):
+        return Response(status_code=400)
+    except OSError:
+        return Response(status_code=507)
+    return JSONResponse({"rows": count})
+
+
+def _send_file(request: Request) -> Response:
+    path = request.app.state.files.get(request.scope["raw_path"].decode("latin-1"))
+    if path is None or path.is_symlink() or not path.is_file():  # a file may be gone since
+        return Response(status_code=404)
+    if not _is_single_range(request.headers.get("range", "")):
+        kept = [(name, value) for name, value in request.scope["headers"] if name != b"range"]
+        request.scope["headers"][:] = kept
+    return FileResponse(path)
+
+
+def _is_single_range(text: str) -> bool:
+    """Whether bytes are asked for in one piece; any other range is left unheeded."""
+    match = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", text, re.ASCII)
+    first, last = match.groups() if match else ("", "")
+    return bool(first or last) and not (first and last and int(last) < int(first))
+
+
+class _PatientProtocol(H11Protocol):
+    """HTTP that hangs up on clients who begin a request and send no more of it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._wait()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Say whether a whole request is still to be answered, though no other will come."""
+        if self.cycle is None or self.cycle.response_complete or self.cycle.more_body:
+            return False
+        self.cycle.keep_alive = False
+        return True
+
+    def _wait(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self._unset_keepalive_if_required()
+            hang_up = self.timeout_keep_alive_handler
+            self.timeout_keep_alive_task = self.loop.call_later(PATIENCE, hang_up)
+
+
+def serve(
+    folder: Path,
+    responses: Path | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    started: Callable[[str, Callable[[], None]], object] | None = None,
+) -> None:
+    """Show an experiment in a browser and keep its responses, until Ctrl-C.
 
     Parameters
     ----------
-    folder, responses : Path
-        As `stst experiment new` wrote it; where the CSV files go.
+    folder : Path
+        As `build_experiment` wrote it.
+    responses : Path, optional
+        Folder for the responses; None: ``responses`` in that of the experiment.
     host, port
-        ``127.0.0.1`` is this machine alone; 0 is any port that is free.
+        Where to listen: ``127.0.0.1`` is this machine alone, port 0 any that is free.
+    started : callable, optional
+        Gets the address to open in a browser, and a function that ends the server.
 
     Raises
     ------
     ExperimentError
         If the folder holds no experiment, or the port cannot be had.
     """
-
-    daemon_threads = True
-    request_queue_size = CONNECTIONS
-
-    def __init__(
-        self, folder: Path, responses: Path, host: str = "127.0.0.1", port: int = 0
-    ) -> None:
-        self.table = _table(folder)
-        self.store = Store(responses)
-        self._free = BoundedSemaphore(CONNECTIONS)
-        try:
-            super().__init__((host, port), Handler)
-        except (OSError, OverflowError) as error:
-            raise ExperimentError(
-                f"{host}:{port} cannot be served: {error}. Choose another with --port."
-            ) from error
-
-    @property
-    def address(self) -> str:
-        """What to open in a browser."""
-        return f"http://{self.server_address[0]!s}:{self.server_address[1]}/"
-
-    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
-        """Answer in a thread of its own, once one is free."""
-        self._free.acquire()
-        super().process_request(request, client_address)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
-        """Answer, and free the thread."""
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._free.release()
-
-    def handle_error(self, request: socket | tuple[bytes, socket], client_address: Any) -> None:  # noqa: ANN401
-        """Say nothing: a client that went away, or spoke no HTTP, is no fault of the server."""
-
-
-def _table(folder: Path) -> Mapping[str, Path]:
-    """Address -> file, of the page, its scripts and its films; no links."""
-    if not (folder / PAGE).is_file():
+    app = experiment_app(folder, responses or folder / "responses", host=host)
+    family = AF_INET6 if ":" in host else AF_INET
+    try:
+        listener = create_server((host, port), family=family, backlog=CONNECTIONS)
+    except (OSError, OverflowError) as error:
         raise ExperimentError(
-            f"{folder} holds no experiment. Make one: stst experiment new TASK SET --out {folder}."
-        )
-    places = [folder / PAGE, *folder.glob(f"{LIB}/*"), *folder.glob(f"{CLIPS}/*")]
-    files = [path for path in places if path.is_file() and not path.is_symlink()]
-    names = {f"/{path.relative_to(folder).as_posix()}": path for path in files}
-    return {"/": folder / PAGE, **names}
+            f"{host}:{port} cannot be served: {error}. Choose another with --port."
+        ) from error
+    config = uvicorn.Config(
+        app,
+        http=_PatientProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="error",
+        server_header=False,
+        backlog=CONNECTIONS,
+        timeout_keep_alive=PATIENCE,
+        timeout_graceful_shutdown=3,
+    )
+    server = uvicorn.Server(config)
+    if started:
+        address, at, *_ = listener.getsockname()
+        started(f"http://{address}:{at}/", partial(setattr, server, "should_exit", True))
+    server.run([listener])

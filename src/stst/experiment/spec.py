@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.resources import files as resources
 from typing import Annotated, Any, Literal, Self, get_args
 
+import yaml
 from pydantic import Field, model_validator
 
-from stst.recipe import Part, validated
+from stst.recipe import FrozenConfig, validated
 
 Ms = Annotated[int, Field(ge=0)]
 # Our choice, in cycles per px: coarse, middle and fine structure.
@@ -18,7 +20,7 @@ BANDS: dict[str, dict[str, Any]] = {
 }
 
 
-class Timing(Part):
+class Timing(FrozenConfig):
     """Times of a trial: ms, and s for an answer (None waits for ever).
 
     The first frame of a clip is held for `hold`; between clips there is grey for `gap`.
@@ -32,7 +34,7 @@ class Timing(Part):
     answer: float | None = Field(None, gt=0)
 
 
-class Practice(Part):
+class Practice(FrozenConfig):
     """Trials before the first block, and the clips that are used in them alone.
 
     Without `clips` one of the seed's choice is set aside if no clip may be seen twice
@@ -43,7 +45,7 @@ class Practice(Part):
     clips: tuple[str, ...] = ()
 
 
-class Texts(Part):
+class Texts(FrozenConfig):
     """What the participant reads: plain text, an empty line begins a paragraph."""
 
     title: str = "Short films"
@@ -52,47 +54,7 @@ class Texts(Part):
     end: str = "This was the last trial. Thank you."
 
 
-_SEQUENCE = "In each trial you will see {} short films, one after the other. "
-_KEEP = (
-    "\n\nLook at the cross in the middle before each film. Answer by the keys that are shown below "
-    "the question; if you are not sure, guess."
-)
-
-TASKS_IN_WORDS = {
-    "similarity": _SEQUENCE.format("two")
-    + "Tell how similar they look, from 1 (very different) to 7 (the same)."
-    + _KEEP,
-    "abx": _SEQUENCE.format("three")
-    + "The third is the same as the first or the same as the second. Tell which."
-    + _KEEP,
-    "oddity": _SEQUENCE.format("three")
-    + "Two of them are the same, one is different. Tell which is different."
-    + _KEEP,
-    "natural": _SEQUENCE.format("two")
-    + "One was filmed with a camera, the other was made by a computer. Tell which was filmed."
-    + _KEEP,
-    "category": "In each trial you will see one short film. Tell what it shows." + _KEEP,
-    "naming": "In each trial you will see one short film. Type what it shows, in one or two words, "
-    "and press Enter. If you are not sure, guess.",
-    "source": _SEQUENCE.format("three")
-    + "Compare the last two with the one before them. Tell which of these two was more like it: "
-    "the first of the two, or the second." + _KEEP,
-    "detection": _SEQUENCE.format("two")
-    + "One shows a pattern, which may be very faint; the other is uniform. Tell which had the "
-    "pattern." + _KEEP,
-}
-QUESTIONS = {
-    "similarity": "How similar were the two films?",
-    "abx": "Which film was the third the same as?",
-    "oddity": "Which film was different?",
-    "natural": "Which film was made with a camera?",
-    "category": "What did the film show?",
-    "naming": "What did the film show?",
-    "source": "Which of the last two films was more like the one before them?",
-    "detection": "Which film had a pattern?",
-}
-
-
+TEXTS = yaml.safe_load((resources("stst.experiment") / "web" / "texts.yaml").read_text("utf-8"))
 Task = Literal[
     "similarity", "abx", "oddity", "natural", "category", "naming", "source", "detection"
 ]
@@ -102,7 +64,7 @@ RATINGS = tuple("1234567")
 PAIRED = {"similarity", "abx", "oddity", "natural"}
 
 
-class ExperimentSpec(Part):
+class ExperimentSpec(FrozenConfig):
     """All that decides what participants see, apart from the stimuli themselves.
 
     Parameters
@@ -223,12 +185,12 @@ class ExperimentSpec(Part):
     @property
     def instructions(self) -> str:
         """What is told before the first trial."""
-        return self.texts.instructions or TASKS_IN_WORDS[self.task]
+        return self.texts.instructions or str(TEXTS[self.task]["instructions"])
 
     @property
     def question(self) -> str:
         """What is asked after the clips."""
-        return self.texts.question or QUESTIONS[self.task]
+        return self.texts.question or str(TEXTS[self.task]["question"])
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:

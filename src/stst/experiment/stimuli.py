@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from stst.storage.stimulus_set import read_set as read_table
 from stst.video.files import digest
 
 
-class Stimulus(BaseModel):
+class StimulusRow(BaseModel):
     """One row of the table; columns that are not known are left alone.
 
     `stst batch` names the clip of a factorised clip's motion in a column ``pair``, and what the
@@ -60,7 +60,7 @@ class Stimulus(BaseModel):
         return {**own, **named, **{name: cell for name, cell in row.items() if cell}}
 
 
-def read_set(folder: Path) -> tuple[Stimulus, ...]:
+def read_set(folder: Path) -> tuple[StimulusRow, ...]:
     """Read the table of a set.
 
     Raises
@@ -68,22 +68,19 @@ def read_set(folder: Path) -> tuple[Stimulus, ...]:
     RecipeError
         As `stst.storage.stimulus_set.read_set`, and if a value is not valid.
     """
-    path, rows = folder / TABLE, read_table(folder).to_dict("records")
-    stimuli = tuple(_row(row, f"{path}, line {number}") for number, row in enumerate(rows, 2))
-    for one in stimuli:
-        if ";" in one.stimulus + one.condition:
-            raise RecipeError(f"{path}: {one.stimulus!r} has a ';' in its name or condition.")
-    return stimuli
+    path, stimuli = folder / TABLE, list[StimulusRow]()
+    for line, row in enumerate(read_table(folder).to_dict("records"), 2):
+        try:
+            stimuli.append(StimulusRow.model_validate(row))
+        except ValidationError as error:
+            raise RecipeError(f"{path}, line {line}: {explain(error)}") from None
+        if ";" in stimuli[-1].stimulus + stimuli[-1].condition:
+            name = stimuli[-1].stimulus
+            raise RecipeError(f"{path}: {name!r} has a ';' in its name or condition.")
+    return tuple(stimuli)
 
 
-def _row(row: Mapping[str, Any], where: str) -> Stimulus:
-    try:
-        return Stimulus.model_validate(row)
-    except ValidationError as error:
-        raise RecipeError(f"{where}: {explain(error)}") from None
-
-
-def master(folder: Path, stimulus: Stimulus) -> Path:
+def master(folder: Path, stimulus: StimulusRow) -> Path:
     """The file of a stimulus, its digest found right; FramesError if it is another one."""
     path = inside(folder, stimulus.file)
     if (found := digest(path)) != stimulus.sha256:
@@ -94,6 +91,6 @@ def master(folder: Path, stimulus: Stimulus) -> Path:
     return path
 
 
-def of_condition(stimuli: Sequence[Stimulus], clip: str, condition: str) -> list[Stimulus]:
+def of_condition(stimuli: Sequence[StimulusRow], clip: str, condition: str) -> list[StimulusRow]:
     """Stimuli of one natural clip and condition, in the order of the table."""
     return [one for one in stimuli if (one.clip, one.condition) == (clip, condition)]

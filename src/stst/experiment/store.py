@@ -19,22 +19,12 @@ COLUMNS = (
     *("task", "item", "clip", "stimuli", "conditions", "roles", "sha256", "kinds"),
     *("duration", "band", "contrast", "expected", "key", "response", "chosen", "correct"),
     *("response_time", "frames_expected", "frames_presented", "frames_dropped"),
-    *(
-        "onset_ms",
-        "play_ms",
-        "frame_rate",
-        "screen_hz",
-        "px_per_degree",
-        "window",
-        "browser",
-        "errors",
-    ),
+    *("onset_ms", "play_ms", "frame_rate", "screen_hz", "px_per_degree"),
+    *("window", "browser", "errors"),
 )
-
-
 CELL = 2000  # characters
 HEADER = ",".join(COLUMNS) + "\n"
-_PLACES = {name: COLUMNS.index(name) for name in ("participant", "session", "row", "list")}
+KEYS = ("participant", "session", "row")  # the first columns
 _NAME, _SESSION, _NUMBER = r"[\w-]{1,64}", r"[0-9a-f]{16}", r"0|[1-9][0-9]{0,5}"
 
 
@@ -42,12 +32,8 @@ class Store:
     """The folder of an experiment's responses.
 
     A row is appended only if it is the next one of its session, so that rows which a page
-    sends again are not there twice, and none can be left out.
-
-    Raises
-    ------
-    ExperimentError
-        If the folder cannot be made, or holds a table with other columns.
+    sends again are not there twice, and none can be left out. Raises ExperimentError if the
+    folder cannot be made, or holds a table with other columns.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -69,12 +55,8 @@ class Store:
     def add(self, rows: Sequence[Sequence[str]]) -> int:
         """Append rows of one session that are not there yet; say how many it then has.
 
-        Raises
-        ------
-        ValueError
-            If they are not rows of one session in their order.
-        OSError
-            If the disk refuses; nothing of them is then there, or else whole rows.
+        Raises ValueError if they are not rows of one session in their order, and OSError if the
+        disk refuses: nothing of them is then there, or else whole rows.
         """
         name, session, first = _checked(rows)
         with self._lock:
@@ -91,15 +73,13 @@ def _checked(rows: Sequence[Sequence[str]]) -> tuple[str, str, int]:
         raise ValueError("rows have other columns")
     if not all(isinstance(cell, str) and len(cell) <= CELL for row in rows for cell in row):
         raise ValueError("a cell is not text, or too long")
-    name, session, number, _ = (rows[0][place] for place in _PLACES.values())
+    name, session, number = rows[0][: len(KEYS)]
     if not (re.fullmatch(_NAME, name, re.ASCII) and re.fullmatch(_SESSION, session)):
         raise ValueError("no participant, or no session")
     if not re.fullmatch(_NUMBER, number):
         raise ValueError("a row has no number")
-    wanted = [(name, session, str(int(number) + k)) for k in range(len(rows))]
-    if wanted != [
-        tuple(row[_PLACES[k]] for k in ("participant", "session", "row")) for row in rows
-    ]:
+    wanted = [[name, session, str(int(number) + k)] for k in range(len(rows))]
+    if wanted != [list(row[: len(KEYS)]) for row in rows]:
         raise ValueError("rows are not of one session in their order")
     return name, session, int(number)
 
@@ -134,4 +114,4 @@ def _sessions(path: Path) -> list[tuple[str, str]]:
             f"{path} has other columns than this version writes. Give another folder with "
             "--responses."
         )
-    return [(path.stem, row[_PLACES["session"]]) for row in rows[1:]]
+    return [(path.stem, row[KEYS.index("session")]) for row in rows[1:]]

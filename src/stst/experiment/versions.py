@@ -10,12 +10,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from stst.errors import RecipeError
-from stst.experiment.design import BLANK, Shown, Trial
+from stst.experiment.design import BLANK, Trial, TrialClip
 from stst.experiment.spec import ExperimentSpec
-from stst.experiment.stimuli import Stimulus, master
+from stst.experiment.stimuli import StimulusRow, master
 from stst.experiment.store import COLUMNS
-from stst.recipe import Part, validated
+from stst.recipe import FrozenConfig, validated
 from stst.stimuli.bands import Band
 from stst.storage.stimulus_set import inside
 from stst.video.files import digest
@@ -26,7 +28,7 @@ from stst.video.write import write_video
 Progress = Callable[[int, int], object]
 
 
-class Version(Part):
+class Version(FrozenConfig):
     """What is made of a stimulus: cut to `duration` s, filtered to `band` at `contrast`.
 
     Contrast 0 is a uniform field of the stimulus' mean colour.
@@ -43,7 +45,7 @@ class Version(Part):
         return self.duration is None and self.contrast is None
 
 
-class File(Part):
+class FilmFile(FrozenConfig):
     """A version as written: paths in the experiment's folder, digests, form."""
 
     vp9: str
@@ -56,20 +58,15 @@ class File(Part):
     height: int
 
 
-def versions(spec: ExperimentSpec, shown: Shown) -> dict[float | None, Version]:
+def versions(spec: ExperimentSpec, shown: TrialClip) -> dict[float | None, Version]:
     """The versions that a clip of a trial may be, by contrast: one, but for a staircase."""
     if shown.stimulus == BLANK:
         return {None: Version(stimulus=shown.of, duration=shown.duration, contrast=0)}
-    if shown.band is None or shown.contrast is not None:
-        chosen: Sequence[float | None] = (shown.contrast,)
-    else:
+    chosen: Sequence[float | None] = (shown.contrast,)
+    if shown.band and shown.contrast is None:
         chosen = spec.contrasts
-    return {
-        contrast: Version(
-            stimulus=shown.stimulus, duration=shown.duration, band=shown.band, contrast=contrast
-        )
-        for contrast in chosen
-    }
+    version = Version(stimulus=shown.stimulus, duration=shown.duration, band=shown.band)
+    return {contrast: version.model_copy(update={"contrast": contrast}) for contrast in chosen}
 
 
 def all_versions(spec: ExperimentSpec, lists: Iterable[Iterable[Trial]]) -> list[Version]:
@@ -80,12 +77,12 @@ def all_versions(spec: ExperimentSpec, lists: Iterable[Iterable[Trial]]) -> list
 
 def write_versions(
     spec: ExperimentSpec,
-    stimuli: Sequence[Stimulus],
+    stimuli: Sequence[StimulusRow],
     wanted: Sequence[Version],
     source: Path,
     out: Path,
     progress: Progress | None = None,
-) -> dict[Version, File]:
+) -> dict[Version, FilmFile]:
     """Write each version, lossless and as a preview, into ``out/clips``.
 
     Raises
@@ -95,76 +92,80 @@ def write_versions(
     FramesError
         If a file of the set is not the one of its table, or the disk is full.
     """
-    table = {one.stimulus: one for one in stimuli}
-    make = _Maker(spec, source)
-    make.refuse_invisible([v for v in wanted if v.contrast], table)
+    table = {row.stimulus: row for row in stimuli}
+    maker = _VersionMaker(spec, source)
+    maker.refuse_invisible([version for version in wanted if version.contrast], table)
     (out / "clips").mkdir(parents=True, exist_ok=True)
-    files: dict[Version, File] = {}
+    files: dict[Version, FilmFile] = {}
     for number, version in enumerate(wanted):
         name = re.sub(r"[^\w-]+", "-", version.stimulus)[:60]
         stem = out / "clips" / f"{number:04d}-{name}"
-        files[version] = make.file(version, table[version.stimulus], stem)
+        files[version] = maker.write(version, table[version.stimulus], stem)
         if progress:
             progress(number + 1, len(wanted))
     return files
 
 
-class _Maker:
+class _VersionMaker:
     """Makes versions, and keeps the clip that was read last and the one that was filtered last."""
 
     def __init__(self, spec: ExperimentSpec, source: Path) -> None:
         self._spec, self._source = spec, source
-        self._read = lru_cache(maxsize=1)(lambda one: read_video(master(source, one)))
+        self._read = lru_cache(maxsize=1)(lambda row: read_video(master(source, row)))
         self._filtered = lru_cache(maxsize=1)(self._filter)
 
-    def file(self, version: Version, one: Stimulus, stem: Path) -> File:
-        vp9, h264 = stem.with_suffix(".webm"), stem.with_suffix(".mp4")
-        clip = self._made(version, one)
-        if version.is_whole and Path(one.file).suffix == ".webm":
-            shutil.copyfile(inside(self._source, one.file), vp9)
-        else:
-            write_video(clip, vp9)
-        if version.is_whole and Path(one.preview).suffix == ".mp4":
-            shutil.copyfile(inside(self._source, one.preview), h264)
-        else:
-            write_video(clip, h264)
-        return File(
-            vp9=f"clips/{vp9.name}",
-            h264=f"clips/{h264.name}",
-            vp9_sha256=digest(vp9),
-            h264_sha256=digest(h264),
+    def write(self, version: Version, row: StimulusRow, stem: Path) -> FilmFile:
+        """Write both files of a version; a whole stimulus is copied as it is."""
+        clip = self._make(version, row)
+        paths = {}
+        for suffix, own in ((".webm", row.file), (".mp4", row.preview)):
+            paths[suffix] = stem.with_suffix(suffix)
+            if version.is_whole and Path(own).suffix == suffix:
+                shutil.copyfile(inside(self._source, own), paths[suffix])
+            else:
+                write_video(clip, paths[suffix])
+        return FilmFile(
+            vp9=f"clips/{paths['.webm'].name}",
+            h264=f"clips/{paths['.mp4'].name}",
+            vp9_sha256=digest(paths[".webm"]),
+            h264_sha256=digest(paths[".mp4"]),
             frames=len(clip),
             frame_rate=clip.frame_rate,
             width=clip.size[1],
             height=clip.size[0],
         )
 
-    def refuse_invisible(self, filtered: Sequence[Version], table: Mapping[str, Stimulus]) -> None:
+    def refuse_invisible(
+        self, filtered: Sequence[Version], table: Mapping[str, StimulusRow]
+    ) -> None:
         """Refuse contrasts at which some clip is its mean; say from which on all can be seen."""
         least, where = 0.0, ("", "")
-        for name, band in dict.fromkeys((one.stimulus, one.band) for one in filtered):
-            one = table[name]
-            mean = self._read(one).frames.mean((0, 2, 3), keepdim=True)
-            most = 255 * float((self._filtered(one, band).frames - mean).abs().max())
-            found = 1 / max(most, 1e-9)
-            least, where = max((least, where), (found, (name, band or "")))
-        if low := sorted({c for one in filtered if (c := one.contrast or 1) < least}):
+        for name, band in dict.fromkeys((version.stimulus, version.band) for version in filtered):
+            row = table[name]
+            most = 255 * float((self._filtered(row, band).frames - self._mean(row)).abs().max())
+            least, where = max((least, where), (1 / max(most, 1e-9), (name, band or "")))
+        if low := sorted({c for version in filtered if (c := version.contrast or 1) < least}):
             raise RecipeError(
                 f"contrasts {', '.join(f'{c:g}' for c in low)}: of {where[0]} in the band "
                 f"{where[1]} no pixel would differ from the mean by one of 255 levels, which no "
                 f"file or screen of 8 bit can show. Drop contrasts below {least:.3g}."
             )
 
-    def _made(self, version: Version, one: Stimulus) -> Clip:
-        clip: Clip = self._filtered(one, version.band)
+    def _mean(self, row: StimulusRow) -> Tensor:
+        """Mean colour of a stimulus, (1, 3, 1, 1)."""
+        frames: Tensor = self._read(row).frames
+        return frames.mean((0, 2, 3), keepdim=True)
+
+    def _make(self, version: Version, row: StimulusRow) -> Clip:
+        clip: Clip = self._filtered(row, version.band)
         if version.contrast is not None:
-            mean = self._read(one).frames.mean((0, 2, 3), keepdim=True)
+            mean = self._mean(row)
             frames = (mean + version.contrast * (clip.frames - mean)).clamp(0, 1)
             clip = Clip(frames, clip.frame_rate)
         return _cut(clip, version.duration, version.stimulus)
 
-    def _filter(self, one: Stimulus, band: str | None) -> Clip:
-        clip: Clip = self._read(one)
+    def _filter(self, row: StimulusRow, band: str | None) -> Clip:
+        clip: Clip = self._read(row)
         if band is None:
             return clip
         return validated(Band, self._spec.bands[band], f"band {band}").make(clip).clip
@@ -183,25 +184,21 @@ def _cut(clip: Clip, duration: float | None, name: str) -> Clip:
 
 
 def description(
-    spec: ExperimentSpec, lists: Sequence[Sequence[Trial]], files: Mapping[Version, File]
+    spec: ExperimentSpec, lists: Sequence[Sequence[Trial]], files: Mapping[Version, FilmFile]
 ) -> dict[str, Any]:
     """Everything that `web/run.js` reads. Films have short names, by which trials name them."""
     names = {version: f"f{index}" for index, version in enumerate(files)}
+    settings = (
+        *("fingerprint", "task", "instructions", "question", "feedback", "rest"),
+        *("calibrate", "distance", "method"),
+    )
     return {
-        "fingerprint": spec.fingerprint,
-        "task": spec.task,
+        **{name: getattr(spec, name) for name in settings},
         "columns": COLUMNS,
         "title": spec.texts.title,
-        "instructions": spec.instructions,
-        "question": spec.question,
         "end": spec.texts.end,
         "keys": spec.answer_keys,
         "timing": spec.timing.model_dump(),
-        "feedback": spec.feedback,
-        "rest": spec.rest,
-        "calibrate": spec.calibrate,
-        "distance": spec.distance,
-        "method": spec.method,
         "bands": list(spec.bands),
         "contrasts": sorted(spec.contrasts),
         "files": {names[version]: _file(file) for version, file in files.items()},
@@ -209,7 +206,7 @@ def description(
     }
 
 
-def _file(file: File) -> dict[str, Any]:
+def _file(file: FilmFile) -> dict[str, Any]:
     return {
         "vp9": {"url": file.vp9, "sha256": file.vp9_sha256, "type": "video/webm"},
         "h264": {"url": file.h264, "sha256": file.h264_sha256, "type": "video/mp4"},
@@ -221,13 +218,11 @@ def _file(file: File) -> dict[str, Any]:
 
 
 def _trial(spec: ExperimentSpec, trial: Trial, names: Mapping[Version, str]) -> dict[str, Any]:
-    told = trial.model_dump(exclude={"shown"})
-    return told | {"shown": [_shown(spec, one, names) for one in trial.shown]}
-
-
-def _shown(spec: ExperimentSpec, one: Shown, names: Mapping[Version, str]) -> dict[str, Any]:
-    found = {contrast: names[version] for contrast, version in versions(spec, one).items()}
-    told = one.model_dump(exclude={"of"})
-    if len(found) == 1:
-        return told | {"file": next(iter(found.values()))}
-    return told | {"versions": [[contrast, name] for contrast, name in sorted(found.items())]}
+    shown = []
+    for clip in trial.shown:
+        files = {contrast: names[version] for contrast, version in versions(spec, clip).items()}
+        films: dict[str, Any] = {"versions": [[*pair] for pair in sorted(files.items())]}
+        if len(files) == 1:
+            films = {"file": next(iter(files.values()))}
+        shown.append(clip.model_dump(exclude={"of"}) | films)
+    return trial.model_dump(exclude={"shown"}) | {"shown": shown}

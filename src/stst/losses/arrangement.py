@@ -23,26 +23,15 @@ BLUR = 0.05  # of the short side, standard deviation of the maps of `layout`
 BLURS = (0.03, 0.06)  # the same of `shape`, whose mean over both is taken
 REACH = 0.35  # of each side: shifts of `shape` up to here
 FLAT = 0.5 / 255  # RMS contrast: maps below it hold rounding and compression, no arrangement
+CHANCE = (0.4, 0.12)  # deviation of layout and shape over random phases (docs/evaluation.md)
 PARTS = {"luminance": slice(0, 1), "colour": slice(1, 3)}  # channels of `maps`
 
 
 def maps(frame: Array) -> Array:
     """Luminance and two opponent colours of a frame, 64 px on the short side.
 
-    Parameters
-    ----------
-    frame : ndarray
-        (3, H, W), RGB in [0, 1] as encoded. Smaller frames are not enlarged.
-
-    Returns
-    -------
-    ndarray
-        (3, h, w): mean of R, G and B; (R - G) / 2; (2 B - R - G) / 4.
-
-    Examples
-    --------
-    >>> maps(np.ones((3, 108, 192))).shape
-    (3, 64, 114)
+    (3, H, W), RGB in [0, 1] as encoded -> (3, h, w): mean of R, G and B; (R - G) / 2;
+    (2 B - R - G) / 4. Smaller frames are not enlarged.
     """
     scale = min(1, SIDE / min(frame.shape[1:]))
     height, width = (round(scale * side) for side in frame.shape[1:])
@@ -52,24 +41,10 @@ def maps(frame: Array) -> Array:
 
 
 def layout(made: Array, natural: Array) -> float:
-    """Correlation of two maps at the same places.
+    """Correlation of two maps (C, h, w) at the same places, in -1 to 1.
 
-    Parameters
-    ----------
-    made, natural : ndarray
-        (C, h, w) of one size: parts of `maps`. Products of several channels are added up.
-
-    Returns
-    -------
-    float
-        -1 to 1; 0 where places are forgotten, on average over seeds. 0 also where a map is
-        flat, that is, has less RMS contrast than half of 1/255.
-
-    Examples
-    --------
-    >>> natural = np.random.default_rng(0).random((1, 64, 80))
-    >>> round(layout(0.5 * natural + 0.2, natural), 6)
-    1.0
+    0 where places are forgotten, on average over seeds, and where a map is flat, that is, has less
+    RMS contrast than half of 1/255. Products of several channels are added up.
     """
     a, b = (_unit(_blurred(x, BLUR)) for x in (made, natural))
     return float((a * b).sum())
@@ -78,27 +53,27 @@ def layout(made: Array, natural: Array) -> float:
 def shape(made: Array, natural: Array) -> float:
     """Peak of the correlation over shifts, less its mean for three mirror images.
 
-    Mirror images (left-right, up-down, both) have all the statistics of a natural frame and
-    another arrangement: they are the floor. Shifts are up to 35 % of each side, maps fade to
-    their borders (Hann window, square root), and 0 is what has no likeness at all.
-
-    Parameters
-    ----------
-    made, natural : ndarray
-        As for `layout`.
-
-    Returns
-    -------
-    float
-        Up to 1, and negative where `made` is more like a mirror image.
-
-    Examples
-    --------
-    >>> natural = np.random.default_rng(0).random((1, 64, 80))
-    >>> shape(np.roll(natural, 9, axis=-1), natural) > 0.5 > 0.2 > shape(natural**0, natural)
-    True
+    Maps as for `layout`. Mirror images (left-right, up-down, both) have all the statistics of a
+    natural frame and another arrangement: they are the floor, and 0 is what has no likeness at all.
+    Shifts are up to 35 % of each side; maps fade to their borders (Hann window, square root).
     """
     return float(np.mean([_above_mirrors(*(_faded(x, b) for x in (made, natural))) for b in BLURS]))
+
+
+def least_alike(frames: Array, natural: Array) -> int:
+    """Which of frames (N, 3, H, W) has the luminance that is arranged least like another's.
+
+    At the same or at any place, whichever is more: of a layout and its negative, and of a shape and
+    its mirror image, neither is wanted.
+    """
+    wanted = maps(natural)[PARTS["luminance"]]
+    likenesses = [likeness(maps(frame)[PARTS["luminance"]], wanted) for frame in frames]
+    return min(range(len(frames)), key=likenesses.__getitem__)
+
+
+def likeness(made: Array, natural: Array) -> float:
+    """Greater of the sizes of `layout` and `shape`, each in what chance often gives."""
+    return max(abs(layout(made, natural)) / CHANCE[0], abs(shape(made, natural)) / CHANCE[1])
 
 
 def _above_mirrors(made: Array, natural: Array) -> float:

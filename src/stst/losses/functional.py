@@ -6,12 +6,14 @@ Every gap keeps the batch apart: one value for each metamer, (B,).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from scipy.fft import dct
+from scipy import fft
 from torch import Tensor
 
 REC709 = (0.2126, 0.7152, 0.0722)  # of R, G and B in luminance
@@ -23,56 +25,38 @@ def gram(activation: Tensor) -> Tensor:
     """Channel co-activation averaged over positions: (B, C, *N) -> (B, C, C).
 
     Divided by the positions H W, not by the channels (authors' code; paper, figure 1).
-
-    Examples
-    --------
-    >>> gram(torch.ones(1, 2, 4, 4))[0]
-    tensor([[1., 1.],
-            [1., 1.]])
     """
     flat = activation.flatten(2)
     return flat @ flat.mT / flat.shape[-1]
 
 
-def mean_square_gap(found: Tensor, target: Tensor) -> Tensor:
+def mean_square_gap(value: Tensor, target: Tensor) -> Tensor:
     """Mean square difference over all but the batch: (B, ...), (1 or B, ...) -> (B,).
 
     Of Gram matrices it is the paper's texture loss sum (G - G^)^2 / (2 N^2), of
     activations its content loss sum (A - A^)^2 / (2 N M), both (figure 1) without the
     half, which the authors' code drops.
     """
-    return (found - target).square().flatten(1).mean(1)
+    return (value - target).square().flatten(1).mean(1)
 
 
-def relative_error(found: Tensor, target: Tensor) -> Tensor:
-    """Residual ||found - target|| / ||target||, Frobenius norms: -> (B,)."""
-    gap = torch.linalg.vector_norm((found - target).flatten(1), dim=1)
+def relative_error(value: Tensor, target: Tensor) -> Tensor:
+    """Residual ||value - target|| / ||target||, Frobenius norms: -> (B,)."""
+    gap = torch.linalg.vector_norm((value - target).flatten(1), dim=1)
     size: Tensor = torch.linalg.vector_norm(target.flatten(1), dim=1)
     error: Tensor = gap / size.clamp_min(1e-30)
     return error
 
 
 def total_variation(frame: Tensor) -> Tensor:
-    """Anisotropic L1 variation divided by H W: (B, 3, H, W) -> (B,).
-
-    Examples
-    --------
-    >>> total_variation(torch.ones(1, 3, 8, 8))
-    tensor([0.])
-    """
+    """Anisotropic L1 variation divided by H W: (B, 3, H, W) -> (B,)."""
     down = frame.diff(dim=-2).abs().flatten(1).sum(1)
     across = frame.diff(dim=-1).abs().flatten(1).sum(1)
     return (down + across) / (frame.shape[-2] * frame.shape[-1])
 
 
-def luminance(frames: Tensor) -> Tensor:
-    """Luminance of linear light on an sRGB screen: (B, 3, H, W) -> (B, 1, H, W).
-
-    Examples
-    --------
-    >>> round(luminance(torch.full((1, 3, 1, 1), 0.5)).item(), 4)
-    0.214
-    """
+def linear_luminance(frames: Tensor) -> Tensor:
+    """Luminance of linear light on an sRGB screen: (B, 3, H, W) -> (B, 1, H, W)."""
     steep = ((frames.clamp_min(0.04045) + 0.055) / 1.055).pow(2.4)
     light = torch.where(frames > 0.04045, steep, frames / 12.92)
     weights = light.new_tensor(REC709)[:, None, None]
@@ -86,26 +70,19 @@ def octave_moments(x: Tensor) -> Tensor:
     all pixels take part in each. The last one is all below two cycles on the short side, where a
     frame has too few places for an octave of its own. Without the mean they add up to the
     covariance of the frame.
-
-    Examples
-    --------
-    >>> x = torch.rand(1, 3, 33, 50, dtype=torch.float64)
-    >>> centred = x - x.mean((-2, -1), keepdim=True)
-    >>> torch.allclose(octave_moments(x).sum(1), gram(centred))
-    True
     """
     height, width = x.shape[-2:]
     rows, columns = (_cosines(side, x.dtype, x.device) for side in (height, width))
-    found = (rows @ x @ columns.mT).flatten(2)
+    waves = (rows @ x @ columns.mT).flatten(2)
     octaves = _octaves(height, width, x.dtype, x.device)[:, None]
-    return (found[:, None] * octaves) @ found[:, None].mT / (height * width)
+    return (waves[:, None] * octaves) @ waves[:, None].mT / (height * width)
 
 
 @lru_cache(maxsize=64)
 @torch.inference_mode(False)  # a cached inference tensor would stop every later gradient
 def _cosines(side: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """The orthonormal discrete cosine transform (type 2) of a line, (side, side)."""
-    return torch.from_numpy(dct(np.eye(side), axis=0, norm="ortho")).to(device, dtype)
+    return torch.from_numpy(fft.dct(np.eye(side), axis=0, norm="ortho")).to(device, dtype)
 
 
 @lru_cache(maxsize=64)
@@ -116,28 +93,22 @@ def _octaves(height: int, width: int, dtype: torch.dtype, device: torch.device) 
     frequency = torch.hypot(down[:, None], across).flatten()  # 1: half a cycle a pixel
     count = max(int(math.log2(min(height, width) / (2 * COARSEST))), 0) + 1
     octave = (-frequency.clamp_min(1e-9).log2()).floor().clamp(0, count - 1)
-    found = octave == torch.arange(count)[:, None]
-    found[:, 0] = False
-    return found.to(device, dtype)
+    members = octave == torch.arange(count)[:, None]
+    members[:, 0] = False
+    return members.to(device, dtype)
 
 
 def colour_moments(frames: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and covariances of colours and luminance, octave by octave.
 
-    (B, 3, H, W) -> (B, 4) and (B, L, 4, 4), of R, G, B and `luminance`: see `octave_moments`.
-
-    Examples
-    --------
-    >>> mean, covariances = colour_moments(torch.full((1, 3, 16, 32), 0.5))
-    >>> mean, covariances.shape, covariances.abs().max() < 1e-12
-    (tensor([[0.5000, 0.5000, 0.5000, 0.2140]]), torch.Size([1, 3, 4, 4]), tensor(True))
+    (B, 3, H, W) -> (B, 4) and (B, L, 4, 4), of R, G, B and luminance: see `octave_moments`.
     """
-    seen = torch.cat((frames, luminance(frames)), 1)
-    mean = seen.mean((-2, -1))
-    return mean, octave_moments(seen - mean[..., None, None])
+    values = torch.cat((frames, linear_luminance(frames)), 1)
+    mean = values.mean((-2, -1))
+    return mean, octave_moments(values - mean[..., None, None])
 
 
-def layout(frames: Tensor) -> Tensor:
+def cell_colours(frames: Tensor) -> Tensor:
     """Mean colours of square cells, 12 on the short side: (B, 3, H, W) -> (B, 3, h, w)."""
     side = max(min(frames.shape[-2:]) / CELLS, 1)
     cells = [max(round(length / side), 1) for length in frames.shape[-2:]]
@@ -154,3 +125,31 @@ def sameness(layouts: Tensor, spread: Tensor) -> Tensor:
     gaps = (flat[:, None] - flat[None]).square().mean(-1) / (2 * spread)
     others = ~torch.eye(len(flat), dtype=torch.bool, device=flat.device)
     return (torch.exp(-gaps) * others).sum(1) / (len(flat) - 1)
+
+
+def periodic(values: npt.NDArray[np.float64], axes: Sequence[int]) -> npt.NDArray[np.float64]:
+    """Take away the jumps between opposite edges, with the smooth field that has only these.
+
+    The periodic component of Moisan (2011, J. Math. Imaging Vis. 39, 161), along some axes.
+
+    Examples
+    --------
+    >>> periodic(np.array([1.0, 3, 2, 1]), (0,)).round(6).tolist()  # there is no jump
+    [1.0, 3.0, 2.0, 1.0]
+    >>> periodic(np.array([0.0, 1, 2, 3]), (0,)).round(3).tolist()
+    [1.125, 1.375, 1.625, 1.875]
+    """
+    jumps, curvature = np.zeros_like(values), np.zeros([1] * values.ndim)
+    for axis in axes:
+        ends = np.moveaxis(jumps, axis, 0)
+        jump = np.take(values, -1, axis) - np.take(values, 0, axis)
+        ends[0] += jump
+        ends[-1] -= jump
+        bend = 2 * np.cos(2 * np.pi * fft.fftfreq(values.shape[axis])) - 2
+        others = [other for other in range(values.ndim) if other != axis]
+        curvature = curvature + np.expand_dims(bend, others)
+    constant = tuple(0 if axis in axes else slice(None) for axis in range(values.ndim))
+    curvature[tuple(0 for _ in constant)] = 1  # its mean is 0
+    smooth = fft.fftn(jumps, axes=axes) / curvature
+    smooth[constant] = 0
+    return np.asarray(values - fft.ifftn(smooth, axes=axes).real)

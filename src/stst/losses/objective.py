@@ -9,16 +9,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stst.losses.functional import gram, mean_square_gap, relative_error
-from stst.losses.pixels import ColourMoments, Gamut, Losses, Sameness, Variation
+from stst.losses.functional import (
+    cell_colours,
+    colour_moments,
+    gram,
+    mean_square_gap,
+    relative_error,
+    sameness,
+    total_variation,
+)
 
 Layers = dict[str, Tensor]
-Asked = ColourMoments | Gamut | Sameness | Variation  # of the pixels themselves
+Losses = dict[str, Tensor]
 StreamCall = Callable[[Tensor, Sequence[str]], Mapping[str, Tensor]]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class LayerTarget:
     """Layers that one loss takes from a stream, and how a gap in each is scaled.
 
     ``scaling`` is ``raw`` (the authors'), ``power`` (divided by the target's mean
@@ -44,52 +51,54 @@ class Wanted:
         return torch.where(power > 0, power, 1)
 
 
-def represent(stream: StreamCall, window: Tensor, wanted: Sequence[Wanted]) -> dict[str, Layers]:
+def represent(
+    stream: StreamCall, window: Tensor, targets: Sequence[LayerTarget]
+) -> dict[str, Layers]:
     """Gram matrices or activations for each loss, in one pass through the stream.
 
     (B, T, 3, H, W) -> {loss: {layer: (B, C, C) or (B, C, h, w)}}.
     """
-    layers = tuple(dict.fromkeys(name for one in wanted for name in one.layers))
+    layers = tuple(dict.fromkeys(name for target in targets for name in target.layers))
     grams: Any = getattr(stream, "grams", None)
-    if grams is not None and all(one.texture for one in wanted):
-        found = grams(window, layers)
-        return {one.loss: {name: found[name] for name in one.layers} for one in wanted}
-    found = stream(window, layers)
+    if grams is not None and all(target.texture for target in targets):
+        values = grams(window, layers)
+        return {target.loss: {name: values[name] for name in target.layers} for target in targets}
+    values = stream(window, layers)
     return {
-        one.loss: {name: gram(found[name]) if one.texture else found[name] for name in one.layers}
-        for one in wanted
+        t.loss: {name: gram(values[name]) if t.texture else values[name] for name in t.layers}
+        for t in targets
     }
 
 
 class Match:
     """The losses of one stream: gaps between a window's representation and targets'.
 
-    Parameters
-    ----------
-    stream : callable
-        Maps a window (B, T, 3, H, W) and layer names to activations.
-    targets : mapping of Wanted to Tensor
-        The natural window (1, T, 3, H, W) that each loss is to match, or one for each
-        metamer (B, T, 3, H, W); represented once.
+    `stream` maps a window (B, T, 3, H, W) and layer names to activations; `windows` holds the
+    natural window (1 or B, T, 3, H, W) that each loss is to match, which is represented once.
     """
 
-    def __init__(self, stream: StreamCall, targets: Mapping[Wanted, Tensor]) -> None:
+    def __init__(self, stream: StreamCall, windows: Mapping[LayerTarget, Tensor]) -> None:
         self.stream = stream
-        self.wanted = tuple(targets)
+        self.layers = tuple(windows)
         with torch.no_grad():
             self.targets = {
-                one.loss: represent(stream, window, [one])[one.loss]
-                for one, window in targets.items()
+                target.loss: represent(stream, window, [target])[target.loss]
+                for target, window in windows.items()
             }
             self.scales = {
-                one.loss: {n: one.scale(value) for n, value in self.targets[one.loss].items()}
-                for one in targets
+                target.loss: {n: target.scale(v) for n, v in self.targets[target.loss].items()}
+                for target in windows
             }
 
     def __call__(self, window: Tensor) -> Losses:
         """Each loss averaged over its layers: {loss: (B,)}."""
-        found = represent(self.stream, window, self.wanted)
-        return {one.loss: self._gap(one, found[one.loss]) for one in self.wanted}
+        values = represent(self.stream, window, self.layers)
+        losses = Losses()
+        for loss, layers in values.items():
+            target, scale = self.targets[loss], self.scales[loss]
+            gaps = [mean_square_gap(v, target[name]) / scale[name] for name, v in layers.items()]
+            losses[loss] = torch.stack(gaps).mean(0)
+        return losses
 
     @property
     def tensors(self) -> list[Tensor]:
@@ -102,37 +111,155 @@ class Match:
         """Whether the stream says that it never waits for the device."""
         return bool(getattr(self.stream, "capturable", False))
 
-    def _gap(self, one: Wanted, found: Layers) -> Tensor:
-        target, scale = self.targets[one.loss], self.scales[one.loss]
-        gaps = [mean_square_gap(found[name], target[name]) / scale[name] for name in one.layers]
-        return torch.stack(gaps).mean(0)
-
     @torch.no_grad()
     def residuals(self, window: Tensor) -> dict[str, Tensor]:
         """Relative error of each layer: {``loss/layer``: (B,)}."""
-        found = represent(self.stream, window, self.wanted)
         return {
             f"{loss}/{name}": relative_error(value, self.targets[loss][name])
-            for loss, layers in found.items()
+            for loss, layers in represent(self.stream, window, self.layers).items()
             for name, value in layers.items()
         }
+
+
+# Losses of the pixels of the last frame themselves, whatever a stream says of them.
+ROUNDS = 2  # over all directions, of bringing colours in
+RARE = 0.003  # share of pixels whose colours do not count
+STEP = 1 / 255  # of an 8-bit value; colours that vary by less do not vary
+
+
+class ColourMoments:
+    """Mean and covariance of colours, of the frame and of its halved copies (our choice).
+
+    Gram matrices of rectified features hold contrast and what is coarse only roughly. Both
+    gaps are relative: of the mean to the deviation of the natural colours, of each
+    covariance to its size. `natural` is (1 or B, 3, H, W).
+    """
+
+    capturable = True
+
+    def __init__(self, natural: Tensor) -> None:
+        self.mean, self.covariances = colour_moments(natural)
+        powers = self.covariances.square().sum((-2, -1))
+        self.powers = powers.clamp_min(4 * STEP**4)
+        spread = self.covariances.sum(1).diagonal(dim1=-2, dim2=-1).sum(1)
+        self.spread = spread.clamp_min(4 * STEP**2)
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """Targets and what they are relative to."""
+        return [self.mean, self.covariances, self.powers, self.spread]
+
+    def __call__(self, window: Tensor) -> Losses:
+        """(B, T, 3, H, W) -> {"colour_moments": (B,)}."""
+        mean, covariances = colour_moments(window[:, -1])
+        gaps = (covariances - self.covariances).square().sum((-2, -1)) / self.powers
+        off = (mean - self.mean).square().sum(1) / self.spread
+        return {"colour_moments": gaps.mean(1) + off}
+
+
+class Gamut:
+    """Colours that the natural frame does not have (our choice): how far out, on average.
+
+    A frame's colours reach as far in each of 26 directions of RGB as all but `RARE` of those of
+    `natural` (1 or B, 3, H, W) do; what lies further out counts by its distance, in natural
+    deviations.
+    """
+
+    capturable = True
+
+    def __init__(self, natural: Tensor) -> None:
+        self.ways = _directions(natural)
+        along = self.ways @ natural.flatten(2)  # (B, 26, N)
+        last = max(round((1 - RARE) * along.shape[-1]), 1)
+        self.limits = along.kthvalue(last, -1, keepdim=True).values
+        self.spread = natural.flatten(1).std(1).clamp_min(STEP)
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """Limits and their unit."""
+        return [self.limits, self.spread]
+
+    def inside(self, frames: Tensor) -> Tensor:
+        """Bring colours that are out to near ones within: (B, 3, H, W) -> the same."""
+        colours = frames.flatten(2)
+        for _ in range(ROUNDS):
+            for way, limit in zip(self.ways, self.limits.unbind(1), strict=True):
+                beyond = torch.relu(way @ colours - limit)  # (B, N)
+                colours = colours - way[:, None] * beyond[:, None]
+        return colours.view_as(frames).clamp(0, 1)
+
+    def __call__(self, window: Tensor) -> Losses:
+        """(B, T, 3, H, W) -> {"gamut": (B,)}."""
+        beyond = torch.relu(self.ways @ window[:, -1].flatten(2) - self.limits)
+        return {"gamut": beyond.mean(-1).sum(1) / self.spread}
+
+
+def _directions(like: Tensor) -> Tensor:
+    """Unit vectors to the faces, edges and corners of a cube, and of 12 hues: (38, 3)."""
+    steps = torch.tensor([-1.0, 0.0, 1.0], dtype=like.dtype, device=like.device)
+    ways = torch.cartesian_prod(steps, steps, steps)
+    ways = ways[ways.abs().sum(1) > 0]
+    angle = torch.arange(12, dtype=like.dtype, device=like.device)[:, None] * (torch.pi / 6)
+    red = angle.new_tensor([2, -1, -1]) / 6**0.5
+    across = angle.new_tensor([0, 1, -1]) / 2**0.5
+    ways = ways / ways.square().sum(1, keepdim=True).sqrt()
+    return torch.cat((ways, angle.cos() * red + angle.sin() * across))
+
+
+class Variation:
+    """Total variation of the last frame; above `allowed` (1 or B,) only, where it is given."""
+
+    capturable = True
+
+    def __init__(self, allowed: Tensor | None = None) -> None:
+        self.allowed = allowed
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """What is allowed, if anything."""
+        return [] if self.allowed is None else [self.allowed]
+
+    def __call__(self, window: Tensor) -> Losses:
+        """(B, T, 3, H, W) -> {"total_variation": (B,)}."""
+        variation = total_variation(window[:, -1])
+        if self.allowed is not None:
+            variation = torch.relu(variation - self.allowed)  # without a slope where it is 0
+        return {"total_variation": variation}
+
+
+class Sameness:
+    """How alike the last frames of a batch are in layout, so that they can avoid each other.
+
+    `natural` (1, 3, H, W) is their common target, whose own spread is the unit.
+    """
+
+    capturable = True
+
+    def __init__(self, natural: Tensor) -> None:
+        self.spread = cell_colours(natural).var((-2, -1), correction=0).mean().clamp_min(1e-12)
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """The unit."""
+        return [self.spread]
+
+    def __call__(self, window: Tensor) -> Losses:
+        """(B, T, 3, H, W) -> {"sameness": (B,)}."""
+        return {"sameness": sameness(cell_colours(window[:, -1]), self.spread)}
+
+
+PixelLoss = ColourMoments | Gamut | Sameness | Variation
 
 
 class Objective:
     """Weighted sum of named losses of a window.
 
-    Parameters
-    ----------
-    parts : sequence of Match, ColourMoments, Gamut, Variation or Sameness
-        Each takes a window (B, T, 3, H, W) and returns {loss: (B,)}.
-    weights : mapping of str to float or (B,) Tensor
-        Weight of each loss.
+    Each part takes a window (B, T, 3, H, W) and returns {loss: (B,)}; a weight of each loss is a
+    number or (B,).
     """
 
     def __init__(
-        self,
-        parts: Iterable[Match | Asked],
-        weights: Mapping[str, float | Tensor],
+        self, parts: Iterable[Match | PixelLoss], weights: Mapping[str, float | Tensor]
     ) -> None:
         self.parts = tuple(parts)
         self.weights = dict(weights)

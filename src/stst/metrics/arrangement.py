@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from stst.errors import FramesError
 from stst.losses.arrangement import PARTS, Array, layout, maps, shape
-from stst.metrics.layer_probing import Fitted, Jittered, Probes
-from stst.metrics.layer_trends import CEILING, FLOOR, NATURAL, TIME
+from stst.metrics.clips import Fitted, Jittered, check_same_form
+from stst.metrics.layer_probing import Probes
 from stst.metrics.statistics import KEPT, LOST, UNTESTABLE, Claim, mean_interval, units
+from stst.metrics.tables import CEILING, FLOOR, NATURAL, TIME
 from stst.video.frames import Footage
 
 # The first is the aim for means over films; the second is what chance alone gives a film in about
 # 1 of 20: of 144 STPS controls of six clips, luminance. Our choice, see docs/evaluation.md.
-SHAPE, SHAPE_BY_CHANCE = 0.06, 0.20
-LAYOUT = LAYOUT_BY_CHANCE = 0.5
-DRIFT, DRIFT_BY_CHANCE = 0.3, 0.4
+SHAPE = 0.06
+LIMITS = {
+    "shape": (SHAPE, 0.20, "at any place"),
+    "layout": (0.5, 0.5, "at its place"),
+    "drift": (0.3, 0.4, "growth at its place"),
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Arrangement:
-    """What is left of the arrangement, in luminance or in colour.
+    """What is left of the arrangement, in luminance or in colour."""
 
-    Parameters
-    ----------
-    layout : ndarray
-        (T,), correlation at the natural places: `stst.losses.arrangement.layout`.
-    shape : ndarray
-        (T,), correlation at any place, above mirror images: `stst.losses.arrangement.shape`.
-    """
-
-    layout: Array
-    shape: Array
+    layout: Array  # (T,), correlation at the natural places
+    shape: Array  # (T,), correlation at any place, above mirror images
 
     @property
     def means(self) -> dict[str, float]:
@@ -77,34 +73,25 @@ def arrangement(made: Footage, natural: Footage) -> dict[str, Arrangement]:
     ------
     FramesError
         If the clips differ in length or size.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from stst import Clip
-    >>> clip = Clip(torch.rand(4, 3, 48, 64), 25)
-    >>> found = arrangement(clip, clip)["luminance"].means
-    >>> round(found["layout"], 3), found["shape"] > 0.2, abs(found["drift"]) < 1e-9
-    (1.0, True, True)
     """
-    if (len(made), made.size) != (len(natural), natural.size):
-        raise FramesError(
-            f"clips to be compared must be of one length and size, got {len(natural)} frames of "
-            f"{natural.size} and {len(made)} of {made.size} px. Resize or cut one of them."
-        )
-    pairs = [_frame(made, natural, index) for index in range(len(natural))]
-    values = np.array(pairs).reshape(len(pairs), len(PARTS), 2)
-    return {part: Arrangement(values[:, i, 0], values[:, i, 1]) for i, part in enumerate(PARTS)}
+    check_same_form({"natural": natural, "made": made}, rate=False)
+    frames = []
+    for index in range(len(natural)):
+        a, b = (maps(clip.take([index])[0].cpu().numpy()) for clip in (made, natural))
+        frames.append([(layout(a[k], b[k]), shape(a[k], b[k])) for k in PARTS.values()])
+    values = np.array(frames).transpose(1, 2, 0)  # (parts, 2, T)
+    return {part: Arrangement(*curves) for part, curves in zip(PARTS, values, strict=True)}
 
 
 def arrangement_warnings(found: Mapping[str, Mapping[str, Arrangement]]) -> Iterator[str]:
     """Say where more is left than chance leaves in a film: target -> part -> arrangement."""
-    limits = {"shape": SHAPE_BY_CHANCE, "layout": LAYOUT_BY_CHANCE, "drift": DRIFT_BY_CHANCE}
     for target, parts in found.items():
-        for part, one in parts.items():
-            means = one.means
-            above = [f"{n} {means[n]:.2f} (limit {most:g})" for n, most in limits.items()
-                     if means[n] > most]  # fmt: skip
+        for part, left in parts.items():
+            above = [
+                f"{name} {value:.2f} (limit {LIMITS[name][1]:g})"
+                for name, value in left.means.items()
+                if value > LIMITS[name][1]
+            ]
             if above:
                 yield (
                     f"the {part} may still show the arrangement of the {target} clip: "
@@ -113,65 +100,42 @@ def arrangement_warnings(found: Mapping[str, Mapping[str, Arrangement]]) -> Iter
                 )
 
 
-def _frame(made: Footage, natural: Footage, index: int) -> list[tuple[float, float]]:
-    a, b = (maps(clip.take([index])[0].cpu().numpy()) for clip in (made, natural))
-    return [(layout(a[part], b[part]), shape(a[part], b[part])) for part in PARTS.values()]
-
-
 def _rise(values: Array) -> float:
     if len(values) < 2:
         return 0.0
     return float(np.polyfit(np.linspace(0, 1, len(values)), values, 1)[0])
 
 
-# Limit of means over films, what chance gives a single one, and what it is called.
-LIMITS = {
-    "shape": (SHAPE, SHAPE_BY_CHANCE, "at any place"),
-    "layout": (LAYOUT, LAYOUT_BY_CHANCE, "at its place"),
-    "drift": (DRIFT, DRIFT_BY_CHANCE, "growth at its place"),
-}
+Rows = Iterator[tuple[object, ...]]  # of the table `arrangement`
 
 
-class Place(NamedTuple):
-    """How much of an arrangement is in a clip.
-
-    ``reference`` is the clip whose arrangement it is: ``"natural"``, or ``"time"``, which a
-    factorised clip has its motion from. ``part`` is ``"luminance"`` or ``"colour"``; ``axis`` is
-    ``"frame"``, then ``at`` is its index, or ``"clip"``, of the second half of the frames.
-    """
-
-    stimulus: str
-    condition: str
-    seed: int
-    reference: str
-    part: str
-    measure: str
-    axis: str
-    at: float | str
-    value: float
-
-
-def places_beside(stimulus: str, natural: Footage, probes: Probes) -> Iterator[Place]:
+def places_beside(stimulus: str, natural: Footage, probes: Probes) -> Rows:
     """Ceiling and floor: a copy of the natural clip with noise, and unrelated clips."""
-    yield from _rows((stimulus, CEILING, 0, NATURAL), arrangement(Jittered(natural, 0), natural))
+    yield from _rows((stimulus, CEILING, 0, NATURAL), Jittered(natural, 0), natural)
     for index, clip in enumerate(probes.unrelated):
-        found = arrangement(Fitted(clip, natural), natural)
-        yield from _rows((stimulus, FLOOR, index, NATURAL), found)
+        yield from _rows((stimulus, FLOOR, index, NATURAL), Fitted(clip, natural), natural)
     if probes.bias_to is not None:
         time = Fitted(probes.bias_to, natural)
-        yield from _rows((stimulus, CEILING, 0, TIME), arrangement(Jittered(time, 0), time))
+        yield from _rows((stimulus, CEILING, 0, TIME), Jittered(time, 0), time)
 
 
-def places(
-    head: tuple[str, str, int], clip: Footage, natural: Footage, probes: Probes
-) -> Iterator[Place]:
+def places(head: tuple[str, str, int], clip: Footage, natural: Footage, probes: Probes) -> Rows:
     """The arrangement of the natural clip, or of both, in a clip (stimulus, condition, seed)."""
-    yield from _rows((*head, NATURAL), arrangement(clip, natural))
+    yield from _rows((*head, NATURAL), clip, natural)
     if probes.bias_to is not None:
-        yield from _rows((*head, TIME), arrangement(clip, Fitted(probes.bias_to, natural)))
+        yield from _rows((*head, TIME), clip, Fitted(probes.bias_to, natural))
 
 
-def place_claims(rows: Sequence[Place]) -> list[Claim]:
+def _rows(head: tuple[str, str, int, str], made: Footage, natural: Footage) -> Rows:
+    for part, left in arrangement(made, natural).items():
+        for measure, values in (("shape", left.shape), ("layout", left.layout)):
+            for index, value in enumerate(values):
+                yield *head, part, measure, "frame", float(index), float(value)
+        for measure, value in left.means.items():
+            yield *head, part, measure, "clip", "", value
+
+
+def place_claims(rows: pd.DataFrame) -> Iterator[Claim]:
     """Whether the arrangement is kept (the object may be seen) or lost (it is gone).
 
     Lost: the mean is at most the limit, or that of unrelated clips where it is higher. Kept: the
@@ -179,59 +143,39 @@ def place_claims(rows: Sequence[Place]) -> list[Claim]:
     testable: between, or where the natural clip with some noise is not above what chance gives.
     At its place both the layout and its growth over frames are judged, and the worse one tells.
     """
-    clips = [row for row in rows if row.axis == "clip"]
-    made = [row for row in clips if row.condition not in (FLOOR, CEILING)]
-    keys = dict.fromkeys((row.condition, row.reference, row.part) for row in made)
-    return [
-        Claim(condition, _name(measures[0], part, reference), *_worst(judged))
-        for condition, reference, part in keys
-        for measures in (("shape",), ("layout", "drift"))
-        if (judged := [_judged(clips, condition, reference, part, measure) for measure in measures])
-    ]
+    clips = rows[rows["axis"] == "clip"]
+    made = clips[~clips["condition"].isin([FLOOR, CEILING])]
+    for key in made[["condition", "reference", "part"]].drop_duplicates().itertuples(index=False):
+        same = (clips["reference"] == key.reference) & (clips["part"] == key.part)
+        of = "" if key.reference == NATURAL else ", of the clip of the motion"
+        for measures in (("shape",), ("layout", "drift")):
+            verdicts = [
+                _judge(clips[same & (clips["measure"] == measure)], key.condition, measure)
+                for measure in measures
+            ]
+            name = f"arrangement {LIMITS[measures[0]][2]} ({key.part}{of})"
+            yield Claim(key.condition, name, *_worst(verdicts))
 
 
-def _rows(head: tuple[str, str, int, str], found: Mapping[str, Arrangement]) -> Iterator[Place]:
-    for part, one in found.items():
-        for measure, values in (("shape", one.shape), ("layout", one.layout)):
-            for index, value in enumerate(values):
-                yield Place(*head, part, measure, "frame", float(index), float(value))
-        for measure, value in one.means.items():
-            yield Place(*head, part, measure, "clip", "", value)
-
-
-def _name(measure: str, part: str, reference: str) -> str:
-    of = "" if reference == NATURAL else ", of the clip of the motion"
-    return f"arrangement {LIMITS[measure][2]} ({part}{of})"
-
-
-def _judged(
-    clips: Iterable[Place], condition: str, reference: str, part: str, measure: str
-) -> tuple[str, str]:
-    own = [r for r in clips if (r.part, r.measure, r.reference) == (part, measure, reference)]
-    values = list(units(row for row in own if row.condition == condition).values())
-    ceiling = _mean(row.value for row in own if row.condition == CEILING)
-    floor = _mean(row.value for row in own if row.condition == FLOOR)
+def _judge(rows: pd.DataFrame, condition: str, measure: str) -> tuple[str, str]:
+    """Verdict and reason, from the rows of one measure of all conditions."""
     limit, by_chance, _ = LIMITS[measure]
+    means = rows.groupby("condition")["value"].mean()
+    ceiling, floor = means.get(CEILING, 0.0), means.get(FLOOR, 0.0)
     if measure != "drift" and not ceiling > by_chance:
         return UNTESTABLE, (
             f"the natural clip with some noise has {measure} {ceiling:.2f}, and chance gives up to "
             f"{by_chance:g}: it is flat, or like its mirror images"
         )
-    limit, by_chance = (max(most, floor) for most in (limit, by_chance))
+    limit, by_chance = max(limit, floor), max(by_chance, floor)
+    values = units(rows[rows["condition"] == condition])
     mean, low, high = mean_interval(values)
-    one = len(values) < 2
-    kept = mean > by_chance if one else low > limit
+    single = len(values) < 2
+    kept = mean > by_chance if single else low > limit
     verdict = LOST if mean <= limit else KEPT if kept else UNTESTABLE
-    span = f"n = 1; chance gives up to {by_chance:.2g}" if one else (
-        f"95 % interval {low:.2f} to {high:.2f}, n = {len(values)}"
-    )  # fmt: skip
+    interval = f"95 % interval {low:.2f} to {high:.2f}, n = {len(values)}"
+    span = f"n = 1; chance gives up to {by_chance:.2g}" if single else interval
     return verdict, f"{measure} {mean:.2f} ({span}); at most {limit:.2g} is gone"
-
-
-def _mean(values: Iterable[float]) -> float:
-    """NaN-free mean; 0 of nothing."""
-    found = list(values)
-    return float(np.mean(found)) if found else 0.0
 
 
 def _worst(judged: Sequence[tuple[str, str]]) -> tuple[str, str]:

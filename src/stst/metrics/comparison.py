@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import pandas as pd
 
 from stst.errors import FramesError
 from stst.metrics.arrangement import places, places_beside
-from stst.metrics.curves import Curve, Seen, seen
-from stst.metrics.evaluation import Evaluation, joined
-from stst.metrics.layer_probing import Probes, probing
-from stst.metrics.layer_trends import CEILING, FLOOR, NATURAL
-from stst.metrics.measures import MEASURES
+from stst.metrics.clips import check_same_form, find_cuts
+from stst.metrics.evaluation import Evaluation, concat_evaluations
+from stst.metrics.layer_probing import Probes, probe_layers
+from stst.metrics.measures import MEASURES, ClipFeatures, Curve, clip_features
 from stst.metrics.motion import DIS, Estimator
-from stst.metrics.tables import Error, measured, values
+from stst.metrics.tables import CEILING, FLOOR, NATURAL, make_table
 from stst.models.recognition import Network
 from stst.video.frames import Footage
 from stst.video.light import Scale
 
-_RESERVED = {NATURAL, FLOOR, CEILING}  # conditions of what was not made of a natural clip
+RESERVED = {NATURAL, FLOOR, CEILING}  # conditions of what was not made of a natural clip
+_Curves = dict[str, Curve]
 
 
 def evaluate(
@@ -33,6 +35,10 @@ def evaluate(
 ) -> Evaluation:
     """Measure a natural clip and what was made of it, and say what was kept.
 
+    Where the natural clip has cuts (`stst.find_shots`), flow and changes from frame to frame
+    are those within shots: pairs across its cuts, and across those of the other clip, count
+    in none. A jump in a clip whose natural clip has no cut is an error, and counts.
+
     Parameters
     ----------
     natural : Clip or Film
@@ -47,9 +53,9 @@ def evaluate(
         ``"linear"`` light or ``"encoded"`` values, as in `match_set`. The optical flow is
         always that of encoded values.
     flow : Estimator
-        What finds the optical flow: `stst.metrics.motion.load_estimator`.
+        Optical-flow method: `stst.metrics.motion.load_estimator`.
     networks : sequence of Network
-        Whose layers are looked into: `stst.load_network`, or any torch module as a
+        Networks whose layers are compared: `stst.load_network`, or any torch module as a
         `stst.Network`.
     unrelated : sequence of Clip or Film
         Natural clips that have nothing to do with it, at least as long: the floor of similarity.
@@ -60,7 +66,7 @@ def evaluate(
     Returns
     -------
     Evaluation
-        Several of them, of several natural clips, are put together by `joined`.
+        Several of them, of several natural clips, are put together by `concat_evaluations`.
 
     Raises
     ------
@@ -71,17 +77,17 @@ def evaluate(
     --------
     >>> from stst.stimuli.kinds import make_control, make_stimulus
     >>> clip = make_stimulus("dead-leaves", frames=6, height=64, width=64, speed=2).clip
-    >>> found = evaluate(clip, {"reversed": make_control(clip, "reversed").clip})
-    >>> [claim.verdict for claim in found.claims if claim.measure in ("luminance", "flow")]
+    >>> evaluation = evaluate(clip, {"reversed": make_control(clip, "reversed").clip})
+    >>> evaluation.table.loc[["luminance", "flow"], "reversed"].to_list()
     ['kept', 'lost']
     """
     probes = Probes(networks, unrelated, bias_to)
-    return joined(
-        measuring(natural, against, probes, stimulus=stimulus, luminance=luminance, flow=flow)
+    return concat_evaluations(
+        evaluate_parts(natural, against, probes, stimulus=stimulus, luminance=luminance, flow=flow)
     )
 
 
-def measuring(
+def evaluate_parts(
     natural: Footage,
     against: Mapping[str, Footage | Sequence[Footage]],
     probes: Probes,
@@ -96,46 +102,71 @@ def measuring(
     }
     _check(natural, clips)
     probes.check(natural)
-    reference = seen(natural, luminance, flow)
-    own = measured(reference, reference)
-    beside = tuple(places_beside(stimulus, natural, probes))
-    yield Evaluation(tuple(values(stimulus, NATURAL, 0, own)), (), places=beside)
+    cuts = find_cuts(natural)
+    reference = clip_features(natural, luminance, flow, cuts)
+    own = _curves(reference, reference)
+    yield _natural(stimulus, natural, own, probes)
     for name, made in clips.items():
         for seed, clip in enumerate(made):
             head = stimulus, name, seed
-            found = measured(seen(clip, luminance, flow), reference)
-            yield Evaluation(
-                tuple(values(*head, found)),
-                tuple(_errors(head, own, found, reference)),
-                places=tuple(places(head, clip, natural, probes)),
+            features = clip_features(clip, luminance, flow, cuts and cuts | find_cuts(clip))
+            curves = _curves(features, reference)
+            errors = (
+                (*head, measure, MEASURES[measure].error(own[measure], curve, reference))
+                for measure, curve in curves.items()
             )
-    for probed in probing(natural, clips, probes, stimulus=stimulus):
-        yield Evaluation(layers=probed.layers, labels=probed.labels)
+            yield _evaluation(
+                head,
+                curves,
+                errors=make_table("errors", errors),
+                arrangement=make_table("arrangement", places(head, clip, natural, probes)),
+            )
+    for layers, labels in probe_layers(natural, clips, probes, stimulus=stimulus):
+        yield _deep(layers, labels)
 
 
-def _errors(
-    head: tuple[str, str, int], own: dict[str, Curve], found: dict[str, Curve], natural: Seen
-) -> list[Error]:
-    return [
-        Error(*head, name, measure.gap(own[name].values, found[name].values, natural))
-        for name, measure in MEASURES.items()
-    ]
+def evaluate_natural(
+    natural: Footage,
+    probes: Probes,
+    *,
+    stimulus: str = "clip",
+    luminance: Scale = "linear",
+    flow: Estimator = DIS,
+) -> Evaluation:
+    """Measure a natural clip itself, and what is beside it, with nothing that was made of it."""
+    probes.check(natural)
+    reference = clip_features(natural, luminance, flow, find_cuts(natural))
+    parts = [_natural(stimulus, natural, _curves(reference, reference), probes)]
+    for layers, labels in probe_layers(natural, {}, probes, stimulus=stimulus):
+        parts.append(_deep(layers, labels))
+    return concat_evaluations(parts)
+
+
+def _natural(stimulus: str, natural: Footage, own: _Curves, probes: Probes) -> Evaluation:
+    beside = places_beside(stimulus, natural, probes)
+    return _evaluation((stimulus, NATURAL, 0), own, arrangement=make_table("arrangement", beside))
+
+
+def _curves(clip: ClipFeatures, natural: ClipFeatures) -> _Curves:
+    return {name: measure.curve(clip, natural) for name, measure in MEASURES.items()}
+
+
+def _evaluation(head: tuple[str, str, int], curves: _Curves, **tables: pd.DataFrame) -> Evaluation:
+    rows = ((*head, name, *row) for name, curve in curves.items() for row in curve.rows())
+    return Evaluation(values=make_table("values", rows), **tables)
+
+
+def _deep(layers: Iterable[Sequence[object]], labels: Iterable[Sequence[object]]) -> Evaluation:
+    return Evaluation(layers=make_table("layers", layers), labels=make_table("labels", labels))
 
 
 def _check(natural: Footage, clips: Mapping[str, Sequence[Footage]]) -> None:
     """Refuse clips that cannot be compared."""
-    if not any(clips.values()) or not _RESERVED.isdisjoint(clips):
+    if not any(clips.values()) or not RESERVED.isdisjoint(clips):
         raise FramesError(
             "compare with what? Give at least one clip, by another name than "
-            f"{', '.join(sorted(_RESERVED))}."
+            f"{', '.join(sorted(RESERVED))}."
         )
-    wanted = (len(natural), natural.size, natural.frame_rate)
     for name, made in clips.items():
         for clip in made:
-            if (len(clip), clip.size, clip.frame_rate) != wanted:
-                raise FramesError(f"{name} {_form(clip)}, and the natural clip {_form(natural)}.")
-
-
-def _form(clip: Footage) -> str:
-    height, width = clip.size
-    return f"has {len(clip)} frames of {width}x{height} px at {clip.frame_rate}/s"
+            check_same_form({NATURAL: natural, name: clip})

@@ -1,178 +1,254 @@
-"""All that was found out about stimuli, as tables."""
+"""All that was found out about stimuli, as tables, and what follows from it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import chain
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
-from stst.metrics.arrangement import Place, place_claims
-from stst.metrics.chance import Chance, chance_claims
-from stst.metrics.layer_trends import Label, Likeness, Profile, Trend, profiles, trends
-from stst.metrics.layer_verdicts import Bias, biases, label_claims, similarity_claims
+import pandas as pd
+
+from stst.errors import RunError
+from stst.metrics.arrangement import place_claims
+from stst.metrics.chance import chance_claims
+from stst.metrics.layer_trends import biases, label_claims, profiles, similarity_claims, trends
 from stst.metrics.measures import MEASURES
-from stst.metrics.statistics import (
-    KEPT,
-    LOST,
-    UNTESTABLE,
-    Claim,
-    Contrast,
-    Summary,
-    contrasted,
-    summarised,
-)
-from stst.metrics.tables import Error, Value, plain
+from stst.metrics.statistics import KEPT, LOST, UNTESTABLE, Claim, contrast, summarise
+from stst.metrics.tables import make_table, plain, read_table, to_csv
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Tables that are measured, by the names of their files; the others follow from them.
+MEASURED = ("values", "errors", "layers", "labels", "arrangement", "chance")
 
 
-def claims(summaries: Iterable[Summary]) -> list[Claim]:
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation:
+    """What was measured, and what follows from it; all tables are pandas DataFrames.
+
+    In each, ``stimulus`` is the natural clip, ``condition`` what was made of it (``natural`` for
+    itself, ``jittered`` and ``unrelated`` for ceiling and floor) and ``seed`` counts its clips.
+    ``axis`` says what ``at`` is: ``"frame"`` and its index (of the first one, where several are
+    compared), a unit and the place along it, or ``"clip"`` and nothing, for all frames together.
+    ``reference`` is what a clip is compared with: ``"natural"``, or ``"time"``, which a factorised
+    clip has its motion from.
+
+    Parameters
+    ----------
+    values : DataFrame
+        All measures of all clips, the natural ones among them.
+    errors : DataFrame
+        How far each clip is from its natural one in each measure; NaN where that cannot be told.
+    layers : DataFrame
+        Similarity of each clip to its natural one in the layers of networks. ``depth`` is 0 for
+        the first layer looked at and 1 for the last; ``view`` is ``"places"`` (units) or
+        ``"channels"`` (their means over places).
+    labels : DataFrame
+        What networks take clips for: the class of the highest mean probability over frames, the
+        probability of the class that the ``natural`` clip is taken for, and the ``share`` of
+        frames that are taken for it.
+    arrangement : DataFrame
+        How much of the natural arrangement is left; ``"clip"`` is of the second half of the frames.
+    chance : DataFrame
+        The residual of each layer of a metamer, mean over frames, beside errors between unrelated
+        windows of ``clips`` clips: their 5th percentile (``null``) and ``median``.
+
+    Examples
+    --------
+    >>> Evaluation()
+    Evaluation(no stimuli)
+    """
+
+    values: pd.DataFrame = field(default_factory=partial(make_table, "values"))
+    errors: pd.DataFrame = field(default_factory=partial(make_table, "errors"))
+    layers: pd.DataFrame = field(default_factory=partial(make_table, "layers"))
+    labels: pd.DataFrame = field(default_factory=partial(make_table, "labels"))
+    arrangement: pd.DataFrame = field(default_factory=partial(make_table, "arrangement"))
+    chance: pd.DataFrame = field(default_factory=partial(make_table, "chance"))
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """Mean error of each condition and measure, with a 95 % bootstrap interval."""
+        return summarise(self.errors)
+
+    @cached_property
+    def contrasts(self) -> pd.DataFrame:
+        """Differences between conditions, with the p of a permutation test."""
+        return contrast(self.errors)
+
+    @cached_property
+    def profiles(self) -> pd.DataFrame:
+        """Similarity over the layers of networks, between floor and ceiling."""
+        return profiles(self.layers)
+
+    @cached_property
+    def trends(self) -> pd.DataFrame:
+        """Early and late similarity above the floor, and its slope over layers."""
+        return trends(self.layers)
+
+    @cached_property
+    def biases(self) -> pd.DataFrame:
+        """What factorised clips are more like, layer by layer."""
+        return biases(self.layers)
+
+    @cached_property
+    def claims(self) -> pd.DataFrame:
+        """What each condition has kept and lost, in words."""
+        parts = [make_table("claims", claims(self.summary)), self.metamer_claims, self.deep_claims]
+        return pd.concat(parts, ignore_index=True)
+
+    @cached_property
+    def metamer_claims(self) -> pd.DataFrame:
+        """What of the `claims` is on metamers as such: object gone, layers matched."""
+        return make_table("claims", [*place_claims(self.arrangement), *chance_claims(self.chance)])
+
+    @cached_property
+    def deep_claims(self) -> pd.DataFrame:
+        """What of the `claims` is to networks."""
+        return make_table("claims", [*similarity_claims(self.trends), *label_claims(self.labels)])
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The verdicts: a row for each measure, a column for each condition."""
+        verdicts = self.claims.set_index(["measure", "condition"])["verdict"].unstack(fill_value="")
+        return verdicts.reindex(
+            index=self.claims["measure"].unique(), columns=self.claims["condition"].unique()
+        )
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """All tables by name; those on networks are empty where none was asked."""
+        derived = ("profiles", "trends", "biases", "claims")
+        names = ("values", "errors", "summary", "contrasts", *MEASURED[2:], *derived)
+        return {name: getattr(self, name) for name in names}
+
+    def plain(self) -> dict[str, Any]:
+        """All tables as plain data, for JSON."""
+        return {name: plain(table) for name, table in self.tables.items()}
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw every error as a point, with means, intervals and tolerances.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            Where to save the figure, in a format that its ending names.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Free of pyplot, so nothing has to be closed.
+        """
+        from stst.drawing.figures import error_figure  # Matplotlib: who does not draw needs none
+
+        rows = {name: (measure.label, measure.tolerance) for name, measure in MEASURES.items()}
+        figure = error_figure(self.errors, self.summary, rows)
+        if path is not None:
+            figure.savefig(path)
+        return figure
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """Write each table as ``NAME.csv``, numbers to nine digits; `load` reads them again.
+
+        Raises
+        ------
+        RunError
+            If an evaluation is there already, and may not be overwritten.
+        """
+        folder = Path(folder)
+        if (folder / "values.csv").exists() and not overwrite:
+            raise RunError(f"{folder} holds an evaluation. Give another folder, or overwrite=True.")
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, table in self.tables.items():
+            (folder / f"{name}.csv").write_text(to_csv(table), "utf-8")
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read what `save` or `stst evaluate` wrote into a folder.
+
+        Raises
+        ------
+        RunError
+            If a table that was measured is missing or damaged.
+        """
+        folder = Path(folder)
+        try:
+            return cls(**{name: read_table(folder / f"{name}.csv", name) for name in MEASURED})
+        except (OSError, ValueError, KeyError) as error:
+            raise RunError(
+                f"{folder} holds no whole evaluation ({error}). Give a folder that "
+                "Evaluation.save or stst evaluate wrote."
+            ) from error
+
+    def __repr__(self) -> str:
+        names = self.values["stimulus"].unique()
+        stimuli = ", ".join(names) if 0 < len(names) < 4 else f"{len(names) or 'no'} stimuli"
+        counts = [
+            f"{condition}: {verdicts.eq(KEPT).sum()} kept, {verdicts.eq(LOST).sum()} lost"
+            for condition, verdicts in self.claims.groupby("condition", sort=False)["verdict"]
+        ]
+        return f"Evaluation({'; '.join([stimuli, *counts])})"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{self.table.to_html()}"
+
+
+def claims(summary: pd.DataFrame) -> Iterator[Claim]:
     """A verdict on each condition and measure.
 
     Kept: the mean error, and its interval if there is one, is at most the tolerance of the
     measure. Lost: they are above it. Not testable: the natural clip has too little of what
     is measured, or the interval holds the tolerance.
-
-    Examples
-    --------
-    >>> claims([Summary("metamer", "contrast", 3, 0.04, 0.03, 0.06)])[0].why
-    'error 4.0 % (95 % interval 3.0 % to 6.0 %, n = 3); at most 15 % is kept'
     """
-    return [Claim(one.condition, one.measure, *_judged(one)) for one in summaries]
+    for row in summary.itertuples():
+        yield Claim(row.condition, row.measure, *_judge(row))
 
 
-def by_verdict(found: Iterable[Claim]) -> dict[str, dict[str, list[str]]]:
+def by_verdict(claims: pd.DataFrame) -> dict[str, dict[str, list[str]]]:
     """Condition -> verdict -> measures."""
-    sorted_out: dict[str, dict[str, list[str]]] = {}
-    for one in found:
-        verdicts = sorted_out.setdefault(one.condition, {KEPT: [], LOST: [], UNTESTABLE: []})
-        verdicts[one.verdict].append(one.measure)
-    return sorted_out
+    return {
+        condition: {
+            verdict: own.loc[own["verdict"] == verdict, "measure"].to_list()
+            for verdict in (KEPT, LOST, UNTESTABLE)
+        }
+        for condition, own in claims.groupby("condition", sort=False)
+    }
 
 
-def _judged(one: Summary) -> tuple[str, str]:
-    most = MEASURES[one.measure].tolerance
-    if math.isnan(one.mean):
+def _judge(row: Any) -> tuple[str, str]:  # noqa: ANN401
+    """Verdict and reason from a row of the summary."""
+    most = MEASURES[row.measure].tolerance
+    if math.isnan(row.mean):
         return UNTESTABLE, "the natural clip has too little of it to tell"
-    low, high = (one.mean, one.mean) if one.units < 2 else (one.low, one.high)
+    single = row.units < 2
+    low, high = (row.mean, row.mean) if single else (row.low, row.high)
     verdict = KEPT if high <= most else LOST if low > most else UNTESTABLE
+    span = f"95 % interval {_percent(low)} to {_percent(high)}, n = {row.units}"
     doubt = ", which the interval holds" if verdict == UNTESTABLE else ""
-    return verdict, f"error {_number(one)}; at most {_percent(most)} is kept{doubt}"
-
-
-def _number(one: Summary) -> str:
-    if one.units < 2:
-        return f"{_percent(one.mean)} (n = 1: no interval)"
-    span = f"{_percent(one.low)} to {_percent(one.high)}"
-    return f"{_percent(one.mean)} (95 % interval {span}, n = {one.units})"
+    return verdict, (
+        f"error {_percent(row.mean)} ({'n = 1: no interval' if single else span}); "
+        f"at most {_percent(most)} is kept{doubt}"
+    )
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.1f} %"
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """What was measured, and what follows from it.
-
-    Parameters
-    ----------
-    values : tuple of Value
-        All measures of all clips, the natural ones among them.
-    errors : tuple of Error
-        How far each clip is from its natural one in each measure.
-    layers : tuple of Likeness
-        How alike they are to the layers of networks.
-    labels : tuple of Label
-        What networks take them for.
-    places : tuple of Place
-        How much of the natural arrangement is left in them.
-    chance : tuple of Chance
-        How near metamers are to their targets, and unrelated clips to each other.
-    """
-
-    values: tuple[Value, ...] = ()
-    errors: tuple[Error, ...] = ()
-    layers: tuple[Likeness, ...] = ()
-    labels: tuple[Label, ...] = ()
-    places: tuple[Place, ...] = ()
-    chance: tuple[Chance, ...] = ()
-
-    @cached_property
-    def summary(self) -> list[Summary]:
-        """Mean error of each condition and measure, with a 95 % bootstrap interval."""
-        return summarised(self.errors)
-
-    @cached_property
-    def contrasts(self) -> list[Contrast]:
-        """Differences between conditions, with the p of a permutation test."""
-        return contrasted(self.errors)
-
-    @cached_property
-    def profiles(self) -> list[Profile]:
-        """Similarity over the layers of networks, between floor and ceiling."""
-        return profiles(self.layers)
-
-    @cached_property
-    def trends(self) -> list[Trend]:
-        """Early and late similarity above the floor, and its slope over layers."""
-        return trends(self.layers)
-
-    @cached_property
-    def biases(self) -> list[Bias]:
-        """What factorised clips are more like, layer by layer."""
-        return biases(self.layers)
-
-    @cached_property
-    def claims(self) -> list[Claim]:
-        """What each condition has kept and lost, in words."""
-        return [*claims(self.summary), *self.metamer_claims, *self.deep_claims]
-
-    @cached_property
-    def metamer_claims(self) -> list[Claim]:
-        """What of the `claims` is on metamers as such: object gone, layers matched."""
-        return [*place_claims(self.places), *chance_claims(self.chance)]
-
-    @cached_property
-    def deep_claims(self) -> list[Claim]:
-        """What of the `claims` is to networks."""
-        return [*similarity_claims(self.trends), *label_claims(self.labels)]
-
-    @property
-    def tables(self) -> dict[str, Sequence[NamedTuple]]:
-        """All tables by name; those on networks are empty where none was asked."""
-        return {
-            "values": self.values,
-            "errors": self.errors,
-            "summary": self.summary,
-            "contrasts": self.contrasts,
-            "layers": self.layers,
-            "labels": self.labels,
-            "arrangement": self.places,
-            "chance": self.chance,
-            "profiles": self.profiles,
-            "trends": self.trends,
-            "biases": self.biases,
-            "claims": self.claims,
-        }
-
-    def plain(self) -> dict[str, Any]:
-        """All tables as plain data, for JSON."""
-        return {name: plain(rows) for name, rows in self.tables.items()}
-
-
-def joined(evaluations: Iterable[Evaluation]) -> Evaluation:
+def concat_evaluations(evaluations: Iterable[Evaluation]) -> Evaluation:
     """Put evaluations together, such as those of several natural clips.
 
     Means, intervals and tests are then over these clips.
     """
-    parts = list(evaluations)
+    parts = [Evaluation(), *evaluations]
     return Evaluation(
-        tuple(chain.from_iterable(part.values for part in parts)),
-        tuple(chain.from_iterable(part.errors for part in parts)),
-        tuple(chain.from_iterable(part.layers for part in parts)),
-        tuple(chain.from_iterable(part.labels for part in parts)),
-        tuple(chain.from_iterable(part.places for part in parts)),
-        tuple(chain.from_iterable(part.chance for part in parts)),
+        **{
+            name: pd.concat([getattr(part, name) for part in parts], ignore_index=True)
+            for name in MEASURED
+        }
     )

@@ -39,32 +39,18 @@ class Moments(NamedTuple):
         """Inner products with the mean over units taken off each frame, (T, T)."""
         return np.asarray(self.gram - np.outer(self.sums, self.sums) / self.units)
 
-
-def moments(activations: Array) -> Moments:
-    """Moments of activations that fit into memory, (T, N).
-
-    Examples
-    --------
-    >>> moments(np.array([[1.0, 2.0], [0.0, 1.0]])).gram.tolist()
-    [[5.0, 2.0], [2.0, 1.0]]
-    """
-    return Moments(activations @ activations.T, activations.sum(1), activations.shape[1])
+    @property
+    def spread(self) -> Array:
+        """Sum of squares about the mean over units of each frame, (T,); 0 where it is rounding."""
+        spread = self.centred.diagonal()
+        return np.where(spread <= _ROUNDING * self.gram.diagonal(), 0, spread)
 
 
 def cosine(one: Moments, other: Moments, cross: Array) -> Array:
     """Cosine of the angle between the activations of each frame: (T,).
 
-    Parameters
-    ----------
-    one, other : Moments
-        Of the two clips.
-    cross : ndarray
-        (T,), inner products of the activations of each frame.
-
-    Returns
-    -------
-    ndarray
-        (T,), NaN where a clip has no activation.
+    `cross` (T,) are the inner products of the activations of each frame of two clips. NaN where
+    a clip has no activation.
     """
     return _over(cross, one.gram.diagonal(), other.gram.diagonal())
 
@@ -74,8 +60,7 @@ def pearson(one: Moments, other: Moments, cross: Array) -> Array:
 
     As `cosine`; NaN where the activations of a frame are all the same.
     """
-    covariance = cross - one.sums * other.sums / one.units
-    return _over(covariance, _spread(one), _spread(other))
+    return _over(cross - one.sums * other.sums / one.units, one.spread, other.spread)
 
 
 def cka(one: Moments, other: Moments) -> float:
@@ -85,7 +70,7 @@ def cka(one: Moments, other: Moments) -> float:
     frames, or where a clip's frames are all the same. Not corrected for few frames, which
     raise it: floor and ceiling have the same number.
     """
-    centred = [_frames_centred(each) for each in (one, other)]
+    centred = [_frames_centred(each.gram) for each in (one, other)]
     powers = [float(np.square(each).sum()) for each in centred]
     if len(one.gram) < LEAST or not all(powers):
         return math.nan
@@ -99,30 +84,22 @@ def rsa(one: Moments, other: Moments) -> float:
     Pearson correlation over units. NaN below 4 frames, or where all distances are the same.
     """
     upper = np.triu_indices(len(one.gram), 1)
-    distances = [_distances(each)[upper] for each in (one, other)]
+    distances = [
+        1 - _over(each.centred, each.spread[:, None], each.spread[None])[upper]
+        for each in (one, other)
+    ]
     flat = any(np.ptp(each) <= _ROUNDING or not np.isfinite(each).all() for each in distances)
     if len(one.gram) < LEAST or flat:
         return math.nan
     return float(np.corrcoef([rankdata(each) for each in distances])[0, 1])
 
 
-def _distances(one: Moments) -> Array:
-    spread = _spread(one)
-    return 1 - _over(one.centred, spread[:, None], spread[None])
-
-
-def _frames_centred(one: Moments) -> Array:
+def _frames_centred(gram: Array) -> Array:
     """H K H, 0 where the frames are all the same."""
-    off = np.eye(len(one.gram)) - 1 / len(one.gram)
-    centred = off @ one.gram @ off
-    same = np.trace(centred) <= _ROUNDING * np.trace(one.gram)
+    off = np.eye(len(gram)) - 1 / len(gram)
+    centred = off @ gram @ off
+    same = np.trace(centred) <= _ROUNDING * np.trace(gram)
     return np.zeros_like(centred) if same else np.asarray(centred)
-
-
-def _spread(one: Moments) -> Array:
-    """Sum of squares about the mean over units of each frame, (T,); 0 where it is rounding."""
-    spread = one.centred.diagonal()
-    return np.where(spread <= _ROUNDING * one.gram.diagonal(), 0, spread)
 
 
 def _over(products: Array, one: Array, other: Array) -> Array:
@@ -134,8 +111,6 @@ def _over(products: Array, one: Array, other: Array) -> Array:
 
 TILE = 128 * 2**20  # bytes of activations in a tile; at most two tiles of a clip are held
 _BLOCK = 2**16  # units that are multiplied at a time, in float64
-
-VIEWS = ("places", "channels")
 
 
 class Feature(NamedTuple):
@@ -151,19 +126,8 @@ Tile = Mapping[Feature, Tensor]  # (windows, N), float32
 class Responses:
     """A network's responses to a clip, made when they are asked for.
 
-    Parameters
-    ----------
-    network : Network
-        Shown ``window`` frames at a time.
-    footage : Clip or Film
-        Taken window by window.
-    tile : int
-        Bytes of activations that are held together.
-
-    Raises
-    ------
-    FramesError
-        If the clip has fewer frames than a window.
+    Frames are taken ``network.window`` at a time; `tile` is how many bytes of activations are
+    held together.
     """
 
     def __init__(self, network: Network, footage: Footage, tile: int = TILE) -> None:
@@ -179,31 +143,36 @@ class Responses:
         self._held: tuple[int, Tile] | None = None
 
     @cached_property
-    def tiles(self) -> list[range]:
-        """Which windows are held together, each by its number."""
+    def tiles(self) -> list[slice]:
+        """Which windows are held together."""
         needed = sum(4 * units.numel() for units in self._window(0).values())
-        step = max(1, self._bytes // needed)
-        count = len(self.starts)
-        return [range(first, min(first + step, count)) for first in range(0, count, step)]
+        step, count = max(1, self._bytes // needed), len(self.starts)
+        return [slice(first, min(first + step, count)) for first in range(0, count, step)]
 
     @cached_property
     def moments(self) -> dict[Feature, Moments]:
         """Inner products of the activations of all pairs of frames, and their sums."""
-        found = dict[Feature, Moments]()
-        for row in range(len(self.tiles)):
+        total, frames = dict[Feature, Moments](), len(self.starts)
+        for row, rows in enumerate(self.tiles):
             tile = self.tile(row)
+            for feature, units in tile.items():
+                empty = Moments(np.zeros((frames, frames)), np.zeros(frames), units.shape[1])
+                sums = total.setdefault(feature, empty).sums
+                sums[rows] = units.sum(1, dtype=torch.float64).numpy()
             for column in range(row + 1):
-                self._fill(found, tile, row, column)
-        return found
+                self._multiply(total, tile, row, column)
+        return total
 
-    def _fill(self, found: dict[Feature, Moments], tile: Tile, row: int, column: int) -> None:
-        """Enter what two tiles have to say; the second is let go on return."""
+    def _multiply(self, total: dict[Feature, Moments], tile: Tile, row: int, column: int) -> None:
+        """Enter the inner products of two tiles; the second is let go on return."""
         other = tile if column == row else self.tile(column)
-        rows, columns = _slice(self.tiles[row]), _slice(self.tiles[column])
-        for feature, products in _products(tile, other):
-            one = found.setdefault(feature, _empty(len(self.starts), tile[feature].shape[1]))
-            one.gram[rows, columns], one.gram[columns, rows] = products, products.T
-            one.sums[rows] = tile[feature].sum(1, dtype=torch.float64).numpy()
+        rows, columns = self.tiles[row], self.tiles[column]
+        for feature, units in tile.items():
+            gram = total[feature].gram
+            blocks = zip(*(torch.split(x, _BLOCK, 1) for x in (units, other[feature])), strict=True)
+            products = sum(a.double() @ b.double().T for a, b in blocks)
+            gram[rows, columns] = products
+            gram[columns, rows] = gram[rows, columns].T
 
     def cross(self, other: Responses) -> dict[Feature, Array]:
         """Inner products with the activations to each frame of another clip, (T,)."""
@@ -220,19 +189,22 @@ class Responses:
         """Of each class in each window, (T, classes), if the network classifies."""
         if not self.network.classifies:
             return None
-        for index, tile in enumerate(self.tiles):
-            if not set(tile) <= set(self._probabilities):
-                self.tile(index)
-        found = [self._probabilities[number] for number in range(len(self.starts))]
-        return torch.stack(found).double().numpy()
+        for number in range(len(self.starts)):
+            if number not in self._probabilities:
+                self._window(number)
+        ordered = [self._probabilities[number] for number in range(len(self.starts))]
+        return torch.stack(ordered).double().numpy()
 
     def tile(self, index: int) -> Tile:
         """Activations to the windows of a tile; those of the last one are kept."""
         if self._held is None or self._held[0] != index:
             self._held = None  # freed before another one is made
-            windows = [self._window(number) for number in self.tiles[index]]
-            stacked = {name: torch.stack([w[name] for w in windows]) for name in windows[0]}
-            self._held = index, stacked
+            numbers = range(len(self.starts))[self.tiles[index]]
+            windows = [self._window(number) for number in numbers]
+            self._held = (
+                index,
+                {name: torch.stack([w[name] for w in windows]) for name in windows[0]},
+            )
         return self._held[1]
 
     def _window(self, number: int) -> dict[Feature, Tensor]:
@@ -251,21 +223,3 @@ def _features(
         maps = found[0].movedim(-1 if channels_last or found.ndim == 3 else 0, 0)
         yield Feature(layer, "places"), maps.reshape(-1)
         yield Feature(layer, "channels"), maps.reshape(len(maps), -1).mean(1)
-
-
-def _products(one: Tile, other: Tile) -> Iterator[tuple[Feature, Array]]:
-    """Inner products of all activations of two tiles, block by block of units."""
-    for feature, units in one.items():
-        total = torch.zeros(len(units), len(other[feature]), dtype=torch.float64)
-        for first in range(0, units.shape[1], _BLOCK):
-            block = slice(first, first + _BLOCK)
-            total += units[:, block].double() @ other[feature][:, block].double().T
-        yield feature, total.numpy()
-
-
-def _slice(tile: range) -> slice:
-    return slice(tile.start, tile.stop)
-
-
-def _empty(frames: int, units: int) -> Moments:
-    return Moments(np.zeros((frames, frames)), np.zeros(frames), units)

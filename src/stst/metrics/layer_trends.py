@@ -1,18 +1,17 @@
-"""From rows of similarity to curves over layers, between floor and ceiling."""
+"""Similarity over the layers of networks, between floor and ceiling, and verdicts on it."""
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from stst.metrics.statistics import mean_interval, units
+from stst.metrics.statistics import KEPT, LOST, UNTESTABLE, Claim, mean_interval, units
+from stst.metrics.tables import CEILING, CURVE, FLOOR, LAYER, NATURAL, TIME, make_table
 
-NATURAL, TIME = "natural", "time"
-FLOOR, CEILING = "unrelated", "jittered"  # conditions, of clips that nothing was made for
 LAYER_MEASURES = {
     "cosine": "cosine",
     "pearson": "Pearson correlation",
@@ -20,220 +19,163 @@ LAYER_MEASURES = {
     "rsa": "RSA over frames",
 }
 VIEWS = {"places": "each channel at each place", "channels": "channel means over places"}
-
-
-class Likeness(NamedTuple):
-    """How alike a clip is to another to a layer.
-
-    ``depth`` is the layer's among those looked at, 0 for the first and 1 for the last; ``view``
-    ``"places"`` (units) or ``"channels"`` (their means over places). ``reference`` is what it is
-    compared with: ``"natural"``, or ``"time"``, which a factorised clip has its motion from.
-    ``axis`` is ``"frame"``, then ``at`` is its index (of the first one of a window), or
-    ``"clip"``.
-    """
-
-    stimulus: str
-    condition: str
-    seed: int
-    network: str
-    view: str
-    measure: str
-    layer: str
-    depth: float
-    reference: str
-    axis: str
-    at: float | str
-    value: float
-
-
-class Label(NamedTuple):
-    """What a network takes a clip for: the class of the highest mean probability over frames.
-
-    ``natural`` is the mean probability of the class that the natural clip is taken for, and
-    ``share`` the share of frames that are taken for it.
-    """
-
-    stimulus: str
-    condition: str
-    seed: int
-    network: str
-    label: str
-    probability: float
-    natural: float
-    share: float
-
-
-CURVE = ("condition", "network", "view", "measure")  # what one line over layers is of
-LAYER = ("layer", "depth")
-
-Groups = dict[tuple[Any, ...], list[Likeness]]
-
-
-class Mean(NamedTuple):
-    """A mean and its 95 % bootstrap interval over clips, seeds or frames.
-
-    Frames are those of a single clip with one seed. They are not independent: such an interval
-    tells how even the clip is over time, and nothing of other clips.
-    """
-
-    over: str
-    units: int
-    mean: float
-    low: float
-    high: float
-
-
-def grouped(rows: Iterable[Likeness], *names: str) -> Groups:
-    """Rows by their values in these columns."""
-    found: Groups = defaultdict(list)
-    for row in rows:
-        found[tuple(getattr(row, name) for name in names)].append(row)
-    return dict(found)
-
-
-def mean_of(rows: Sequence[Likeness]) -> Mean:
-    """Mean over clips, or over the seeds of a single clip, or over the frames of a single seed.
-
-    Examples
-    --------
-    >>> place = ("toy", "places", "cosine", "layer", 0.0, "natural")
-    >>> rows = [Likeness("a", "metamer", seed, *place, "clip", "", 0.25) for seed in (0, 1)]
-    >>> mean_of(rows)
-    Mean(over='seeds', units=2, mean=0.25, low=0.25, high=0.25)
-    """
-    found = units(row for row in rows if row.axis == "clip")
-    values, over = list(found.values()), "clips" if len({r.stimulus for r in rows}) > 1 else "seeds"
-    if len(values) != 1:
-        return Mean(over, len(values), *mean_interval(values))
-    frames = [row.value for row in rows if row.axis == "frame" and math.isfinite(row.value)]
-    if len(frames) < 2:
-        return Mean("", 1, values[0], math.nan, math.nan)
-    return Mean("frames", len(frames), values[0], *mean_interval(frames)[1:])
-
-
 EARLY, LATE = 0.25, 0.75  # relative depth: layers up to the one, and from the other on
 LEAST_RANGE = 0.05  # from floor to ceiling: where there is less, nothing can be told
-_PLACE = (*CURVE[1:], *LAYER)
+
+_PLACE = [*CURVE[1:], *LAYER]
 
 
-class Profile(NamedTuple):
-    """The similarity of a condition to its natural clips in a layer: as it is, and above the floor.
+def mean_of(rows: pd.DataFrame) -> tuple[str, int, float, float, float]:
+    """What a mean is over, of how many, the mean, and its 95 % bootstrap interval.
 
-    ``above`` is (similarity - floor) / (ceiling - floor): 0 for an unrelated clip, 1 for the clip
-    itself with some noise; NaN where floor and ceiling are less than 0.05 apart. ``over`` is what
-    intervals are over, see `stst.metrics.layer_trends.Mean`.
+    It is over clips, or over the seeds of a single clip, or over the frames of a single seed.
+    Frames are not independent: such an interval tells how even the clip is over time, and
+    nothing of other clips.
     """
-
-    condition: str
-    network: str
-    view: str
-    measure: str
-    layer: str
-    depth: float
-    floor: float
-    ceiling: float
-    over: str
-    units: int
-    mean: float
-    low: float
-    high: float
-    above: float
-    above_low: float
-    above_high: float
+    values = units(rows[rows["axis"] == "clip"])
+    if len(values) != 1:
+        over = "clips" if rows["stimulus"].nunique() > 1 else "seeds"
+        return over, len(values), *mean_interval(values)
+    frames = rows.loc[(rows["axis"] == "frame") & np.isfinite(rows["value"]), "value"]
+    if len(frames) < 2:
+        return "", 1, values.iloc[0], math.nan, math.nan
+    return "frames", len(frames), values.iloc[0], *mean_interval(frames)[1:]
 
 
-class Trend(NamedTuple):
-    """`Profile.above` over layers: mean of the early ones, of the late ones, slope over depth."""
-
-    condition: str
-    network: str
-    view: str
-    measure: str
-    part: str
-    over: str
-    units: int
-    mean: float
-    low: float
-    high: float
-
-
-def profiles(rows: Iterable[Likeness]) -> list[Profile]:
-    """Curves over layers of each condition, floor and ceiling beside."""
-    rows = [row for row in rows if row.reference == NATURAL]
-    shares, beside = grouped(above(rows), *CURVE, *LAYER), _ends(rows, *_PLACE)
-    return [
-        Profile._make((*key, *beside[key[1:]], *mean_of(found), *mean_of(shares[key])[2:]))
-        for key, found in grouped(_made(rows), *CURVE, *LAYER).items()
+def profiles(layers: pd.DataFrame) -> pd.DataFrame:
+    """Similarity of each condition to its natural clips in each layer, floor and ceiling beside."""
+    ends = _ends(layers, _PLACE)
+    rows = [
+        (*key, *ends.loc[key[1:]], *mean_of(own), *mean_of(own.assign(value=own["above"]))[2:])
+        for key, own in above(layers).groupby([*CURVE, *LAYER], sort=False)
     ]
+    return make_table("profiles", rows)
 
 
-def trends(rows: Iterable[Likeness]) -> list[Trend]:
-    """Early and late means and the slope of each curve over layers."""
-    return [
-        Trend._make((*key, part, *mean_of(_over_layers(found, reduce))))
-        for key, found in grouped(above(rows), *CURVE).items()
-        for part, reduce in _PARTS.items()
+def trends(layers: pd.DataFrame) -> pd.DataFrame:
+    """Similarity above the floor in early and in late layers, and its slope over a whole network.
+
+    Each is found for each clip and frame, then averaged.
+    """
+    shares = above(layers)
+    shares["depth"] = shares["depth"].where(shares["above"].notna())
+    shares["early"] = shares["above"].where(shares["depth"] <= EARLY)
+    shares["late"] = shares["above"].where(shares["depth"] >= LATE)
+    clips = [*CURVE, "stimulus", "seed", "axis", "at"]
+    centred = shares[["depth", "above"]] - shares.groupby(clips)[["depth", "above"]].transform(
+        "mean"
+    )
+    shares["slope"], shares["depth"] = centred["depth"] * centred["above"], centred["depth"] ** 2
+    groups = shares.groupby(clips, sort=False)
+    parts = groups[["early", "late"]].mean()
+    sums = groups[["slope", "depth"]].sum(min_count=2)
+    parts["slope"] = sums["slope"] / sums["depth"]  # of the straight line that fits best
+    rows = [
+        (*key, part, *mean_of(own.assign(value=own[part])))
+        for key, own in parts.reset_index().groupby(list(CURVE), sort=False)
+        for part in ("early", "late", "slope")
     ]
+    return make_table("trends", rows)
 
 
-def above(rows: Iterable[Likeness]) -> list[Likeness]:
-    """Similarity to the natural clip as a share of the way from floor to ceiling."""
-    rows = [row for row in rows if row.reference == NATURAL]
-    beside = _ends(rows, "stimulus", *_PLACE)
+def above(layers: pd.DataFrame) -> pd.DataFrame:
+    """Rows of what was made of natural clips, with their similarity ``above`` the floor.
 
-    def share(row: Likeness) -> float:
-        floor, ceiling = beside[row.stimulus, *(getattr(row, name) for name in _PLACE)]
-        width = ceiling - floor
-        return (row.value - floor) / width if width >= LEAST_RANGE else math.nan
-
-    return [row._replace(value=share(row)) for row in _made(rows)]
-
-
-def _made(rows: Iterable[Likeness]) -> list[Likeness]:
-    return [row for row in rows if row.condition not in (NATURAL, FLOOR, CEILING)]
+    It is (similarity - floor) / (ceiling - floor): 0 for an unrelated clip, 1 for the clip itself
+    with some noise; NaN where floor and ceiling are less than 0.05 apart.
+    """
+    by = ["stimulus", *_PLACE]
+    made = (layers["reference"] == NATURAL) & ~layers["condition"].isin([NATURAL, FLOOR, CEILING])
+    rows = layers[made].join(_ends(layers, by), on=by)
+    width = rows[CEILING] - rows[FLOOR]
+    rows["above"] = ((rows["value"] - rows[FLOOR]) / width).where(width >= LEAST_RANGE)
+    return rows
 
 
-def _ends(rows: Sequence[Likeness], *names: str) -> dict[tuple[object, ...], tuple[float, float]]:
-    """Floor and ceiling, NaN where there is none, by the values of these columns."""
-    clips = grouped((row for row in rows if row.axis == "clip"), *names)
-    return {key: (_level(found, FLOOR), _level(found, CEILING)) for key, found in clips.items()}
+def _ends(layers: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Mean floor and ceiling, NaN where there is none, by the values of these columns."""
+    clips = layers[(layers["reference"] == NATURAL) & (layers["axis"] == "clip")]
+    means = clips.groupby([*by, "condition"])["value"].agg(lambda v: v.mean(skipna=False))
+    return means.unstack("condition").reindex(columns=[FLOOR, CEILING])
 
 
-def _level(rows: Sequence[Likeness], condition: str) -> float:
-    values = [row.value for row in rows if row.condition == condition]
-    return float(np.mean(values)) if values else math.nan
+def biases(layers: pd.DataFrame) -> pd.DataFrame:
+    """Similarity to the natural clip less that to the clip that the motion is of, in each layer.
 
-
-Reduce = Callable[[Sequence[float], Sequence[float]], float]  # depths, values
-
-
-def _over_layers(rows: Iterable[Likeness], reduce: Reduce) -> list[Likeness]:
-    """One row for each clip and frame, in place of one for each layer."""
-    found = grouped(rows, "stimulus", "seed", "axis", "at").values()
-    return [
-        layers[0]._replace(value=reduce([r.depth for r in layers], [r.value for r in layers]))
-        for layers in found
+    ``limit`` is what the natural clip itself has; -``limit`` is what the other has. No rows
+    where no second clip was given.
+    """
+    to_time = layers[layers["reference"] == TIME]
+    keys = [name for name in layers if name not in ("reference", "value")]
+    both = layers[layers["reference"] == NATURAL].merge(to_time, on=keys, suffixes=("", "_time"))
+    both["value"] -= both["value_time"]
+    natural = to_time[to_time["condition"] == NATURAL]
+    limits = {key: 1 - mean_of(rows)[2] for key, rows in natural.groupby(_PLACE)}
+    rows = [
+        (*key, limits[key[1:]], *mean_of(own))
+        for key, own in both.groupby([*CURVE, *LAYER], sort=False)
     ]
+    return make_table("biases", rows)
 
 
-def _between(low: float, high: float) -> Reduce:
-    def mean(depths: Sequence[float], values: Sequence[float]) -> float:
-        inside = [v for d, v in zip(depths, values, strict=True) if low <= d <= high and v == v]
-        return float(np.mean(inside)) if inside else math.nan
-
-    return mean
+HALF = 0.5  # of the way from floor to ceiling: similarity above it is called kept; our choice
+JUDGED = "pearson"  # the measure that verdicts are of
 
 
-def _slope(depths: Sequence[float], values: Sequence[float]) -> float:
-    """Of a straight line, a whole network deep."""
-    told = np.isfinite(values)
-    if told.sum() < 2:
-        return math.nan
-    return float(np.polyfit(np.asarray(depths)[told], np.asarray(values)[told], 1)[0])
+def similarity_claims(trends: pd.DataFrame) -> Iterator[Claim]:
+    """Kept or lost: the similarity of early and of late layers.
+
+    Judged by the Pearson correlation, of units and of channel means. Kept: at least half of
+    the way from floor to ceiling, with the whole interval. Lost: below, with the whole interval.
+    """
+    for row in trends[(trends["measure"] == JUDGED) & (trends["part"] != "slope")].itertuples():
+        name = f"{row.part} similarity of {row.view} ({row.network})"
+        yield Claim(row.condition, name, *_judge(row))
 
 
-_PARTS: dict[str, Reduce] = {
-    "early": _between(0, EARLY),
-    "late": _between(LATE, 1),
-    "slope": _slope,
-}
+def _judge(row: Any) -> tuple[str, str]:  # noqa: ANN401
+    """Verdict and reason from a row of the trends."""
+    if math.isnan(row.mean):
+        return UNTESTABLE, (
+            f"no unrelated clip was given, or floor and ceiling are less than {LEAST_RANGE:g} apart"
+        )
+    low, high = (row.low, row.high) if row.over else (row.mean, row.mean)
+    verdict = KEPT if low >= HALF else LOST if high < HALF else UNTESTABLE
+    span = f"95 % interval {row.low:.2f} to {row.high:.2f} over {row.units} {row.over}"
+    doubt = ", which the interval holds" if verdict == UNTESTABLE else ""
+    return verdict, (
+        f"{row.mean:.2f} of the way from floor to ceiling ({span if row.over else 'no interval'}); "
+        f"at least {HALF:g} is kept{doubt}"
+    )
+
+
+def label_claims(labels: pd.DataFrame) -> Iterator[Claim]:
+    """Kept or lost: the class that a network takes the natural clip for.
+
+    Not testable where noise alone changes that class, or where some clips keep it and some
+    lose it.
+    """
+    shown = ["stimulus", "network"]
+    own = labels[labels["condition"] == NATURAL].set_index(shown)[["label", "probability"]]
+    pairs = labels.join(own.add_prefix("own_"), on=shown)
+    pairs["kept"] = pairs["label"] == pairs["own_label"]
+    pairs["upset"] = (pairs["condition"] == CEILING) & ~pairs["kept"]
+    pairs["upset"] = pairs.groupby(shown)["upset"].transform("any")
+    made = pairs[~pairs["condition"].isin([NATURAL, CEILING, FLOOR])]
+    for (condition, network), rows in made.groupby(["condition", "network"], sort=False):
+        yield Claim(condition, f"top-1 class ({network})", *_judge_labels(rows))
+
+
+def _judge_labels(pairs: pd.DataFrame) -> tuple[str, str]:
+    steady = pairs[~pairs["upset"]]
+    if steady.empty:
+        return UNTESTABLE, "the natural clip with some noise is taken for another class"
+    kept, left_out = steady["kept"].sum(), len(pairs) - len(steady)
+    verdict = KEPT if kept == len(steady) else LOST if kept == 0 else UNTESTABLE
+    omitted = f" ({left_out} left out, of which noise changes the class)" if left_out else ""
+    first = steady.iloc[0]
+    return verdict, (
+        f"the same in {kept} of {len(steady)} clips{omitted}; in the first, {first['own_label']} "
+        f"(probability {first['own_probability']:.2f}) is {first['label']} "
+        f"({first['probability']:.2f}), and the natural's class has {first['natural']:.3f}"
+    )

@@ -16,10 +16,7 @@ def mean_luminance(luminance: Array) -> Array:
 
 
 def rms_contrast(luminance: Array) -> Array:
-    """Standard deviation of each frame: (T, H, W) -> (T,).
-
-    That of `stst match`; not divided by the mean.
-    """
+    """Standard deviation of each frame, not divided by the mean: (T, H, W) -> (T,)."""
     return np.asarray(luminance.std((1, 2)))
 
 
@@ -33,25 +30,13 @@ def flicker(luminance: Array) -> Array:
 
     The mean absolute difference, of each frame but the first and the last: 0 for a change
     that goes on evenly, the whole step for one that goes back at once.
-
-    Examples
-    --------
-    >>> levels = np.array([0.25, 0.75, 0.25, 0.5, 0.75])
-    >>> flicker(levels[:, None, None]).tolist()
-    [0.5, 0.375, 0.0]
     """
     around = zip(luminance, luminance[1:], luminance[2:], strict=False)
     return np.array([np.abs(b - (a + c) / 2).mean() for a, b, c in around])
 
 
 def drift(luminance: Array) -> float:
-    """Change of mean luminance from the first frame to the last, by a straight line.
-
-    Examples
-    --------
-    >>> round(drift(np.array([0.25, 0.5, 0.75])[:, None, None]), 6)
-    0.5
-    """
+    """Change of mean luminance from the first frame to the last, by a straight line."""
     steps = np.arange(len(luminance))
     slope = np.polynomial.Polynomial.fit(steps, mean_luminance(luminance), 1).convert().coef
     return float(slope[1] * steps[-1]) if len(slope) > 1 else 0.0
@@ -62,12 +47,6 @@ def histogram_distance(luminance: Array, natural: Array) -> Array:
 
     The 1-Wasserstein distance: how far pixels would have to change on average for one
     histogram to become the other, wherever they are.
-
-    Examples
-    --------
-    >>> frame = np.array([[[0.25, 0.5], [0.5, 0.75]]])
-    >>> histogram_distance(frame + 0.125, frame[:, ::-1]).tolist()
-    [0.125]
     """
     pairs = zip(luminance, natural, strict=True)
     return np.array([np.abs(np.sort(a, None) - np.sort(b, None)).mean() for a, b in pairs])

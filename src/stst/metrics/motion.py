@@ -1,4 +1,4 @@
-"""Optical flow and its statistics. Flows are (T - 1, 2, H, W), px a frame, right and DOWN."""
+"""Optical flow and its statistics. Flows are (P, 2, H, W), px a frame, right and DOWN."""
 
 from __future__ import annotations
 
@@ -14,31 +14,40 @@ from scipy import fft
 from torch import Tensor
 
 from stst.errors import FramesError, StreamError, guess
-from stst.losses.periodic import periodic
+from stst.losses.functional import periodic
+from stst.metrics.clips import Indices, kept_pairs
 from stst.metrics.luminance import Array
 from stst.metrics.spectra import faded, hann
-from stst.models.pretrained import imported, with_weights
+from stst.models.pretrained import import_package, with_weights
 from stst.video.frames import Footage, to_uint8
 
 SPEEDS = (0, 0.125, 0.25, 0.5, 1, 2, 4, 8, 16, np.inf)  # px a frame, edges of the histogram
 DIRECTIONS = 12
 
 
-def optical_flow(footage: Footage) -> Array:
-    """Where each pixel of a frame goes until the next.
-
-    Dense inverse search (Kroeger et al. 2016) as in OpenCV, preset MEDIUM, on grey levels of
-    encoded values. It is no part of what a metamer is matched in.
+class Estimator(NamedTuple):
+    """An optical-flow method.
 
     Parameters
     ----------
-    footage : Clip or Film
-        At least 16 px a side; taken frame by frame.
+    name : str
+        As `load_estimator` takes it.
+    sentence : str
+        For Methods.
+    of : callable
+        Clip or Film -> (T - 1, 2, H, W), px a frame to the right and DOWN.
+    """
 
-    Returns
-    -------
-    ndarray
-        (T - 1, 2, H, W), px a frame to the right and DOWN.
+    name: str
+    sentence: str
+    of: Callable[[Footage], Array]
+
+
+def optical_flow(footage: Footage) -> Array:
+    """Where each pixel of a frame goes until the next: (T - 1, 2, H, W), px.
+
+    Dense inverse search (Kroeger et al. 2016) as in OpenCV, preset MEDIUM, on grey levels of
+    encoded values, of at least 16 px a side. It is no part of what a metamer is matched in.
     """
     engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     grey = (
@@ -46,65 +55,57 @@ def optical_flow(footage: Footage) -> Array:
         for index in range(len(footage))
     )
     # None: no flow to begin with, which OpenCV's stubs do not know of.
-    found = [engine.calc(a, b, None) for a, b in pairwise(grey)]  # type: ignore[call-overload]
-    return np.stack(found).transpose(0, 3, 1, 2).astype(np.float64)
+    flows = [engine.calc(a, b, None) for a, b in pairwise(grey)]  # type: ignore[call-overload]
+    return np.stack(flows).transpose(0, 3, 1, 2).astype(np.float64)
+
+
+def flow_within_shots(
+    footage: Footage, estimator: Estimator, cuts: frozenset[int]
+) -> tuple[Array, Indices]:
+    """Flow (P, 2, H, W) of the pairs of frames that no cut parts, and their first frames (P,)."""
+    flow, pairs = estimator.of(footage), kept_pairs(len(footage), cuts)
+    return (flow if len(pairs) == len(flow) else flow[pairs]), pairs
 
 
 def speed(flow: Array) -> Array:
-    """Mean speed from each frame to the next: (T - 1,), px a frame."""
+    """Mean speed from each frame to the next: (P,), px a frame."""
     return np.asarray(np.hypot(flow[:, 0], flow[:, 1]).mean((1, 2)))
 
 
 def speed_histogram(flow: Array) -> tuple[Array, Array]:
-    """Share of pixels at each speed, all frames together.
+    """Lower edges of speed bins, px a frame, and the share of pixels in each.
 
-    Returns
-    -------
-    speed : ndarray
-        (9,), px a frame: the lower edges of the bins, octaves from 1/8 to 16 and beyond.
-    share : ndarray
-        (9,), together 1.
+    Both are (9,), octaves from 1/8 to 16 and beyond, all frames together; the shares are 1
+    together.
     """
     count, _ = np.histogram(np.hypot(flow[:, 0], flow[:, 1]), SPEEDS)
     return np.array(SPEEDS[:-1]), count / count.sum()
 
 
 def direction_histogram(flow: Array) -> tuple[Array, Array]:
-    """Share of the motion in each direction, all frames together.
+    """Middles of direction bins, degrees counter-clockwise from the right, and shares of motion.
 
-    Returns
-    -------
-    direction : ndarray
-        (12,), degrees counter-clockwise from the right, the middles of the bins.
-    share : ndarray
-        (12,), weighted by speed, since what rests has no direction; together 1, or all 0
-        where nothing moves.
+    Both are (12,), all frames together. Shares are weighted by speed, since what rests has no
+    direction: 1 together, or all 0 where nothing moves.
     """
     width = 360 / DIRECTIONS
     right, down = flow[:, 0].ravel(), flow[:, 1].ravel()
     bins = np.rint(np.degrees(np.arctan2(-down, right)) / width).astype(int) % DIRECTIONS
     moved = np.bincount(bins, np.hypot(right, down), DIRECTIONS)
-    middles = width * np.arange(DIRECTIONS, dtype=np.float64)
-    return middles, np.asarray(moved / (moved.sum() or 1))
+    return width * np.arange(DIRECTIONS, dtype=np.float64), np.asarray(moved / (moved.sum() or 1))
 
 
 def direction(flow: Array) -> Array:
-    """Circular mean of the direction, weighted by speed: (T - 1,), degrees in (-180, 180].
+    """Circular mean of the direction, weighted by speed: (P,), degrees in (-180, 180].
 
     Counter-clockwise from the right.
-
-    Examples
-    --------
-    >>> up = np.array([0.0, -2.0]).reshape(1, 2, 1, 1)
-    >>> direction(up).tolist()
-    [90.0]
     """
     right, down = flow.mean((2, 3)).T
     return np.asarray(np.degrees(np.arctan2(-down, right)))
 
 
 def coherence(flow: Array) -> Array:
-    """Length of the mean flow in mean speeds: (T - 1,), 1 where all moves as one, else less.
+    """Length of the mean flow in mean speeds: (P,), 1 where all moves as one, else less.
 
     The resultant length of circular statistics, weighted by speed; 0 where nothing moves.
     """
@@ -113,21 +114,8 @@ def coherence(flow: Array) -> Array:
     return np.asarray(np.divide(mean, speeds, out=np.zeros_like(mean), where=speeds > 0))
 
 
-def mean_field(flow: Array) -> Array:
-    """Mean flow at each pixel: (2, H, W), px a frame."""
-    return np.asarray(flow.mean(0))
-
-
 def end_point_error(flow: Array, natural: Array) -> Array:
-    """Mean distance between the ends of two flows, from each frame to the next: (T - 1,), px.
-
-    Examples
-    --------
-    >>> still, moving = np.zeros((1, 2, 4, 4)), np.full((1, 2, 4, 4), 3.0)
-    >>> moving[:, 1] = 4
-    >>> end_point_error(still, moving).tolist()
-    [5.0]
-    """
+    """Mean distance between the ends of two flows, from each frame to the next: (P,), px."""
     return speed(flow - natural)
 
 
@@ -139,23 +127,12 @@ _OCTAVE = 0.4  # standard deviation of a band over its centre frequency
 
 
 def motion_energy(luminance: Array) -> tuple[Array, Array]:
-    """Share of the motion energy in each direction.
+    """Directions, degrees counter-clockwise from the right, and the share of motion energy in each.
 
     The power that quadrature pairs of space-time Gabor filters (Adelson & Bergen 1985) would
-    let pass, summed over the clip: by Parseval's theorem it is the power spectrum under
+    let pass, summed over the clip (T, H, W): by Parseval's theorem it is the power spectrum under
     Gaussian bands. Frames are reduced to 64 px; 3 wavelengths and 2 temporal frequencies.
-
-    Parameters
-    ----------
-    luminance : ndarray
-        (T, H, W).
-
-    Returns
-    -------
-    direction : ndarray
-        (8,), degrees counter-clockwise from the right.
-    share : ndarray
-        (8,), together 1, or all 0 where nothing moves.
+    Both are (8,); the shares are 1 together, or all 0 where nothing moves.
     """
     power, (ft, fy, fx) = _power(_reduced(luminance))
     angles = 360 / ENERGY_DIRECTIONS * np.arange(ENERGY_DIRECTIONS, dtype=np.float64)
@@ -187,33 +164,13 @@ def _power(values: Array) -> tuple[Array, list[Array]]:
     return power, list(np.meshgrid(*axes, indexing="ij", sparse=True))
 
 
+DIS = Estimator("dis", "dense inverse search (OpenCV)", optical_flow)
+ESTIMATORS = ("dis", "raft")
 _SIDE, _STRIDE = 128, 8  # px: RAFT's least side, and what its sides are multiples of
 
 
-class Estimator(NamedTuple):
-    """What finds optical flow, and how it is told of.
-
-    Parameters
-    ----------
-    name : str
-        As `load_estimator` takes it.
-    sentence : str
-        For Methods.
-    of : callable
-        Clip or Film -> (T - 1, 2, H, W), px a frame to the right and DOWN.
-    """
-
-    name: str
-    sentence: str
-    of: Callable[[Footage], Array]
-
-
-DIS = Estimator("dis", "dense inverse search (OpenCV)", optical_flow)
-ESTIMATORS = ("dis", "raft")
-
-
 def load_estimator(name: str) -> Estimator:
-    """Get an estimator of optical flow by its name.
+    """Get an optical-flow method by its name.
 
     Parameters
     ----------
@@ -238,11 +195,9 @@ def load_estimator(name: str) -> Estimator:
             f"there is no optical flow {name!r}.{guess(name, ESTIMATORS)} Choose of "
             f"{', '.join(ESTIMATORS)}."
         )
-    return DIS if name == "dis" else _raft()
-
-
-def _raft() -> Estimator:
-    models = imported("torchvision").models
+    if name == "dis":
+        return DIS
+    models = import_package("torchvision").models
     weights = models.get_model_weights("raft_large").DEFAULT
     network = with_weights("raft_large", lambda: models.get_model("raft_large", weights=weights))
     sentence = f"RAFT (Teed & Deng, 2020; torchvision, weights {weights})"
@@ -251,24 +206,10 @@ def _raft() -> Estimator:
 
 @torch.inference_mode()
 def raft_flow(network: Callable[[Tensor, Tensor], list[Tensor]], footage: Footage) -> Array:
-    """Flow by a network of torchvision's RAFT family, of frames taken one by one.
+    """Flow (T - 1, 2, H, W) by a network of torchvision's RAFT family, of frames taken one by one.
 
-    Parameters
-    ----------
-    network : callable
-        Two batches (1, 3, H, W) in [-1, 1], sides multiples of 8 px -> flows, the last the best.
-    footage : Clip or Film
-        At least 128 px a side.
-
-    Returns
-    -------
-    ndarray
-        (T - 1, 2, H, W), px a frame to the right and DOWN.
-
-    Raises
-    ------
-    FramesError
-        If frames are too small.
+    The network maps two batches (1, 3, H, W) in [-1, 1], sides multiples of 8 px, to flows, the
+    last the best. Frames have at least 128 px a side.
     """
     height, width = footage.size
     if min(footage.size) < _SIDE:
@@ -281,5 +222,5 @@ def raft_flow(network: Callable[[Tensor, Tensor], list[Tensor]], footage: Footag
         F.pad(2 * footage.take([index]) - 1, beyond, mode="replicate")
         for index in range(len(footage))
     )
-    found = [network(a, b)[-1][0, :, :height, :width] for a, b in pairwise(frames)]
-    return np.asarray(torch.stack(found).double().numpy())
+    flows = [network(a, b)[-1][0, :, :height, :width] for a, b in pairwise(frames)]
+    return np.asarray(torch.stack(flows).double().numpy())

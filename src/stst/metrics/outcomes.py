@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 
 from stst.errors import FramesError
+from stst.metrics.clips import check_same_form, find_cuts, kept_pairs, kept_triples
 from stst.metrics.luminance import flicker, mean_luminance, pixel_change, rms_contrast
 from stst.metrics.spectra import high_frequency
 from stst.models.pretrained import efficientnet
-from stst.models.recognition import Network, looked_into
+from stst.models.recognition import looked_into
 from stst.video.frames import Footage
 from stst.video.light import Array, luminances
 
@@ -24,53 +25,27 @@ _LAST = "_avg_pooling"  # of what the last convolution puts out
 def late_features() -> Features:
     """Load EfficientNet-Lite0 (`stst.models.pretrained`) for its last features.
 
-    Returns
-    -------
-    callable
-        Footage -> (T, 1280): the last convolution's activations of each frame, averaged over
-        places.
-
-    Raises
-    ------
-    WeightsError
-        If the extra ``models`` is not installed, or its weights are not those that were tested.
+    They are (T, 1280): the last convolution's activations of each frame, averaged over places.
     """
     network = replace(efficientnet(), layers=[_LAST], classifies=False)
 
     def features(footage: Footage) -> Array:
-        return np.stack([_last(network, footage, index) for index in range(len(footage))])
+        frames = (footage.take([index]) for index in range(len(footage)))
+        activations = (looked_into(network, frame)[0][_LAST] for frame in frames)
+        return np.stack([activation.double().flatten().numpy() for activation in activations])
 
     return features
 
 
-def _last(network: Network, footage: Footage, index: int) -> Array:
-    found, _ = looked_into(network, footage.take([index]))
-    return found[_LAST].double().flatten().numpy()
-
-
 def similarity(natural: Array, made: Array) -> float:
-    """Pearson correlation of the features of each frame, (T, N) each; mean of frames.
-
-    Examples
-    --------
-    >>> features = np.random.default_rng(0).random((2, 50))
-    >>> round(similarity(features, 3 * features + 1), 6)
-    1.0
-    """
+    """Pearson correlation of the features of each frame, (T, N) each; mean of frames."""
     one, other = (each - each.mean(1, keepdims=True) for each in (natural, made))
     norms = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
     return float(((one * other).sum(1) / np.maximum(norms, 1e-12)).mean())
 
 
-Measure = Callable[[Footage], dict[str, float]]
+OutcomeMeasure = Callable[[Footage], dict[str, float]]
 
-STATISTICS: dict[str, Callable[[Array], Array]] = {
-    "luminance": mean_luminance,
-    "contrast": rms_contrast,
-    "pixel_change": pixel_change,
-    "flicker": flicker,
-    "high_frequency": high_frequency,
-}
 _FLOOR = 1 / 255  # of white: relative errors of darker or stiller frames are relative to this
 
 # What each outcome is, and its value if the clips are alike.
@@ -84,27 +59,21 @@ OUTCOMES = {
 }
 
 
-def statistics(footage: Footage) -> dict[str, Array]:
+def statistics(footage: Footage, cuts: frozenset[int] = frozenset()) -> dict[str, Array]:
     """Luminance, contrast, change, flicker and high frequencies of a clip.
 
-    Luminance is linear: of light, on a screen that shows sRGB as it should; white is 1.
-
-    Returns
-    -------
-    dict of str to ndarray
-        As the measures of `stst.metrics.luminance` and `stst.metrics.spectra` of these names;
-        empty where there are too few frames.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from stst import Clip
-    >>> still = Clip(torch.full((3, 3, 8, 8), 1.0), 25)
-    >>> statistics(still)["pixel_change"].tolist()
-    [0.0, 0.0]
+    Luminance is linear: of light, on a screen that shows sRGB as it should; white is 1. Change
+    and flicker are those within shots, which begin at `cuts`; empty where there are too few
+    frames.
     """
-    light = luminances(footage, "linear")
-    return {name: measure(light) for name, measure in STATISTICS.items()}
+    light, pairs = luminances(footage, "linear"), kept_pairs(len(footage), cuts)
+    return {
+        "luminance": mean_luminance(light),
+        "contrast": rms_contrast(light),
+        "pixel_change": pixel_change(light)[pairs],
+        "flicker": flicker(light)[kept_triples(pairs)],
+        "high_frequency": high_frequency(light),
+    }
 
 
 def compared(natural: Mapping[str, Array], made: Mapping[str, Array]) -> dict[str, float]:
@@ -131,42 +100,22 @@ def _mean(values: Array) -> float:
     return float(values.mean()) if values.size else np.nan
 
 
-def against(natural: Footage, features: Features | None = None) -> Measure:
+def against(natural: Footage, features: Features | None = None) -> OutcomeMeasure:
     """A measure of metamers of one clip: footage -> outcome -> value.
 
-    Parameters
-    ----------
-    natural : Clip or Film
-        Looked at once, now.
-    features : callable, optional
-        Late features of a model that was not matched (`stst.metrics.outcomes.late_features`);
-        without, the outcome ``late_similarity`` is left out.
-
-    Raises
-    ------
-    FramesError
-        By the measure, if a metamer has another length or size.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from stst import Clip
-    >>> clip = Clip(torch.rand(3, 3, 16, 16), 25)
-    >>> against(clip)(clip)["contrast_error"]
-    0.0
+    Change and flicker are those within the shots of the natural clip, which is looked at once,
+    now. Without `features`, late ones of a model that was not matched (`late_features`), the
+    outcome ``late_similarity`` is left out.
     """
-    own, late = statistics(natural), features and features(natural)
+    cuts = find_cuts(natural)
+    own, late = statistics(natural, cuts), features and features(natural)
 
     def measure(made: Footage) -> dict[str, float]:
-        if (len(made), made.size) != (len(natural), natural.size):
-            raise FramesError(
-                f"clips to be compared must be of one length and size, got {len(natural)} frames "
-                f"of {natural.size} and {len(made)} of {made.size} px."
-            )
-        found = compared(own, statistics(made))
+        check_same_form({"natural": natural, "metamer": made}, rate=False)
+        outcomes = compared(own, statistics(made, cuts))
         if features is not None and late is not None:
-            found["late_similarity"] = similarity(late, features(made))
-        return found
+            outcomes["late_similarity"] = similarity(late, features(made))
+        return outcomes
 
     return measure
 
@@ -198,23 +147,11 @@ def layout_distances(clips: Sequence[Footage], natural: Footage) -> Array:
     ------
     FramesError
         If there are fewer than two clips, or they differ in length or size.
-
-    Examples
-    --------
-    >>> from fractions import Fraction
-    >>> import torch
-    >>> from stst.video.frames import Clip
-    >>> clip = Clip(torch.rand(2, 3, 48, 48), Fraction(25))
-    >>> layout_distances([clip, clip], clip).tolist()
-    [[0.0, 0.0], [0.0, 0.0]]
     """
-    shapes = {(len(clip), clip.size) for clip in (*clips, natural)}
-    if len(clips) < 2 or len(shapes) > 1:
-        raise FramesError(
-            "distances are between at least 2 clips of one length and size, got "
-            + (", ".join(f"{n} frames of {w}x{h} px" for n, (h, w) in sorted(shapes)))
-            + f" in {len(clips)} clip(s)."
-        )
+    if len(clips) < 2:
+        raise FramesError(f"distances are between at least 2 clips, got {len(clips)}.")
+    films = {"the natural clip": natural, **{f"clip {i}": clip for i, clip in enumerate(clips)}}
+    check_same_form(films, rate=False)
     total = np.zeros((len(clips), len(clips)))
     for index in range(len(natural)):
         own = _cells(natural, index)

@@ -25,28 +25,7 @@ def ssim(one: Tensor, other: Tensor) -> Tensor:
     """Mean structural similarity of pictures (Wang et al. 2004, IEEE Trans. Image Proc. 13, 600).
 
     A Gaussian window of 11 px, deviation 1.5 px, at all places where it fits; the mean over
-    places and over R, G and B.
-
-    Parameters
-    ----------
-    one, other : Tensor
-        (B, C, H, W), values in [0, 1].
-
-    Returns
-    -------
-    Tensor
-        (B,), 1 for equal pictures.
-
-    Raises
-    ------
-    FramesError
-        If a side is below 11 px.
-
-    Examples
-    --------
-    >>> picture = torch.rand(1, 3, 16, 16)
-    >>> ssim(picture, picture).tolist()
-    [1.0]
+    places and over R, G and B: (B, C, H, W), values in [0, 1] -> (B,), 1 for equal pictures.
     """
     if min(one.shape[-2:]) < WINDOW:
         raise FramesError(f"SSIM needs sides of {WINDOW} px, got {tuple(one.shape[-2:])}.")
@@ -72,15 +51,10 @@ Errors = tuple[float, float, float, float]  # MSE and SSIM: predicted, repeated
 
 
 @dataclass(frozen=True, eq=False)
-class Predicted:
+class PredictionErrors:
     """Errors of predicting each frame but the first, and of repeating the frame before it.
 
-    Attributes
-    ----------
-    mse, repeat_mse : ndarray
-        (T - 1,), mean square error of the prediction, and of the previous frame, in [0, 1].
-    ssim, repeat_ssim : ndarray
-        (T - 1,), structural similarity to the frame.
+    Each is (T - 1,): mean square errors in [0, 1], and structural similarity to the frame.
     """
 
     mse: Array
@@ -104,48 +78,23 @@ class Predicted:
         return float((self.ssim - self.repeat_ssim).mean())
 
     @classmethod
-    def of(cls, errors: Iterable[Errors]) -> Predicted:
+    def of(cls, errors: Iterable[Errors]) -> PredictionErrors:
         """Gather what `errors` gives."""
         return cls(*np.array(list(errors), np.float64).T)
 
 
-def predictability(clip: Footage, network: PredNet, *, every: int = 1) -> Predicted:
+def predictability(clip: Footage, network: PredNet, *, every: int = 1) -> PredictionErrors:
     """Let a PredNet watch a clip, and measure how well it predicts each next frame.
 
-    It watches the clip once, from nothing known, without a pause. Frames are cropped about
-    their centre to sides that it can take, for it and for the repeated frame alike.
-
-    Parameters
-    ----------
-    clip : Clip or Film
-        Two or more of its frames must be taken, of at least 16 x 16 px.
-    network : PredNet
-        See `load_prednet`.
-    every : int
-        Show it every n-th frame alone: motion is n times faster then.
-
-    Returns
-    -------
-    Predicted
-        One value for each frame shown but the first, whose prediction is made of nothing.
-
-    Raises
-    ------
-    FramesError
-        Fewer than two frames, or too small ones.
-
-    Examples
-    --------
-    >>> from stst.stimuli.scenes import moving_scene
-    >>> from stst.models.prednet_training import started
-    >>> clip = moving_scene(0, frames=4, height=32, width=40)
-    >>> len(predictability(clip, started((3, 4), 0), every=2).mse)
-    1
+    It watches the clip once, from nothing known, without a pause: at least two frames of 16 x 16
+    px, or every n-th one, whose motion is n times faster. Frames are cropped about their centre
+    to sides that it can take, for it and for the repeated frame alike. There is one value for
+    each frame shown but the first, whose prediction is made of nothing.
     """
-    return Predicted.of(errors(clip, network, every=every))
+    return PredictionErrors.of(errors(clip, network, every=every))
 
 
-def natural_no_better(natural: Predicted, other: Predicted) -> bool:
+def natural_no_better(natural: PredictionErrors, other: PredictionErrors) -> bool:
     """Say whether the paper's outcome holds: a natural clip is predicted no better than another.
 
     In a form that can fail: its `ratio` is not lower. Two clips that do not change make it NaN,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import fft
 
-from stst.losses.periodic import periodic
+from stst.losses.functional import periodic
 from stst.metrics.luminance import Array
 
 
@@ -34,20 +34,10 @@ FINE = 0.25  # cycles a px: half the Nyquist frequency
 
 
 def spatial_spectrum(luminance: Array) -> tuple[Array, Array]:
-    """Amplitude at each spatial frequency, over all orientations.
+    """Amplitude at each spatial frequency, over all orientations, of frames (T, H, W).
 
-    Parameters
-    ----------
-    luminance : ndarray
-        (T, H, W).
-
-    Returns
-    -------
-    frequency : ndarray
-        (n,), cycles a px: rings, four an octave, up to 0.5; the mean of the frequencies in
-        each.
-    amplitude : ndarray
-        (T, n), root mean square over the ring.
+    Frequencies (n,) are the means of rings, four an octave up to 0.5 cycles a px; amplitudes
+    (T, n) the root mean squares over them.
     """
     radius = np.hypot(*_frequencies(luminance.shape[1:]))
     count = int(RINGS * np.log2(min(luminance.shape[1:]) / 4))
@@ -63,31 +53,14 @@ def spatial_spectrum(luminance: Array) -> tuple[Array, Array]:
 
 
 def spectral_slope(frequency: Array, amplitude: Array, side: int) -> Array:
-    """Exponent of frequency that the amplitude falls with: -1 for 1/f.
+    """Exponent of frequency that the amplitude falls with: (T,), -1 for 1/f.
 
     For amplitudes that fall, as those of pictures do: neighbours in white noise are as unlike
     as opposite edges, and it is seen with a slope of about -0.07.
 
-    A straight line through the logarithms, from 3 cycles a frame side, which frames have enough
-    of to average, to 0.4 cycles a px, where a video's own filters begin.
-
-    Parameters
-    ----------
-    frequency, amplitude : ndarray
-        (n,) and (T, n), as `spatial_spectrum` gives them.
-    side : int
-        The shorter one of a frame, px.
-
-    Returns
-    -------
-    ndarray
-        (T,).
-
-    Examples
-    --------
-    >>> frequency = np.geomspace(0.01, 0.5, 20)
-    >>> spectral_slope(frequency, 3 / frequency[None], 128).round(6).tolist()
-    [-1.0]
+    A straight line through the logarithms, from 3 cycles a frame side (of `side` px, the shorter
+    one), which frames have enough of to average, to 0.4 cycles a px, where a video's own filters
+    begin. Frequencies (n,) and amplitudes (T, n) are those of `spatial_spectrum`.
     """
     fitted = (frequency >= LOWEST / side) & (frequency <= HIGHEST)
     heights = np.log(amplitude[:, fitted].clip(1e-9))
@@ -95,20 +68,11 @@ def spectral_slope(frequency: Array, amplitude: Array, side: int) -> Array:
 
 
 def orientation_energy(luminance: Array) -> tuple[Array, Array]:
-    """Share of the power of contours at each orientation.
+    """Share of the power of contours at each orientation, of frames (T, H, W).
 
-    Parameters
-    ----------
-    luminance : ndarray
-        (T, H, W).
-
-    Returns
-    -------
-    orientation : ndarray
-        (12,), degrees counter-clockwise from the horizontal: 90 for upright contours.
-    share : ndarray
-        (T, 12), from 3 cycles a frame side to 0.5 cycles a px; each frame's are 1 together,
-        and 1/12 each where none is preferred.
+    Orientations (12,) are in degrees counter-clockwise from the horizontal: 90 for upright
+    contours. Shares (T, 12) are from 3 cycles a frame side to 0.5 cycles a px; each frame's are
+    1 together, and 1/12 each where none is preferred.
     """
     down, right = _frequencies(luminance.shape[1:])
     radius = np.hypot(down, right)
@@ -130,12 +94,6 @@ def high_frequency(luminance: Array) -> Array:
 
     In any direction, the mean apart; 0 where a frame is even. Frames fade to their mean at their
     edges (Hann window): between neighbours that are as unlike as these are there is no jump.
-
-    Examples
-    --------
-    >>> x = np.arange(64)[None, None].repeat(64, 1)
-    >>> [high_frequency(np.cos(2 * np.pi * f * x)).round(3).item() for f in (0.1, 0.4)]
-    [0.0, 1.0]
     """
     window = np.multiply.outer(*map(hann, luminance.shape[1:]))
     fine = np.hypot(*_frequencies(luminance.shape[1:])) > FINE
@@ -166,21 +124,10 @@ COLUMNS = 16  # spatial frequencies of the x-t spectrum
 
 
 def temporal_spectrum(luminance: Array, frame_rate: float) -> tuple[Array, Array]:
-    """Amplitude at each temporal frequency above 0 of what a pixel shows over time.
+    """Amplitude at each temporal frequency above 0 of what a pixel shows over time, (T, H, W).
 
-    Parameters
-    ----------
-    luminance : ndarray
-        (T, H, W).
-    frame_rate : float
-        Frames per second.
-
-    Returns
-    -------
-    frequency : ndarray
-        (n,), Hz, up to half the frame rate.
-    amplitude : ndarray
-        (n,), root mean square over pixels.
+    Frequencies (n,) are in Hz, up to half the frame rate; amplitudes (n,) root mean squares
+    over pixels.
     """
     window = hann(len(luminance))
     power = np.zeros(len(luminance) // 2 + 1)
@@ -191,23 +138,11 @@ def temporal_spectrum(luminance: Array, frame_rate: float) -> tuple[Array, Array
 
 
 def xt_spectrum(luminance: Array, frame_rate: float) -> tuple[Array, Array, Array]:
-    """Amplitude of x-t slices at each spatial and temporal frequency.
+    """Amplitude of x-t slices of (T, H, W) at each spatial and temporal frequency.
 
-    Parameters
-    ----------
-    luminance : ndarray
-        (T, H, W).
-    frame_rate : float
-        Frames per second.
-
-    Returns
-    -------
-    spatial : ndarray
-        (n,), cycles a px, the middles of 16 bins above 0 (fewer in narrow frames).
-    temporal : ndarray
-        (T - 1,), Hz in order, without 0; above 0 is motion to the right.
-    amplitude : ndarray
-        (T - 1, n), root mean square over rows of pixels.
+    Spatial frequencies (n,) are in cycles a px, the middles of 16 bins above 0 (fewer in narrow
+    frames); temporal ones (T - 1,) in Hz in order, without 0: above 0 is motion to the right.
+    Amplitudes (T - 1, n) are root mean squares over rows of pixels.
     """
     length, width = len(luminance), luminance.shape[2]
     window = hann(length)[:, None]

@@ -1,89 +1,105 @@
-"""Tidy tables: one value a row, as CSV and as plain data for JSON."""
+"""Tables of an evaluation: their columns, CSV, and plain data for JSON."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
 
-from stst.metrics.curves import Curve, Seen
-from stst.metrics.luminance import Array
-from stst.metrics.measures import MEASURES
+import pandas as pd
 
+Rows: TypeAlias = pd.DataFrame | Sequence[Any]  # a table, or named tuples of one type
 
-class Value(NamedTuple):
-    """A value of a measure of one clip.
+NATURAL, TIME = "natural", "time"
+FLOOR, CEILING = "unrelated", "jittered"  # conditions, of clips that nothing was made for
 
-    ``axis`` says what ``at`` is: ``"frame"`` and its index (of the first one, where frames
-    are compared), a unit and the place along it, a ``"layer"``'s name, or ``"clip"`` and
-    nothing, for the value of all frames together.
-    """
+CLIP = ("stimulus", "condition", "seed")
+CURVE = ("condition", "network", "view", "measure")  # what one line over layers is of
+LAYER = ("layer", "depth")
+_INTERVAL = ("over", "units", "mean", "low", "high")
 
-    stimulus: str
-    condition: str
-    seed: int
-    measure: str
-    axis: str
-    at: float | str
-    value: float
-
-
-class Error(NamedTuple):
-    """How far a clip is from the natural one in a measure; NaN where that cannot be told."""
-
-    stimulus: str
-    condition: str
-    seed: int
-    measure: str
-    value: float
-
-
-def values(stimulus: str, condition: str, seed: int, curves: dict[str, Curve]) -> Iterator[Value]:
-    """Rows of all measures of one clip."""
-    for name, curve in curves.items():
-        head = (stimulus, condition, seed, name)
-        if curve.axis != "clip":
-            for at, value in zip(curve.at, curve.values, strict=True):
-                yield Value(*head, curve.axis, _place(at), float(value))
-        if curve.pooled is not None:
-            yield Value(*head, "clip", "", curve.pooled)
+# What they hold is documented in `stst.Evaluation`.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "values": (*CLIP, "measure", "axis", "at", "value"),
+    "errors": (*CLIP, "measure", "value"),
+    "summary": ("condition", "measure", "units", "mean", "low", "high"),
+    "contrasts": ("measure", "condition", "other", "units", "difference", "p"),
+    "layers": (*CLIP, *CURVE[1:], *LAYER, "reference", "axis", "at", "value"),
+    "labels": (*CLIP, "network", "label", "probability", "natural", "share"),
+    "arrangement": (*CLIP, "reference", "part", "measure", "axis", "at", "value"),
+    "chance": (*CLIP, "layer", "residual", "null", "median", "clips"),
+    "profiles": (
+        *(*CURVE, *LAYER, "floor", "ceiling", *_INTERVAL),
+        *("above", "above_low", "above_high"),
+    ),
+    "trends": (*CURVE, "part", *_INTERVAL),
+    "biases": (*CURVE, *LAYER, "limit", *_INTERVAL),
+    "claims": ("condition", "measure", "verdict", "why"),
+}
+_INTEGERS = {"seed", "units", "clips"}
+_TEXTS = {
+    *("stimulus", "condition", "measure", "axis", "other", "network", "view", "layer"),
+    *("reference", "label", "part", "over", "verdict", "why"),
+}
 
 
-def _place(at: Array) -> float | str:
-    return "; ".join(f"{part:.6g}" for part in at) if at.ndim else float(at)
+def make_table(name: str, rows: Iterable[Sequence[object]] = ()) -> pd.DataFrame:
+    """A table of an evaluation by its name; one without rows has its columns and their types."""
+    columns = COLUMNS[name]
+    return pd.DataFrame(list(rows), columns=columns).astype(_types(columns))
 
 
-def measured(clip: Seen, natural: Seen) -> dict[str, Curve]:
-    """Curves of all measures of a clip."""
-    return {name: measure.curve(clip, natural) for name, measure in MEASURES.items()}
+def _types(columns: Iterable[str]) -> dict[str, Any]:
+    """`at` is mixed: a number, or text where a place has two coordinates or none."""
+    kinds = [(_INTEGERS, int), (_TEXTS, str), ({"at"}, object)]
+    return {name: next((kind for names, kind in kinds if name in names), float) for name in columns}
 
 
-def to_csv(rows: Sequence[NamedTuple], fields: Sequence[str] = ()) -> str:
+def read_table(path: Path, name: str) -> pd.DataFrame:
+    """Read a table that `to_csv` wrote."""
+    types = _types(COLUMNS[name])
+    empty = {column: [""] for column, kind in types.items() if kind is float}
+    table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=empty)[[*types]]
+    if "at" in types:
+        table["at"] = table["at"].map(_number).astype(object)
+    return table
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def to_csv(rows: Rows, fields: Sequence[str] = ()) -> str:
     """A header and a line for each row; numbers to nine digits, nothing for NaN.
 
     `fields` is the header where there are no rows.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(rows[0]._fields if rows else fields)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return text.getvalue()
+    return str(_table(rows, fields).map(_cell).to_csv(index=False, lineterminator="\n"))
+
+
+def plain(rows: Rows) -> list[dict[str, Any]]:
+    """Rows for JSON, which has no NaN: None."""
+    return [
+        {name: None if _is_nan(value) else value for name, value in record.items()}
+        for record in _table(rows).to_dict("records")
+    ]
+
+
+def _table(rows: Rows, fields: Sequence[str] = ()) -> pd.DataFrame:
+    if isinstance(rows, pd.DataFrame):
+        return rows
+    return pd.DataFrame(list(rows), columns=rows[0]._fields if rows else list(fields), dtype=object)
 
 
 def _cell(value: object) -> object:
     if not isinstance(value, float):
         return value
-    return f"{value:.9g}" if math.isfinite(value) else ""
+    return "" if _is_nan(value) else f"{value:.9g}"
 
 
-def plain(rows: Sequence[NamedTuple]) -> list[dict[str, Any]]:
-    """Rows for JSON, which has no NaN: None."""
-    return [
-        {
-            name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in row._asdict().items()
-        }
-        for row in rows
-    ]
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)

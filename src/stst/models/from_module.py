@@ -8,20 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stst.errors import StreamError, guess
+from stst.errors import StreamError
+from stst.models.recognition import check_module, record_layers
 from stst.models.spatial import check_layers
-
-_NAMED = 40  # layers in a message
 
 
 class ModuleStream(nn.Module):
-    """The layers of a torch network as a `Stream`; `stream` makes and tries it.
-
-    Attributes
-    ----------
-    frames_needed, min_side, layers
-        As of every `Stream`.
-    """
+    """The layers of a torch network as a `Stream`; `stream` makes and tries it."""
 
     provenance = None
 
@@ -41,19 +34,9 @@ class ModuleStream(nn.Module):
         """Activations of the last frames: (B, T, 3, H, W) -> {layer: (B, C, ...)}."""
         check_layers(layers, self.layers)
         frames = clip[:, -1] if self.frames_needed == 1 else clip[:, -self.frames_needed :]
-        found = dict[str, Tensor]()
-        handles = [
-            self.module.get_submodule(name).register_forward_hook(_keep(found, name))
-            for name in layers
-        ]
-        try:
+        with record_layers(self.module, layers, _keep) as activations:
             self.module(frames if self.preprocess is None else self.preprocess(frames))
-        finally:
-            for handle in handles:
-                handle.remove()
-        if silent := [name for name in layers if name not in found]:
-            raise StreamError(f"the network does not run {', '.join(silent)}: leave them out.")
-        return found
+        return activations
 
     def __repr__(self) -> str:
         return (
@@ -62,15 +45,12 @@ class ModuleStream(nn.Module):
         )
 
 
-def _keep(found: dict[str, Tensor], name: str) -> Callable[[nn.Module, object, object], None]:
-    def hook(_: nn.Module, __: object, output: object) -> None:
-        if not isinstance(output, Tensor):
-            raise StreamError(
-                f"layer {name!r} puts out {type(output).__name__}, not a tensor: name another."
-            )
-        found[name] = output.clone()  # what follows may change it in place
-
-    return hook
+def _keep(name: str, output: object) -> Tensor:
+    if not isinstance(output, Tensor):
+        raise StreamError(
+            f"layer {name!r} puts out {type(output).__name__}, not a tensor: name another."
+        )
+    return output.clone()  # what follows may change it in place
 
 
 def stream(
@@ -124,21 +104,7 @@ def stream(
             f"a stream is made of a torch.nn.Module, got {type(module).__name__}. Any callable "
             "with the attributes of `stst.Stream` is one already: give it to synthesize as it is."
         )
-    known = [name for name, _ in module.named_modules() if name]
-    if isinstance(layers, str) or not layers:
-        raise StreamError(f"layers must be names such as {known[:2]}, got {layers!r}.")
-    for name in layers:
-        if name not in known:
-            some = ", ".join(known[:_NAMED]) + (" ..." if len(known) > _NAMED else "")
-            raise StreamError(
-                f"the network has no layer {name!r}.{guess(name, known)} It has: {some}."
-            )
-    training = [type(part).__name__ for part in module.modules() if part.training]
-    if training:
-        raise StreamError(
-            f"the network is in training mode ({', '.join(dict.fromkeys(training))}), in which "
-            "dropout is random and batch norm depends on the batch: call its .eval() first."
-        )
+    check_module("the network", module, layers)
     made = ModuleStream(module, layers, preprocess, frames_needed, min_side)
     clip = torch.rand(
         (2, frames_needed, 3, min_side, min_side), generator=torch.Generator().manual_seed(0)
@@ -158,17 +124,14 @@ def check_activations(
     layers: Sequence[str],
     clip: Tensor,
 ) -> dict[str, Tensor]:
-    """Show a stream a clip (B, T, 3, H, W): its activations, if they could be matched.
+    """Show a stream a clip (B, T, 3, H, W): its activations, if they can be matched.
 
-    Raises
-    ------
-    StreamError
-        If it cannot be called, puts out another form, or lets no gradient through.
+    `StreamError` if it cannot be called, puts out another form, or lets no gradient through.
     """
     with torch.inference_mode(False), torch.enable_grad():
         clip = clip.clone().requires_grad_()
         try:
-            found: Any = model(clip, list(layers))
+            activations: Any = model(clip, list(layers))
         except StreamError:
             raise
         except Exception as error:  # of whatever kind: the code is somebody else's
@@ -178,25 +141,22 @@ def check_activations(
                 "stst.stream(module, layers=[...]); see help(stst.Stream)."
             ) from error
         for name in layers:
-            _check_activation(name, found, clip)
-    return {name: found[name].detach() for name in layers}
+            _check_activation(name, activations, clip)
+    return {name: activations[name].detach() for name in layers}
 
 
-def _check_activation(name: str, found: Any, clip: Tensor) -> None:  # noqa: ANN401
-    if not isinstance(found, Mapping) or name not in found:
-        names = ", ".join(map(str, found)) if isinstance(found, Mapping) else type(found).__name__
-        raise StreamError(f"the stream must give {{layer: activation}} with {name!r}, got {names}.")
-    value = found[name]
-    if (
-        not isinstance(value, Tensor)
-        or value.ndim < 3
-        or len(value) != len(clip)
-        or 0 in value.shape
-    ):
-        shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+def _check_activation(name: str, activations: Any, clip: Tensor) -> None:  # noqa: ANN401
+    mapping = isinstance(activations, Mapping)
+    if not mapping or name not in activations:
+        given = ", ".join(map(str, activations)) if mapping else type(activations).__name__
+        raise StreamError(f"the stream must give {{layer: activation}} with {name!r}, got {given}.")
+    value = activations[name]
+    shape = tuple(value.shape) if isinstance(value, Tensor) else ()
+    if len(shape) < 3 or shape[0] != len(clip) or 0 in shape:
         raise StreamError(
             f"layer {name!r} must put out (B, C, h, w) for a batch of {len(clip)}: channels, then "
-            f"places; got {shape}. Name another layer, or bring its output into this form."
+            f"places; got {shape or type(value).__name__}. Name another layer, or bring its output "
+            "into this form."
         )
     slope = None
     if value.requires_grad:

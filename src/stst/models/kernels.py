@@ -59,9 +59,9 @@ def _spread(slope: Tensor, weight: Tensor) -> Tensor:
     height, width = (side + edge for side in slope.shape[-2:])
     rows, columns = -(-height // BLOCK[0]), -(-width // BLOCK[1])
     below, right = rows * BLOCK[0] - height + edge, columns * BLOCK[1] - width + edge
-    found = F.conv2d(F.pad(slope, (edge, right, edge, below)), _packed(weight), stride=BLOCK)
-    found = found.view(len(slope), -1, *BLOCK, rows, columns).permute(0, 1, 4, 2, 5, 3)
-    whole = found.reshape(len(slope), -1, rows * BLOCK[0], columns * BLOCK[1])
+    blocks = F.conv2d(F.pad(slope, (edge, right, edge, below)), _packed(weight), stride=BLOCK)
+    blocks = blocks.view(len(slope), -1, *BLOCK, rows, columns).permute(0, 1, 4, 2, 5, 3)
+    whole = blocks.reshape(len(slope), -1, rows * BLOCK[0], columns * BLOCK[1])
     return whole[..., :height, :width]
 
 
@@ -137,17 +137,17 @@ class _L1Normalise(Function):
     @staticmethod
     def forward(context: Context, x: Tensor, eps: float) -> Tensor:
         inverse = (x.abs().sum(-1, keepdim=True) + eps).reciprocal()
-        found = x * inverse
-        context.save_for_backward(found, inverse)
-        return found
+        normalised = x * inverse
+        context.save_for_backward(normalised, inverse)
+        return normalised
 
     @staticmethod
     @_backward
     def backward(context: Context, slope: Tensor) -> tuple[Tensor, None]:
-        found, inverse = context.saved_tensors
+        normalised, inverse = context.saved_tensors
         slope = slope.contiguous()
-        along = (slope * found).sum(-1, keepdim=True)
-        return torch.addcmul(slope, found.sign(), along, value=-1) * inverse, None
+        along = (slope * normalised).sum(-1, keepdim=True)
+        return torch.addcmul(slope, normalised.sign(), along, value=-1) * inverse, None
 
 
 def l1_normalise(x: Tensor, eps: float = 1e-12) -> Tensor:
@@ -160,18 +160,18 @@ class _L1Inputs(Function):
     def forward(context: Context, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
         mixed = F.linear(x, weight, bias)
         inverse = (mixed.abs().sum(-1, keepdim=True) + eps).reciprocal()
-        found = x.new_empty(*x.shape[:-1], x.shape[-1] + 1)
-        torch.mul(x, inverse, out=found[..., :-1])
-        found[..., -1:] = inverse
-        context.save_for_backward(x, weight, mixed, inverse, found)
-        return found
+        normalised = x.new_empty(*x.shape[:-1], x.shape[-1] + 1)
+        torch.mul(x, inverse, out=normalised[..., :-1])
+        normalised[..., -1:] = inverse
+        context.save_for_backward(x, weight, mixed, inverse, normalised)
+        return normalised
 
     @staticmethod
     @_backward
     def backward(context: Context, slope: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, mixed, inverse, found = context.saved_tensors
+        x, weight, mixed, inverse, normalised = context.saved_tensors
         slope = slope.contiguous()
-        along = -inverse * (slope * found).sum(-1, keepdim=True)  # to the sum of magnitudes
+        along = -inverse * (slope * normalised).sum(-1, keepdim=True)  # to the sum of magnitudes
         signs = mixed.sign()
         to_x = torch.addcmul(slope[..., :-1] * inverse, signs @ weight, along)
         if not any(context.needs_input_grad[1:]):
@@ -221,8 +221,8 @@ def products(a: Tensor, b: Tensor) -> Tensor:
 
     (B, P, C), (B, P, D) -> (B, C, D); half the work of the backward pass where b is a.
     """
-    found = _Square.apply(a) if a is b else _Products.apply(a, b)  # type: ignore[no-untyped-call]
-    return cast("Tensor", found)
+    summed = _Square.apply(a) if a is b else _Products.apply(a, b)  # type: ignore[no-untyped-call]
+    return cast("Tensor", summed)
 
 
 def _added(a: Tensor, b: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -18,33 +19,14 @@ CONTRAST_EPS = 1e-12
 @torch.inference_mode(False)  # as in gaussian
 def _mirrored(length: int, pad: int, device: torch.device) -> Tensor:
     """Indices of a line of `length` samples repeated in the mirror, edges included."""
-    period = 2 * length
-    folded = (i % period for i in range(-pad, length + pad))
-    return torch.tensor([min(i, period - 1 - i) for i in folded], device=device)
+    return torch.from_numpy(np.pad(np.arange(length), pad, mode="symmetric")).to(device)
 
 
 def symmetric_pad(x: Tensor, pad: int) -> Tensor:
-    """Pad the last two axes in the mirror, the edge sample repeated.
+    """Pad the last two axes in the mirror, the edge sample repeated: (..., H + 2 pad, W + 2 pad).
 
     TensorFlow's and numpy's ``symmetric``; torch's ``reflect`` does not repeat the
-    edge and ``replicate`` repeats nothing else.
-
-    Parameters
-    ----------
-    x : Tensor
-        (..., H, W).
-    pad : int
-        Samples added on each side; may exceed the sides themselves.
-
-    Returns
-    -------
-    Tensor
-        (..., H + 2 pad, W + 2 pad).
-
-    Examples
-    --------
-    >>> symmetric_pad(torch.tensor([[[1.0, 2.0, 3.0]]]), 1)[0, 0]
-    tensor([1., 1., 2., 3., 3.])
+    edge and ``replicate`` repeats nothing else. `pad` may exceed the sides themselves.
     """
     height, width = x.shape[-2:]
     if pad <= min(height, width):  # flips: no scattered additions in the backward pass
@@ -95,30 +77,19 @@ def blur_down(x: Tensor, size: int = 5, sigma: float = 2.0) -> Tensor:
     return blurred.view(*x.shape[:2], *blurred.shape[-2:])
 
 
-Sides = tuple[int, ...]
-
-
 def pyramid_gram(levels: Sequence[Tensor]) -> Tensor:
-    """Gram matrix of all channels at the size of the first level.
+    """Gram matrix of all channels at the size of the first level: sum over positions / (H W).
 
-    Parameters
-    ----------
-    levels : sequence of Tensor
-        (B, C_i, h_i, w_i), the first at full size (H, W), the others smaller. Fastest
-        in channels-last memory, where positions x channels is a plain matrix.
-
-    Returns
-    -------
-    Tensor
-        (B, N, N) with N the sum of C_i: sum over positions / (H W).
+    [(B, C_i, h_i, w_i)], the first at full size (H, W), the others smaller -> (B, N, N) with N the
+    sum of C_i. Fastest in channels-last memory, where positions x channels is a plain matrix.
     """
     maps = [level.permute(0, 2, 3, 1) for level in levels]  # (B, h, w, C)
     height, width = maps[0].shape[1:3]
     on_grids: list[list[Tensor]] = [[] for _ in maps]  # of each level: finer ones, itself
     for j, fine in enumerate(maps):
         carried = _carried(fine, maps[j:], height, width)
-        for grid, found in zip(on_grids[j:], carried, strict=True):
-            grid.append(found)
+        for on_grid, product in zip(on_grids[j:], carried, strict=True):
+            on_grid.append(product)
     rows = [_products(a, b) for a, b in zip(maps, on_grids, strict=True)]
     return _mirrored_pyramid_gram(rows) / (height * width)
 
@@ -166,11 +137,11 @@ def _times(a: Tensor, b: Tensor) -> Tensor:
 @lru_cache(maxsize=256)
 @torch.inference_mode(False)  # as in ops.gaussian
 def _crossings(
-    full: int, coarse: Sides, fine: int, dtype: torch.dtype, device: torch.device
+    full: int, coarse: tuple[int, ...], fine: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
     """U_i' U_fine along one axis, for each coarse side i in turn: (sum of sides, fine)."""
-    found = [_upsampling(full, side).mT @ _upsampling(full, fine) for side in coarse]
-    return torch.cat(found).to(device, dtype)
+    crossings = [_upsampling(full, side).mT @ _upsampling(full, fine) for side in coarse]
+    return torch.cat(crossings).to(device, dtype)
 
 
 def _upsampling(full: int, side: int) -> Tensor:

@@ -37,19 +37,8 @@ State = tuple[Layer, ...]  # fine to coarse
 class PredNet(nn.Module):
     """The network of Lotter, Kreiman & Cox 2016 (arXiv 1605.08104), of any stack of layers.
 
-    Parameters
-    ----------
-    stack : sequence of int
-        Channels of each layer, of its input as of its representation; the first is 3.
-
-    Notes
-    -----
+    `stack` has the channels of each layer, of its input as of its representation; the first is 3.
     Modules have the names of the authors' Keras layers: ``layer_i_0``, ``layer_ahat_0``, ...
-
-    Examples
-    --------
-    >>> sum(weight.numel() for weight in PredNet().parameters())
-    6915948
     """
 
     provenance: Provenance | None = None
@@ -69,16 +58,20 @@ class PredNet(nn.Module):
 
     def start(self, frame: Tensor) -> State:
         """Know nothing yet: zeros, for a frame (B, 3, H, W)."""
-        (batch, _, *size), layers = frame.shape, []
-        if any(side % self.multiple for side in size):
+        batch, _, height, width = frame.shape
+        if height % self.multiple or width % self.multiple:
             raise FramesError(
                 f"PredNet of {len(self.stack)} layers takes frames whose sides are divisible by "
-                f"{self.multiple}, got {size[1]} x {size[0]} px. Crop them."
+                f"{self.multiple}, got {width} x {height} px. Crop them."
             )
-        for depth, channels in enumerate(self.stack):
-            zeros = frame.new_zeros(batch, 2 * channels, *(side >> depth for side in size))
-            layers.append(Layer(zeros[:, :channels], zeros[:, :channels], zeros))
-        return tuple(layers)
+
+        def zeros(depth: int, channels: int) -> Tensor:
+            return frame.new_zeros(batch, channels, height >> depth, width >> depth)
+
+        return tuple(
+            Layer(zeros(depth, channels), zeros(depth, channels), zeros(depth, 2 * channels))
+            for depth, channels in enumerate(self.stack)
+        )
 
     def forward(self, frame: Tensor, state: State) -> tuple[Tensor, State]:
         """Predict a frame from the state before it, then see it.
@@ -98,15 +91,14 @@ class PredNet(nn.Module):
         return prediction, tuple(layers)
 
     def _represent(self, state: State) -> list[tuple[Tensor, Tensor]]:
-        """New representation and memory of each layer, the coarse ones first found."""
-        found: list[tuple[Tensor, Tensor]] = []
-        for depth in reversed(range(len(state))):
-            before = state[depth]
+        """New representation and memory of each layer, computed from the coarsest on."""
+        memory: list[tuple[Tensor, Tensor]] = []
+        for depth, before in reversed(list(enumerate(state))):
             inputs = [before.hidden, before.error]
-            if found:
-                inputs.append(F.interpolate(found[-1][0], scale_factor=2.0))
-            found.append(self._remember(depth, torch.cat(inputs, 1), before.cell))
-        return found[::-1]
+            if memory:
+                inputs.append(F.interpolate(memory[-1][0], scale_factor=2.0))
+            memory.append(self._remember(depth, torch.cat(inputs, 1), before.cell))
+        return memory[::-1]
 
     def _remember(self, depth: int, inputs: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
         """The convolutional LSTM of a layer, its four convolutions made in one."""
@@ -124,25 +116,19 @@ class PredNet(nn.Module):
 
 def convolutions(stack: Sequence[int]) -> dict[str, tuple[int, int]]:
     """Name each convolution of a PredNet, with its channels in and out."""
-    found = {}
+    channels_of = {}
     for depth, channels in enumerate(stack):
         above = sum(stack[depth + 1 : depth + 2])  # nothing is above the last
         for gate in _GATES:
-            found[f"layer_{gate}_{depth}"] = (3 * channels + above, channels)
-        found[f"layer_ahat_{depth}"] = (channels, channels)
+            channels_of[f"layer_{gate}_{depth}"] = (3 * channels + above, channels)
+        channels_of[f"layer_ahat_{depth}"] = (channels, channels)
         if above:
-            found[f"layer_a_{depth}"] = (2 * channels, above)
-    return found
+            channels_of[f"layer_a_{depth}"] = (2 * channels, above)
+    return channels_of
 
 
 def hard_sigmoid(x: Tensor) -> Tensor:
-    """Keras' gate, of slope 0.2; that of torch has a slope of 1 / 6.
-
-    Examples
-    --------
-    >>> hard_sigmoid(torch.tensor([-3.0, 1.0, 3.0])).tolist()
-    [0.0, 0.699999988079071, 1.0]
-    """
+    """Keras' gate, of slope 0.2; that of torch has a slope of 1 / 6."""
     return (0.2 * x + 0.5).clamp(0, 1)
 
 
@@ -164,27 +150,10 @@ _DEEPEST, _WIDEST = 8, 1024  # layers, and channels of one, that a file may ask 
 def load_prednet(weights: Path | None = None) -> PredNet:
     """Load a PredNet, frozen, on the CPU.
 
-    Parameters
-    ----------
-    weights : Path, optional
-        A ``.safetensors`` file that ``stst prednet train`` wrote, or the ``.h5`` or ``.hdf5`` file
-        of the authors' Keras network or of another of its kind, of any stack of layers. None is
-        the embedded one: small, trained on generated scenes, not the KITTI network.
-
-    Returns
-    -------
-    PredNet
-        In evaluation mode; its `provenance` tells the file.
-
-    Raises
-    ------
-    WeightsError
-        A file that is missing, damaged, or not of a PredNet.
-
-    Examples
-    --------
-    >>> load_prednet().provenance.origin
-    'embedded'
+    `weights` is a ``.safetensors`` file that ``stst prednet train`` wrote, or the ``.h5`` or
+    ``.hdf5`` file of the authors' Keras network or of another of its kind, of any stack of layers.
+    None is the embedded one: small, trained on generated scenes, not the KITTI network. Its
+    `provenance` tells the file. `WeightsError` for one that is missing, damaged, or no PredNet.
     """
     file = verify(NAME) if weights is None else Path(weights)
     with torch.inference_mode(False), torch.device("meta"):
@@ -207,32 +176,3 @@ def _stack(file: str, shapes: Shapes) -> tuple[int, ...]:
         f"{file} is no PredNet: wanted kernels layer_ahat_0, layer_ahat_1 ... of 3 channels and "
         f"then of up to {_WIDEST}, at most {_DEEPEST} layers; got {stack or 'none'}."
     )
-
-
-def blank_head(channels: int, classes: int) -> nn.Linear:
-    """A linear head that holds all classes to be equally likely."""
-    with torch.device("meta"):  # without a draw from the caller's generator
-        head = nn.Linear(channels, classes)
-    head.to_empty(device="cpu")
-    for weight in head.parameters():
-        nn.init.zeros_(weight)
-    return head
-
-
-def scores(head: nn.Linear, state: State) -> Tensor:
-    """Logits of the classes, (B, K): of the mean, over places, of the highest representation."""
-    logits: Tensor = head(state[-1].hidden.mean((2, 3)))
-    return logits
-
-
-def semantic_loss(head: nn.Linear, state: State, classes: Tensor) -> Tensor:
-    """Cross-entropy, nats, of the classes (B,) of sequences that end in a state.
-
-    Examples
-    --------
-    >>> from stst.models.prednet_training import started
-    >>> state = started((3, 4), 0).start(torch.zeros(1, 3, 8, 8))
-    >>> round(semantic_loss(blank_head(4, 2), state, torch.tensor([1])).item(), 3)
-    0.693
-    """
-    return F.cross_entropy(scores(head, state), classes)

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import torch
+import torch.nn.functional as F
 from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from stst.errors import Diverged, RunError
-from stst.models.prednet_network import PredNet, State, blank_head, follow, semantic_loss
-from stst.recipe import Part, at
+from stst.models.prednet_network import PredNet, State, follow
+from stst.recipe import FrozenConfig, value_at
 
 _OPEN = 2.4  # bias of a gate: it lets 0.98 pass, and still has a slope
 _GAIN = 2.0  # of the lowest prediction over its representation, which is below 1
@@ -23,20 +24,12 @@ _STEP = 0.57  # of an error in the memory: leaves a seventh of it at most, by th
 _OTHERS = 0.2  # share of the usual spread, for the other weights of the lowest layer
 
 
-def started(stack: Sequence[int], seed: int) -> PredNet:
+def new_prednet(stack: Sequence[int], seed: int) -> PredNet:
     """A network that repeats the previous frame, nearly, and is random above (our choice).
 
     Glorot's uniform weights, as Keras has, but in the lowest layer: there an error moves the
     memory of its own pixel and colour so that the next prediction is about what was seen. From
     there a training has motion alone to learn.
-
-    Examples
-    --------
-    >>> from stst.models.prednet_network import follow
-    >>> frames = torch.full((3, 1, 3, 8, 8), 0.5)
-    >>> guesses = [guess.mean().item() for guess, _ in follow(started((3, 4), 0), frames)]
-    >>> [abs(guess - 0.5) < 0.1 for guess in guesses]
-    [False, True, True]
     """
     with torch.device("meta"):  # without a draw from the caller's generator
         network = PredNet(stack)
@@ -64,13 +57,12 @@ def _tap(network: PredNet, name: str, first: int, value: float) -> None:
         kernels[colour, first + colour, 1, 1] += value
 
 
-# Step -> sequences, (B, T, 3, H, W), and their classes, (B,): the same for the same step.
+# Step -> sequences, (B, T, 3, H, W), or their classes, (B,): the same for the same step.
 Batch = Callable[[int], Tensor]
-Classes = Callable[[int], Tensor]
 LOSSES = {"L0": (1.0, 0.0), "Lall": (1.0, 0.1)}  # weights of the layers; the last goes on
 
 
-class Lesson(Part):
+class Lesson(FrozenConfig):
     """What a training is told; losses and rates are those of Lotter et al. 2016.
 
     Other defaults are our choice: small, for generated scenes and one core.
@@ -121,43 +113,30 @@ class Training:
     @classmethod
     def begun(cls, lesson: Lesson, classes: int = 0) -> Training:
         """Nothing learnt yet; with a head where there are classes and `semantic` has a weight."""
-        network = started(lesson.stack, lesson.seed)
-        head = blank_head(lesson.stack[-1], classes) if classes and lesson.semantic else None
+        network = new_prednet(lesson.stack, lesson.seed)
+        head = new_head(lesson.stack[-1], classes) if classes and lesson.semantic else None
         learners = [*network.parameters(), *(head.parameters() if head else [])]
         return cls(network, head, torch.optim.Adam(learners, lr=lesson.rate), [])
 
 
 def train(
-    training: Training, lesson: Lesson, batch: Batch, classes: Classes | None = None
+    training: Training, lesson: Lesson, batch: Batch, classes: Batch | None = None
 ) -> Iterator[float]:
-    """Take the steps that are left, and yield the loss of each after it.
+    """Take the steps that are left of the lesson that a training began with; yield each one's loss.
 
-    Parameters
-    ----------
-    training : Training
-        Goes on from where it is.
-    lesson : Lesson
-        The one that it was begun with.
-    batch : callable
-        Step -> sequences, (B, T, 3, H, W), float32 in [0, 1]. A function of the step alone, so
-        that an interrupted training can be taken up.
-    classes : callable, optional
-        Step -> classes of its sequences, (B,), from 0: for the head, where there is one.
-
-    Raises
-    ------
-    Diverged
-        A loss that is not finite.
+    `batch` gives the sequences of a step, (B, T, 3, H, W), float32 in [0, 1], and `classes`, for
+    the head, where there is one, theirs, (B,), from 0: functions of the step alone, so that an
+    interrupted training can be resumed. `Diverged` for a loss that is not finite.
     """
     for step in range(len(training.losses), lesson.steps):
         for group in training.adam.param_groups:
             group["lr"] = lesson.rate_at(step)
         training.adam.zero_grad()
-        states = _states(training.network, batch(step))
-        loss = _prediction_loss(states, lesson.loss)
+        states = [state for _, state in follow(training.network, batch(step).unbind(1))]
+        loss = prediction_loss(states, lesson.loss)
         if training.head and classes:
-            named = semantic_loss(training.head, states[-1], classes(step))
-            loss = loss + lesson.semantic * named
+            entropy = F.cross_entropy(scores(training.head, states[-1]), classes(step))
+            loss = loss + lesson.semantic * entropy
         if not loss.isfinite():
             raise Diverged(f"the loss of step {step + 1} is {loss.item()}. Take a lower rate.")
         loss.backward()  # type: ignore[no-untyped-call]
@@ -166,63 +145,50 @@ def train(
         yield training.losses[-1]
 
 
-def prediction_loss(network: PredNet, clips: Tensor, loss: str) -> Tensor:
-    """Mean error of the predictions of all frames but the first: (B, T, 3, H, W) -> ().
+def prediction_loss(states: Sequence[State], loss: str) -> Tensor:
+    """Mean error, (), of the predictions of all frames but the first: from the states after each.
 
-    Parameters
-    ----------
-    network : PredNet
-        Which.
-    clips : Tensor
-        In [0, 1].
-    loss : {"L0", "Lall"}
-        Which layers count.
-
-    Examples
-    --------
-    >>> clips = torch.zeros(1, 3, 3, 8, 8)
-    >>> bool(prediction_loss(started((3, 4), 0), clips, "L0") < 0.1)
-    True
+    With ``"L0"`` of the lowest layer, with ``"Lall"`` plus a tenth of that of each other one.
     """
-    return _prediction_loss(_states(network, clips), loss)
-
-
-def _states(network: PredNet, clips: Tensor) -> list[State]:
-    return [state for _, state in follow(network, clips.unbind(1))]
-
-
-def _prediction_loss(states: Sequence[State], loss: str) -> Tensor:
     return torch.stack([_error(state, loss) for state in states[1:]]).mean()
 
 
 def _error(state: State, loss: str) -> Tensor:
-    means = [at(LOSSES[loss], depth) * layer.error.mean() for depth, layer in enumerate(state)]
+    means = [
+        value_at(LOSSES[loss], depth) * layer.error.mean() for depth, layer in enumerate(state)
+    ]
     return torch.stack(means).sum()
 
 
-def packed(training: Training) -> bytes:
+def new_head(channels: int, classes: int) -> nn.Linear:
+    """A linear head that holds all classes to be equally likely."""
+    with torch.device("meta"):  # without a draw from the caller's generator
+        head = nn.Linear(channels, classes).to_empty(device="cpu")
+    for weight in head.parameters():
+        nn.init.zeros_(weight)
+    return head
+
+
+def scores(head: nn.Linear, state: State) -> Tensor:
+    """Logits of the classes, (B, K): of the mean, over places, of the highest representation."""
+    logits: Tensor = head(state[-1].hidden.mean((2, 3)))
+    return logits
+
+
+def pack(training: Training) -> bytes:
     """All of a training, in the form of safetensors; the same training gives the same bytes."""
-    arrays = {f"weights/{name}": w for name, w in training.network.state_dict().items()}
+    parts = {"weights": training.network.state_dict()}
     if training.head:
-        arrays |= {f"head/{name}": w for name, w in training.head.state_dict().items()}
-    for index, known in training.adam.state_dict()["state"].items():
-        arrays |= {f"adam/{index}/{kind}": value for kind, value in known.items()}
+        parts["head"] = training.head.state_dict()
+    parts |= {f"adam/{index}": part for index, part in training.adam.state_dict()["state"].items()}
+    arrays = {f"{part}/{name}": value for part in parts for name, value in parts[part].items()}
     return save({**arrays, "losses": torch.tensor(training.losses)})
 
 
-def unpacked(data: bytes, lesson: Lesson, classes: int = 0) -> Training:
-    """Take up a training of that lesson, and of as many classes.
+def unpack(data: bytes, lesson: Lesson, classes: int = 0) -> Training:
+    """Resume a training of that lesson, and of as many classes.
 
-    Raises
-    ------
-    RunError
-        Bytes that are damaged, or of another network.
-
-    Examples
-    --------
-    >>> lesson = Lesson(stack=(3, 4))
-    >>> unpacked(packed(Training.begun(lesson)), lesson).losses
-    []
+    `RunError` for bytes that are damaged, or of another network.
     """
     training = Training.begun(lesson, classes)
     try:
@@ -237,20 +203,18 @@ def unpacked(data: bytes, lesson: Lesson, classes: int = 0) -> Training:
 
 def _restore(training: Training, arrays: dict[str, Tensor]) -> None:
     training.losses = arrays.pop("losses").tolist()
-    parameters = training.adam.param_groups[0]["params"]
-    weights: dict[str, dict[str, Tensor]] = defaultdict(dict)
-    state: dict[int, dict[str, Tensor]] = defaultdict(dict)
+    parts: dict[str, dict[str, Tensor]] = defaultdict(dict)
     for name, value in arrays.items():
-        part, _, rest = name.partition("/")
-        if part in ("weights", "head"):
-            weights[part][rest] = value
-        else:
-            index, kind = rest.split("/")
-            if value.ndim and value.shape != parameters[int(index)].shape:
-                raise ValueError(name)
-            state[int(index)][kind] = value
-    training.network.load_state_dict(weights["weights"])
+        part, _, key = name.rpartition("/")
+        parts[part][key] = value
+    training.network.load_state_dict(parts.pop("weights"))
+    head = parts.pop("head", {})
     if training.head:
-        training.head.load_state_dict(weights["head"])
+        training.head.load_state_dict(head)
     groups = training.adam.state_dict()["param_groups"]
-    training.adam.load_state_dict({"state": dict(state), "param_groups": groups})
+    state = {int(part.removeprefix("adam/")): values for part, values in parts.items()}
+    for index, values in state.items():
+        shape = training.adam.param_groups[0]["params"][index].shape
+        if any(value.ndim and value.shape != shape for value in values.values()):
+            raise ValueError(index)
+    training.adam.load_state_dict({"state": state, "param_groups": groups})

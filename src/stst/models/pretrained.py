@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from stst.errors import StreamError, WeightsError, guess
 from stst.models.recognition import Network
 from stst.models.spatial import Trunk
-from stst.models.stream import Stream, load_stream
+from stst.models.stream import load_stream
 from stst.models.weights import CATALOGUE, EFFICIENTNET, entry, verify
 
 TIMM = "timm:"
@@ -75,7 +75,24 @@ def load_network(
     >>> load_network("compact", layers=["block1_conv1", "block5_conv1"]).layers
     ('block1_conv1', 'block5_conv1')
     """
-    network = _load(name, weights)
+    if name in CATALOGUE and entry(name).role == "spatial":
+        stream = load_stream(name, weights=weights)
+        assert isinstance(stream, Trunk)
+        network = stream_network(name, stream)
+    elif weights is not None:
+        raise StreamError(f"{name} takes no weights file: only spatial streams do.")
+    elif name == EFFICIENTNET:
+        network = efficientnet()
+    elif name in TORCHVISION:
+        network = torchvision_network(name)
+    elif name.startswith(TIMM):
+        network = timm_network(name)
+    else:
+        known = network_names()
+        raise StreamError(
+            f"there is no network {name!r}.{guess(name, known)} Networks: {', '.join(known)}, "
+            f"{TIMM}NAME."
+        )
     return network if layers is None else network.with_layers(layers)
 
 
@@ -84,29 +101,9 @@ def network_names() -> list[str]:
     return [name for name, file in CATALOGUE.items() if file.role in ("recognition", "spatial")]
 
 
-def _load(name: str, weights: Path | None) -> Network:
-    if name in CATALOGUE and entry(name).role == "spatial":
-        stream = load_stream(name, weights=weights)
-        assert isinstance(stream, Trunk)
-        return stream_network(name, stream)
-    if weights is not None:
-        raise StreamError(f"{name} takes no weights file: only spatial streams do.")
-    if name == EFFICIENTNET:
-        return efficientnet()
-    if name in TORCHVISION:
-        return torchvision_network(name)
-    if name.startswith(TIMM):
-        return timm_network(name)
-    known = network_names()
-    raise StreamError(
-        f"there is no network {name!r}.{guess(name, known)} Networks: {', '.join(known)}, "
-        f"{TIMM}NAME."
-    )
-
-
 def torchvision_network(name: str) -> Network:
     """A network of `TORCHVISION` with its default weights, which torchvision fetches."""
-    models = imported("torchvision").models
+    models = import_package("torchvision").models
     form, weights = TORCHVISION[name], models.get_model_weights(name).DEFAULT
     transforms = weights.transforms()
 
@@ -117,14 +114,11 @@ def torchvision_network(name: str) -> Network:
     return Network(
         name,
         with_weights(name, lambda: models.get_model(name, weights=weights)),
-        form.layers,
-        preprocess,
-        window=form.window,
-        stride=form.stride,
-        channels_last=form.channels_last,
+        preprocess=preprocess,
         classifies=True,
         labels=weights.meta["categories"],
         note=f"torchvision, weights {weights}",
+        **vars(form),
     )
 
 
@@ -134,7 +128,7 @@ def timm_network(name: str) -> Network:
     Layers are those that timm lists as its features; whole frames are resized to the network's
     input.
     """
-    timm = imported("timm")
+    timm = import_package("timm")
     module = with_weights(name, lambda: timm.create_model(name.removeprefix(TIMM), pretrained=True))
     data = timm.data.resolve_model_data_config(module)
     mean, std = (torch.tensor(data[key])[:, None, None] for key in ("mean", "std"))
@@ -165,47 +159,37 @@ def efficientnet() -> Network:
     weights are not those that were tested.
     """
     path = verify(EFFICIENTNET)
-    library = imported("efficientnet_lite_pytorch")
+    library = import_package("efficientnet_lite_pytorch")
     module = with_weights(EFFICIENTNET, lambda: library.EfficientNet.from_name(EFFICIENTNET))
     module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    wanted = entry(EFFICIENTNET)
+
+    def preprocess(frames: Tensor) -> Tensor:  # as it was trained, in TensorFlow
+        resized = F.interpolate(frames, (224, 224), mode="bilinear", antialias=True)
+        return (255 * resized - 127.0) / 128.0
+
     return Network(
         EFFICIENTNET,
         module,
         _numbered("_blocks.{}", 16),
         preprocess,
         classifies=True,
-        sha256=wanted.published[1],
-        note=wanted.note,
+        sha256=entry(EFFICIENTNET).published[1],
+        note=entry(EFFICIENTNET).note,
     )
 
 
-_SIDE, _LEVEL, _SPREAD = 224, 127.0, 128.0  # of its input, as it was trained (TensorFlow)
-
-
-def preprocess(frames: Tensor) -> Tensor:
-    """(n, 3, H, W) in [0, 1] -> (n, 3, 224, 224) as EfficientNet-Lite0 was trained."""
-    resized = F.interpolate(frames, (_SIDE, _SIDE), mode="bilinear", antialias=True)
-    return (255 * resized - _LEVEL) / _SPREAD
-
-
-def stream_network(name: str, stream: Stream) -> Network:
+def stream_network(name: str, stream: Trunk) -> Network:
     """Make a network of a spatial stream: its layers, not resized, and no classes."""
-    known = getattr(stream, "provenance", None)
-    return Network(
-        name,
-        _Taps(stream).eval(),
-        stream.layers,
-        lambda frames: frames,
-        sha256=known and known.sha256,
-        note=known.note if known else "",
-    )
+    weights = stream.provenance
+    sha256, note = (weights.sha256, weights.note) if weights else (None, "")
+    taps = _Taps(stream).eval()
+    return Network(name, taps, stream.layers, lambda frames: frames, sha256=sha256, note=note)
 
 
 class _Taps(nn.Module):
     """A stream whose activations pass through modules that have their names."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Trunk) -> None:
         super().__init__()
         self.stream = stream
         for name in stream.layers:
@@ -218,7 +202,7 @@ class _Taps(nn.Module):
         return torch.empty(0)
 
 
-def imported(package: str) -> ModuleType:
+def import_package(package: str) -> ModuleType:
     """Import a package, or say in one line why it cannot be: `WeightsError`."""
     try:
         return import_module(package)

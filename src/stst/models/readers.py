@@ -1,4 +1,4 @@
-"""Openers of weights files: each yields the arrays of a file by name, none read yet."""
+"""Weights files of four kinds: opened by their headers, checked, and read as float32."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class StoredArray:
 
 
 Arrays = dict[str, StoredArray]
+Shapes = Mapping[str, tuple[int, ...]]
 
 
 @contextmanager
@@ -42,19 +43,19 @@ def keras(path: Path) -> Iterator[Arrays]:
 
     The groups of a layer that is made of others, such as PredNet, lie in groups themselves.
     """
-    found: Arrays = {}
+    arrays: Arrays = {}
 
-    def note(name: str, item: object) -> None:
+    def add(name: str, item: object) -> None:
         if isinstance(item, h5py.Dataset):
             kind = {4: "weight", 1: "bias"}.get(item.ndim, "other")
-            ours = f"{name.split('/')[-2:][0]}.{kind}"
+            key = f"{name.split('/')[-2:][0]}.{kind}"
             axes = (3, 2, 0, 1) if item.ndim == 4 else tuple(range(item.ndim))
-            entry = _turned(item.shape, item.dtype, axes, lambda: item[()])
-            found[name if ours in found else ours] = entry
+            stored = _transposed(item.shape, item.dtype, axes, lambda: item[()])
+            arrays[name if key in arrays else key] = stored
 
     with h5py.File(path, "r") as file:
-        file.visititems(note)
-        yield found
+        file.visititems(add)
+        yield arrays
 
 
 @contextmanager
@@ -77,13 +78,13 @@ def safetensors(path: Path) -> Iterator[Arrays]:
     """Open a file whose arrays have our names and layout, or torchvision's."""
     types = {"F16": "float16", "F32": "float32"}
     with safe_open(path, framework="pt") as file:
-        found: Arrays = {}
+        arrays: Arrays = {}
         for name in file.keys():  # noqa: SIM118 (a file, not a dict)
             header = file.get_slice(name)
             dtype = types.get(header.get_dtype(), header.get_dtype())
             read = partial(file.get_tensor, name)
-            found[name] = StoredArray(tuple(header.get_shape()), dtype, read)
-        yield found
+            arrays[name] = StoredArray(tuple(header.get_shape()), dtype, read)
+        yield arrays
 
 
 @contextmanager
@@ -91,11 +92,11 @@ def authors_msoe(path: Path) -> Iterator[Arrays]:
     """Open the authors' MSOE: ``conv1_w`` (frames, rows, columns, in, out), ``conv1_b``."""
     kinds = {"w": "weight", "b": "bias"}
     with zipfile.ZipFile(path) as archive:
-        found: Arrays = {}
+        arrays: Arrays = {}
         for member in archive.infolist():
             layer, _, kind = member.filename.removesuffix(".npy").partition("_")
-            found[f"{layer}.{kinds.get(kind, kind)}"] = _npy(archive, member)
-        yield found
+            arrays[f"{layer}.{kinds.get(kind, kind)}"] = _npy(archive, member)
+        yield arrays
 
 
 def _npy(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> StoredArray:
@@ -113,10 +114,10 @@ def _npy(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> StoredArray:
     axes = tuple(range(len(shape)))
     if len(shape) == 5:  # the first kernel's frames are our input channels
         axes = (4, 0, 1, 2) if member.filename == "conv1_w.npy" else (4, 3, 1, 2)
-    return _turned(shape, dtype, axes, read)
+    return _transposed(shape, dtype, axes, read)
 
 
-def _turned(
+def _transposed(
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
     axes: tuple[int, ...],
@@ -126,11 +127,11 @@ def _turned(
     others = tuple(a for a in range(len(shape)) if a not in axes)
     ours = tuple(shape[a] for a in axes) + tuple(shape[a] for a in others if shape[a] != 1)
 
-    def turned() -> Tensor:
+    def transposed() -> Tensor:
         array = read().transpose(axes + others).reshape(ours)
         return torch.from_numpy(array.astype(np.float32))
 
-    return StoredArray(ours, dtype.name, turned)
+    return StoredArray(ours, dtype.name, transposed)
 
 
 OPENERS = {
@@ -140,59 +141,44 @@ OPENERS = {
     ".safetensors": safetensors,
     ".npz": authors_msoe,
 }
-TWINS = {
-    "vgg19": "vgg19-torchvision",
-    "vgg16": "vgg16-torchvision",
-    "vgg19-torchvision": "vgg19",
-    "vgg16-torchvision": "vgg16",
-}
-# How the groups of a network's layers begin, where its files hold other things beside it: those
-# of PredNet may hold the weights of its losses and the state of its optimiser.
-PARTS = {"prednet": "layer_"}
-
-Shapes = Mapping[str, tuple[int, ...]]
-
-
-def read_weights(path: Path, stream: str, shapes: Shapes) -> dict[str, Tensor]:
-    """Read the weights of a stream from a file.
-
-    Parameters
-    ----------
-    path : Path
-        Keras ``.h5`` without top, torchvision ``.pth``, ``.safetensors``, or the
-        authors' MSOE ``.npz``.
-    stream : str
-        Name of the stream. One that ends in ``-torchvision`` takes torchvision's array
-        names (``features.0.weight``), the others take the canonical or Keras' names.
-    shapes : mapping
-        Canonical name -> shape, of every array that the stream has.
-
-    Returns
-    -------
-    dict of str to Tensor
-        Contiguous float32, finite, in the order of `shapes`.
-
-    Raises
-    ------
-    WeightsError
-        No such file or kind of file, a damaged one, one of another training, or an array
-        that is missing, extra, misshaped or not finite.
-    """
-    with _opened(path) as found:
-        return _read(found, path.name, stream, shapes)
 
 
 def read_shapes(path: Path) -> Shapes:
-    """Canonical names and shapes of the arrays of a file, as its headers tell; as `read_weights`.
+    """Canonical names and shapes of the arrays of a file, as its headers tell.
 
-    For networks of which the file says how large they are: not to be believed without bounds.
+    For networks whose size the file tells: check them against bounds. `WeightsError`
+    as of `read_weights`.
     """
-    with _opened(path) as found:
-        return {name: entry.shape for name, entry in found.items()}
+    with _open(path) as arrays:
+        return {name: array.shape for name, array in arrays.items()}
+
+
+def read_weights(path: Path, network: str, shapes: Shapes) -> dict[str, Tensor]:
+    """Read weights: contiguous float32, finite, in the order of `shapes`, canonical name -> shape.
+
+    A `network` whose name ends in ``-torchvision`` takes torchvision's array names
+    (``features.0.weight``), the others the canonical or Keras' names. `WeightsError` for no such
+    file or kind of file, a damaged one, one of another training, or an array that is missing,
+    extra, misshaped or not finite.
+    """
+    with _open(path) as arrays:
+        theirs = any(name.startswith("features.") for name in arrays)
+        if theirs != network.endswith("-torchvision"):
+            _refuse_training(path.name, network, theirs)
+        names = _torchvision_names(shapes) if theirs else {}
+        # Files of PredNet may hold the weights of its losses and the state of its optimiser too.
+        prefix = "layer_" if network == "prednet" else ""
+        arrays = {
+            names.get(name, name): array
+            for name, array in arrays.items()
+            if any(part.startswith(prefix) for part in name.split("/"))
+        }
+        _check_headers(arrays, path.name, network, shapes)
+        return {name: _finite(arrays[name].read(), f"{path.name}: {name}") for name in shapes}
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Arrays]:
+def _open(path: Path) -> Iterator[Arrays]:
     """Open a file of any kind; whatever goes wrong with it is a `WeightsError`."""
     opener = OPENERS.get(path.suffix.lower())
     if opener is None:
@@ -202,8 +188,8 @@ def _opened(path: Path) -> Iterator[Arrays]:
     if path.stat().st_size > MAX_BYTES:
         raise WeightsError(f"{path.name} is larger than 1 GiB, as no weights file is.")
     try:
-        with opener(path) as found:
-            yield found
+        with opener(path) as arrays:
+            yield arrays
     except WeightsError:
         raise
     except Exception as fault:  # a damaged file makes the readers raise anything
@@ -213,40 +199,26 @@ def _opened(path: Path) -> Iterator[Arrays]:
         ) from fault
 
 
-def _read(found: Arrays, file: str, stream: str, shapes: Shapes) -> dict[str, Tensor]:
-    theirs = any(name.startswith("features.") for name in found)
-    if theirs != stream.endswith("-torchvision"):
-        _refuse_training(file, stream, theirs)
-    names = _torchvision_names(shapes) if theirs else {}
-    begun = PARTS.get(stream, "")
-    found = {
-        names.get(name, name): entry
-        for name, entry in found.items()
-        if any(part.startswith(begun) for part in name.split("/"))
-    }
-    _check_headers(found, file, stream, shapes)
-    return {name: _finite(found[name].read(), f"{file}: {name}") for name in shapes}
-
-
-def _refuse_training(file: str, stream: str, theirs: bool) -> None:
-    twin = f" Load it as {TWINS[stream]!r}." if stream in TWINS else ""
+def _refuse_training(file: str, network: str, theirs: bool) -> None:
+    twin = f"{network}-torchvision" if theirs else network.removesuffix("-torchvision")
+    hint = f" Load it as {twin!r}." if network.startswith("vgg") else ""
     raise WeightsError(
         f"{file} has {'torchvision' if theirs else 'Caffe or Keras'} array names; stream "
-        f"{stream!r} stands for another training with another preprocessing.{twin}"
+        f"{network!r} stands for another training with another preprocessing.{hint}"
     )
 
 
-def _check_headers(found: Arrays, file: str, stream: str, shapes: Shapes) -> None:
-    missing = [name for name in shapes if name not in found]
-    extra = [name for name in found if name not in shapes]
+def _check_headers(arrays: Arrays, file: str, network: str, shapes: Shapes) -> None:
+    missing = [name for name in shapes if name not in arrays]
+    extra = [name for name in arrays if name not in shapes]
     if missing or extra:
         what = f"lacks {missing[0]}" if missing else f"also holds {extra[0]}"
-        raise WeightsError(f"{file} {what}: it is not a file for stream {stream!r}.")
+        raise WeightsError(f"{file} {what}: it is not a file for stream {network!r}.")
     for name, shape in shapes.items():
-        entry = found[name]
-        if entry.shape != shape or entry.dtype not in ("float16", "float32"):
+        array = arrays[name]
+        if array.shape != shape or array.dtype not in ("float16", "float32"):
             raise WeightsError(
-                f"{file}: {name} is {entry.dtype} {entry.shape}; stream {stream!r} needs "
+                f"{file}: {name} is {array.dtype} {array.shape}; stream {network!r} needs "
                 f"float32 or float16 {shape}."
             )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from stst.errors import StreamError, guess
 
-_TOLD = 40  # names of layers in a message
+_LISTED = 40  # names of layers in a message
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,17 +67,7 @@ class Network:
     note: str = ""
 
     def __post_init__(self) -> None:
-        known = [name for name, _ in self.module.named_modules() if name]
-        for layer in self.layers:
-            if layer not in known:
-                some = ", ".join(known[:_TOLD]) + (" ..." if len(known) > _TOLD else "")
-                raise StreamError(
-                    f"{self.name} has no layer {layer!r}.{guess(layer, known)} It has: {some}."
-                )
-        if not self.layers:
-            raise StreamError(f"which layers of {self.name}? Name at least one.")
-        if any(part.training for part in self.module.modules()):
-            raise StreamError(f"{self.name} is in training mode: call its .eval() first.")
+        check_module(self.name, self.module, self.layers)
 
     def with_layers(self, layers: Sequence[str]) -> Network:
         """The same network, other layers of it."""
@@ -87,57 +78,74 @@ class Network:
         return f"class {index}" if self.labels is None else self.labels[index]
 
 
-def looked_into(network: Network, frames: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
-    """Show a network one window of frames.
-
-    Parameters
-    ----------
-    network : Network
-        On any device.
-    frames : Tensor
-        (window, 3, H, W), in [0, 1].
-
-    Returns
-    -------
-    activations : dict
-        Layer -> its output, (1, ...), float32, on the CPU: a copy, for what follows may
-        overwrite it.
-    probabilities : Tensor or None
-        (classes,), if the network classifies.
-    """
-    weight = next(network.module.parameters(), torch.empty(0))
-    with _hooked(network) as found, torch.inference_mode():
-        output = network.module(network.preprocess(frames).to(weight.device, weight.dtype))
-    silent = [name for name in network.layers if name not in found]
-    if silent:
-        raise StreamError(f"{network.name} does not run {', '.join(silent)}: leave them out.")
-    activations = {name: found[name] for name in network.layers}
-    if not network.classifies:
-        return activations, None
-    return activations, _tensor(output).float().softmax(1)[0].cpu()
+def check_module(name: str, module: nn.Module, layers: Sequence[str]) -> None:
+    """Refuse layers that a network does not have, and training mode: `StreamError`."""
+    known = [name for name, _ in module.named_modules() if name]
+    if isinstance(layers, str) or not layers:
+        raise StreamError(
+            f"{name}: layers must be names such as {known[:2]}, at least one; got {layers!r}."
+        )
+    for layer in layers:
+        if layer not in known:
+            listed = ", ".join(known[:_LISTED]) + (" ..." if len(known) > _LISTED else "")
+            raise StreamError(
+                f"{name} has no layer {layer!r}.{guess(layer, known)} It has: {listed}."
+            )
+    training = [type(part).__name__ for part in module.modules() if part.training]
+    if training:
+        raise StreamError(
+            f"{name} is in training mode ({', '.join(dict.fromkeys(training))}), in which "
+            "dropout is random and batch norm depends on the batch: call its .eval() first."
+        )
 
 
 @contextmanager
-def _hooked(network: Network) -> Iterator[dict[str, Tensor]]:
-    """Let the layers leave copies of what they put out."""
-    found: dict[str, Tensor] = {}
-    modules = dict(network.module.named_modules())
+def record_layers(
+    module: nn.Module, layers: Sequence[str], keep: Callable[[str, object], Tensor]
+) -> Iterator[dict[str, Tensor]]:
+    """Let layers record what `keep` makes of their names and outputs: layer -> Tensor.
 
-    def hook(name: str) -> Callable[[nn.Module, object, object], None]:
-        def keep(_: nn.Module, __: object, output: object) -> None:
-            found[name] = _tensor(output).detach().to("cpu", torch.float32, copy=True)
+    `StreamError` at the end if one of them did not run.
+    """
+    activations: dict[str, Tensor] = {}
 
-        return keep
+    def hook(name: str, _: nn.Module, __: object, output: object) -> None:
+        activations[name] = keep(name, output)
 
-    handles = [modules[name].register_forward_hook(hook(name)) for name in network.layers]
+    handles = [
+        module.get_submodule(name).register_forward_hook(partial(hook, name)) for name in layers
+    ]
     try:
-        yield found
+        yield activations
     finally:
         for handle in handles:
             handle.remove()
+    if silent := [name for name in layers if name not in activations]:
+        raise StreamError(f"the network does not run {', '.join(silent)}: leave them out.")
 
 
-def _tensor(output: object) -> Tensor:
+def looked_into(network: Network, frames: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
+    """Show a network, on any device, one window of frames: (window, 3, H, W), in [0, 1].
+
+    Gives {layer: (1, ...)}, float32 copies on the CPU, and, if the network classifies, the
+    probabilities of its classes, (classes,).
+    """
+    weight = next(network.module.parameters(), torch.empty(0))
+    module = network.module
+    with torch.inference_mode(), record_layers(module, network.layers, _copy) as recorded:
+        output = module(network.preprocess(frames).to(weight.device, weight.dtype))
+    activations = {name: recorded[name] for name in network.layers}
+    if not network.classifies:
+        return activations, None
+    return activations, _first(output).float().softmax(1)[0].cpu()
+
+
+def _copy(_: str, output: object) -> Tensor:
+    """A copy, because the layer that follows may overwrite the output."""
+    return _first(output).detach().to("cpu", torch.float32, copy=True)
+
+
+def _first(output: object) -> Tensor:
     """The output itself, or the first of several."""
     first = output[0] if isinstance(output, tuple | list) and output else output
     if not isinstance(first, Tensor):
@@ -147,14 +155,8 @@ def _tensor(output: object) -> Tensor:
 
 def network_record(network: Network) -> dict[str, Any]:
     """What the evaluation says of a network."""
-    return {
-        "name": network.name,
-        "note": network.note,
-        "sha256": network.sha256,
-        "layers": list(network.layers),
-        "window": network.window,
-        "stride": network.stride,
-    }
+    names = ("name", "note", "sha256", "layers", "window", "stride")
+    return {name: getattr(network, name) for name in names} | {"layers": list(network.layers)}
 
 
 def matched_notes(matched: Mapping[str, Sequence[str]], networks: Sequence[Network]) -> list[str]:

@@ -31,20 +31,18 @@ class Preprocessing:
 
     def __call__(self, frames: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> (B, 3, H, W) as the first convolution wants it."""
-        mean, std = _constants(self.mean, frames), _constants(self.std, frames)
+        mean, std = (
+            _constants(values, frames.dtype, frames.device) for values in (self.mean, self.std)
+        )
         # Scaled before centred, as Keras does: the other order rounds otherwise, which
         # is enough to flip ties of the max pooling in the deep layers.
         frames = (frames * self.scale - mean) / std
         return frames.flip(1) if self.bgr else frames
 
 
-def _constants(values: tuple[float, ...], like: Tensor) -> Tensor:
-    return _on_device(values, like.dtype, like.device)
-
-
 @lru_cache(maxsize=32)
 @torch.inference_mode(False)  # as in ops.gaussian
-def _on_device(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+def _constants(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     """One value a channel, (C, 1, 1); kept, because a CUDA graph may not copy from the host."""
     return torch.tensor(values, dtype=dtype, device=device)[:, None, None]
 
@@ -91,18 +89,10 @@ COMPACT = TrunkShape((2, 2, 2, 2, 1), (32, 64, 128, 256, 256))
 class Trunk(nn.Module):
     """A VGG-shaped trunk as a stream (paper, figure 1: the spatial stream).
 
-    Parameters
-    ----------
-    shape : TrunkShape
-        Blocks and channels.
-    preprocessing : Preprocessing
-        The one that the weights were trained with; the two belong together.
-
-    Notes
-    -----
-    Layers are post-ReLU. Texture is by default the first convolution of each block,
-    content the second of the last block (authors' code), where it has one.
-    `receptive_fields` are in px: 3 of ``block1_conv1``, 156 of VGG-19's ``block5_conv1``.
+    Its `preprocessing` is the one that the weights were trained with. Layers are post-ReLU. Texture
+    is by default the first convolution of each block, content the second of the last block
+    (authors' code), where it has one. `receptive_fields` are in px: 3 of ``block1_conv1``, 156 of
+    VGG-19's ``block5_conv1``.
     """
 
     frames_needed = 1
@@ -131,21 +121,21 @@ class Trunk(nn.Module):
         wanted = check_layers(layers, self.layers)
         weight = next(self.parameters())
         x = self.preprocessing(clip[:, -1]).to(weight, memory_format=torch.channels_last)
-        found: dict[str, Tensor] = {}
+        activations: dict[str, Tensor] = {}
         for name, convolution in self.convolutions.items():
-            if len(found) == len(wanted):
+            if len(activations) == len(wanted):
                 break
             if name.endswith("conv1") and name != self.layers[0]:
                 x = F.max_pool2d(x, 2)
             x = F.relu(convolution(x), inplace=True)  # of which no slope needs the input
             if name in wanted:
-                found[name] = x
-        return found
+                activations[name] = x
+        return activations
 
     def grams(self, clip: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Gram matrices (B, C, C) in float32 or better, whatever the convolutions are in."""
-        found = self(clip, layers)
-        maps = {name: x.permute(0, 2, 3, 1).flatten(1, 2) for name, x in found.items()}
+        activations = self(clip, layers)
+        maps = {name: x.permute(0, 2, 3, 1).flatten(1, 2) for name, x in activations.items()}
         return {name: products(x, x) / x.shape[1] for name, x in maps.items()}
 
 
@@ -160,10 +150,7 @@ def check_layers(wanted: Sequence[str], known: Sequence[str]) -> frozenset[str]:
 
 
 def frozen(module: nn.Module) -> nn.Module:
-    """Fix the weights: evaluation mode, no gradients to parameters.
-
-    In channels-last memory, which the convolutions and poolings of the CPU prefer.
-    """
+    """Fix the weights, in channels-last memory, which the convolutions of the CPU prefer."""
     module.eval().requires_grad_(False)
     for weight in module.parameters():
         if weight.ndim == 4:

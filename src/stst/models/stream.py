@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -13,9 +13,7 @@ from torch import Tensor
 from stst.errors import DeviceError, StreamError, guess
 from stst.models.spatial import CAFFE, COMPACT, TORCHVISION, VGG16, VGG19, Trunk, frozen
 from stst.models.temporal import Msoe
-from stst.models.weights import State, entry, load_weights, state
-
-Role = Literal["spatial", "temporal"]
+from stst.models.weights import Role, State, entry, load_weights, state
 
 
 @runtime_checkable
@@ -54,8 +52,8 @@ class Stream(Protocol):
     ...
     ...     def forward(self, clip, layers):
     ...         x = clip[:, -1]
-    ...         found = {"across": x.diff(dim=-1), "down": x.diff(dim=-2)}
-    ...         return {name: found[name] for name in layers}
+    ...         edges = {"across": x.diff(dim=-1), "down": x.diff(dim=-2)}
+    ...         return {name: edges[name] for name in layers}
     >>> edges = Edges()
     >>> isinstance(edges, Stream)
     True
@@ -80,18 +78,8 @@ class Stream(Protocol):
 class StreamInfo:
     """A stream of the package, and whether it can be loaded now.
 
-    Attributes
-    ----------
-    name : str
-        What `load_stream` takes.
-    role : {'spatial', 'temporal'}
-        The stream of the paper in whose place it stands.
-    layers : tuple of str
-        Names of its activations.
-    weights : {'embedded', 'cached', 'absent', 'own file'}
-        ``'absent'`` weights can be fetched; ``'own file'`` ones must be given.
-    note : str
-        Origin of the weights, licence, whom to cite.
+    ``'absent'`` weights can be fetched; ``'own file'`` ones must be given. The note has their
+    origin and licence, and whom to cite.
     """
 
     name: str
@@ -119,7 +107,10 @@ def list_streams() -> tuple[StreamInfo, ...]:
     >>> [info.name for info in list_streams() if info.role == "temporal"]
     ['msoe']
     """
-    return tuple(_info(name, _hollow(name)) for name in _BUILDERS)
+    return tuple(
+        StreamInfo(name, entry(name).role, _hollow(name).layers, state(name), entry(name).note)
+        for name in _BUILDERS
+    )
 
 
 def load_stream(name: str, *, weights: Path | None = None) -> Trunk | Msoe:
@@ -165,18 +156,8 @@ def _hollow(name: str) -> Trunk | Msoe:
         return _BUILDERS[name]()
 
 
-def _info(name: str, module: Trunk | Msoe) -> StreamInfo:
-    role: Role = "spatial" if isinstance(module, Trunk) else "temporal"
-    return StreamInfo(name, role, tuple(module.layers), state(name), entry(name).note)
-
-
 def check_device(device: str) -> None:
-    """Refuse a device that torch cannot compute on.
-
-    Raises
-    ------
-    DeviceError
-    """
+    """Refuse a device that torch cannot compute on: `DeviceError`."""
     try:
         torch.zeros(1, device=device).item()  # 'meta' is a device that holds nothing
     except (RuntimeError, AssertionError, TypeError) as error:
@@ -191,11 +172,6 @@ def resolved(name: str, device: str) -> torch.dtype:
     """Number format that a recipe's ``precision`` means on a device.
 
     ``auto`` is bfloat16 where the device multiplies it in hardware, else float32.
-
-    Examples
-    --------
-    >>> resolved("float32", "cpu")
-    torch.float32
     """
     if name != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
@@ -206,8 +182,8 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
     """Whether in hardware: where bfloat16 is emulated it is no faster than float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    found: dict[str, object] = {}
+    able: dict[str, object] = {}
     # An older torch cannot tell.
     if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):
-        found = dict(torch.cpu.get_capabilities())
-    return any(found.get(name) for name in ("avx512_bf16", "amx_bf16"))
+        able = dict(torch.cpu.get_capabilities())
+    return any(able.get(name) for name in ("avx512_bf16", "amx_bf16"))

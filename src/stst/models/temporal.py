@@ -72,18 +72,12 @@ class Msoe(nn.Module):
         Those whose receptive field is at most `share` of the frame's short side, the finest in any
         case. Places of the others see much of the frame: averages over so few tell its layout.
         """
-        found = copy.copy(self)  # with the same weights
-        found.share = share
-        return found
+        local = copy.copy(self)  # with the same weights
+        local.share = share
+        return local
 
     def level_count(self, height: int, width: int) -> int:
-        """How many levels ``energy`` has, for frames of this size.
-
-        Examples
-        --------
-        >>> Msoe().level_count(108, 192), Msoe().local(1 / 3).level_count(108, 192)
-        (5, 2)
-        """
+        """How many levels ``energy`` has, for frames of this size."""
         fields = self.receptive_fields.values()
         return max(sum(field <= self.share * min(height, width) for field in fields), 1)
 
@@ -91,14 +85,14 @@ class Msoe(nn.Module):
         """Activations of the last two frames: (B, T, 3, H, W) -> {layer: activation}."""
         wanted = check_layers(layers, self.layers)
         levels = self.energies(clip)
-        found = {f"energy{i}": level for i, level in enumerate(levels, 1)}
+        activations = {f"energy{i}": level for i, level in enumerate(levels, 1)}
         if wanted & {"energy", "flow"}:
             size = clip.shape[-2:]
             energy = [_to_size(level, size) for level in levels]
-            found["energy"] = torch.cat(energy[: self.level_count(*size)], 1)
+            activations["energy"] = torch.cat(energy[: self.level_count(*size)], 1)
         if "flow" in wanted:
-            found["flow"] = self.flow_head(torch.cat(energy, 1))
-        return {name: found[name] for name in layers}
+            activations["flow"] = self.flow_head(torch.cat(energy, 1))
+        return {name: activations[name] for name in layers}
 
     def grams(self, clip: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Gram matrices (B, C, C), exactly those of `forward`'s activations.
@@ -108,12 +102,11 @@ class Msoe(nn.Module):
         can as well mix their Gram matrix.
         """
         others = [name for name in layers if name != "energy"]
-        found = {}
-        if others:
-            found = {name: pyramid_gram([a]) for name, a in self(clip, others).items()}
-        if "energy" in layers:
-            found["energy"] = self._energy_gram(clip)
-        return {name: found[name] for name in layers}
+        activations = self(clip, others) if others else {}
+        return {
+            name: pyramid_gram([activations[name]]) if name in others else self._energy_gram(clip)
+            for name in layers
+        }
 
     def energies(self, clip: Tensor) -> list[Tensor]:
         """The five levels at their own sizes: (B, T, 3, H, W) -> [(B, 64, h, w)]."""
@@ -123,7 +116,7 @@ class Msoe(nn.Module):
     def _energy_gram(self, clip: Tensor) -> Tensor:
         count = self.level_count(*clip.shape[-2:])
         pooled = islice(self._pooled(clip), count)
-        inputs = [l1_inputs(one, *self._mixing()) for one in pooled]
+        inputs = [l1_inputs(level, *self._mixing()) for level in pooled]
         inner = pyramid_gram([level.permute(0, 3, 1, 2) for level in inputs])
         weight, bias = self._mixing()
         levels = [torch.cat((weight, bias[:, None]), 1)] * count
@@ -156,23 +149,11 @@ def _to_size(x: Tensor, size: torch.Size) -> Tensor:
 
 
 class Distant(nn.Module):
-    """The layers of a stream of frame pairs, for pairs at several distances in time.
+    """The layers of a stream of frame pairs, for pairs at several `distances` in frames.
 
     Two neighbouring frames say nothing of motion that takes long. Layer ``energy@4`` is the
     layer ``energy`` of the last frame and the fourth before it (our choice; the paper has
-    neighbours alone).
-
-    Parameters
-    ----------
-    inner : callable
-        A stream with ``frames_needed`` of 2 that names its layers.
-    distances : sequence of int
-        In frames, each at least 1.
-
-    Raises
-    ------
-    StreamError
-        If the stream does not look at frame pairs or names no layers.
+    neighbours alone). `StreamError` if `inner` does not look at frame pairs or names no layers.
     """
 
     def __init__(self, inner: Any, distances: Sequence[int]) -> None:  # noqa: ANN401
@@ -206,14 +187,14 @@ class Distant(nn.Module):
         layers: Sequence[str],
     ) -> dict[str, Tensor]:
         check_layers(layers, self.layers)
-        found: dict[str, Tensor] = {}
+        values: dict[str, Tensor] = {}
         for distance in self.distances:
             ending = f"@{distance}"
             names = [name.removesuffix(ending) for name in layers if name.endswith(ending)]
             if names:
                 pair = clip[:, [-1 - distance, -1]]
-                found |= {f"{n}{ending}": value for n, value in call(pair, names).items()}
-        return {name: found[name] for name in layers}
+                values |= {f"{n}{ending}": value for n, value in call(pair, names).items()}
+        return {name: values[name] for name in layers}
 
     def _named(self, names: Sequence[str]) -> tuple[str, ...]:
         return tuple(f"{name}@{distance}" for distance in self.distances for name in names)

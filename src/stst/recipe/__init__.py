@@ -1,22 +1,23 @@
 """What is done to make a metamer, as frozen and validated data. No torch here."""
 
-from stst.recipe.dotted import explain, faults, validated
-from stst.recipe.parts import (
+from stst.recipe.config import FrozenConfig, explain, faults, validated
+from stst.recipe.recipe import (
     ALL,
     LOSSES,
+    PRESETS,
     QUALITIES,
     Colour,
     Layers,
     Octave,
     Optimiser,
-    Part,
+    Recipe,
     Start,
     Stop,
     Weights,
     Whole,
-    at,
+    list_presets,
+    value_at,
 )
-from stst.recipe.recipe import PRESETS, Recipe, list_presets
 
 __all__ = [
     "ALL",
@@ -24,18 +25,18 @@ __all__ = [
     "PRESETS",
     "QUALITIES",
     "Colour",
+    "FrozenConfig",
     "Layers",
     "Octave",
     "Optimiser",
-    "Part",
     "Recipe",
     "Start",
     "Stop",
     "Weights",
     "Whole",
-    "at",
     "explain",
     "faults",
     "list_presets",
     "validated",
+    "value_at",
 ]

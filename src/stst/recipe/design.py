@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from itertools import combinations, product
 
 from stst.errors import RecipeError, guess
-from stst.recipe.parts import at
-from stst.recipe.recipe import Recipe
+from stst.recipe.recipe import Recipe, value_at
 
 WITHOUT, NOTHING = "without", "nothing"  # the factor of a one-at-a-time design, and its reference
 _LONGEST = 60  # of a folder's name, before the fingerprint
@@ -22,7 +21,7 @@ def _one_octave(recipe: Recipe) -> Settings:
     """As many steps of a frame, all of them in the last octave."""
     octaves = recipe.octaves
     frames = range(max(len(octave.steps) for octave in octaves))
-    steps = [sum(at(octave.steps, frame) for octave in octaves) for frame in frames]
+    steps = [sum(value_at(octave.steps, frame) for octave in octaves) for frame in frames]
     return {"octaves": [octaves[-1].model_dump() | {"steps": steps}]}
 
 
@@ -37,18 +36,10 @@ STEPS: dict[str, Callable[[Recipe], Settings]] = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One recipe of an ablation.
+    """One recipe of an ablation."""
 
-    Parameters
-    ----------
-    factors : mapping
-        Name of each factor and its level here.
-    recipe : Recipe
-        What these levels make of the ablation's recipe.
-    """
-
-    factors: Mapping[str, object]
-    recipe: Recipe
+    factors: Mapping[str, object]  # name of each factor and its level here
+    recipe: Recipe  # what these levels make of the ablation's recipe
 
     @property
     def label(self) -> str:
@@ -84,21 +75,10 @@ def design(
 ) -> tuple[Cell, ...]:
     """The cells of an ablation: a full grid of what varies, and steps left out in turn.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        What is changed.
-    vary : mapping
-        Levels of each factor, each combined with all of the others. A factor is a setting by
-        its dotted name, or one of the `STEPS` with the levels True and False.
-    leave_out : sequence of str
-        Steps of which each is left out alone, beside a cell that has all of them: one
-        more factor, ``without``. ``("all",)`` are all `STEPS`.
-
-    Raises
-    ------
-    RecipeError
-        If nothing varies, a name or a level cannot be, or two cells have the same recipe.
+    `vary` has the levels of each factor, each combined with all of the others. A factor is a
+    setting by its dotted name, or one of the `STEPS` with the levels True and False. Of the steps
+    to `leave_out` (``("all",)``: all `STEPS`) each is left out alone, beside a cell that has all of
+    them: one more factor, ``without``. Two cells may not have the same recipe.
 
     Examples
     --------
@@ -128,16 +108,13 @@ def design(
 
 def _changed(recipe: Recipe, levels: Mapping[str, object]) -> Recipe:
     for name, level in levels.items():
-        recipe = recipe.with_settings(_settings(recipe, name, level))
+        settings: Settings = {name: level}
+        if name == WITHOUT:
+            settings = {} if level == NOTHING else _step(str(level))(recipe)
+        elif name in STEPS and level in (True, False):
+            settings = {} if level else STEPS[name](recipe)
+        recipe = recipe.with_settings(settings)
     return recipe
-
-
-def _settings(recipe: Recipe, name: str, level: object) -> Settings:
-    if name == WITHOUT:
-        return {} if level == NOTHING else _step(str(level))(recipe)
-    if name in STEPS and level in (True, False):
-        return {} if level else STEPS[name](recipe)
-    return {name: level}
 
 
 def _step(name: str) -> Callable[[Recipe], Settings]:

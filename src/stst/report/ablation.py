@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from textwrap import fill
 from typing import Any
 
-import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stst.report.figures import COLOURS
+from stst.drawing.figures import COLOURS, MARKERS, make_panels
 
 Records = Sequence[Mapping[str, Any]]  # of `stst.workflows.ablation.Finding.record`
 
 
-def tidy_csv(records: Records) -> str:
-    """One line for each outcome of each metamer: factors, seed, outcome, value, error.
+def tidy_table(records: Records) -> pd.DataFrame:
+    """A row for each outcome of each metamer: factors, seed, outcome, value, error.
 
-    A metamer that could not be made has a single line, with its error and no outcome.
+    A metamer that could not be made has a single row, with its error and no outcome.
+    """
+    rows = [
+        (*record["factors"].values(), record["seed"], outcome, value, error)
+        for record in records
+        for outcome, value, error in [
+            *((name, value, "") for name, value in record["outcomes"].items()),
+            *([("", None, record["error"])] if record.get("error") else []),
+        ]
+    ]
+    columns = [*records[0]["factors"], "seed", "outcome", "value", "error"]
+    return pd.DataFrame(rows, columns=columns).astype({"value": float})
+
+
+def tidy_csv(records: Records) -> str:
+    """The `tidy_table` as CSV.
 
     Examples
     --------
@@ -31,16 +43,8 @@ def tidy_csv(records: Records) -> str:
     2,0,flicker,0.5,
     <BLANKLINE>
     """
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow([*records[0]["factors"], "seed", "outcome", "value", "error"])
-    for record in records:
-        start = [*record["factors"].values(), record["seed"]]
-        for outcome, value in record["outcomes"].items():
-            table.writerow([*start, outcome, "" if math.isnan(value) else f"{value:.6g}", ""])
-        if record.get("error"):
-            table.writerow([*start, "", "", record["error"]])
-    return text.getvalue()
+    table = tidy_table(records)
+    return str(table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
 
 def outcome_names(records: Records) -> list[str]:
@@ -53,61 +57,36 @@ def outcome_figure(
 ) -> Figure:
     """Draw an outcome against the levels of each factor: a panel for each.
 
-    Parameters
-    ----------
-    records : sequence of mapping
-        As `stst.workflows.ablation.Finding.record`; those without the outcome are left out.
-    outcome : str
-        Which; the title.
-    label : str
-        Of the ordinate.
-    alike : float, optional
-        The value of a clip that is as the natural one: a dashed line.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        A point for each metamer, of a colour and form for each seed, and a bar at their mean.
-
-    Examples
-    --------
-    >>> record = {"factors": {"pad": "2"}, "seed": 0, "outcomes": {"flicker": 0.5}}
-    >>> [axes.get_xlabel() for axes in outcome_figure([record], "flicker").axes]
-    ['pad']
+    A point for each metamer, of a colour and form for each seed, and a bar at their mean.
+    `label` is that of the ordinate; `alike`, the value of a clip that is as the natural one, is
+    a dashed line. Metamers without the outcome are left out.
     """
     factors = {
         name: list(dict.fromkeys(record["factors"][name] for record in records))
         for name in records[0]["factors"]
     }
+    rows = tidy_table(records)
+    rows = rows[rows["outcome"] == outcome]
     widths = [1 + len(levels) for levels in factors.values()]
-    figure = Figure(figsize=(2 + 0.95 * sum(widths), 4), dpi=150, layout="constrained")
-    panels = figure.subplots(1, len(factors), sharey=True, squeeze=False, width_ratios=widths)[0]
+    size = (2 + 0.95 * sum(widths), 4)
+    figure, (panels,) = make_panels(1, len(factors), size=size, sharey=True, width_ratios=widths)
     for axes, (factor, levels) in zip(panels, factors.items(), strict=True):
-        _draw(axes, records, outcome, factor, levels)
+        _draw(axes, rows, factor, levels)
         if alike is not None:
             axes.axhline(alike, color="0.6", linewidth=1, linestyle="--", zorder=0)
-        axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(outcome)
     panels[0].set_ylabel(fill(label, 40))
     panels[-1].legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     return figure
 
 
-def _draw(axes: Axes, records: Records, outcome: str, factor: str, levels: Sequence[str]) -> None:
-    seeds = list(dict.fromkeys(record["seed"] for record in records))
-    for seed, colour, marker in zip(seeds, cycle(COLOURS), cycle("os^Dv"), strict=False):
-        found = [
-            (levels.index(record["factors"][factor]), record["outcomes"].get(outcome, np.nan))
-            for record in records
-            if record["seed"] == seed
-        ]
-        places, values = zip(*found, strict=True)
-        axes.plot(places, values, marker, color=colour, alpha=0.8, label=f"seed {seed}")
-    for place, level in enumerate(levels):
-        here = [
-            r["outcomes"].get(outcome, np.nan) for r in records if r["factors"][factor] == level
-        ]
-        if known := [value for value in here if np.isfinite(value)]:
-            axes.hlines(np.mean(known), place - 0.3, place + 0.3, "black", linewidth=1.5)
+def _draw(axes: Axes, rows: pd.DataFrame, factor: str, levels: Sequence[str]) -> None:
+    looks = zip(cycle(COLOURS), cycle(MARKERS), strict=False)
+    for (seed, own), (colour, marker) in zip(rows.groupby("seed", sort=False), looks, strict=False):
+        places = own[factor].map(levels.index)
+        axes.plot(places, own["value"], marker, color=colour, alpha=0.8, label=f"seed {seed}")
+    for level, mean in rows.groupby(factor, sort=False)["value"].mean().dropna().items():
+        place = levels.index(level)
+        axes.hlines(mean, place - 0.3, place + 0.3, "black", linewidth=1.5)
     axes.set_xticks(range(len(levels)), [fill(level, 14) for level in levels], fontsize=8)
     axes.set(xlabel=factor, xlim=(-0.6, len(levels) - 0.4))

@@ -11,27 +11,21 @@ from matplotlib.figure import Figure
 from PIL.Image import Image
 
 from stst._version import __version__
+from stst.drawing.figures import png_bytes
+from stst.metrics.clips import JITTER, JITTERS
 from stst.metrics.evaluation import Evaluation, by_verdict
-from stst.metrics.layer_probing import JITTER, JITTERS
-from stst.metrics.layer_trends import LAYER_MEASURES as LIKENESSES
-from stst.metrics.layer_trends import Trend
+from stst.metrics.layer_trends import LAYER_MEASURES
 from stst.metrics.measures import MEASURES
 from stst.metrics.motion import Estimator
 from stst.metrics.statistics import KEPT, LOST, UNTESTABLE
-from stst.report.figures import band_figure, frame_figure, png_bytes, xt_figure
 from stst.report.flow import flow_figure
-from stst.report.layers import (
-    arrangement_figure,
-    bias_figure,
-    chance_figure,
-    error_figure,
-    layer_figure,
-)
+from stst.report.layers import arrangement_figure, bias_figure, chance_figure, layer_figure
+from stst.report.measures import band_figure, frame_figure, xt_figure
 from stst.report.page import html
 from stst.report.sheet import contact_sheet
 from stst.video.frames import Footage
 
-_TOLD = {
+_TITLES = {
     "errors": (
         "Errors",
         "Strip plot: error of every clip in every measure, mean and 95 % interval of each "
@@ -75,21 +69,11 @@ SIGNS = {KEPT: "\N{CHECK MARK}", LOST: "\N{MULTIPLICATION X}", UNTESTABLE: "\N{E
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """The clips of one stimulus as they are shown.
+    """The clips of one stimulus as they are shown."""
 
-    Parameters
-    ----------
-    name : str
-        Of the stimulus.
-    films : mapping
-        Condition -> clip, the natural one first.
-    preview : bytes
-        An MP4 film of all of them beside each other, which are so in step.
-    """
-
-    name: str
-    films: Mapping[str, Footage]
-    preview: bytes
+    name: str  # of the stimulus
+    films: Mapping[str, Footage]  # condition -> clip, the natural one first
+    preview: bytes  # an MP4 film of all of them beside each other, in step
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,49 +87,43 @@ class Picture:
     network: str | None = None
 
 
-def pictures(found: Evaluation, scenes: Sequence[Scene], flow: Estimator) -> dict[str, Picture]:
+def pictures(
+    evaluation: Evaluation, scenes: Sequence[Scene], flow: Estimator
+) -> dict[str, Picture]:
     """Draw all figures of an evaluation, by the names of their files without an ending."""
-    drawn = {"errors": Picture(png_bytes(error_figure(found)), *_TOLD["errors"])}
+    drawn = {"errors": Picture(png_bytes(evaluation.plot()), *_TITLES["errors"])}
     for scene in scenes:
-        rows = [row for row in found.values if row.stimulus == scene.name]
-        places = [row for row in found.places if row.stimulus == scene.name]
-        chance = [row for row in found.chance if row.stimulus == scene.name]
-        names = ", ".join(scene.films)
+        values, arrangement, chance = (
+            table[table["stimulus"] == scene.name]
+            for table in (evaluation.values, evaluation.arrangement, evaluation.chance)
+        )
         drawings: dict[str, Image | Figure] = {
             "sheet": contact_sheet(scene.films),
-            "arrangement": arrangement_figure(places),
-            **({"chance": chance_figure(chance)} if chance else {}),
+            "arrangement": arrangement_figure(arrangement),
+            **({} if chance.empty else {"chance": chance_figure(chance)}),
             "flow": flow_figure(scene.films, flow),
-            "frames": frame_figure(rows),
-            "bands": band_figure(rows),
-            "xt": xt_figure(rows),
+            "frames": frame_figure(values),
+            "bands": band_figure(values),
+            "xt": xt_figure(values),
         }
-        for what, drawing in drawings.items():
-            title, alt = _TOLD[what]
-            shown = Picture(png_bytes(drawing), title, f"{alt} Of {names}.", scene.name)
-            drawn[f"{scene.name}_{what}"] = shown
-    return drawn | _of_networks(found)
-
-
-def _of_networks(found: Evaluation) -> dict[str, Picture]:
-    drawn = {}
-    for network in dict.fromkeys(row.network for row in found.layers):
-        profiles = [row for row in found.profiles if row.network == network]
-        biases = [row for row in found.biases if row.network == network]
-        drawings = {
-            "layers": profiles and layer_figure(profiles),
-            "bias": biases and bias_figure(biases),
-        }
-        for what, drawing in drawings.items():
-            if drawing:
-                title, alt = _TOLD[what]
-                shown = Picture(png_bytes(drawing), f"{title}: {network}", alt, network=network)
-                drawn[f"{what}_{re.sub('[^A-Za-z0-9-]+', '_', network)}"] = shown
+        for name, drawing in drawings.items():
+            title, alt = _TITLES[name]
+            alt = f"{alt} Of {', '.join(scene.films)}."
+            drawn[f"{scene.name}_{name}"] = Picture(png_bytes(drawing), title, alt, scene.name)
+    for name, table, draw in (
+        ("layers", evaluation.profiles, layer_figure),
+        ("bias", evaluation.biases, bias_figure),
+    ):
+        title, alt = _TITLES[name]
+        for network, rows in table.groupby("network", sort=False):
+            file = f"{name}_{re.sub('[^A-Za-z0-9-]+', '_', network)}"
+            png = png_bytes(draw(rows))
+            drawn[file] = Picture(png, f"{title}: {network}", alt, network=network)
     return drawn
 
 
 def evaluation_page(
-    found: Evaluation,
+    evaluation: Evaluation,
     scenes: Sequence[Scene],
     drawn: Mapping[str, Picture],
     *,
@@ -158,37 +136,22 @@ def evaluation_page(
 ) -> str:
     """Write the page: HTML that holds its films and figures.
 
-    Parameters
-    ----------
-    found : Evaluation
-        What is told.
-    scenes : sequence of Scene
-        What is shown.
-    drawn : mapping
-        As `pictures` gives it.
-    made : sequence of mapping
-        Of each clip and condition ``stimulus``, ``condition``, ``how`` it was made and
-        ``notes`` on it.
-    scale : str
-        Of the luminances.
-    flow : Estimator
-        What found the optical flow.
-    citation : str
-        What to cite.
-    networks : sequence of mapping
-        Of each network ``name`` and a ``note`` on it.
-    untested : str
-        Why there are none, if there are none.
+    `made` says of each clip and condition ``stimulus``, ``condition``, ``how`` it was made and
+    ``notes`` on it; `scale` is that of luminances; `networks` have a ``name`` and a ``note``;
+    `untested` says why there are none, if there are none.
     """
+    claims, trends = evaluation.claims, evaluation.trends
+    curves = trends.groupby(["network", "condition", "view", "measure"], sort=False)
     return html(
         "evaluation.html",
-        found=found,
-        told=by_verdict(found.claims),
-        claims={(claim.condition, claim.measure): claim for claim in found.claims},
-        whether=list(dict.fromkeys(claim.measure for claim in found.metamer_claims)),
-        deep=list(dict.fromkeys(claim.measure for claim in found.deep_claims)),
-        trends=_rows_of_trends(found.trends),
-        likenesses=LIKENESSES,
+        verdicts_of=by_verdict(claims),
+        claims={(claim.condition, claim.measure): claim for claim in claims.itertuples()},
+        whether=evaluation.metamer_claims["measure"].unique(),
+        deep=evaluation.deep_claims["measure"].unique(),
+        contrasts=list(evaluation.contrasts.itertuples()),
+        labels=list(evaluation.labels.itertuples()),
+        trends={key: list(parts.itertuples()) for key, parts in curves},
+        similarities=LAYER_MEASURES,
         jitter=JITTER,
         jitters=JITTERS,
         networks=networks,
@@ -203,11 +166,3 @@ def evaluation_page(
         citation=citation,
         version=__version__,
     )
-
-
-def _rows_of_trends(trends: Sequence[Trend]) -> dict[tuple[str, ...], list[Trend]]:
-    """What a table has in one row: early, late and slope of each curve."""
-    rows: dict[tuple[str, ...], list[Trend]] = {}
-    for one in trends:
-        rows.setdefault((one.network, one.condition, one.view, one.measure), []).append(one)
-    return rows

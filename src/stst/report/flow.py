@@ -11,24 +11,26 @@ from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from stst.metrics.motion import Estimator, mean_field
+from stst.metrics.clips import find_cuts
+from stst.metrics.motion import Estimator, flow_within_shots
 from stst.video.frames import Footage
 
 _UNKNOWN = 128
 _ARROWS = 12  # along the longer side
 
 
-def flow_picture(flow: Tensor) -> npt.NDArray[np.uint8]:
+def flow_picture(flow: Tensor, fastest: float | None = None) -> npt.NDArray[np.uint8]:
     """Draw a flow: the hue is the direction, the saturation the speed.
 
     Red moves to the right, and a hue goes around the wheel with the direction, counter-clockwise
-    as seen: yellow-green up, cyan to the left, violet down. White is at rest, and full
-    saturation is the highest speed anywhere in the flow.
+    as seen: yellow-green up, cyan to the left, violet down. White is at rest.
 
     Parameters
     ----------
     flow : Tensor
         (T, 2, H, W), px a frame to the right and DOWN; NaN where it is not known.
+    fastest : float, optional
+        Speed of full saturation, px a frame; without, the highest one in the flow.
 
     Returns
     -------
@@ -45,7 +47,7 @@ def flow_picture(flow: Tensor) -> npt.NDArray[np.uint8]:
     right, down = flow.detach().double().cpu().numpy().transpose(1, 0, 2, 3)
     speed = np.hypot(right, down)
     known = np.isfinite(speed)
-    fastest = speed.max(where=known, initial=0) or 1
+    fastest = fastest or speed.max(where=known, initial=0) or 1
     hue = np.where(known, np.arctan2(-down, right) / (2 * np.pi) % 1, 0)
     saturation = np.where(known, speed / fastest, 0)
     wheel = hsv_to_rgb(np.stack([hue, saturation, np.ones_like(hue)], -1))
@@ -55,29 +57,27 @@ def flow_picture(flow: Tensor) -> npt.NDArray[np.uint8]:
 def flow_figure(films: Mapping[str, Footage], flow: Estimator) -> Figure:
     """Draw the mean flow of each clip, on one scale, and the wheel of its colours.
 
+    The first clip is the natural one; pairs across cuts are left out as in `stst.evaluate`.
     Arrows say the same, for those who cannot tell the colours.
     """
-    fields = {name: mean_field(flow.of(film)) for name, film in films.items()}
+    cuts = find_cuts(next(iter(films.values())))
+    fields = {
+        name: flow_within_shots(film, flow, cuts and cuts | find_cuts(film))[0].mean(0)
+        for name, film in films.items()
+    }
     fastest = max(float(np.hypot(*field).max()) for field in fields.values()) or 1.0
     figure = Figure(figsize=(3.2 * len(fields) + 2, 3), dpi=150, layout="constrained")
     grid = figure.subplots(1, len(fields) + 1, width_ratios=[*[2] * len(fields), 1])
     for axes, (name, field) in zip(grid, fields.items(), strict=False):
         height, width = field.shape[1:]
-        axes.imshow(_coloured(field, fastest))
         step = max(1, max(height, width) // _ARROWS)
         y, x = np.mgrid[step // 2 : height : step, step // 2 : width : step]
         axes.quiver(x, y, *field[:, y, x], angles="xy", scale_units="xy", scale=fastest / step)
-        axes.set(title=name, xticks=[], yticks=[])
+        axes.set(title=name)
     right, down = np.meshgrid(*[np.linspace(-fastest, fastest, 201)] * 2)
     disc = np.where(np.hypot(right, down) <= fastest, np.stack([right, down]), 0)
-    grid[-1].imshow(_coloured(disc, fastest))
-    grid[-1].set(title=f"rim: {fastest:.2g} px/frame", xticks=[], yticks=[])
+    grid[-1].set(title=f"rim: {fastest:.2g} px/frame")
+    for axes, field in zip(grid, [*fields.values(), disc], strict=True):
+        axes.imshow(flow_picture(torch.from_numpy(field)[None], fastest)[0])
+        axes.set(xticks=[], yticks=[])
     return figure
-
-
-def _coloured(field: npt.NDArray[np.float64], fastest: float) -> npt.NDArray[np.uint8]:
-    """Colours of one field, (2, H, W), where full saturation is a given speed."""
-    scale = np.zeros((2, field.shape[1], 1))
-    scale[0] = fastest  # a column that no one sees
-    joined = torch.from_numpy(np.concatenate([field, scale], 2))[None]
-    return flow_picture(joined)[0, :, :-1]

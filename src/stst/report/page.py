@@ -48,7 +48,7 @@ def paragraph(text: str, width: int, ink: ImageFont.FreeTypeFont) -> Pixels:
             lines.append(word)
         else:
             lines[-1] = longer
-    rows = [line([one], 0, ink) for one in lines]
+    rows = [line([text], 0, ink) for text in lines]
     across = max(row.shape[1] for row in rows)
     return np.concatenate([_grown(row, row.shape[0], across) for row in rows])
 

@@ -4,111 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import cycle
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from stst.metrics.prediction import Predicted
-from stst.report.figures import COLOURS
+from stst.drawing.figures import COLOURS, make_panels
+from stst.metrics.prediction import PredictionErrors
 
-Watched = Mapping[str, Mapping[int, Predicted]]  # clip -> every n-th frame -> its predictions
+Predictions = Mapping[str, Mapping[int, PredictionErrors]]  # clip -> every n-th frame -> errors
 _ORDINALS = {1: "", 2: "2nd ", 3: "3rd "}
+_ERRORS = ["mse", "ssim", "repeat_mse", "repeat_ssim"]
 
 
-class ClipRow(NamedTuple):
-    """A clip at a rate: means over its predicted frames."""
-
-    clip: str
-    every: int
-    frames: int
-    mse: float
-    repeat_mse: float
-    ratio: float
-    ssim: float
-    repeat_ssim: float
-
-
-class FrameRow(NamedTuple):
-    """A frame that was predicted, by its place in the clip, from 0."""
-
-    clip: str
-    every: int
-    frame: int
-    mse: float
-    ssim: float
-    repeat_mse: float
-    repeat_ssim: float
-
-
-def clip_rows(watched: Watched) -> list[ClipRow]:
-    """A row for each clip at each rate; the ratio is NaN where nothing changes."""
-    return [
-        ClipRow(
-            clip=name,
-            every=every,
-            frames=len(found.mse),
-            mse=float(found.mse.mean()),
-            repeat_mse=float(found.repeat_mse.mean()),
-            ratio=found.ratio,
-            ssim=float(found.ssim.mean()),
-            repeat_ssim=float(found.repeat_ssim.mean()),
-        )
-        for name, rates in watched.items()
-        for every, found in rates.items()
+def frame_table(predictions: Predictions) -> pd.DataFrame:
+    """A row for each frame that was predicted, by its place in the clip, from 0."""
+    rows = [
+        (name, every, every * (index + 1), *values)
+        for name, rates in predictions.items()
+        for every, errors in rates.items()
+        for index, values in enumerate(zip(*(vars(errors)[e] for e in _ERRORS), strict=True))
     ]
+    return pd.DataFrame(rows, columns=["clip", "every", "frame", *_ERRORS])
 
 
-def frame_rows(watched: Watched) -> list[FrameRow]:
-    """A row for each frame that was predicted."""
-    return [
-        FrameRow(
-            name,
-            every,
-            every * (index + 1),
-            *(float(values[index]) for values in vars(found).values()),
-        )
-        for name, rates in watched.items()
-        for every, found in rates.items()
-        for index in range(len(found.mse))
-    ]
+def clip_table(predictions: Predictions) -> pd.DataFrame:
+    """Means of each clip at each rate; the ratio is NaN where nothing changes."""
+    groups = frame_table(predictions).groupby(["clip", "every"], sort=False)
+    table = groups[_ERRORS].mean().assign(frames=groups.size())
+    table["ratio"] = (table["mse"] / table["repeat_mse"]).where(table["repeat_mse"] > 0)
+    columns = ["frames", "mse", "repeat_mse", "ratio", "ssim", "repeat_ssim"]
+    return table[columns].reset_index()
 
 
-def prediction_figure(watched: Watched) -> Figure:
+def prediction_figure(predictions: Predictions) -> Figure:
     """Draw the error of each predicted frame, a column for each rate, a colour for each clip.
 
     Above, MSE over the clip's mean for repeating the previous frame; below, SSIM. Thin lines
-    are those of repeating.
-
-    Parameters
-    ----------
-    watched : mapping
-        Clip -> every n-th frame -> `Predicted`, the same rates for all.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Free of pyplot, so nothing has to be closed.
-
-    Examples
-    --------
-    >>> found = Predicted(*np.ones((4, 3)))
-    >>> [axes.get_title() for axes in prediction_figure({"a": {1: found, 2: found}}).axes][:2]
-    ['every frame', 'every 2nd frame']
+    are those of repeating. All clips have the same rates.
     """
-    rates = list(next(iter(watched.values())))
-    figure = Figure(figsize=(1.5 + 4 * len(rates), 6), dpi=150, layout="constrained")
-    panels = figure.subplots(2, len(rates), sharex="col", sharey="row", squeeze=False)
+    rates = list(next(iter(predictions.values())))
+    size = (1.5 + 4 * len(rates), 6)
+    figure, panels = make_panels(2, len(rates), size=size, sharex="col", sharey="row")
     for (above, below), every in zip(panels.T, rates, strict=True):
         above.set_title(f"every {_ORDINALS.get(every, f'{every}th ')}frame")
         below.set_xlabel("frame of the clip")
         below.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
-        for (name, found), colour in zip(watched.items(), cycle(COLOURS), strict=False):
-            _draw(above, below, found[every], every, colour, name)
-    for axes in panels.flat:
-        axes.spines[["top", "right"]].set_visible(False)
+        for (name, errors), colour in zip(predictions.items(), cycle(COLOURS), strict=False):
+            _draw(above, below, errors[every], every, colour, name)
     panels[0, 0].set_ylabel("MSE / mean of repeating\nthe previous frame")
     panels[1, 0].set_ylabel("SSIM")
     panels[0, -1].legend(
@@ -117,10 +63,14 @@ def prediction_figure(watched: Watched) -> Figure:
     return figure
 
 
-def _draw(above: Axes, below: Axes, found: Predicted, every: int, colour: str, name: str) -> None:
-    frames = every * np.arange(1, len(found.mse) + 1)
-    unit = found.repeat_mse.mean() or np.nan
-    above.plot(frames, found.mse / unit, ".-", color=colour, linewidth=1.5, label=name)
-    above.plot(frames, found.repeat_mse / unit, ".-", markersize=3, color=colour, linewidth=0.6)
-    below.plot(frames, found.ssim, ".-", color=colour, linewidth=1.5)
-    below.plot(frames, found.repeat_ssim, ".-", markersize=3, color=colour, linewidth=0.6)
+def _draw(
+    above: Axes, below: Axes, errors: PredictionErrors, every: int, colour: str, name: str
+) -> None:
+    frames = every * np.arange(1, len(errors.mse) + 1)
+    unit = errors.repeat_mse.mean() or np.nan
+    own: dict[str, Any] = {"color": colour, "linewidth": 1.5}
+    repeated: dict[str, Any] = {"color": colour, "linewidth": 0.6, "markersize": 3}
+    above.plot(frames, errors.mse / unit, ".-", label=name, **own)
+    above.plot(frames, errors.repeat_mse / unit, ".-", **repeated)
+    below.plot(frames, errors.ssim, ".-", **own)
+    below.plot(frames, errors.repeat_ssim, ".-", **repeated)

@@ -12,12 +12,12 @@ from matplotlib.ticker import NullFormatter
 
 from stst._version import __version__
 from stst.analysis.analyze import Analysis
-from stst.analysis.cells import ALL, ARROW, Cell, Estimate
-from stst.analysis.power import ENOUGH, Power, Powers, needed
+from stst.analysis.cells import ALL, ARROW, CellEstimate, DesignCell
+from stst.analysis.power import ENOUGH, Power, PowerAnalysis, needed
 from stst.analysis.psychometric import weibull
 from stst.analysis.sensitivity import CHANCE
+from stst.drawing.figures import COLOURS, MARKERS, png_bytes
 from stst.report.evaluation import Picture
-from stst.report.figures import COLOURS, MARKERS, png_bytes
 from stst.report.page import html
 from stst.report.surface import surface_picture
 
@@ -50,7 +50,7 @@ def pictures(found: Analysis) -> dict[str, Picture]:
     return drawn
 
 
-def summary(found: Analysis) -> list[Estimate]:
+def summary(found: Analysis) -> list[CellEstimate]:
     """Results of all participants together, or of the only one."""
     several = len(found.participants) > 1
     return [row for row in found.estimates if not several or row.participant == ALL]
@@ -78,7 +78,7 @@ def measure_figure(found: Analysis, measure: str) -> Figure:
     return figure
 
 
-def _label(row: Estimate) -> str:
+def _label(row: CellEstimate | DesignCell) -> str:
     level = "" if math.isnan(row.level) else f"{row.level:g}"
     return ", ".join(filter(None, (row.condition, row.band, level)))
 
@@ -148,7 +148,7 @@ def analysis_page(found: Analysis, drawn: Mapping[str, Picture], citation: str) 
 _COLUMNS = 3
 
 
-def power_picture(found: Powers) -> Picture:
+def power_picture(found: PowerAnalysis) -> Picture:
     """The figure, with what it shows in words."""
     told = (
         f"Power against participants, for {found.plan.measure}: a line for each number of trials "
@@ -158,19 +158,19 @@ def power_picture(found: Powers) -> Picture:
     return Picture(png_bytes(power_figure(found)), "power", told)
 
 
-def power_figure(found: Powers) -> Figure:
+def power_figure(found: PowerAnalysis) -> Figure:
     """Draw power against participants: a panel for each cell, a line for each number of trials."""
-    panels = list(dict.fromkeys(Cell(*row[1:4]) for row in found.rows))
+    panels = list(dict.fromkeys(DesignCell(*row[1:4]) for row in found.rows))
     across = min(_COLUMNS, len(panels))
     down = math.ceil(len(panels) / across)
     size = (max(5, 3.6 * across), 3.6 * down)
     figure = Figure(figsize=size, dpi=150, layout="constrained")
     grid = figure.subplots(down, across, squeeze=False, sharey=True)
     for axes, panel in zip(grid.flat, panels, strict=False):
-        own = [row for row in found.rows if Cell(*row[1:4]) == panel]
+        own = [row for row in found.rows if DesignCell(*row[1:4]) == panel]
         trials = dict.fromkeys(f"{row.trials:.3g}" for row in own)
         _draw(axes, own)
-        axes.set_title(f"{_named(panel)}\n{', '.join(trials)} trials of each", fontsize=9)
+        axes.set_title(f"{_label(panel)}\n{', '.join(trials)} trials of each", fontsize=9)
     for axes in grid.flat[len(panels) :]:
         axes.remove()
     handles, labels = grid.flat[0].get_legend_handles_labels()
@@ -192,12 +192,7 @@ def _draw(axes: Axes, rows: Sequence[Power]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _named(cell: Cell) -> str:
-    level = "" if math.isnan(cell.level) else f"{cell.level:g}"
-    return ", ".join(filter(None, (cell.condition, cell.band, level)))
-
-
-def power_page(found: Powers, drawn: Mapping[str, Picture], citation: str) -> str:
+def power_page(found: PowerAnalysis, drawn: Mapping[str, Picture], citation: str) -> str:
     """Write the page: HTML that holds its figure."""
     return html(
         "power.html",

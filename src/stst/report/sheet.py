@@ -13,12 +13,13 @@ from PIL import Image
 from torch import Tensor
 
 from stst.errors import FramesError
+from stst.metrics.clips import check_same_form
 from stst.report.page import GAP, Pixels, below, beside, font, line, page, paragraph
 from stst.video.frames import Footage, to_uint8
 
 
 @dataclass(frozen=True, eq=False)
-class Beside:
+class SideBySide:
     """Clips beside each other, joined frame by frame when frames are taken."""
 
     films: tuple[Footage, ...]
@@ -46,47 +47,13 @@ class Beside:
         return torch.cat(parts[1:], -1)
 
 
-def side_by_side(films: Mapping[str, Footage]) -> Beside:
-    """Show clips beside each other, with gaps of mid grey.
+def side_by_side(films: Mapping[str, Footage]) -> SideBySide:
+    """Show clips of one form from left to right, (3, H, n W + 8 (n - 1)), with gaps of mid grey.
 
-    Parameters
-    ----------
-    films : mapping of str to Footage
-        From left to right; of one length, size and frame rate.
-
-    Returns
-    -------
-    Beside
-        Footage of (3, H, n W + 8 (n - 1)); no frame is copied before it is taken.
-
-    Raises
-    ------
-    FramesError
-        If the clips differ in length, size or frame rate.
-
-    Examples
-    --------
-    >>> from stst.video.frames import Clip
-    >>> clip = Clip(torch.rand(2, 3, 32, 40), Fraction(25))
-    >>> side_by_side({"natural": clip, "metamer": clip}).size
-    (32, 88)
+    No frame is copied before it is taken.
     """
-    check_same_shape(films)
-    return Beside(tuple(films.values()))
-
-
-def check_same_shape(films: Mapping[str, Footage]) -> None:
-    """Refuse clips that differ in length, size or frame rate."""
-    shapes = {
-        name: f"{len(clip)} frames of {clip.size[0]} x {clip.size[1]} px at {clip.frame_rate}/s"
-        for name, clip in films.items()
-    }
-    if len(set(shapes.values())) > 1:
-        raise FramesError(
-            f"clips must match to be shown together: "
-            f"{', '.join(f'{name} has {shape}' for name, shape in shapes.items())}. "
-            "Cut or resize them."
-        )
+    check_same_form(films)
+    return SideBySide(tuple(films.values()))
 
 
 _SMALL, _LARGE = 160, 360  # px: frames below half are enlarged, frames above reduced
@@ -98,30 +65,12 @@ def contact_sheet(
     """Draw frames of each film below one another, and an x-t slice of each at the foot.
 
     No pixel is interpolated: frames stand as they are; small ones (and the slices) are
-    enlarged by repeating pixels, wide ones reduced by averaging square blocks of them.
-
-    Parameters
-    ----------
-    films : mapping of str to Footage
-        At least one, by the names to be shown, ``{"natural": ..., "metamer": ...}``; of
-        one length, size and frame rate.
-    columns : int
-        How many frames to show, evenly spread; a shorter clip shows all it has.
-    caption : str
-        Above the frames, in as many lines as it takes.
-
-    Returns
-    -------
-    PIL.Image.Image
-        RGB, on white. The slices are of the middle row of pixels; time runs down.
-
-    Raises
-    ------
-    FramesError
-        If the clips differ in length, size or frame rate, or `columns` is below 1.
+    enlarged by repeating pixels, wide ones reduced by averaging square blocks of them. The
+    films, by the names to be shown, are of one form; `columns` frames of each are shown, evenly
+    spread. The slices are of the middle row of pixels; time runs down.
     """
     first = next(iter(films.values()))
-    check_same_shape(films)
+    check_same_form(films)
     if columns < 1:
         raise FramesError(f"a contact sheet needs at least 1 column, got {columns}.")
     shown = np.linspace(0, len(first) - 1, min(columns, len(first))).round().astype(int)
@@ -129,15 +78,10 @@ def contact_sheet(
     step = next(iter(cells.values()))[0].shape[1] + GAP
     ink = font(min(30, max(14, step * len(shown) // 70)))
     room, middle = max(_SMALL, step * len(shown) // len(films) - GAP), first.size[0] // 2
-    slices = [
-        below(
-            [
-                line([f"{name}: x-t slice, row {middle}"], 0, ink),
-                enlarged(row_of(film, middle), room),
-            ]
-        )
-        for name, film in films.items()
-    ]
+    slices = []
+    for name, film in films.items():
+        title = line([f"{name}: x-t slice, row {middle}"], 0, ink)
+        slices.append(below([title, enlarged(row_of(film, middle), room)]))
     rows = {
         "": paragraph(caption, step * len(shown), ink),
         "frame": line([str(index) for index in shown], step, ink),
@@ -180,31 +124,17 @@ _LETTER = 10  # px that one takes, at most but for a few
 
 
 def tile(footage: Footage, label: str) -> Pixels:
-    """A label, the middle frame, and the middle row of pixels of all frames; time runs down.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from stst.video.frames import Clip
-    >>> tile(Clip(torch.rand(4, 3, 180, 200), 25), "pad=2").shape[1]
-    200
-    """
+    """A label, the middle frame, and the middle row of pixels of all frames; time runs down."""
     frame = fitted(to_uint8(footage.take([len(footage) // 2]))[0])
     times = -(-_NARROWEST // frame.shape[1])
-    frame = frame.repeat(times, 0).repeat(times, 1)
+    frame = _repeat(frame, times, times)
     across = frame.shape[1]
-    parts = [frame, enlarged(row_of(footage, footage.size[0] // 2), across)]
-    return below([_labelled(label, across), *parts])
+    slices = enlarged(row_of(footage, footage.size[0] // 2), across)
+    return below([_labelled(label, across), frame, slices])
 
 
 def card(picture: Pixels, label: str) -> Pixels:
-    """A label over a picture, (H, W, 3), which is reduced if it is wide.
-
-    Examples
-    --------
-    >>> card(np.zeros((500, 1000, 3), np.uint8), "fish").shape[1]
-    500
-    """
+    """A label over a picture, (H, W, 3), which is reduced if it is wide."""
     times = -(-picture.shape[1] // _CARD)
     picture = np.asarray(Image.fromarray(picture).reduce(times))
     return below([_labelled(label, picture.shape[1]), picture])
@@ -217,13 +147,7 @@ def _labelled(label: str, across: int) -> Pixels:
 
 
 def mosaic(tiles: Sequence[Pixels], *, caption: str = "") -> Image.Image:
-    """Set tiles beside each other, in as many rows as they take.
-
-    Returns
-    -------
-    PIL.Image.Image
-        RGB, on white.
-    """
+    """Set tiles beside each other on white, in as many rows as they take."""
     step = max(tile.shape[1] for tile in tiles) + GAP
     columns = min(len(tiles), max(1, _WIDEST // step))
     rows = [_row(tiles[first : first + columns], step) for first in range(0, len(tiles), columns)]
@@ -235,13 +159,5 @@ def mosaic(tiles: Sequence[Pixels], *, caption: str = "") -> Image.Image:
 def _row(tiles: Sequence[Pixels], step: int) -> Pixels:
     """Tiles with their feet on one line, because their labels differ in height."""
     tallest = max(tile.shape[0] for tile in tiles)
-    return beside(
-        [
-            np.pad(
-                tile,
-                ((tallest - tile.shape[0], 0), (0, step - GAP - tile.shape[1]), (0, 0)),
-                constant_values=255,
-            )
-            for tile in tiles
-        ]
-    )
+    gaps = [((tallest - t.shape[0], 0), (0, step - GAP - t.shape[1]), (0, 0)) for t in tiles]
+    return beside([np.pad(t, gap, constant_values=255) for t, gap in zip(tiles, gaps, strict=True)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,16 +13,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
-from stst.analysis.cells import Estimate
-from stst.analysis.sensitivity import CHANCE, Frequencies, Range
+from stst.analysis.cells import CellEstimate
+from stst.analysis.sensitivity import CHANCE, Frequencies, FrequencyRange
+from stst.drawing.figures import png_bytes
 from stst.report.evaluation import Picture
-from stst.report.figures import png_bytes
 
 _OCTAVE = 2.0  # how wide an open end is drawn
 _Box = tuple[float, float, float, float]  # left, right, bottom, top
 
 
-def surface_picture(rows: Sequence[Estimate], known: Frequencies) -> Picture:
+def surface_picture(rows: Sequence[CellEstimate], known: Frequencies) -> Picture:
     """The figure, with what it shows in words."""
     shown = _shown(rows)
     told = (
@@ -34,7 +34,7 @@ def surface_picture(rows: Sequence[Estimate], known: Frequencies) -> Picture:
     return Picture(png_bytes(surface_figure(rows, known)), f"{shown[0].measure} by frequency", told)
 
 
-def surface_figure(rows: Sequence[Estimate], known: Frequencies) -> Figure:
+def surface_figure(rows: Sequence[CellEstimate], known: Frequencies) -> Figure:
     """Draw the bands as rectangles: a panel for each condition and, of accuracy, contrast."""
     shown = _shown(rows)
     panels = list(dict.fromkeys((row.condition, _level(row)) for row in shown))
@@ -54,17 +54,17 @@ def surface_figure(rows: Sequence[Estimate], known: Frequencies) -> Figure:
     return figure
 
 
-def _shown(rows: Sequence[Estimate]) -> list[Estimate]:
+def _shown(rows: Sequence[CellEstimate]) -> list[CellEstimate]:
     """Sensitivity, where a function was fitted; else accuracy."""
     found = [row for row in rows if row.measure == "sensitivity"]
     return found or [row for row in rows if row.measure == "accuracy"]
 
 
-def _level(row: Estimate) -> str:
+def _level(row: CellEstimate) -> str:
     return "" if math.isnan(row.level) else f"contrast {row.level:g}"
 
 
-def _scale(rows: Sequence[Estimate]) -> Normalize:
+def _scale(rows: Sequence[CellEstimate]) -> Normalize:
     if rows[0].measure == "accuracy":
         return Normalize(CHANCE["detection"], 1, clip=True)
     low, high = min(row.value for row in rows), max(row.value for row in rows)
@@ -72,29 +72,25 @@ def _scale(rows: Sequence[Estimate]) -> Normalize:
 
 
 def _boxes(known: Frequencies) -> dict[str, _Box]:
-    """The rectangle of each band."""
-    sides = list(zip(*known.bands.values(), strict=True))
-    ends = [_ends(side) for side in sides]
+    """The rectangle of each band; open ends are one octave wide."""
+    space, time = _limits(known)
     return {
-        band: (*_closed(passed.space, *ends[0]), *_closed(passed.time, *ends[1]))
+        band: (*_closed(passed.space, space), *_closed(passed.time, time))
         for band, passed in known.bands.items()
     }
 
 
-def _limits(side: Iterable[Range]) -> list[float]:
-    return sorted({limit for ends in side for limit in ends if limit is not None})
+def _limits(known: Frequencies) -> list[list[float]]:
+    """All ends of bands in space and in time, in order."""
+    sides = zip(*known.bands.values(), strict=True)
+    return [sorted({end for band in side for end in band if end is not None}) for side in sides]
 
 
-def _ends(side: Iterable[Range]) -> tuple[float, float]:
-    limits = _limits(side)
-    return limits[0] / _OCTAVE, limits[-1] * _OCTAVE
+def _closed(side: FrequencyRange, limits: Sequence[float]) -> tuple[float, float]:
+    return side.low or limits[0] / _OCTAVE, side.high or limits[-1] * _OCTAVE
 
 
-def _closed(side: Range, low: float, high: float) -> tuple[float, float]:
-    return side.low or low, side.high or high
-
-
-def _draw(axes: Axes, row: Estimate, box: _Box, colours: ScalarMappable) -> None:
+def _draw(axes: Axes, row: CellEstimate, box: _Box, colours: ScalarMappable) -> None:
     left, right, bottom, top = box
     red, green, blue, _ = colours.to_rgba(np.array(row.value))
     ink = "black" if 0.3 * red + 0.59 * green + 0.11 * blue > 0.5 else "white"
@@ -114,7 +110,7 @@ def _frame(axes: Axes, known: Frequencies, boxes: dict[str, _Box]) -> None:
     axes.set(xscale="log", yscale="log", xlim=(min(lefts), max(rights)))
     axes.set_ylim(min(bottoms), max(tops))
     axes.set(xlabel=f"spatial frequency ({known.unit})", ylabel="temporal frequency (Hz)")
-    space, time = (_limits(side) for side in zip(*known.bands.values(), strict=True))
+    space, time = _limits(known)
     axes.set_xticks(space, [f"{limit:.3g}" for limit in space])
     axes.set_yticks(time, [f"{limit:.3g}" for limit in time])
     for axis in (axes.xaxis, axes.yaxis):

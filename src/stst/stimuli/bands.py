@@ -15,30 +15,21 @@ from scipy.fft import dctn, idctn
 from stst.errors import FramesError
 from stst.stimuli.stimulus import Control, Stimulus
 from stst.video.frames import Clip
-from stst.video.light import Array, fitted
+from stst.video.light import Array, clip_to_unit
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Passband:
-    """A band of spatial or of temporal frequencies.
+    """A band of spatial or of temporal frequencies, whose limits do not cut where they are None.
 
-    Parameters
-    ----------
-    kind : str
-        Of frequency: spatial, temporal.
-    low, high : tuple of str and float or None
-        The name of each setting, and its value in `unit`; None does not cut.
-    unit : str
-        Of frequencies.
-    nyquist : float
-        What the clip's frequencies are below, along an axis.
-    ruler : str
-        How `nyquist` comes about.
+    `names` are those of the settings, low and high. Frequencies of the clip, in `unit`, are below
+    `nyquist` along an axis; `ruler` says how that comes about.
     """
 
     kind: str
-    low: tuple[str, float | None]
-    high: tuple[str, float | None]
+    names: tuple[str, str]
+    low: float | None
+    high: float | None
     unit: str
     nyquist: float
     ruler: str
@@ -46,53 +37,40 @@ class Passband:
     def gain(self, frequencies: Array, edge: float) -> Array:
         """Factor of each frequency, of the same shape; `edge` in octaves.
 
-        Raises
-        ------
-        FramesError
-            If a limit is above what the clip can hold, or no frequency is in the band.
-
-        Examples
-        --------
-        >>> band = Passband(
-        ...     kind="spatial", low=("low", 1), high=("high", None), unit="Hz", nyquist=4, ruler=""
-        ... )
-        >>> band.gain(np.array([0, 0.5, 1, 2]), edge=1).round(3).tolist()
-        [0.0, 0.0, 0.5, 1.0]
+        `FramesError` if a limit is above what the clip can hold, or no frequency is in the band.
         """
         self._check(frequencies)
-        low, high = self.low[1], self.high[1]
-        above_low = np.ones_like(frequencies) if low is None else _rise(frequencies, low, edge)
+        above_low = np.ones_like(frequencies)
+        if self.low is not None:
+            above_low = _rise(frequencies, self.low, edge)
         # A difference, so that bands that share a limit add up to exactly what both span.
-        return above_low if high is None else above_low - _rise(frequencies, high, edge)
+        return above_low if self.high is None else above_low - _rise(frequencies, self.high, edge)
 
     def _check(self, frequencies: Array) -> None:
-        for name, limit in (self.low, self.high):
+        for name, limit in zip(self.names, (self.low, self.high), strict=True):
             if limit is not None and limit > self.nyquist:
                 raise FramesError(
                     f"{name}={limit:g} is too high: this clip has {self.kind} frequencies up to "
                     f"{self.nyquist:.4g} {self.unit} ({self.ruler}). Lower it or leave it out."
                 )
-        low, high = self.low[1] or 0, self.high[1] or np.inf
+        low, high = self.low or 0, self.high or np.inf
         if not ((frequencies >= low) & (frequencies <= high)).any():
             above = np.sort(frequencies[frequencies > high])
             near = [frequencies[frequencies < low].max(), *above[:1]]
             raise FramesError(
                 f"no {self.kind} frequency of this clip is in the band {self.span}; the nearest: "
-                f"{' and '.join(f'{one:.4g}' for one in near)} {self.unit}. Choose a wider "
+                f"{' and '.join(f'{value:.4g}' for value in near)} {self.unit}. Choose a wider "
                 "band, or a larger or longer clip."
             )
 
     @property
     def span(self) -> str:
         """From where to where, with its unit; nothing where it lets all pass."""
-        low, high = self.low[1], self.high[1]
-        if low is None:
-            return "" if high is None else f"up to {high:g} {self.unit}"
-        return (
-            f"from {low:g} {self.unit} on"
-            if high is None
-            else f"from {low:g} to {high:g} {self.unit}"
-        )
+        if self.low is None:
+            return "" if self.high is None else f"up to {self.high:g} {self.unit}"
+        if self.high is None:
+            return f"from {self.low:g} {self.unit} on"
+        return f"from {self.low:g} to {self.high:g} {self.unit}"
 
 
 def _rise(frequencies: Array, limit: float, edge: float) -> Array:
@@ -101,9 +79,6 @@ def _rise(frequencies: Array, limit: float, edge: float) -> Array:
         share = np.log2(frequencies / limit) / edge + 0.5
     rise: Array = np.sin(np.pi / 2 * share.clip(0, 1)) ** 2
     return rise
-
-
-_LIMITS = ("low", "high", "low_hz", "high_hz")
 
 
 class Band(Control):
@@ -155,7 +130,8 @@ class Band(Control):
     @classmethod
     def _some_band(cls, given: dict[str, Any]) -> dict[str, Any]:
         """Without any limit the clip would stay as it is."""
-        if any(given.get(name) is not None for name in (*_LIMITS, "degrees")):
+        names = ("low", "high", "low_hz", "high_hz", "degrees")
+        if any(given.get(name) is not None for name in names):
             return given
         return given | {"low": 1 / 32, "high": 1 / 8}
 
@@ -188,18 +164,12 @@ class Band(Control):
         return edge
 
     def make(self, natural: Clip) -> Stimulus:
-        """Filter it.
-
-        Raises
-        ------
-        FramesError
-            If a clip of this size, length and rate cannot have the band.
-        """
+        """Filter it; FramesError if a clip of this size, length and rate cannot have the band."""
         gain = self._gain((len(natural), *natural.size), natural.frame_rate)
         channels = natural.frames.double().numpy().transpose(1, 0, 2, 3)
         # The cosine transform (type II) is the Fourier transform of a clip and its mirror image.
-        kept = [idctn(dctn(one, norm="ortho") * gain, norm="ortho") for one in channels]
-        values, clipped = fitted(np.stack(kept, 1))
+        kept = [idctn(dctn(channel, norm="ortho") * gain, norm="ortho") for channel in channels]
+        values, clipped = clip_to_unit(np.stack(kept, 1))
         frames = torch.from_numpy(values.astype(np.float32))
         return Stimulus(Clip(frames, natural.frame_rate), clipped=clipped)
 
@@ -213,26 +183,16 @@ class Band(Control):
         return gain
 
     def _space(self, density: float) -> Passband:
-        return Passband(
-            kind="spatial",
-            low=("low", self.low),
-            high=("high", self.high),
-            unit="cycles/degree" if self.degrees else "cycles/px",
-            nyquist=density / 2,
-            ruler=f"0.5 per px; {density:.4g} px/degree"
-            if self.degrees
-            else "for cycles/degree set degrees, the visual angle of the clip's width",
-        )
+        unit = "cycles/degree" if self.degrees else "cycles/px"
+        ruler = "for cycles/degree set degrees, the visual angle of the clip's width"
+        if self.degrees:
+            ruler = f"0.5 per px; {density:.4g} px/degree"
+        names = ("low", "high")
+        return Passband("spatial", names, self.low, self.high, unit, density / 2, ruler)
 
     def _time(self, rate: Fraction) -> Passband:
-        return Passband(
-            kind="temporal",
-            low=("low_hz", self.low_hz),
-            high=("high_hz", self.high_hz),
-            unit="Hz",
-            nyquist=float(rate / 2),
-            ruler="half the frame rate",
-        )
+        limits = (("low_hz", "high_hz"), self.low_hz, self.high_hz)
+        return Passband("temporal", *limits, "Hz", float(rate / 2), "half the frame rate")
 
     @property
     def sentence(self) -> str:

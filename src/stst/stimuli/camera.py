@@ -11,10 +11,18 @@ from pydantic import Field, ValidationInfo, field_validator
 from scipy.ndimage import map_coordinates, spline_filter
 
 from stst.errors import RecipeError
-from stst.stimuli.drawing import Array, centred, finished, heading, pink_noise
-from stst.stimuli.stimulus import Generator, Stimulus
+from stst.stimuli.stimulus import (
+    Array,
+    Generator,
+    Stimulus,
+    centred,
+    heading,
+    pink_noise,
+    to_stimulus,
+)
 
 _FURTHEST = 64  # times that a path may enlarge or reduce
+_LEAST, _MOST = 512, 4096  # px on a side of a generated picture
 _EDGE = 1  # px beside the frame that its pixels depend on
 _BLUR = 0.5  # px; with less, a motion by half a pixel is seen as flicker
 
@@ -66,13 +74,19 @@ class CameraPath(Generator):
     def make(self) -> Stimulus:
         """Film it; RecipeError where the picture cannot be read or is too small for the path."""
         need = self._need()
-        picture = generated(self.seed, need) if self.picture is None else opened(self.picture, need)
+        file = self.picture
+        picture = draw_picture(self.seed, need) if file is None else read_picture(file, need)
         # Of a large photograph that is seen as a whole, fewer pixels are enough.
         coarse = max(1, math.floor(self.scale * min(1, self.zoom ** (1 - self.frames)) / 2))
+        height, width = (side // coarse for side in picture.shape[1:])
         middle = (np.array(picture.shape[:0:-1]) / coarse - 1) / 2  # column, row
-        spline = [spline_filter(c, 3, np.float32, "mirror") for c in _means(picture, coarse)]
+        whole = picture[:, : height * coarse, : width * coarse]
+        means = whole.reshape(3, height, coarse, width, coarse).mean((2, 4))
+        spline = [spline_filter(channel, 3, np.float32, "mirror") for channel in means]
         frames = (self._seen(spline, middle, coarse, t) for t in range(self.frames))
-        return finished(self, frames, self._flow())
+        x, y = np.broadcast_arrays(*centred(self))
+        places = np.stack([x, y, np.ones_like(x)])
+        return to_stimulus(self, frames, (np.tensordot(self._step(), places, 1) - places)[:2])
 
     def _step(self) -> Array:
         """Where a place about the frame's centre goes until the next frame, (3, 3)."""
@@ -80,11 +94,6 @@ class CameraPath(Generator):
         move = np.multiply(self.speed, heading(self.direction))
         columns = [np.multiply(self.zoom, right), np.multiply(self.zoom, down), move]
         return np.vstack([np.column_stack(columns), [0, 0, 1]])
-
-    def _flow(self) -> Array:
-        x, y = np.broadcast_arrays(*centred(self))
-        places = np.stack([x, y, np.ones_like(x)])
-        return np.asarray((np.tensordot(self._step(), places, 1) - places)[:2])
 
     def _back(self, t: int) -> Array:
         """From frame t into the picture, about the centre of each: (2, 3)."""
@@ -126,13 +135,6 @@ class CameraPath(Generator):
         )
 
 
-def _means(picture: Array, coarse: int) -> Array:
-    """Means of squares of pixels, (3, H // coarse, W // coarse)."""
-    height, width = (side // coarse for side in picture.shape[1:])
-    whole = picture[:, : height * coarse, : width * coarse]
-    return np.asarray(whole.reshape(3, height, coarse, width, coarse).mean((2, 4)))
-
-
 def _reduced(fine: Array, times: int) -> Array:
     """From `times` samples a px in the last direction to one, without the edges."""
     count = (2 * _EDGE + 1) * times
@@ -143,13 +145,7 @@ def _reduced(fine: Array, times: int) -> Array:
     return np.asarray(sum(sums))
 
 
-_LEAST, _MOST = 512, 4096  # px on a side of a generated picture
-# What light, blue - yellow and red - green noise add to R, G and B: most of it is light, as in
-# photographs (Ruderman, Cronin & Chiao 1998, J. Opt. Soc. Am. A 15, 2036).
-_MIXTURE = np.array(((0.15, 0.15, 0.15), (0.03, 0.03, -0.06), (0.02, -0.02, 0)), np.float32)
-
-
-def opened(path: str, need: tuple[int, int]) -> Array:
+def read_picture(path: str, need: tuple[int, int]) -> Array:
     """Read a picture file, of at least that height and width: (3, H, W), float32 in [0, 1]."""
     try:
         with Image.open(path) as file:
@@ -166,7 +162,12 @@ def opened(path: str, need: tuple[int, int]) -> Array:
     return np.asarray(pixels.transpose(2, 0, 1) / 255, np.float32)
 
 
-def generated(seed: int, need: tuple[int, int]) -> Array:
+# What light, blue - yellow and red - green noise add to R, G and B: most of it is light, as in
+# photographs (Ruderman, Cronin & Chiao 1998, J. Opt. Soc. Am. A 15, 2036).
+_MIXTURE = np.array(((0.15, 0.15, 0.15), (0.03, 0.03, -0.06), (0.02, -0.02, 0)), np.float32)
+
+
+def draw_picture(seed: int, need: tuple[int, int]) -> Array:
     """Coloured noise with amplitudes as 1 / frequency: (3, N, N), float32, about 0.5.
 
     N is a power of 2, so that a somewhat longer path sees the same picture.

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 from scipy import fft
 
 from stst.errors import RecipeError
-from stst.stimuli.drawing import Array, drift, finished, heading
-from stst.stimuli.stimulus import Generator, Stimulus
+from stst.stimuli.stimulus import Array, Generator, Stimulus, drift, heading, to_stimulus
 
 _LEAST = 0.1  # of the envelope's peak, that a component must have
 
@@ -46,12 +44,6 @@ class MotionCloud(Generator):
         px a frame, the deviation of the speeds (B_V).
     contrast : float
         RMS contrast: deviation of the clip, divided by its mean, which is mid grey.
-
-    Raises
-    ------
-    RecipeError
-        When it is made: bands so narrow that they lie between the components of the raster,
-        which are 1 / width, 1 / height and 1 / frames apart.
     """
 
     frequency: float = Field(0.125, gt=0, le=0.5)
@@ -75,12 +67,16 @@ class MotionCloud(Generator):
         return speed
 
     def make(self) -> Stimulus:
-        """Draw it."""
+        """Draw it.
+
+        RecipeError for bands so narrow that they lie between the components of the raster, which
+        are 1 / width, 1 / height and 1 / frames apart.
+        """
         rigid = self.speed_band == 0
-        noise = np.stack(list(self._rigid())) if rigid else self._cloud()
+        noise = self._rigid() if rigid else self._cloud()
         scale = 0.5 * self.contrast / noise.std()
         flow = drift(self, self.speed, self.direction) if rigid else None
-        return finished(self, (0.5 + scale * frame for frame in noise), flow)
+        return to_stimulus(self, (0.5 + scale * frame for frame in noise), flow)
 
     def _cloud(self) -> Array:
         """(T, H, W), each component with the phase that white noise has."""
@@ -91,12 +87,12 @@ class MotionCloud(Generator):
         shape = (self.frames, self.height, self.width)
         return np.asarray(fft.irfftn(envelope.astype(np.float32) * self._phases(shape), s=shape))
 
-    def _rigid(self) -> Iterator[Array]:
-        """One texture, moved by turning its phases."""
-        shape = (self.height, self.width)
+    def _rigid(self) -> Array:
+        """(T, H, W): one texture, moved by turning its phases."""
+        shape, cycles = (self.height, self.width), self._drift()
         texture = _filled(self._envelope()) * self._phases(shape)
-        for t in range(self.frames):
-            yield fft.irfft2(texture * np.exp(-2j * np.pi * t * self._drift()), s=shape)
+        turns = (np.exp(-2j * np.pi * t * cycles) for t in range(self.frames))
+        return np.stack([fft.irfft2(texture * turn, s=shape) for turn in turns])
 
     def _frequencies(self) -> tuple[Array, Array]:
         """Cycles per px to the right, (1, W // 2 + 1), and DOWN, (H, 1)."""

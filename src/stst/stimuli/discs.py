@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import cv2
@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, ValidationInfo, field_validator
 
-from stst.stimuli.drawing import Array, finished, heading
-from stst.stimuli.stimulus import Generator, Stimulus
+from stst.stimuli.stimulus import Array, Generator, Stimulus, heading, to_stimulus
 
 _POLARITIES = {"white": (1,), "black": (-1,), "mixed": (1, -1)}
 _NOISE = {
@@ -30,10 +29,8 @@ class RandomDots(Generator):
     side; one whose life ends appears at a random place in the next frame, and ages are spread
     evenly over the dots.
 
-    The flow is known where there are dots: each pixel on a dot, signal or noise, goes where
-    that dot goes. It is NaN on the ground and on dots that are elsewhere in the next frame,
-    because their life ends or because noise is new positions. The velocity of the signal alone
-    is in the settings.
+    The flow is known where there are dots, signal or noise. It is NaN on the ground and on dots
+    that are elsewhere in the next frame, because their life ends or because noise is new positions.
 
     Parameters
     ----------
@@ -69,44 +66,34 @@ class RandomDots(Generator):
 
     def make(self) -> Stimulus:
         """Draw them; the flow is that of the dots, NaN elsewhere."""
-        frames, flow = [], []
-        for places, steps in self._moments():
-            radii = np.full(len(places), self.dot_size / 2)
-            frame, names = draw_discs(self, places, radii, self._levels(len(places)))
-            frames.append(frame)
-            known = np.vstack([steps, [[np.nan, np.nan]]]).astype(np.float32)
-            flow.append(known[names].transpose(2, 0, 1))
-        return finished(self, frames, np.stack(flow[:-1]))
-
-    def _moments(self) -> Iterator[tuple[Array, Array]]:
-        """Places of the dots in each frame, (N, 2), and their steps, NaN where one ends."""
-        rng = np.random.default_rng(self.seed)
         margin = self.dot_size / 2 + 1
+        count = max(1, round(self.density * float(period(self, margin).prod())))
+        signs = np.resize(_POLARITIES[self.polarity], count)
+        levels = np.append(0.5 + 0.5 * self.contrast * signs, 0.5)
+        return _film_discs(
+            self, self._moments(count, margin), np.full(count, self.dot_size / 2), levels
+        )
+
+    def _moments(self, count: int, margin: float) -> Iterator[tuple[Array, Array]]:
+        """Places of the dots in each frame, (N, 2), and steps of dots and ground, (N + 1, 2)."""
+        rng = np.random.default_rng(self.seed)
         field = period(self, margin)
-        count = max(1, round(self.density * float(field.prod())))
         signal = rng.permutation(count) < round(self.coherence * count)
         born = rng.integers(self.lifetime or 1, size=count)
-        places = wrapped(self, rng.uniform(size=(count, 2)) * field, margin)
+        places = wrap(self, rng.uniform(size=(count, 2)) * field, margin)
         ways = rng.uniform(0, 360, count)
         for t in range(self.frames):
-            steps = self._steps(np.where(signal, self.direction, ways))
+            headings = [heading(way) for way in np.where(signal, self.direction, ways).tolist()]
+            steps = self.speed * np.stack(headings)
             if self.noise == "position":
                 steps[~signal] = np.nan
             if self.lifetime is not None:
                 steps[(born + t + 1) % self.lifetime == 0] = np.nan
-            yield places, steps
+            yield places, np.vstack([steps, [[np.nan, np.nan]]])
             fresh = rng.uniform(size=(count, 2)) * field
-            places = wrapped(self, np.where(np.isnan(steps), fresh, places + steps), margin)
+            places = wrap(self, np.where(np.isnan(steps), fresh, places + steps), margin)
             if self.noise == "walk":
                 ways = rng.uniform(0, 360, count)
-
-    def _steps(self, ways: Array) -> Array:
-        return self.speed * np.stack([heading(way) for way in ways.tolist()])
-
-    def _levels(self, count: int) -> Array:
-        """Grey of each dot, and of the ground."""
-        signs = np.resize(_POLARITIES[self.polarity], count)
-        return np.append(0.5 + 0.5 * self.contrast * signs, 0.5)
 
     @property
     def sentence(self) -> str:
@@ -170,13 +157,8 @@ class DeadLeaves(Generator):
         levels = 0.5 + 0.5 * self.contrast * rng.uniform(-1, 1, len(radii) + 1)
         together = np.multiply(self.speed, heading(self.direction))
         steps = together + self.scatter * rng.standard_normal((len(radii) + 1, 2))
-        frames, flow = [], []
-        for t in range(self.frames):
-            moved = wrapped(self, places + t * steps[:-1], margin)
-            frame, names = draw_discs(self, moved, radii, levels)
-            frames.append(frame)
-            flow.append(steps.astype(np.float32)[names].transpose(2, 0, 1))
-        return finished(self, frames, np.stack(flow[:-1]))
+        moments = ((wrap(self, places + t * steps[:-1], margin), steps) for t in range(self.frames))
+        return _film_discs(self, moments, radii, levels)
 
     def radii(self, count: int, rng: np.random.Generator) -> Array:
         """Draw radii, px: the inverse of their cumulative distribution, at random places."""
@@ -203,51 +185,40 @@ class DeadLeaves(Generator):
 
 Names = npt.NDArray[np.int32]
 
-
 _FINE = 8  # samples a px in each direction
-
-
 _STRIP = 128  # px drawn at once, so that a large frame does not need 64 times its memory
-
-
-_CORNERS = 48
-
-
 _BITS = 4  # of a sample, below its unit, in OpenCV's fixed point
-
-
-# A polygon of the area of the unit circle.
+_RIM = 0.5  # samples by which OpenCV draws a polygon too large, on each side
+_CORNERS = 48  # of a polygon of the area of the unit circle
 _ANGLES = 2 * np.pi * np.arange(_CORNERS) / _CORNERS
-
-
 _CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], -1) / np.sqrt(np.sinc(2 / _CORNERS))
 
 
-_RIM = 0.5  # samples by which OpenCV draws a polygon too large, on each side
+def _film_discs(
+    raster: Generator, moments: Iterable[tuple[Array, Array]], radii: Array, levels: Array
+) -> Stimulus:
+    """Film discs: at each moment their places, and steps of discs and ground, (N + 1, 2)."""
+    frames, flow = [], []
+    for places, steps in moments:
+        frame, names = draw_discs(raster, places, radii, levels)
+        frames.append(frame)
+        flow.append(steps.astype(np.float32)[names].transpose(2, 0, 1))
+    return to_stimulus(raster, frames, np.stack(flow[:-1]))
 
 
 def draw_discs(
     raster: Generator, places: Array, radii: Array, levels: Array
 ) -> tuple[Array, Names]:
-    """Draw discs over each other, the last one on top.
+    """Draw discs over each other, the last one on top, into frames of the size of `raster`.
 
-    Parameters
-    ----------
-    raster : Generator
-        Gives the size of the frame.
-    places, radii : ndarray
-        (N, 2), px to the right and DOWN of the centre of the first pixel, to 1 / 128 px; (N,), px.
-    levels : ndarray
-        (N + 1,), grey of each disc; the last is that of the ground.
-
-    Returns
-    -------
-    frame : ndarray
-        (H, W), float32: the mean over the area of each pixel.
-    names : ndarray
-        (H, W), the index of the disc at the middle of each pixel, to 1 / 16 px; N is the ground.
+    `places`, (N, 2), are px to the right and DOWN of the centre of the first pixel, to 1 / 128 px;
+    `radii`, (N,), px; `levels`, (N + 1,), the grey of each disc and, last, of the ground. Gives the
+    frame, (H, W), float32, the mean over the area of each pixel, and the index of the disc at the
+    middle of each pixel, to 1 / 16 px, (H, W), N for the ground.
     """
-    outlines = _outlines(places, radii)
+    middles = (places + 0.5) * _FINE - 0.5  # in samples, then as fixed-point numbers
+    reach = (radii * _FINE - _RIM)[:, None, None]
+    outlines = np.round((middles[:, None] + reach * _CIRCLE) * 2**_BITS).astype(np.int32)
     frame = np.empty((raster.height, raster.width), np.float32)
     names = np.empty(frame.shape, np.int32)
     for top in range(0, raster.height, _STRIP):
@@ -260,25 +231,18 @@ def draw_discs(
     return frame, names
 
 
-def _outlines(places: Array, radii: Array) -> Names:
-    """(N, corners, 2), in samples, as fixed-point numbers."""
-    middles = (places + 0.5) * _FINE - 0.5
-    reach = (radii * _FINE - _RIM)[:, None, None]
-    return np.asarray(np.round((middles[:, None] + reach * _CIRCLE) * 2**_BITS), np.int32)
-
-
 def _strip(outlines: Names, rows: slice, width: int) -> Names:
     """Which disc is seen at each sample of some rows."""
     fine = np.full(((rows.stop - rows.start) * _FINE, width * _FINE), len(outlines), np.int32)
     moved = outlines - np.array([0, rows.start * _FINE * 2**_BITS], np.int32)
     end = np.array(fine.shape[::-1]) * 2**_BITS
-    seen = ((moved.max(1) >= 0) & (moved.min(1) < end)).all(1)
-    for index in np.flatnonzero(seen).tolist():
+    inside = ((moved.max(1) >= 0) & (moved.min(1) < end)).all(1)
+    for index in np.flatnonzero(inside).tolist():
         cv2.fillConvexPoly(fine, moved[index], index, shift=_BITS)
     return fine
 
 
-def wrapped(raster: Generator, places: Array, margin: float) -> Array:
+def wrap(raster: Generator, places: Array, margin: float) -> Array:
     """Bring places that left the frame by more than `margin` px in again on the other side."""
     return np.asarray((places + margin) % period(raster, margin) - margin)
 

@@ -9,8 +9,16 @@ from typing import Annotated
 import numpy as np
 from pydantic import AfterValidator, Field, NonNegativeFloat, ValidationInfo, field_validator
 
-from stst.stimuli.drawing import Array, across, centred, drift, finished, heading
-from stst.stimuli.stimulus import Generator, Stimulus
+from stst.stimuli.stimulus import (
+    Array,
+    Generator,
+    Stimulus,
+    across,
+    centred,
+    drift,
+    heading,
+    to_stimulus,
+)
 
 Wavelength = Annotated[float, Field(ge=2)]  # px per cycle; 2 is the raster's limit
 Contrast = Annotated[float, Field(gt=0, le=1)]  # Michelson
@@ -49,7 +57,7 @@ class Windowed(Generator):
         """Show waves, (H, W) with 1 for the full contrast; the flow beside the window is 0."""
         inside = 0.5 + (self.radius or math.inf) - np.hypot(*centred(self))
         frames = (0.5 + 0.5 * wave * inside.clip(0, 1) for wave in waves)
-        return finished(self, frames, None if flow is None else np.where(inside >= 0.5, flow, 0))
+        return to_stimulus(self, frames, None if flow is None else np.where(inside >= 0.5, flow, 0))
 
     @property
     def window(self) -> str:
@@ -227,14 +235,9 @@ class Plaid(Windowed):
     def gratings(self) -> list[DriftingGrating]:
         """The two, each alone."""
         raster = self.model_dump(include=set(Generator.model_fields))
-        own = zip(
-            self.wavelengths, self.directions, self.speeds, self.contrasts, self.phases, strict=True
-        )
         names = ("wavelength", "direction", "speed", "contrast", "phase")
-        return [
-            DriftingGrating.model_validate(raster | dict(zip(names, one, strict=True)))
-            for one in own
-        ]
+        values = zip(*(getattr(self, f"{name}s") for name in names), strict=True)
+        return [DriftingGrating(**raster, **dict(zip(names, own, strict=True))) for own in values]
 
     def make(self) -> Stimulus:
         """Draw it; the flow is the pattern's drift."""
@@ -295,13 +298,10 @@ class RotatingGrating(Grating):
         waves = (
             self.wave(across(self, self.direction + self.turn * t)) for t in range(self.frames)
         )
-        return self.windowed(waves, self._flow())
-
-    def _flow(self) -> Array:
-        """(2, H, W): from each pixel to where the whole turn, not its tangent, takes it."""
         x, y = centred(self)
         cos, sin = math.cos(math.radians(self.turn)), math.sin(math.radians(self.turn))
-        return np.stack([(cos - 1) * x + sin * y, (cos - 1) * y - sin * x])
+        # To where the whole turn, not its tangent, takes each pixel.
+        return self.windowed(waves, np.stack([(cos - 1) * x + sin * y, (cos - 1) * y - sin * x]))
 
     @property
     def sentence(self) -> str:
@@ -328,16 +328,12 @@ class ExpandingRings(Grating):
 
     def make(self) -> Stimulus:
         """Draw it; the flow is radial, and NaN at the centre, where rings begin or end."""
-        distance = np.hypot(*centred(self))
-        waves = (self.wave(distance - self.speed * t) for t in range(self.frames))
-        return self.windowed(waves, self._flow())
-
-    def _flow(self) -> Array:
         x, y = centred(self)
         distance = np.hypot(x, y)
+        waves = (self.wave(distance - self.speed * t) for t in range(self.frames))
         goes_on = (distance > 0) & (distance + self.speed >= 0)
         share = np.where(goes_on, self.speed / np.where(goes_on, distance, 1), np.nan)
-        return np.stack([share * x, share * y])
+        return self.windowed(waves, np.stack([share * x, share * y]))
 
     @property
     def sentence(self) -> str:

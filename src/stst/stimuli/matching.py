@@ -10,54 +10,33 @@ import numpy as np
 from scipy.ndimage import correlate1d
 
 from stst.errors import FramesError
-from stst.recipe import Part, validated
+from stst.recipe import FrozenConfig, validated
 from stst.video.frames import Clip, Footage
 from stst.video.light import Array, Scale, luminances, relit
 
 Statistic = Literal["mean", "rms", "histogram"]
 
 
-def measured(groups: Array, statistic: Statistic) -> Array:
+def measure(groups: Array, statistic: Statistic) -> Array:
     """The statistic of each group of luminances: (n, N) -> (n, 1), (n, 2) or (n, N).
 
     The mean; the mean and the standard deviation; or all luminances, sorted.
     """
     if statistic == "histogram":
         return np.sort(groups, 1)
-    mean: Array = groups.mean(1, keepdims=True)
-    if statistic == "mean":
-        return mean
-    return np.hstack([mean, groups.std(1, keepdims=True)])
+    moments = [groups.mean(1), groups.std(1)] if statistic == "rms" else [groups.mean(1)]
+    return np.stack(moments, 1)
 
 
-def average(found: Sequence[Array]) -> Array:
-    """Average the statistics over the groups of each clip, then over clips: (n, k)s -> (k,).
-
-    Sorted before they are added up, so that no rounding tells the order of the clips.
-    """
-    average: Array = np.sort([one.mean(0) for one in found], 0).mean(0)
-    return average
-
-
-def moved(frames: Array, groups: Array, target: Array, statistic: Statistic) -> Array:
+def match_groups(frames: Array, groups: Array, target: Array, statistic: Statistic) -> Array:
     """Luminances that have the target statistic: (T, H, W), the same as (n, N) -> (n, N)."""
     if statistic == "histogram":
         return _ranked(frames, groups, target)
-    now = measured(groups, statistic)
+    now = measure(groups, statistic)
     if statistic == "mean":
         return groups * (target / now)
     scaled: Array = target[0] + (groups - now[:, :1]) * (target[1] / now[:, 1:])
     return scaled
-
-
-def gap(groups: Array, target: Array, statistic: Statistic) -> float:
-    """How far the worst group is from the target, in luminance.
-
-    The larger of the differences of mean and contrast; or the mean difference of sorted
-    luminances.
-    """
-    off = np.abs(measured(groups, statistic) - target)
-    return float((off.mean(1) if statistic == "histogram" else off).max())
 
 
 def _ranked(frames: Array, groups: Array, target: Array) -> Array:
@@ -72,26 +51,27 @@ def _ranked(frames: Array, groups: Array, target: Array) -> Array:
     dice = np.random.default_rng(0).permutation(frames[0].size).reshape(frames[0].shape)
     keys = (np.broadcast_to(dice, frames.shape), surround)
     order = np.lexsort((*(key.reshape(groups.shape) for key in keys), groups))
-    made = np.empty_like(groups)
-    np.put_along_axis(made, order, np.broadcast_to(target, groups.shape), 1)
-    return made
+    ranked = np.empty_like(groups)
+    np.put_along_axis(ranked, order, np.broadcast_to(target, groups.shape), 1)
+    return ranked
 
 
-_SCALES = {"linear": "linear light (sRGB decoded)", "encoded": "encoded values"}
-_SPANS = {"clip": "the clip as a whole", "frame": "each frame"}
+def gap(groups: Array, target: Array, statistic: Statistic) -> float:
+    """How far the worst group is from the target, in luminance.
+
+    The larger of the differences of mean and contrast; or the mean difference of sorted
+    luminances.
+    """
+    off = np.abs(measure(groups, statistic) - target)
+    return float((off.mean(1) if statistic == "histogram" else off).max())
 
 
 @dataclass(frozen=True)
 class Level:
-    """Luminance of a clip, 0 black and 1 white.
+    """Luminance of a clip, 0 black and 1 white, and its RMS contrast, a standard deviation.
 
-    Parameters
-    ----------
-    mean : float
-        Over the clip.
-    contrast : float
-        RMS contrast: standard deviation over the clip; where frames are matched, over a
-        frame, and then the mean over frames. None for a target without one.
+    Both over the clip; where frames are matched, contrast is that over a frame, averaged over
+    frames. None for a target without one.
     """
 
     mean: float
@@ -126,7 +106,7 @@ class Matched:
     clipped: tuple[float, ...]
 
 
-class Matching(Part):
+class Matching(FrozenConfig):
     """What is matched, on which scale of luminance, over what; see `match_set`."""
 
     statistic: Statistic = "rms"
@@ -146,17 +126,14 @@ class Matching(Part):
             "histogram": f"histogram (mean {target.mean:.3g}, standard deviation {contrast}; "
             "exact, sorted values averaged)",
         }
+        span = "each frame" if self.per == "frame" else "the clip as a whole"
+        encoded = self.luminance == "encoded"
         return (
-            f"has the luminance of {_SPANS[self.per]} brought to the average "
-            f"{what[self.statistic]} of a set of {len(files)} clips ({', '.join(files)}), R, G and "
-            f"B of a pixel scaled alike; luminance is of {_SCALES[self.luminance]}, with the "
-            "weights of Rec. 709, and 1 is white"
+            f"has the luminance of {span} brought to the average {what[self.statistic]} of a set "
+            f"of {len(files)} clips ({', '.join(files)}), R, G and B of a pixel scaled alike; "
+            f"luminance is of {'encoded values' if encoded else 'linear light (sRGB decoded)'}, "
+            "with the weights of Rec. 709, and 1 is white"
         )
-
-
-def matching(**settings: object) -> Matching:
-    """Validate what `match_set` is told; RecipeError names what is wrong."""
-    return validated(Matching, settings, "match")
 
 
 _NONE = 1e-6  # mean or contrast that is too little to be scaled
@@ -217,25 +194,28 @@ def match_set(
     >>> [round(level.contrast, 3) for level in matched.before + matched.after]
     [0.071, 0.212, 0.141, 0.141]
     """
-    how = matching(statistic=statistic, luminance=luminance, per=per)
+    settings = {"statistic": statistic, "luminance": luminance, "per": per}
+    how = validated(Matching, settings, "match")
     if len(clips) < 2:
         raise FramesError(f"a set has at least 2 clips, got {len(clips)}.")
     natural = [luminances(clip, how.luminance) for clip in clips]
-    groups = [how.groups(one) for one in natural]
+    groups = [how.groups(frames) for frames in natural]
     _refuse(natural, groups, how)
-    target = average([measured(one, how.statistic) for one in groups])
-    made = []
-    for clip, old, same in zip(clips, natural, groups, strict=True):
-        new = moved(old, same, target, how.statistic).reshape(old.shape)
-        made.append(relit(clip, old, new, how.luminance))
-    after = [how.groups(luminances(clip, how.luminance)) for clip, _ in made]
+    # Sorted before they are added up, so that no rounding tells the order of the clips.
+    means = np.sort([measure(group, how.statistic).mean(0) for group in groups], 0)
+    target: Array = means.mean(0)
+    relit_clips = []
+    for clip, frames, group in zip(clips, natural, groups, strict=True):
+        wanted = match_groups(frames, group, target, how.statistic).reshape(frames.shape)
+        relit_clips.append(relit(clip, frames, wanted, how.luminance))
+    after = [how.groups(luminances(clip, how.luminance)) for clip, _ in relit_clips]
     return Matched(
-        clips=tuple(clip for clip, _ in made),
-        target=_wanted(target, how.statistic),
+        clips=tuple(clip for clip, _ in relit_clips),
+        target=_target_level(target, how.statistic),
         before=tuple(map(_level, groups)),
         after=tuple(map(_level, after)),
-        gaps=tuple(gap(one, target, how.statistic) for one in after),
-        clipped=tuple(clipped for _, clipped in made),
+        gaps=tuple(gap(group, target, how.statistic) for group in after),
+        clipped=tuple(clipped for _, clipped in relit_clips),
     )
 
 
@@ -243,24 +223,23 @@ def _level(groups: Array) -> Level:
     return Level(float(groups.mean()), float(groups.std(1).mean()))
 
 
-def _wanted(target: Array, statistic: Statistic) -> Level:
-    """The target as a level."""
+def _target_level(target: Array, statistic: Statistic) -> Level:
     if statistic == "histogram":
-        return Level(float(target.mean()), float(target.std()))
+        return _level(target[None])
     return Level(float(target[0]), float(target[1]) if statistic == "rms" else None)
 
 
 def _refuse(natural: Sequence[Array], groups: Sequence[Array], how: Matching) -> None:
     """Refuse what has no such statistic, or none that could be shared."""
-    if how.statistic == "histogram" and len({one.shape[1] for one in groups}) > 1:
-        shapes = "; ".join("{} frames of {} x {} px".format(*one.shape) for one in natural)
+    if how.statistic == "histogram" and len({group.shape[1] for group in groups}) > 1:
+        shapes = "; ".join("{} frames of {} x {} px".format(*frames.shape) for frames in natural)
         same = "size and length" if how.per == "clip" else "size"
         raise FramesError(
             f"histograms can only match between clips of one {same}, got {shapes} (height x "
             "width). Cut or resize them, or match another statistic."
         )
-    for number, one in enumerate(groups, 1):
-        size = one.mean(1) if how.statistic == "mean" else one.std(1)
+    for number, group in enumerate(groups, 1):
+        size = group.mean(1) if how.statistic == "mean" else group.std(1)
         if size.min() < _NONE:
             where = f"frame {int(size.argmin())} of clip {number}" * (how.per == "frame")
             what = "is black and" if how.statistic == "mean" else "has no contrast and"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import ModuleType
 from typing import ClassVar, Self
 
 import numpy as np
@@ -17,7 +15,7 @@ from torch import Tensor
 from stst.errors import Diverged, FramesError, RecipeError
 from stst.stimuli.stimulus import Control, Stimulus
 from stst.video.frames import Clip
-from stst.video.light import fitted
+from stst.video.light import clip_to_unit
 
 NEIGHBOURS = 7  # px across which correlations are taken, at every scale; the paper's
 
@@ -27,25 +25,18 @@ Loss = Callable[[Tensor], Tensor]
 class TextureModel:
     """Statistics of pictures of one size: (1, K, H, W), float64, each channel by itself.
 
-    Parameters
-    ----------
-    size : tuple of int
-        Height and width of the frames, px.
-    scales : int
-        At most so many: as many as leave the smaller side `NEIGHBOURS` px.
-    orientations : int
-        Of the filters.
-
-    Raises
-    ------
-    RecipeError
-        If plenoptic is not installed.
-    FramesError
-        If a side is too small for one scale.
+    Taken at most at so many `scales` as leave the smaller side of the frames `NEIGHBOURS` px.
+    `RecipeError` if plenoptic is not installed, `FramesError` if a side is too small for one scale.
     """
 
     def __init__(self, size: tuple[int, int], scales: int, orientations: int) -> None:
-        self._library = _plenoptic()
+        try:
+            import plenoptic
+        except ImportError:
+            raise RecipeError(
+                "Portilla-Simoncelli statistics need plenoptic: "
+                "pip install 'stst-vision[plenoptic]'."
+            ) from None
         most = int(np.log2(max(1, min(size) / NEIGHBOURS)))
         if most < 1:
             raise FramesError(
@@ -55,10 +46,14 @@ class TextureModel:
         self.scales = min(most, scales)
         unit = 2**self.scales
         self._sides = [-(-side // unit) * unit for side in size]
-        with _dice_left_alone():
-            self._model: torch.nn.Module = self._library.models.PortillaSimoncelli(
+        self._gap_from = plenoptic.loss.portilla_simoncelli_loss_factory
+        state = np.random.get_state()  # plenoptic draws a picture from it to learn its shape
+        try:
+            self._model: torch.nn.Module = plenoptic.models.PortillaSimoncelli(
                 self._sides, self.scales, orientations, NEIGHBOURS
             )
+        finally:
+            np.random.set_state(state)
 
     def extended(self, picture: Tensor) -> Tensor:
         """Mirrored at the lower and right border until its sides can be halved `scales` times."""
@@ -69,18 +64,18 @@ class TextureModel:
         """How far the statistics of a picture are from those of `goal`, both `extended`."""
         wanted = self._model(goal)
         # Weighted as plenoptic's authors do: extreme values do not count, fine detail does more.
-        gap = self._library.loss.portilla_simoncelli_loss_factory(self._model, goal)
+        gap = self._gap_from(self._model, goal)
         return lambda picture: gap(self._model(picture), wanted)
 
     def error(self, picture: Tensor, goal: Tensor) -> float:
         """Relative error of the statistics of a picture, weighted as `distance_to` weighs."""
-        gap = self._library.loss.portilla_simoncelli_loss_factory(self._model, goal)
+        gap = self._gap_from(self._model, goal)
         with torch.no_grad():
-            found, wanted = self._model(picture), self._model(goal)
-            return float(gap(found, wanted) / gap(torch.zeros_like(wanted), wanted))
+            wanted = self._model(goal)
+            return float(gap(self._model(picture), wanted) / gap(torch.zeros_like(wanted), wanted))
 
 
-def descended(start: Tensor, loss: Loss, steps: int) -> Tensor:
+def descend(start: Tensor, loss: Loss, steps: int) -> Tensor:
     """Go down a loss by at most so many steps of L-BFGS; `start` is not changed."""
     picture = start.clone().requires_grad_()
     rule = torch.optim.LBFGS(
@@ -97,27 +92,6 @@ def descended(start: Tensor, loss: Loss, steps: int) -> Tensor:
     return picture.detach()
 
 
-def _plenoptic() -> ModuleType:
-    try:
-        import plenoptic
-    except ImportError:
-        raise RecipeError(
-            "Portilla-Simoncelli statistics need plenoptic: pip install 'stst-vision[plenoptic]'."
-        ) from None
-    library: ModuleType = plenoptic
-    return library
-
-
-@contextmanager
-def _dice_left_alone() -> Iterator[None]:
-    """Put NumPy's generator back, from which plenoptic draws a picture to learn its shape."""
-    state = np.random.get_state()
-    try:
-        yield
-    finally:
-        np.random.set_state(state)
-
-
 _STEP = 1 / 255  # of an 8-bit value; what varies by less is rounding
 
 
@@ -125,22 +99,9 @@ _STEP = 1 / 255  # of an 8-bit value; what varies by less is rounding
 class Components:
     """Principal components of the colours of some frames, each of mean 0 and variance 1.
 
-    Parameters
-    ----------
-    mean : Tensor
-        (3,), the mean colour.
-    basis : Tensor
-        (3, K), the colour that one standard deviation of each adds, the least first. K is 3,
-        or less where colours vary in fewer directions: 1 for grey frames.
-
-    Examples
-    --------
-    >>> grey = torch.rand(2, 1, 8, 8).expand(-1, 3, -1, -1)
-    >>> found = Components.of(grey)
-    >>> found.split(grey).shape
-    torch.Size([2, 1, 8, 8])
-    >>> torch.allclose(found.join(found.split(grey)), grey.double())
-    True
+    `mean`, (3,), is the mean colour, and `basis`, (3, K), the colour that one standard deviation of
+    each adds, the least first. K is 3, or less where colours vary in fewer directions: 1 for grey
+    frames.
     """
 
     mean: Tensor
@@ -204,11 +165,6 @@ class PortillaSimoncelli(Control):
         Of L-BFGS for each frame, at most.
     seed : int
         Of the noise that frames start from.
-
-    Examples
-    --------
-    >>> PortillaSimoncelli(steps=20).sentence[:50]
-    'has each frame replaced by a texture with its Port'
     """
 
     needs: ClassVar[str | None] = "plenoptic"
@@ -220,26 +176,20 @@ class PortillaSimoncelli(Control):
     def make(self, natural: Clip) -> Stimulus:
         """Make one frame after the other, and clip what leaves [0, 1].
 
-        Raises
-        ------
-        RecipeError
-            If plenoptic is not installed.
-        FramesError
-            If a side has fewer than 14 px.
-        Diverged
-            If a frame became infinite or not a number.
+        RecipeError if plenoptic is not installed, FramesError for a side of fewer than 14 px, and
+        Diverged for a frame that became infinite or not a number.
         """
         model = TextureModel(natural.size, self.scales, self.orientations)
         components = Components.of(natural.frames)
-        made = torch.empty(natural.frames.shape, dtype=torch.float64)
+        textures = torch.empty(natural.frames.shape, dtype=torch.float64)
         errors = []
         for index in range(len(natural)):
             frame = components.split(natural.take([index]))
-            made[index], error = self._texture(frame, index, model, components)
+            textures[index], error = self._texture(frame, index, model, components)
             errors.append(error)
-        if not made.isfinite().all():
+        if not textures.isfinite().all():
             raise Diverged("a frame became infinite or not a number; another seed may do better.")
-        values, clipped = fitted(made.numpy())
+        values, clipped = clip_to_unit(textures.numpy())
         clip = Clip(torch.from_numpy(values).float(), natural.frame_rate)
         return Stimulus(clip, clipped=clipped, residuals=tuple(errors))
 
@@ -257,7 +207,7 @@ class PortillaSimoncelli(Control):
             colours = components.join(parts)
             return distance(parts) + _OUTSIDE * (colours - colours.clamp(0, 1)).square().sum()
 
-        texture = components.join(descended(start, loss, self.steps))
+        texture = components.join(descend(start, loss, self.steps))
         error = model.error(components.split(texture.clamp(0, 1)), goal)  # of what is shown
         return texture[0, :, : frame.shape[2], : frame.shape[3]], error
 

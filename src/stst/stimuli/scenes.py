@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stst.stimuli.drawing import Array, pink_noise
+from stst.stimuli.stimulus import Array, pink_noise
 from stst.video.frames import Clip
 
 FRAME_RATE = Fraction(25)
@@ -26,25 +26,8 @@ def moving_scene(
     """Film coloured 1 / f textures that move, turn and grow, up to four before another.
 
     Each goes at a speed of its own, up to 5 px a frame, and one in eight stays where it is; the
-    ground moves as under a camera. Things are superellipses, and hide what is behind them.
-
-    Parameters
-    ----------
-    seed : int or sequence of int
-        Another seed is another scene.
-    frames, height, width : int
-        Length in frames, size in px.
-
-    Returns
-    -------
-    Clip
-        (frames, 3, height, width), the same for the same arguments.
-
-    Examples
-    --------
-    >>> clip = moving_scene(3, frames=2, height=32, width=40)
-    >>> len(clip), clip.size
-    (2, (32, 40))
+    ground moves as under a camera. Things are superellipses, and hide what is behind them. The
+    same seed, a number or several, gives the same scene.
     """
     rng = np.random.default_rng(seed)
     film = _Layer.drawn(rng, ground=True).seen(frames, height, width)[0]

@@ -13,7 +13,7 @@ from scipy import fft
 from stst.errors import FramesError
 from stst.stimuli.stimulus import Control, Stimulus
 from stst.video.frames import Clip
-from stst.video.light import Array, fitted
+from stst.video.light import Array, clip_to_unit
 
 
 class Reversed(Control):
@@ -73,8 +73,7 @@ class PhaseScrambled(Control):
     """What the kinds of scrambling share; each says what is transformed.
 
     Amplitudes are kept until values are clipped to [0, 1] (``Stimulus.clipped``) and rounded to
-    8 bits in a file. Working memory is about 70 bytes for each pixel of each frame: the clip,
-    what is made of it, and one channel at a time in float64.
+    8 bits in a file. Working memory is about 70 bytes for each pixel of each frame.
 
     Parameters
     ----------
@@ -98,23 +97,24 @@ class PhaseScrambled(Control):
 
     def make(self, natural: Clip) -> Stimulus:
         """Scramble one channel after the other, and clip what leaves [0, 1]."""
-        frames, clipped = natural.frames.numpy(), 0.0
+        frames = natural.frames.numpy()
         shape = [len(natural), *natural.size]
         for name, axes in (("frames", TIME), ("pixels", SPACE)):
             if getattr(self, name, "") == "shared":
                 shape = [1 if axis in axes else side for axis, side in enumerate(shape)]
-        scrambled_frames = np.empty_like(frames)
+        channels, outside = [], []
         for channel in range(3):
             if channel == 0 or self.channels == "independent":
                 field = phase_field(shape, self.axes, (self.seed, channel))
             values = frames[:, channel].astype(float)
             for axes, share in self._tapers.items():
-                values = tapered(values, axes, share)
-            values = scrambled(values, self.axes, field, replace=self.phases == "replaced")
-            scrambled_frames[:, channel], outside = fitted(values)
-            clipped += outside / 3
-        clip = Clip(torch.from_numpy(scrambled_frames), natural.frame_rate)
-        return Stimulus(clip, clipped=clipped)
+                values = taper(values, axes, share)
+            values = scramble(values, self.axes, field, replace=self.phases == "replaced")
+            values, clipped = clip_to_unit(values)
+            channels.append(torch.from_numpy(values).float())
+            outside.append(clipped / 3)
+        clip = Clip(torch.stack(channels, 1), natural.frame_rate)
+        return Stimulus(clip, clipped=sum(outside))
 
     @property
     def _tapers(self) -> dict[Axes, float]:
@@ -131,13 +131,13 @@ class PhaseScrambled(Control):
             for name, words in _SHARED.items()
             if name in type(self).model_fields
         )
-        faded = " and ".join(f"{100 * s:g} % of {_FADED[axes]}" for axes, s in self._tapers.items())
-        kept = (
-            "its mean colour is that of the clip, its amplitudes are those of the clip after "
-            f"Tukey windows had faded {faded}"
-            if faded
-            else "its amplitudes and mean colour are those of the clip"
-        )
+        kept = "its amplitudes and mean colour are those of the clip"
+        if tapers := self._tapers:
+            faded = " and ".join(f"{100 * s:g} % of {_FADED[axes]}" for axes, s in tapers.items())
+            kept = (
+                "its mean colour is that of the clip, its amplitudes are those of the clip after "
+                f"Tukey windows had faded {faded}"
+            )
         return (
             f"has random phases (seed {self.seed}) {how} those of {self.transform}, {sharing}; "
             f"{kept}"
@@ -164,16 +164,6 @@ class Stps(PhaseScrambled):
         lower, as is contrast.
     channels, phases, seed
         See `PhaseScrambled`.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from fractions import Fraction
-    >>> pale = Clip(0.4 + 0.2 * torch.rand(4, 3, 9, 16), Fraction(25))
-    >>> stimulus = Stps(seed=1).make(pale)
-    >>> before, after = (torch.fft.fftn(c.frames, dim=(0, 2, 3)) for c in (pale, stimulus.clip))
-    >>> stimulus.clipped, torch.allclose(before.abs(), after.abs(), atol=1e-3)
-    (0.0, True)
     """
 
     axes = (*TIME, *SPACE)
@@ -243,34 +233,21 @@ class TimePhases(PhaseScrambled):
 
 
 def phase_field(shape: Sequence[int], axes: Sequence[int], seed: Sequence[int]) -> Array:
-    """Draw random phases that real values can have: those of real white noise of a shape.
+    """Draw the phases of real white noise of a shape, radians, as ``rfftn`` along `axes` has them.
 
-    Radians, of the shape that ``scipy.fft.rfftn`` gives along `axes`: opposite at opposite
-    frequencies, and 0 or pi where a frequency is its own opposite. An axis of length 1 that is
-    not in `axes` lends its phases to all that they are added to.
-
-    Examples
-    --------
-    >>> phase_field((4, 6, 10), (0, 1, 2), (0,)).shape
-    (4, 6, 6)
+    So they are opposite at opposite frequencies, and 0 or pi where a frequency is its own
+    opposite. An axis of length 1 that is not in `axes` lends its phases to all that they are
+    added to.
     """
     noise = np.random.default_rng(seed).standard_normal(shape)
     return np.asarray(np.angle(fft.rfftn(noise, axes=axes)))
 
 
-def scrambled(frames: Array, axes: Sequence[int], phases: Array, *, replace: bool = False) -> Array:
-    """Add phases, as `phase_field` gives them, to those of the Fourier transform of real values.
+def scramble(frames: Array, axes: Sequence[int], phases: Array, *, replace: bool = False) -> Array:
+    """Add phases, as `phase_field` gives them, to those of real values, or `replace` these.
 
-    Or `replace` them. The amplitude of every frequency and the mean along `axes` stay what they
-    were. Values may leave the range of `frames`; nothing is clipped. Takes about four times the
-    memory of `frames` in float64.
-
-    Examples
-    --------
-    >>> frames = np.random.default_rng(0).random((4, 6, 10))
-    >>> noise = scrambled(frames, (0, 1, 2), phase_field(frames.shape, (0, 1, 2), (1,)))
-    >>> bool(np.allclose(np.abs(np.fft.fftn(noise)), np.abs(np.fft.fftn(frames))))
-    True
+    The amplitude of every frequency and the mean along `axes` stay what they were. Values may leave
+    the range of `frames`; nothing is clipped. Takes four times the memory of `frames` in float64.
     """
     spectrum = fft.rfftn(frames, axes=axes)
     constant = tuple(0 if axis in axes else slice(None) for axis in range(frames.ndim))
@@ -281,33 +258,25 @@ def scrambled(frames: Array, axes: Sequence[int], phases: Array, *, replace: boo
     return np.asarray(fft.irfftn(turned, lengths, axes, overwrite_x=True))
 
 
-def tapered(frames: Array, axes: Sequence[int], share: float) -> Array:
+def taper(frames: Array, axes: Sequence[int], share: float) -> Array:
     """Fade values to their mean along some axes, at both ends of these, by Tukey windows.
 
     The Fourier transform takes the last value of an axis to be the neighbour of the first.
     Where they differ there is an edge that nobody sees, with amplitudes at all frequencies
     along that axis; values that fade to their mean have none. `share` in [0, 1] of each axis is
     faded, half of it at either end; the mean along the axes stays what it was.
-
-    Examples
-    --------
-    >>> tapered(np.array([0.0, 0, 1, 1]), (0,), 1).round(2).tolist()
-    [0.43, 0.07, 0.93, 0.57]
     """
     if not share:
         return frames
     weights = np.ones([1] * frames.ndim)
     for axis in axes:
         others = [a for a in range(frames.ndim) if a != axis]
-        weights = weights * np.expand_dims(_tukey(frames.shape[axis], share), others)
+        # At the middles of the samples, so that none is 0 and lost.
+        place = (np.arange(frames.shape[axis]) + 0.5) / frames.shape[axis]
+        inwards = np.minimum(place, 1 - place) / (share / 2)
+        window = np.sin(np.pi / 2 * inwards.clip(max=1)) ** 2
+        weights = weights * np.expand_dims(window, others)
     along = tuple(axes)
     # About the mean that the windows see; about the plain one they would shift it.
     seen = (weights * frames).sum(along, keepdims=True) / weights.sum()
     return np.asarray(frames.mean(along, keepdims=True) + weights * (frames - seen))
-
-
-def _tukey(length: int, share: float) -> Array:
-    """Weights at the middles of `length` samples, so that none is 0 and lost."""
-    place = (np.arange(length) + 0.5) / length
-    inwards = np.minimum(place, 1 - place) / (share / 2)
-    return np.asarray(np.sin(np.pi / 2 * inwards.clip(max=1)) ** 2)

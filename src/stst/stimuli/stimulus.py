@@ -1,18 +1,25 @@
-"""What a stimulus made without optimisation is: settings in, a clip and its truth out."""
+"""What a stimulus made without optimisation is, and what generated ones are drawn with."""
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
+import numpy as np
+import numpy.typing as npt
+import torch
 from pydantic import Field
 from torch import Tensor
 
 from stst.errors import FramesError
-from stst.recipe import Part
+from stst.recipe import FrozenConfig
 from stst.video.frames import Clip
+
+Array = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +55,18 @@ class Stimulus:
             raise FramesError(f"the flow must be {wanted}, got {tuple(self.flow.shape)}.")
 
 
-class Generator(Part):
+class Described(FrozenConfig):
+    """Settings of a stimulus, and a sentence that describes it by them."""
+
+    words: ClassVar[str]  # of `sentence`: a format of the settings, as `self`
+
+    @property
+    def sentence(self) -> str:
+        """What it is, or, of a control, how it is made, for a Methods section, with units."""
+        return self.words.format(self=self)
+
+
+class Generator(Described):
     """A stimulus drawn from its settings alone; the same settings give the same pixels.
 
     Parameters
@@ -61,8 +79,6 @@ class Generator(Part):
         Random seed.
     """
 
-    words: ClassVar[str]  # of `sentence`: a format of the settings, as `self`
-
     frames: int = Field(48, ge=2)
     height: int = Field(128, ge=16)
     width: int = Field(128, ge=16)
@@ -73,14 +89,11 @@ class Generator(Part):
     def make(self) -> Stimulus:
         """Draw it."""
 
-    @property
-    def sentence(self) -> str:
-        """What it is, for a Methods section, with units."""
-        return self.words.format(self=self)
 
-
-class Control(Part):
+class Control(Described):
     """A stimulus made of a natural clip, of which it keeps some statistics and loses others.
+
+    Its sentence begins with a verb: "has its phases ...".
 
     Parameters
     ----------
@@ -90,7 +103,6 @@ class Control(Part):
 
     needs: ClassVar[str | None] = None  # a package that only this kind of control needs
     random: ClassVar[bool] = True  # whether another seed gives another clip
-    words: ClassVar[str]  # of `sentence`: a format of the settings, as `self`
 
     seed: int = Field(0, ge=0)
 
@@ -98,7 +110,66 @@ class Control(Part):
     def make(self, natural: Clip) -> Stimulus:
         """Make it of a clip: of the same length, size and frame rate."""
 
-    @property
-    def sentence(self) -> str:
-        """How it is made, for a Methods section; begins with a verb: "has its phases ..."."""
-        return self.words.format(self=self)
+
+def heading(direction: float) -> tuple[float, float]:
+    """Unit step to the right and DOWN, for degrees counter-clockwise from the right."""
+    angle = math.radians(direction)
+    return math.cos(angle), -math.sin(angle)
+
+
+def centred(raster: Generator) -> tuple[Array, Array]:
+    """Places of the pixels: px to the right, (1, W), and DOWN, (H, 1), of the frame's centre."""
+    right = np.arange(raster.width) - (raster.width - 1) / 2
+    down = np.arange(raster.height) - (raster.height - 1) / 2
+    return right[None, :], down[:, None]
+
+
+def across(raster: Generator, direction: float) -> Array:
+    """Places of the pixels, (H, W): px along a direction from the frame's centre."""
+    (right, down), (x, y) = heading(direction), centred(raster)
+    return np.asarray(right * x + down * y)
+
+
+def drift(raster: Generator, speed: float, direction: float) -> Array:
+    """Flow, (2, H, W), of what moves as one: px a frame, degrees."""
+    step = speed * np.reshape(heading(direction), (2, 1, 1))
+    return np.broadcast_to(step, (2, raster.height, raster.width))
+
+
+def to_stimulus(raster: Generator, frames: Iterable[Array], flow: Array | None = None) -> Stimulus:
+    """Make a stimulus of the frames of `raster` and the truth that goes with them.
+
+    Frames are (H, W), grey, or (3, H, W), RGB; what is not in [0, 1] is clipped, and counted. The
+    flow is (2, H, W), the same at all times, or (T - 1, 2, H, W).
+    """
+    drawn = torch.from_numpy(np.stack([frame.astype(np.float32) for frame in frames]))
+    fits = drawn.clamp(0, 1)
+    clipped = float((drawn != fits).double().mean())
+    pixels = fits.view(raster.frames, -1, raster.height, raster.width).expand(-1, 3, -1, -1)
+    truth = None
+    if flow is not None:
+        truth = torch.from_numpy(np.ascontiguousarray(flow, np.float32))
+        truth = truth.expand(raster.frames - 1, *truth.shape[-3:]).contiguous()
+    return Stimulus(Clip(pixels.contiguous(), raster.frame_rate), truth, clipped)
+
+
+def pink_noise(
+    shape: tuple[int, int],
+    rng: np.random.Generator,
+    *,
+    slope: float = 1.0,
+    stretch: int = 1,
+) -> Array:
+    """Draw Gaussian noise whose amplitude falls as 1 / frequency ** slope: float32, SD 1, mean 0.
+
+    Natural photographs have a slope near 1 (Field 1987, J. Opt. Soc. Am. A 4, 2379); 0 is white.
+    It is periodic in height and width. `stretch` is how many times longer than high the features
+    are, as ground seen at a slant.
+    """
+    spectrum = np.fft.rfft2(rng.standard_normal(shape))
+    vertical = np.fft.fftfreq(shape[0])[:, None]
+    horizontal = np.fft.rfftfreq(shape[1])[None, :]
+    frequency = np.hypot(vertical, horizontal * stretch)
+    frequency[0, 0] = np.inf  # no constant part: the mean is 0
+    noise = np.fft.irfft2(spectrum * frequency**-slope, s=shape)
+    return np.asarray(noise / noise.std(), np.float32)

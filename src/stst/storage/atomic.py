@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from stst.errors import RunError
 
@@ -19,14 +20,9 @@ UNFINISHED = "unfinished"  # the part of a run's folder that is there until the 
 def write_whole(path: Path, data: bytes | str) -> None:
     """Write a file so that its name only ever stands for all of its bytes.
 
-    A temporary file in the same folder is flushed to disk, read back, and then takes the
-    name, and the folder is flushed too, so that a loss of power keeps data before name.
-
-    Raises
-    ------
-    RunError
-        If the folder is missing or full, or gives back something else; whatever had the
-        name is still there.
+    A temporary file in the same folder is flushed to disk, read back, and then takes the name,
+    and the folder is flushed too, so that a loss of power keeps data before name. RunError if the
+    folder is missing or full, or gives back something else; whatever had the name is still there.
     """
     data = data.encode() if isinstance(data, str) else data
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -63,13 +59,7 @@ def clear_parts(folder: Path) -> None:
 
 
 def refuse_full(folder: Path, need: int) -> None:
-    """Say before any work that the disk of `folder` has no room for `need` bytes.
-
-    Raises
-    ------
-    RunError
-        With both numbers.
-    """
+    """RunError, before any work, if the disk of `folder` has no room for `need` bytes."""
     free = shutil.disk_usage(_nearest(folder)).free
     if need > free:
         raise RunError(
@@ -83,12 +73,9 @@ def _nearest(folder: Path) -> Path:
 
 
 def refuse_folder(folder: Path, *, overwrite: bool) -> None:
-    """Say before any work that a run could not be written to `folder`; makes nothing.
+    """RunError, before any work, if a run could not be written to `folder`; makes nothing.
 
-    Raises
-    ------
-    RunError
-        If it is not empty and `overwrite` is false, or cannot be made or written to.
+    That is if it is not empty and `overwrite` is false, or cannot be made or written to.
     """
     nearest = _nearest(folder)
     if not (nearest.is_dir() and os.access(nearest, os.R_OK | os.W_OK)):
@@ -123,47 +110,32 @@ class InUse(RunError):
 def locked(folder: Path) -> Iterator[None]:
     """Hold ``run.lock`` of a folder; the kernel lets go of it however the process ends.
 
-    Raises
-    ------
-    InUse
-        If another process holds it, which is named.
-    RunError
-        If there can be no lock.
+    InUse if another process holds it, which is named; RunError if there can be no lock.
     """
     path = folder / "run.lock"
+    lock = FileLock(path, mode=0o644, fallback_to_soft=False)
     try:
-        handle = _taken(path)
-    except InUse:
-        raise
+        folder.stat()  # some versions of filelock would make the folder
+        # A file that its holder removes meanwhile guards nothing; the next try makes it anew.
+        lock.acquire(timeout=0.1, poll_interval=0.02)
+        path.write_text(f"process {os.getpid()} on {platform.node()}")
+    except Timeout:
+        raise InUse(
+            f"{folder} is in use by {_holder(path)}. Wait until it has ended, or stop it."
+        ) from None
     except OSError as error:
         raise RunError(f"{path} cannot be locked: {error.strerror or error}.") from error
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)  # before it is let go of: nobody else's is removed
-        os.close(handle)
+        with suppress(OSError):  # Windows removes no file that is open
+            path.unlink()  # before it is let go of: nobody else's is removed
+        lock.release()
 
 
-def _taken(path: Path) -> int:
-    """The lock's file, held."""
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # One that was removed in between guards nothing.
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(handle), path.stat()):
-                    return _named(handle)
-        except BlockingIOError:
-            holder = os.read(handle, 200).decode(errors="replace") or "another process"
-            os.close(handle)
-            raise InUse(
-                f"{path.parent} is in use by {holder}. Wait until it has ended, or stop it."
-            ) from None
-        os.close(handle)
-
-
-def _named(handle: int) -> int:
-    os.ftruncate(handle, 0)
-    os.write(handle, f"process {os.getpid()} on {platform.node()}".encode())
-    return handle
+def _holder(path: Path) -> str:
+    """Who holds a lock, as its file says."""
+    try:
+        return path.read_text(errors="replace")[:200] or "another process"
+    except OSError:
+        return "another process"

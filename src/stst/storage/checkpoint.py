@@ -21,21 +21,11 @@ GENERATIONS = ("state.0", "state.1")  # written in turn, so that one is always w
 
 @dataclass(frozen=True)
 class State:
-    """How far a run has come.
+    """How far a run has come."""
 
-    Parameters
-    ----------
-    count : int
-        Finished frames, of which each has its file.
-    chain : str
-        Digest of these files in order: of the chain before the last, and of the last.
-    facts : dict
-        Plain data about the run.
-    """
-
-    count: int
-    chain: str
-    facts: dict[str, Any]
+    count: int  # finished frames, each of which has its file
+    chain: str  # digest of these files in order: of the chain before the last, and of the last
+    facts: dict[str, Any]  # plain data about the run
 
     def after(self, frame: bytes, **facts: Any) -> State:  # noqa: ANN401
         """The state with one frame more, and some facts anew."""
@@ -85,17 +75,9 @@ class Checkpoint:
 
     @classmethod
     def load(cls, folder: Path) -> tuple[Self, list[str]]:
-        """Read the newest state that is whole, with all its frames.
+        """Read the newest state that is whole, with all its frames, and what was found damaged.
 
-        Returns
-        -------
-        Checkpoint, list of str
-            Where to go on, and what was found damaged on the way.
-
-        Raises
-        ------
-        RunError
-            If no state is whole, or the newest is of another version.
+        RunError if no state is whole, or the newest is of another version.
         """
         states, remarks = dict[str, State](), list[str]()
         for path in filter(Path.exists, (folder / name for name in GENERATIONS)):

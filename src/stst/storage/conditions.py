@@ -8,23 +8,24 @@ from typing import Any
 
 from stst._version import __version__
 from stst.errors import RecipeError, RunError
-from stst.storage.config import Job, Repeatable, read_job
-from stst.storage.manifest import environment, read_manifest
+from stst.storage.config import SynthesisConfig, WorkflowConfig, read_config
+from stst.storage.manifest import Manifest, environment, read_manifest
 from stst.video.files import digest
 
 PATHS = ("path", "spatial_weights", "temporal_weights")  # files are known by their digests
 MACHINE = ("device", "precision", "device_name", "cpu_capability", "threads", "packages")
 
 
-def conditions(job: Job, precision: str) -> dict[str, Any]:
+def conditions(config: SynthesisConfig, precision: str) -> dict[str, Any]:
     """All that decides the bytes of a run: what was asked for, and where it runs."""
-    here = environment(job.device, precision)
-    return {"job": asked(job), "machine": {name: here[name] for name in MACHINE}}
+    here = environment(config.device, precision)
+    machine = {name: value for name, value in here.items() if name in MACHINE}
+    return {"config": asked(config), "machine": machine}
 
 
-def asked(job: Repeatable) -> dict[str, Any]:
-    """What a job asks for, wherever its files lie and whatever device makes it."""
-    return _without_paths(job.model_dump(mode="json", exclude={"device"}))
+def asked(config: WorkflowConfig) -> dict[str, Any]:
+    """What settings ask for, wherever its files lie and whatever device makes it."""
+    return _without_paths(config.model_dump(mode="json", exclude={"device"}))
 
 
 def _without_paths(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,21 +54,13 @@ def differences(before: object, now: object, name: str = "") -> Iterator[str]:
 def refuse_others(
     before: Mapping[str, Any], now: Mapping[str, Any], *, allow_mixed: bool
 ) -> list[str]:
-    """Refuse to go on with another job, or on another machine unless that is allowed.
+    """RunError if another run would go on, or on another machine unless that is allowed.
 
-    Returns
-    -------
-    list of str
-        What differs about the machine.
-
-    Raises
-    ------
-    RunError
-        That names each field with both values.
+    Gives what differs about the machine; the error names each field with both values.
     """
-    if job := list(differences(before["job"], now["job"])):
+    if others := list(differences(before["config"], now["config"])):
         raise RunError(
-            f"this is not the run that was stopped: {'; '.join(job)}. Give it what it had, or "
+            f"this is not the run that was stopped: {'; '.join(others)}. Give it what it had, or "
             "begin anew with --overwrite."
         )
     machine = list(differences(before["machine"], now["machine"]))
@@ -80,32 +73,32 @@ def refuse_others(
     return machine
 
 
-def is_finished(folder: Path, job: Repeatable) -> bool:
-    """Say whether `folder` holds the whole run of this job, made by this version.
+def is_finished(folder: Path, config: WorkflowConfig) -> bool:
+    """Say whether `folder` holds the whole run of these settings, made by this version.
 
-    Settings, seeds and the digests of all that went in (which the job must hold) are
+    Settings, seeds and the digests of all that went in (which `config` must hold) are
     compared, paths are not; and each file is looked at: it must be as the manifest says.
     """
     try:
         manifest = read_manifest(folder)
-        found = type(job).parse(read_job(folder / "recipe.yaml"))
+        found = type(config).parse(read_config(folder / "recipe.yaml"))
     except (RunError, RecipeError):
         return False
     return (
-        (asked(found), _device(found)) == (asked(job), _device(job))
-        and manifest["environment"]["packages"].get("stst-vision") == __version__
+        (asked(found), _device(found)) == (asked(config), _device(config))
+        and manifest.environment["packages"].get("stst-vision") == __version__
         and not changed(folder, manifest)
     )
 
 
-def changed(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
+def changed(folder: Path, manifest: Manifest) -> list[str]:
     """Files of a run that are gone, or not as its manifest says."""
     return [
         name
-        for name, record in manifest["outputs"].items()
+        for name, record in manifest.outputs.items()
         if not (folder / name).is_file() or digest(folder / name) != record["sha256"]
     ]
 
 
-def _device(job: Repeatable) -> str | None:
-    return getattr(job, "device", None)
+def _device(config: WorkflowConfig) -> str | None:
+    return getattr(config, "device", None)

@@ -1,4 +1,4 @@
-"""A job: what to read, which streams, which seeds, by which recipe. A YAML file."""
+"""The settings of each workflow, and recipe.yaml, the file that they are written to."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import yaml
 from pydantic import Field
 
 from stst.errors import RecipeError
-from stst.recipe import Part, Recipe
+from stst.recipe import FrozenConfig, Recipe
 
 MAX_BYTES, MAX_VALUES = 1 << 20, 100_000  # of a YAML file
 SECTIONS = ("source", "streams", "recipe", "settings")
 
 
-class Cut(Part):
+class FrameSelection(FrozenConfig):
     """Which frames of a clip, how wide, and at what rate."""
 
     width: int | None = Field(None, gt=0)
@@ -26,13 +26,13 @@ class Cut(Part):
     fps: str | None = None
 
 
-class Source(Cut):
+class Source(FrameSelection):
     """The natural clip: a file and which of its frames."""
 
     path: str
 
 
-class Streams(Part):
+class Streams(FrozenConfig):
     """Names of the two streams, and files of one's own to load into them."""
 
     spatial: str = "vgg19"
@@ -41,7 +41,7 @@ class Streams(Part):
     temporal_weights: str | None = None
 
 
-class Repeatable(Part):
+class WorkflowConfig(FrozenConfig):
     """All that a command was told, to be written beside its results as recipe.yaml.
 
     ``digests`` (SHA-256 of the files that went in) are filled in when it runs, and
@@ -51,7 +51,7 @@ class Repeatable(Part):
     digests: dict[str, str] = Field(default_factory=dict)
 
     def checked(self, found: Mapping[str, str]) -> Self:
-        """Fill in digests; RecipeError if one differs from that of the job's first run."""
+        """Fill in digests; RecipeError if one differs from that of the first run."""
         for name, before in self.digests.items():
             if found.get(name, before) != before:
                 raise RecipeError(
@@ -62,7 +62,7 @@ class Repeatable(Part):
         return self.model_copy(update={"digests": dict(found)})
 
 
-class Job(Repeatable):
+class SynthesisConfig(WorkflowConfig):
     """All that `stst synthesize` is told."""
 
     source: Source
@@ -85,7 +85,7 @@ class Job(Repeatable):
         return ("natural",) if self.time is None else ("space", "time")
 
 
-class Making(Repeatable):
+class StimulusConfig(WorkflowConfig):
     """All that `stst stimulus` and `stst scramble` are told; only the latter has a source."""
 
     kind: str
@@ -93,14 +93,14 @@ class Making(Repeatable):
     source: Source | None = None
 
 
-class Set(Repeatable):
+class MatchConfig(WorkflowConfig):
     """All that `stst match` is told: the clips of a set and what they shall have in common."""
 
     sources: tuple[Source, ...]
     settings: dict[str, Any] = Field(default_factory=dict)
 
 
-class Watching(Repeatable):
+class PredictionConfig(WorkflowConfig):
     """All that `stst prednet evaluate` is told: the clips by name, and the network's weights."""
 
     clips: dict[str, Source] = Field(min_length=1)
@@ -108,7 +108,7 @@ class Watching(Repeatable):
     weights: str | None = None
 
 
-class Teaching(Repeatable):
+class TrainingConfig(WorkflowConfig):
     """All that `stst prednet train` is told; without clips, generated scenes are shown.
 
     ``labels`` are the classes of the clips, in their order, for a semantic head.
@@ -119,8 +119,8 @@ class Teaching(Repeatable):
     settings: dict[str, Any] = Field(default_factory=dict)
 
 
-def read_job(path: Path) -> dict[str, Any]:
-    """Read a job's YAML file as plain data, no more than anyone writes by hand."""
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a recipe.yaml as plain data, no more than anyone writes by hand."""
     try:
         data = read_plain(path)
     except (OSError, ValueError, yaml.YAMLError) as error:

@@ -5,27 +5,71 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import (
+    Any,
+    Literal,
+    NotRequired,  # typing's own needs Python 3.12
+)
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing_extensions import TypedDict
 
 from stst._version import __version__
 from stst.errors import RunError
 from stst.recipe import Recipe, faults
+from stst.storage.atomic import write_whole
+from stst.video.files import digest
 
 SCHEMA = 1
 MATCHED = 0.25  # relative error above which a layer is reported as not matched
 PACKAGES = ("torch", "numpy", "av", "opencv-python-headless")
 
 
-def environment(device: str, precision: str) -> dict[str, Any]:
+Kind = Literal[
+    "synthesis",
+    "stimulus",
+    "prediction",
+    "training",
+    "experiment",
+    "evaluation",
+    "ablation",
+    "analysis",
+    "power",
+]
+MANIFEST = "manifest.json"
+# Results about other folders, which may lie in these, have a file name of their own.
+OTHER_NAMES = {kind: f"{kind}.json" for kind in ("evaluation", "ablation", "analysis", "power")}
+
+
+class FileRecord(TypedDict):
+    """What a manifest says of a file: its SHA-256, of a film also how it was coded."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+    sha256: str
+
+
+class Environment(TypedDict):
     """Versions and machine: what bytes may depend on."""
+
+    packages: dict[str, str]
+    python: NotRequired[str]
+    platform: NotRequired[str]
+    device: NotRequired[str]
+    precision: NotRequired[str]
+    device_name: NotRequired[str]
+    cpu_capability: NotRequired[str]
+    cpus: NotRequired[int | None]
+    threads: NotRequired[int]
+
+
+def environment(device: str = "cpu", precision: str = "float32") -> Environment:
+    """Versions and machine of this process."""
     place = torch.device(device)
     name = torch.cuda.get_device_name(place) if place.type == "cuda" else processor()
     return {
@@ -93,43 +137,103 @@ def stand_ins(provenances: Sequence[Mapping[str, Any] | None]) -> list[str]:
     return [p["note"] for p in provenances if p and p["origin"] == "embedded"]
 
 
-class _Packages(BaseModel):
-    packages: dict[str, str]
+class Manifest(BaseModel):
+    """What was done in a folder; a kind of run has further fields of its own.
 
+    Attributes
+    ----------
+    version : int
+        Version of this form, ``schema`` in the file.
+    kind : str
+        What the folder holds: ``synthesis``, ``stimulus``, ``evaluation``, ...
+    outcome : str
+        Always ``complete``: the file is written last.
+    seed : int, optional
+        Random seed; None where nothing is random.
+    seconds : float, optional
+        How long it took.
+    source, time, given : dict
+        Clips that went in, with SHA-256 and cut: the natural clip, the one behind the temporal
+        losses where it is another, and first frames that were kept. Empty if there is none.
+    streams, recipe, stimulus, prediction : list or dict
+        How it was made: provenance of the streams and settings of a synthesis, or kind, settings
+        and sentence of a stimulus, or what a PredNet was shown and what came out.
+    residuals : dict
+        Relative errors of each layer: mean, maximum and each frame's.
+    clipped_share : float
+        Share of values of a stimulus that were clipped to [0, 1].
+    environment : dict
+        Versions of packages, device, precision.
+    outputs : dict
+        SHA-256 of the files that came out, by their names.
+    warnings : list of str
+        What a user of the results should know.
+    """
 
-class _File(BaseModel):
-    sha256: str
-
-
-class _Record(BaseModel):
-    """What a folder's record holds, whatever was done; each kind of run adds its own."""
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     version: Literal[1] = Field(alias="schema")
-    environment: _Packages
-    outputs: dict[str, _File] = Field(min_length=1)
-
-
-class _Manifest(_Record):
+    kind: Kind
+    outcome: Literal["complete"]
+    seed: int | None = None
+    seconds: float | None = None
+    source: dict[str, Any] = Field(default_factory=dict)
+    time: dict[str, Any] = Field(default_factory=dict)
+    given: dict[str, Any] = Field(default_factory=dict)
+    streams: list[dict[str, Any] | None] = Field(default_factory=list)
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    stimulus: dict[str, Any] = Field(default_factory=dict)
+    prediction: dict[str, Any] = Field(default_factory=dict)
+    residuals: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    clipped_share: float = 0.0
+    environment: Environment
+    outputs: dict[str, FileRecord] = Field(min_length=1)
     warnings: list[str]
 
 
-MANIFEST, EVALUATION = "manifest.json", "evaluation.json"
+def write_manifest(
+    folder: Path,
+    kind: Kind,
+    *,
+    files: Iterable[str] = (),
+    outputs: Mapping[str, Any] | None = None,
+    warnings: Sequence[str] = (),
+    **fields: Any,  # noqa: ANN401
+) -> None:
+    """Write the manifest of a folder, after all else that is in it.
+
+    The SHA-256 of `files` is taken now; `outputs` are records of other files, which are known
+    already. Further `fields` are those of `Manifest` and those that the kind has for itself.
+    """
+    records = {**(outputs or {}), **{name: {"sha256": digest(folder / name)} for name in files}}
+    common: dict[str, Any] = {
+        "schema": SCHEMA,
+        "kind": kind,
+        "outcome": "complete",
+        "environment": environment(),
+        "outputs": records,
+        "warnings": list(warnings),
+    }
+    data = Manifest(**common | fields).model_dump(by_alias=True, exclude_unset=True)
+    write_whole(manifest_path(folder, kind), json.dumps(data, indent=1, allow_nan=False))
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read manifest.json of a run's folder; RunError if there is none that is whole."""
-    return _read(folder / MANIFEST, _Manifest)
+def manifest_path(folder: Path, kind: Kind) -> Path:
+    """Where the manifest of a folder of that kind is."""
+    return folder / OTHER_NAMES.get(kind, MANIFEST)
 
 
-def read_evaluation(folder: Path) -> dict[str, Any]:
-    """Read evaluation.json of an evaluation's folder; RunError if there is none that is whole."""
-    return _read(folder / EVALUATION, _Record)
+def remove_manifest(folder: Path, kind: Kind) -> None:
+    """Remove that of a run that is overwritten: without it, the folder counts as unfinished."""
+    manifest_path(folder, kind).unlink(missing_ok=True)
 
 
-def _read(path: Path, parts: type[BaseModel]) -> dict[str, Any]:
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of a folder of any kind; RunError if there is none that is whole."""
+    paths = [folder / name for name in (*OTHER_NAMES.values(), MANIFEST)]
+    path = next(filter(Path.is_file, paths), folder / MANIFEST)
     try:
-        data: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        parts.model_validate(data)
+        return Manifest.model_validate(json.loads(path.read_text("utf-8")))
     except ValidationError as error:
         raise RunError(
             f"{path} is not a whole manifest of this version (schema {SCHEMA}): "
@@ -142,4 +246,3 @@ def _read(path: Path, parts: type[BaseModel]) -> dict[str, Any]:
             "wrote (with several seeds, one of its seed_N folders); if it is this one, copy it "
             "again, or make the run again with --overwrite."
         ) from error
-    return data

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stst._version import __version__
 from stst.errors import RunError
+
+if TYPE_CHECKING:
+    from stst.storage.manifest import Manifest
 
 CITATION = f"""\
 @article{{greco2024stst,
@@ -36,24 +39,16 @@ _PATHS = {
 }
 
 
-def methods(manifest: dict[str, Any]) -> str:
+def methods(manifest: Manifest) -> str:
     """Write the paragraph: what was shown to what, how it was optimised, how well it fits.
 
-    Parameters
-    ----------
-    manifest : dict
-        As `stst.storage.manifest.read_manifest` gives it.
-
-    Raises
-    ------
-    RunError
-        Of a folder that holds no stimulus and no measurement.
+    RunError of a folder that holds no stimulus and no measurement.
     """
-    if "prediction" in manifest:
-        return f"{manifest['prediction']['sentence']}. {_versions(manifest)}"
-    if "stimulus" in manifest:
+    if manifest.kind == "prediction":
+        return f"{manifest.prediction['sentence']}. {_versions(manifest)}"
+    if manifest.kind == "stimulus":
         return f"{_made(manifest)} {_versions(manifest)}"
-    if "streams" in manifest:
+    if manifest.kind == "synthesis":
         parts = (_stimulus, _streams, _optimisation, _outcome, _software)
         return " ".join(part(manifest) for part in parts)
     raise RunError(
@@ -62,18 +57,18 @@ def methods(manifest: dict[str, Any]) -> str:
     )
 
 
-def _made(manifest: dict[str, Any]) -> str:
-    sentence = manifest["stimulus"]["sentence"]
-    if "source" not in manifest:
+def _made(manifest: Manifest) -> str:
+    sentence = manifest.stimulus["sentence"]
+    if not manifest.source:
         return f"The stimulus was {sentence}."
-    source, clipped = manifest["source"], manifest["clipped_share"]
+    source, clipped = manifest.source, manifest.clipped_share
     lost = f"; {100 * clipped:.2g} % of its values were clipped to [0, 1]" if clipped else ""
-    natural = manifest["stimulus"]["kind"] == "natural"
+    natural = manifest.stimulus["kind"] == "natural"
     what = "The natural clip" if natural else "The control stimulus of the natural clip"
     return (
         f"{what} {source['file']} ({source['frames']} frames, "
         f"{source['width']} x {source['height']} px, {_rate(source)} frames/s) "
-        f"{sentence}{lost}.{_fit(manifest['residuals'])}"
+        f"{sentence}{lost}.{_fit(manifest.residuals)}"
     )
 
 
@@ -92,37 +87,37 @@ def _fit(residuals: dict[str, Any]) -> str:
     )
 
 
-def _stimulus(manifest: dict[str, Any]) -> str:
-    source = manifest["source"]
+def _stimulus(manifest: Manifest) -> str:
+    source = manifest.source
     form = (
         f"{source['frames']} frames ({source['width']} x {source['height']} px, "
         f"{_rate(source)} frames/s)"
     )
     by = "was synthesised by spatiotemporal style transfer (Greco & Siegel, 2024)"
-    if "time" not in manifest:
+    if not manifest.time:
         return f"A dynamic model metamer of {form} of the natural clip {source['file']} {by}."
     return (
         f"A clip of {form} with the spatial features of the natural clip {source['file']} and "
-        f"the temporal ones of {manifest['time']['file']} {by}."
+        f"the temporal ones of {manifest.time['file']} {by}."
     )
 
 
-def _streams(manifest: dict[str, Any]) -> str:
-    weights = manifest["recipe"]["weights"]
-    clips = "clips" if "time" in manifest else "clip"
+def _streams(manifest: Manifest) -> str:
+    weights = manifest.recipe["weights"]
+    clips = "clips" if manifest.time else "clip"
     losses = [_loss(name, manifest) for name, value in weights.items() if any(value)]
     return (
-        f"{_order(manifest)} optimised {_way(manifest['recipe'])} to match the natural {clips} in "
+        f"{_order(manifest)} optimised {_way(manifest.recipe)} to match the natural {clips} in "
         "these losses: "
         + "; ".join(losses)
         + ". Weights: "
-        + "; ".join(_weights(s) for s in manifest["streams"] if s)
+        + "; ".join(_weights(s) for s in manifest.streams if s)
         + "."
     )
 
 
-def _order(manifest: dict[str, Any]) -> str:
-    given = manifest.get("given")
+def _order(manifest: Manifest) -> str:
+    given = manifest.given
     return f"Frames after those given ({given['path']}) were" if given else "Frames were"
 
 
@@ -134,13 +129,13 @@ def _way(recipe: dict[str, Any]) -> str:
     return f"all together{' as a seamless loop' if recipe['whole']['loop'] else ''}{pairs}"
 
 
-def _loss(name: str, manifest: dict[str, Any]) -> str:
-    layers = [key.split("/")[1] for key in manifest["residuals"] if key.startswith(f"{name}/")]
+def _loss(name: str, manifest: Manifest) -> str:
+    layers = [key.split("/")[1] for key in manifest.residuals if key.startswith(f"{name}/")]
     of = f" of {', '.join(layers)}" if layers else ""
-    share = manifest["recipe"].get("field")
+    share = manifest.recipe.get("field")
     if share and name.endswith("texture"):
         of += f" (where receptive fields are at most {share:g} of the short side)"
-    return f"{name.replace('_', ' ')}{of} (weight {_short(manifest['recipe']['weights'][name])})"
+    return f"{name.replace('_', ' ')}{of} (weight {_short(manifest.recipe['weights'][name])})"
 
 
 def _weights(stream: dict[str, Any]) -> str:
@@ -152,8 +147,8 @@ def _short(schedule: list[float]) -> str:
     return "/".join(f"{value:g}" for value in schedule)
 
 
-def _optimisation(manifest: dict[str, Any]) -> str:
-    recipe = manifest["recipe"]
+def _optimisation(manifest: Manifest) -> str:
+    recipe = manifest.recipe
     most = "at most " if recipe["stop"] else ""
     octaves = ", ".join(
         f"{most}{_short(o['steps'])} steps at scale {o['scale']:.3g} (rate {o['rate']:g})"
@@ -162,13 +157,13 @@ def _optimisation(manifest: dict[str, Any]) -> str:
     return (
         f"Optimisation: {_rule(recipe['optimiser'])}, coarse to fine, {octaves}; "
         f"{_stop(recipe['stop'])}{_start(recipe['start'])}"
-        f"{_pad(manifest)}seed {manifest['seed']}."
+        f"{_pad(manifest)}seed {manifest.seed}."
     )
 
 
-def _pad(manifest: dict[str, Any]) -> str:
-    recipe = manifest["recipe"]
-    if "given" in manifest or (recipe["whole"] and recipe["whole"]["loop"]):
+def _pad(manifest: Manifest) -> str:
+    recipe = manifest.recipe
+    if manifest.given or (recipe["whole"] and recipe["whole"]["loop"]):
         return ""
     return f"{recipe['pad']} pad frames were made first and dropped; "
 
@@ -206,24 +201,24 @@ def _start(start: dict[str, Any]) -> str:
     )
 
 
-def _outcome(manifest: dict[str, Any]) -> str:
-    worst = max(manifest["residuals"].items(), key=lambda item: item[1]["max"])
-    means = [layer["mean"] for layer in manifest["residuals"].values()]
+def _outcome(manifest: Manifest) -> str:
+    worst = max(manifest.residuals.items(), key=lambda item: item[1]["max"])
+    means = [layer["mean"] for layer in manifest.residuals.values()]
     return (
         f"The relative error of the matched representations was {sum(means) / len(means):.3f} "
         f"on average over layers and frames (largest: {worst[1]['max']:.3f}, {worst[0]})."
     )
 
 
-def _versions(manifest: dict[str, Any]) -> str:
-    packages = manifest["environment"]["packages"]
+def _versions(manifest: Manifest) -> str:
+    packages = manifest.environment["packages"]
     return f"Software: stst-vision {packages['stst-vision']}, NumPy {packages['numpy']}."
 
 
-def _software(manifest: dict[str, Any]) -> str:
-    packages = manifest["environment"]["packages"]
+def _software(manifest: Manifest) -> str:
+    packages = manifest.environment["packages"]
     return (
         f"Software: stst-vision {packages['stst-vision']}, PyTorch {packages['torch']}, "
-        f"{manifest['environment']['device']}, {manifest['environment']['precision']}; "
-        f"recipe {manifest['recipe']['fingerprint']}."
+        f"{manifest.environment['device']}, {manifest.environment['precision']}; "
+        f"recipe {manifest.recipe['fingerprint']}."
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -16,8 +15,8 @@ import numpy.typing as npt
 from stst.errors import RunError
 from stst.recipe import Recipe
 from stst.storage.atomic import UNFINISHED
-from stst.storage.config import Source, read_job
-from stst.storage.manifest import EVALUATION, MANIFEST, read_evaluation, read_manifest
+from stst.storage.config import Source, read_config
+from stst.storage.manifest import MANIFEST, Manifest, read_manifest
 from stst.video.files import digest
 from stst.video.film import Film
 from stst.video.frames import Clip
@@ -25,14 +24,6 @@ from stst.video.read import FramesWarning, open_video
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# The key of a manifest that only runs of a kind have.
-_KINDS = {
-    "streams": "synthesis",
-    "stimulus": "stimulus",
-    "prediction": "prediction",
-    "training": "training",
-}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,7 +34,7 @@ class Run:
     ----------
     folder : Path
         The folder.
-    manifests : tuple of dict
+    manifests : tuple of Manifest
         All that was recorded, for each seed.
     folders : tuple of Path
         Where each seed is: the folder itself, if there is but one.
@@ -51,23 +42,22 @@ class Run:
 
     folder: Path
     folders: tuple[Path, ...]
-    manifests: tuple[dict[str, Any], ...]
+    manifests: tuple[Manifest, ...]
 
     @property
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> Manifest:
         """The record of the first seed."""
         return self.manifests[0]
 
     @property
     def kind(self) -> str:
-        """``synthesis``, ``stimulus``, ``evaluation``, ``prediction`` or ``training``."""
-        found = (kind for key, kind in _KINDS.items() if key in self.manifest)
-        return next(found, "evaluation")
+        """What the folder holds: ``synthesis``, ``stimulus``, ``evaluation``, ..."""
+        return self.manifest.kind
 
     @property
     def seeds(self) -> tuple[int | None, ...]:
         """The random seed of each clip; None where nothing was random."""
-        return tuple(manifest.get("seed") for manifest in self.manifests)
+        return tuple(manifest.seed for manifest in self.manifests)
 
     @property
     def seed(self) -> int | None:
@@ -77,16 +67,15 @@ class Run:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a user of the clips should know, of all seeds."""
-        every = (text for manifest in self.manifests for text in manifest.get("warnings", ()))
+        every = (text for manifest in self.manifests for text in manifest.warnings)
         return tuple(dict.fromkeys(every))
 
     @property
     def residuals(self) -> dict[str, npt.NDArray[np.float32]]:
         """``loss/layer`` -> (seeds, frames), as `Result.residuals`, rounded to 5 decimals."""
-        layers = self.manifest.get("residuals", {})
         return {
-            layer: np.array([one["residuals"][layer]["frames"] for one in self.manifests], "f4")
-            for layer in layers
+            layer: np.array([one.residuals[layer]["frames"] for one in self.manifests], "f4")
+            for layer in self.manifest.residuals
         }
 
     @cached_property
@@ -98,7 +87,7 @@ class Run:
         RecipeError
             If it is not there or damaged.
         """
-        return read_job(self.folders[0] / "recipe.yaml")
+        return read_config(self.folders[0] / "recipe.yaml")
 
     @property
     def recipe(self) -> Recipe | None:
@@ -108,10 +97,10 @@ class Run:
     @property
     def matched(self) -> dict[str, list[str]]:
         """Layers of the spatial stream that were matched, by the SHA-256 of its weights."""
-        stream = self.manifest["streams"][0] if self.kind == "synthesis" else None
+        stream = self.manifest.streams[0] if self.kind == "synthesis" else None
         if stream is None:
             return {}
-        terms = (term.split("/") for term in self.manifest["residuals"])
+        terms = (term.split("/") for term in self.manifest.residuals)
         layers = dict.fromkeys(layer for loss, layer in terms if loss.startswith("space_"))
         return {stream["sha256"]: list(layers)}
 
@@ -136,14 +125,14 @@ class Run:
     @property
     def _sources(self) -> dict[str, str]:
         """Natural clips: what each is called where it is shown, and in manifest and settings."""
-        if "source" not in self.manifest:
+        if not self.manifest.source:
             return {}
-        if self.kind == "synthesis" and "time" in self.manifest:
+        if self.kind == "synthesis" and self.manifest.time:
             return {"space": "source", "time": "time"}
         return {"natural": "source"}
 
     def _source(self, key: str) -> Source:
-        source, record = Source.model_validate(self.settings[key]), self.manifest[key]
+        source, record = Source.model_validate(self.settings[key]), getattr(self.manifest, key)
         if digest(source.path) != record["sha256"]:
             raise RunError(
                 f"{source.path} is not the clip that {self.folders[0]} was made of: its SHA-256 is "
@@ -182,7 +171,7 @@ class Run:
     @property
     def files(self) -> dict[str, Path]:
         """All files of the first seed that the manifest tells of, by name."""
-        return {name: self.folders[0] / name for name in self.manifest["outputs"]}
+        return {name: self.folders[0] / name for name in self.manifest.outputs}
 
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -196,7 +185,7 @@ class Run:
         return tables
 
     def __repr__(self) -> str:
-        source = self.manifest.get("source", {}).get("file")
+        source = self.manifest.source.get("file")
         seeds = ", ".join(str(seed) for seed in self.seeds if seed is not None)
         parts = [
             f"{self.kind} of {source}" if source else self.kind,
@@ -206,7 +195,7 @@ class Run:
         return f"Run({str(self.folder)!r}: {', '.join(parts)})"
 
     def _repr_html_(self) -> str:
-        from stst.video.preview import preview_html  # needs Pillow, and only notebooks ask
+        from stst.video.write import preview_html  # needs Pillow, and only notebooks ask
 
         shown: dict[str, Clip] = {}
         if self.kind in ("synthesis", "stimulus"):
@@ -224,8 +213,8 @@ def load_run(folder: str | Path) -> Run:
     Parameters
     ----------
     folder : str or Path
-        Of one synthesis, of several seeds of one (with a folder ``seed_N`` for each), of a
-        stimulus, an evaluation, a prediction or a training of PredNet.
+        Of one synthesis, of several seeds of one (with a folder ``seed_N`` for each), or of any
+        other command that leaves a manifest: a stimulus, an evaluation, an ablation, ...
 
     Returns
     -------
@@ -239,13 +228,11 @@ def load_run(folder: str | Path) -> Run:
         If the folder holds no whole run.
     """
     folder = Path(folder)
-    if (folder / EVALUATION).is_file():
-        return Run(folder, (folder,), (read_evaluation(folder),))
     folders = run_folders(folder)
     if not folders and (folder / UNFINISHED).is_dir():
         raise RunError(f"{folder} holds a run that was stopped. Go on with: stst resume {folder}.")
-    manifests = tuple(map(read_manifest, folders or [folder]))
-    return Run(folder, tuple(folders), manifests)
+    folders = folders or [folder]
+    return Run(folder, tuple(folders), tuple(map(read_manifest, folders)))
 
 
 def run_folders(path: Path) -> list[Path]:
@@ -272,11 +259,11 @@ def open_source(source: Source) -> tuple[Film, list[str]]:
     return film, [str(w.message) for w in caught if issubclass(w.category, FramesWarning)]
 
 
-def _film(folder: Path, manifest: Mapping[str, Any]) -> Film:
-    name = next((name for name in manifest["outputs"] if name.endswith(".webm")), None)
+def _film(folder: Path, manifest: Manifest) -> Film:
+    name = next((name for name in manifest.outputs if name.endswith(".webm")), None)
     if name is None or not (folder / name).is_file():
         raise RunError(f"{folder} has no lossless film (.webm). Make it again.")
-    if digest(folder / name) != manifest["outputs"][name]["sha256"]:
+    if digest(folder / name) != manifest.outputs[name]["sha256"]:
         raise RunError(
             f"{folder / name} is not the film that its manifest tells of. Make it again."
         )

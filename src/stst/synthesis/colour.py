@@ -15,9 +15,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stst.losses.pixels import Losses
-from stst.synthesis.descent import Evaluate
-
 Array = npt.NDArray[np.float64]
 
 BINS = 300
@@ -38,21 +35,9 @@ ROTATIONS = np.array([
 
 
 def colour_transfer(frame: Tensor, reference: Tensor, *, regrain: bool = True) -> Tensor:
-    """Give `frame` the colour distribution of `reference`.
+    """Give `frame` (3, H, W) in [0, 1] the colour distribution of `reference` (3, h, w).
 
-    Parameters
-    ----------
-    frame : Tensor
-        (3, H, W) in [0, 1].
-    reference : Tensor
-        (3, H, W), of any size.
-    regrain : bool
-        Restore the gradients of `frame`, which the transfer alone stretches.
-
-    Returns
-    -------
-    Tensor
-        (3, H, W) in [0, 1], of the type and device of `frame`.
+    `regrain` restores the gradients of `frame`, which the transfer alone stretches.
     """
     source = frame.detach().double().cpu()
     colours = reference.detach().double().cpu().flatten(1).numpy()
@@ -145,36 +130,3 @@ def _steepness(source: Tensor) -> Tensor:
 
 def _resized(x: Tensor, size: torch.Size) -> Tensor:
     return x if x.shape[-2:] == size else F.interpolate(x[None], size, mode="bilinear")[0]
-
-
-APART = 2 / 255  # between the channels of a grey pixel; codecs round
-
-
-def without_colour(natural: Tensor) -> Tensor:
-    """Whether natural frames have no colour: (B, 3, H, W) -> bool (B, 1, 1, 1).
-
-    Examples
-    --------
-    >>> grey = torch.rand(1, 1, 4, 4).expand(1, 3, 4, 4)
-    >>> without_colour(torch.cat((grey, torch.rand(1, 3, 4, 4)))).flatten().tolist()
-    [True, False]
-    """
-    spread = natural.amax(1) - natural.amin(1)
-    return (spread.flatten(1).amax(1) <= APART).view(-1, 1, 1, 1)
-
-
-def greyed(frames: Tensor, grey: Tensor) -> Tensor:
-    """Frames, or slopes, (B, 3, H, W) with one value for all channels where `grey` (1 or B)."""
-    return torch.where(grey, frames.mean(1, keepdim=True), frames)
-
-
-def tied(evaluate: Evaluate, grey: Tensor) -> Evaluate:
-    """The same losses; the channels of frames that are `grey` have one slope."""
-    if not bool(grey.any()):
-        return evaluate
-
-    def together(x: Tensor) -> tuple[Losses, Tensor]:
-        losses, slope = evaluate(x)
-        return losses, greyed(slope, grey)
-
-    return together

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import resource
+import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -12,37 +12,22 @@ from pathlib import Path
 import torch
 
 from stst.recipe import Recipe
-from stst.synthesis.framewise import count_steps
 from stst.synthesis.refine import Step
 from stst.synthesis.result import Synthesis
 
 PROBE_STEPS = 3
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Expected cost; where the recipe has a stop, the most it can be.
+    """Expected cost; where the recipe has a stop, the most it can be."""
 
-    Parameters
-    ----------
-    per_step : tuple of float
-        Seconds a step takes in each octave.
-    per_frame : float
-        Seconds a frame (all frames, where they are made together) takes beside its steps:
-        targets, colour transfer, residuals.
-    frames : int
-        Frames to make, pad frames included.
-    seconds : float
-        All of it.
-    memory : int
-        Bytes at the peak, of the process or of the device.
-    """
-
-    per_step: tuple[float, ...]
-    per_frame: float
-    frames: int
-    seconds: float
-    memory: int
+    per_step: tuple[float, ...]  # seconds of a step in each octave
+    per_frame: float  # seconds of a frame, or of all together, beside its steps
+    frames: int  # to make, pad frames included
+    seconds: float  # all of it
+    memory: int  # bytes at the peak, of the process or of the device
 
 
 def estimate(
@@ -50,18 +35,9 @@ def estimate(
 ) -> Estimate:
     """Run a few steps of each octave and scale them up to all that the recipe allows.
 
-    With a stop octaves may end sooner: the time is then an upper bound.
-
-    Parameters
-    ----------
-    begin : callable
-        Starts a synthesis on the real target with the recipe it is given.
-    recipe : Recipe
-        The one to be run.
-    frames : int
-        Frames to be made, pad frames included, the very first not.
-    shots : sequence of int
-        How many of them each shot has, if there are several: its steps begin anew.
+    `begin` starts a synthesis on the real target with the recipe it is given. `frames` are to be
+    made, pad frames included, the very first not; `shots` says how many of them each shot has, if
+    there are several: its steps begin anew. With a stop the time is an upper bound.
     """
     settings: dict[str, object] = {
         f"octaves.{i}.steps": PROBE_STEPS for i in range(len(recipe.octaves))
@@ -87,7 +63,7 @@ def estimate(
     times = frames if recipe.whole is None else 1  # else every step is one of all frames
     more = frames / shots[0] if recipe.whole is not None else 1  # than the shot that was timed
     steps = sum(
-        count_steps(recipe.model_copy(update={"octaves": (octave,)}), range(length)) * cost
+        recipe.model_copy(update={"octaves": (octave,)}).count_steps(range(length)) * cost
         for octave, cost in zip(recipe.octaves, per_step, strict=True)
         for length in (shots if recipe.whole is None else (1,))
     )
@@ -96,13 +72,18 @@ def estimate(
 
 
 def peak_memory() -> int:
-    """Greatest memory held so far, in bytes: on the GPU where one was used."""
+    """Greatest memory held so far, in bytes: on the GPU where one was used; 0 if unknown."""
     if torch.cuda.is_available() and (held := torch.cuda.max_memory_allocated()):
         return held
     status = Path("/proc/self/status")
     if status.exists():  # Linux's ru_maxrss begins at the peak of the parent
         line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024
+    try:
+        import resource
+    except ImportError:  # Windows
+        log.warning("peak memory is unknown: this system has no Python module 'resource'.")
+        return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

@@ -1,19 +1,21 @@
-"""All frames of a clip in order: padding, and the state between two frames."""
+"""All frames of a clip in order: shot by shot, and within a shot one after the other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from stst.errors import FramesError, RecipeError
-from stst.recipe import Recipe, at
-from stst.synthesis.descent import Evaluations
-from stst.synthesis.refine import Side, Step, build_objective, coloured, refine
-from stst.synthesis.starts import Noise, Source
+from stst.errors import Diverged, FramesError, RecipeError
+from stst.recipe import Recipe
+from stst.synthesis.refine import Evaluations, Step, refine, transfer_colours
+from stst.synthesis.starts import FrameSource
+from stst.synthesis.stream_losses import StreamLosses, build_objective
+from stst.video.film import View
 from stst.video.frames import Footage
+from stst.video.shots import find_shots, split_at
 
 
 @dataclass(frozen=True)
@@ -38,22 +40,38 @@ class FrameDone:
     state: ClipState | None  # None where frames are not made one after the other
 
 
-def padded_order(
-    frames: int, recipe: Recipe, span: int = 2, *, to_and_fro: bool = False
-) -> list[int]:
-    """Index of the natural frame behind each made one, pad frames first.
+Event = Step | FrameDone
 
-    Streams look at `span` frames together: the first ``span - 1`` made are noise.
-    With `to_and_fro` too few frames are no error: pad frames turn round at the last, too.
+
+def frame_order(
+    frames: int,
+    recipe: Recipe,
+    span: int = 2,
+    *,
+    given: int | None = None,
+    to_and_fro: bool = False,
+) -> list[int]:
+    """Index of the natural frame behind each made one, of a clip of so many `frames`.
+
+    Pad frames come first, unless frames are given to begin with or the clip is a loop. Streams look
+    at `span` frames together: the first ``span - 1`` made are noise. With `to_and_fro` too few
+    frames are no error: pad frames turn round at the last, too.
 
     Examples
     --------
     >>> recipe = Recipe(octaves=[{}], pad=2)
-    >>> padded_order(4, recipe)
-    [2, 1, 0, 1, 2, 3]
-    >>> padded_order(2, recipe, to_and_fro=True)
-    [0, 1, 0, 1]
+    >>> frame_order(4, recipe), frame_order(2, recipe, to_and_fro=True)
+    ([2, 1, 0, 1, 2, 3], [0, 1, 0, 1])
     """
+    if given is not None and (recipe.loop or not span - 1 <= given < frames):
+        raise FramesError(
+            f"{given} frame(s) are given for a clip of {frames}: give at least {span - 1} and "
+            "fewer than all, and to no loop, which has no beginning."
+        )
+    if given is not None or recipe.loop:
+        if frames < span:
+            raise FramesError(f"a loop needs at least {span} frames here, got {frames}.")
+        return list(range(frames))
     if recipe.pad < span - 1:
         raise RecipeError(
             f"pad={recipe.pad} is too little: the first {span - 1} frame(s) made are noise "
@@ -70,100 +88,31 @@ def padded_order(
     return (pad if recipe.pad_order == "authors" else pad[::-1]) + list(range(frames))
 
 
-def made_order(
-    targets: Mapping[str, Sequence[Footage]],
-    recipe: Recipe,
-    span: int,
-    given: Footage | None,
-    *,
-    to_and_fro: bool = False,
-) -> list[int]:
-    """Index of the natural frame behind each made one.
-
-    Pad frames come first, unless frames are given to begin with or the clip is a loop.
-    """
-    frames = frames_of(targets)
-    if given is None and not recipe.loop:
-        return padded_order(frames, recipe, span, to_and_fro=to_and_fro)
-    if given is not None and (recipe.loop or not span - 1 <= len(given) < frames):
-        raise FramesError(
-            f"{len(given)} frame(s) are given for a clip of {frames}: give at least {span - 1} and "
-            "fewer than all, and to no loop, which has no beginning."
-        )
-    if frames < span:
-        raise FramesError(f"a loop needs at least {span} frames here, got {frames}.")
-    return list(range(frames))
-
-
-def frames_of(targets: Mapping[str, Sequence[Footage]]) -> int:
-    """Length of the natural clips."""
-    return len(next(iter(targets.values()))[0])
-
-
 def count_events(order: Sequence[int], recipe: Recipe, span: int, fixed: int) -> int:
     """Steps and finished frames of a synthesis; with a stop, the most there can be."""
     made = len(order) - (0 if recipe.loop else fixed or span - 1)
     first = 1 if fixed else 0
     transitions = range(first, first + made) if recipe.whole is None else range(1)
-    return count_steps(recipe, transitions) + made + fixed
+    return recipe.count_steps(transitions) + made + fixed
 
 
-def count_steps(recipe: Recipe, transitions: Sequence[int]) -> int:
-    """Optimiser steps of these transitions, all octaves; with a stop, the most there can be."""
-    rounds = 1 if recipe.stop is None else recipe.stop.rounds
-    return rounds * sum(at(octave.steps, t) for octave in recipe.octaves for t in transitions)
-
-
-def walk(
-    targets: Mapping[str, Sequence[Footage]],
-    sides: tuple[Side, ...],
-    recipe: Recipe,
-    fresh: Noise,
+def synthesize_framewise(
+    source: FrameSource,
+    stream_losses: Sequence[StreamLosses],
     *,
     span: int = 2,
-    start: Footage | None = None,
-    given: Footage | None = None,
-    finished: Iterable[Step | FrameDone] = (),
-    to_and_fro: bool = False,
-    device: str = "cpu",
-) -> Iterator[Step | FrameDone]:
-    """Make all frames, in order.
+    finished: Iterable[Event] = (),
+) -> Iterator[Event]:
+    """Make all frames, in order: the steps of a frame, then the frame.
 
-    Parameters
-    ----------
-    targets : mapping of str to sequence of Footage
-        The natural clip of each loss, one for all metamers or one for each; frames are
-        taken of it when they are needed.
-    sides : tuple of Side
-        Streams and what is wanted of them.
-    recipe : Recipe
-        What to do.
-    fresh : callable
-        Noise (B, 3, H, W) in [0, 1] for a transition.
-    span : int
-        Frames that the streams look at together.
-    start : Footage, optional
-        Frames to start from, in place of noise and of the previous frame.
-    given : Footage, optional
-        The first frames, which are kept as they are.
-    finished : iterable of Step and FrameDone
-        Events of the same walk, stopped earlier, from its first state on (frames that are
-        given come before it): they come again, and the walk goes on after them.
-    to_and_fro : bool
-        Whether the clip may be shorter than its pad frames, as a shot may.
-    device : str
-        Where frames are taken to; that of the noise.
-
-    Yields
-    ------
-    Step, FrameDone
-        Steps of a frame, then the frame.
+    The streams look at `span` frames together. `finished` are events of the same frames, stopped
+    earlier, from the first state on (frames that are given come before it): they come again, and
+    the rest goes on after them.
     """
-    order = made_order(targets, recipe, span, given, to_and_fro=to_and_fro)
-    source = Source(targets, order, recipe, fresh, start, given, device)
-    pad, origin = len(order) - frames_of(targets), (source.fixed or span) - 1
-    first = torch.stack([source.begin(t) for t in range(source.fixed or span - 1)], 1)
-    for kept in range(source.fixed):
+    recipe, order = source.recipe, source.order
+    fixed = source.fixed
+    first = torch.stack([source.begin(t) for t in range(fixed or span - 1)], 1)
+    for kept in range(fixed):
         yield FrameDone(kept, first[:, kept], {}, None)
     state = ClipState(first.shape[1], first[:, 1 - span :])
     for event in finished:
@@ -172,15 +121,155 @@ def walk(
     evaluations = Evaluations()
     while state.transition < len(order):
         t = state.transition
-        index = t - origin
+        index = t + 1 - (fixed or span)
         previous = state.history[:, -1] if index > 0 else None
         window = torch.cat((state.history, source.begin(t, previous)[:, None]), 1)
         windows = source.natural(t - span + 1, t)
-        frame = yield from refine(window, windows, sides, recipe, index, evaluations)
+        frame = yield from refine(window, windows, stream_losses, recipe, index, evaluations)
         if recipe.colour.at(index) == "frame":
-            frame = coloured(frame, windows, recipe)
+            frame = transfer_colours(frame, windows, recipe)
         window = torch.cat((state.history, frame[:, None]), 1)
-        judges = tuple(side.judge for side in sides)
-        residuals = build_objective(windows, judges, recipe, index).residuals(window)
+        exact = [losses.in_float32 for losses in stream_losses]
+        residuals = build_objective(windows, exact, recipe, index).residuals(window)
         state = ClipState(t + 1, window[:, 1:])
-        yield FrameDone(t - pad, frame, residuals, state)
+        yield FrameDone(t - source.pad, frame, residuals, state)
+
+
+# (shot, frames made before it, its finished events) -> events, counted from the shot's beginning.
+Make = Callable[[range, int, Iterator[Event]], Iterator[Event]]
+
+
+def shot_targets(
+    targets: Mapping[str, Sequence[Footage]], shot: range
+) -> dict[str, Sequence[Footage]]:
+    """The targets of one shot; a clip that stands behind several losses still is one object."""
+    parts = {id(clip): excerpt(clip, shot) for clips in targets.values() for clip in clips}
+    return {loss: [parts[id(clip)] for clip in clips] for loss, clips in targets.items()}
+
+
+def excerpt(clip: Footage, shot: range) -> Footage:
+    """The frames of a shot; the clip itself if that is all of it."""
+    return clip if len(shot) == len(clip) else View(clip, shot)
+
+
+def shot_by_shot(
+    shots: Sequence[range],
+    lengths: Sequence[int],
+    make: Make,
+    finished: Iterable[Event] = (),
+) -> Iterator[Event]:
+    """Make all shots, of so many made frames (`lengths`), one after the other.
+
+    Transitions are counted through all frames made, pad frames among them, and frames as in the
+    film: a state tells by its transition alone in which shot, and where, to go on. Events of the
+    same shots that are `finished` come again. With several shots Diverged names the frames.
+    """
+    left, before = iter(finished), 0
+    for shot, length in zip(shots, lengths, strict=True):
+        events = make(shot, before, _again(left, shot, before))
+        try:
+            yield from (_moved(event, shot.start, before) for event in events)
+        except Diverged as error:
+            if len(shots) == 1:
+                raise
+            raise Diverged(f"shot of frames {shot[0]}-{shot[-1]}: {error}") from error
+        before += length
+
+
+def _again(finished: Iterator[Event], shot: range, before: int) -> Iterator[Event]:
+    """Finished events up to the last of this shot, counted from its beginning."""
+    for event in finished:
+        yield _moved(event, -shot.start, -before)
+        if isinstance(event, FrameDone) and event.index == shot[-1]:
+            return
+
+
+def _moved(event: Event, frames: int, transitions: int) -> Event:
+    """The same event, counted from elsewhere; pad frames stay negative."""
+    if isinstance(event, Step):
+        return replace(event, transition=event.transition + transitions)
+    index = event.index + frames if event.index >= 0 else event.index
+    state = event.state and ClipState(event.state.transition + transitions, event.state.history)
+    return replace(event, index=index, state=state)
+
+
+ADVICE = "Set shots=ignore to go on across cuts, shots=first to make the first shot alone, or cut"
+DONE = {"each": "each is made as a clip of its own", "first": "the first alone is made"}
+
+
+def common_shots(targets: Sequence[Iterable[Footage]], recipe: Recipe) -> tuple[range, ...]:
+    """The shots of the targets of each metamer; one of all frames if the recipe ignores cuts.
+
+    All are of one length. A cut in any target begins a shot; FramesError if metamers differ in
+    cuts.
+    """
+    distinct = [list({id(clip): clip for clip in clips}.values()) for clips in targets]
+    frames = len(distinct[0][0])
+    if recipe.shots == "ignore":
+        return (range(frames),)
+    cuts = [sorted({s.start for clip in clips for s in find_shots(clip)}) for clips in distinct]
+    if any(places != cuts[0] for places in cuts):
+        listed = "; ".join(_listed(places[1:]) for places in cuts)
+        raise FramesError(
+            f"clips of one batch must have their cuts in the same places, got cuts at {listed}. "
+            f"Make them one at a time. {ADVICE} the clips at these frames."
+        )
+    return split_at(cuts[0][1:], frames)
+
+
+def select_shots(
+    shots: tuple[range, ...], recipe: Recipe, *, given: bool = False
+) -> tuple[range, ...]:
+    """Those of all shots that the recipe makes.
+
+    FramesError if it refuses cuts, or if a loop or a clip that goes on from `given` frames has
+    some.
+    """
+    cuts = _listed([shot.start for shot in shots[1:]])
+    if len(shots) == 1 or recipe.shots in ("first", "ignore"):
+        return shots[:1]
+    if recipe.shots == "refuse":
+        raise FramesError(
+            f"the clip has cuts at {cuts}, which shots=refuse does not allow. Set shots=each to "
+            "make each shot as a clip of its own, or cut the clip there."
+        )
+    if recipe.loop or given:
+        what = "a loop cannot be made of" if recipe.loop else "given frames cannot be continued by"
+        raise FramesError(
+            f"{what} a clip with cuts, and this one has cuts at {cuts}. {ADVICE} the clip there."
+        )
+    return shots
+
+
+def check_shots(shots: Sequence[range], frames: int) -> tuple[range, ...]:
+    """Shots that a caller names: ranges of frames, in order; FramesError if they are not that."""
+    ends = [0, *(edge for shot in shots for edge in (shot.start, shot.stop)), frames]
+    if not shots or ends != sorted(ends) or not all(len(s) and s.step == 1 for s in shots):
+        raise FramesError(
+            f"shots must be ranges of frames, in order and without overlap, of a clip of {frames}; "
+            f"got {', '.join(map(str, shots)) or 'none'}. `stst.find_shots` gives such."
+        )
+    return tuple(shots)
+
+
+def describe_shots(shots: Sequence[range], recipe: Recipe) -> str:
+    """What is done about cuts, for people; nothing if there are none.
+
+    Examples
+    --------
+    >>> describe_shots((range(0, 58), range(58, 121)), Recipe(octaves=[{}]))
+    '2 shots (frames 0-57, 58-120): each is made as a clip of its own; --shots first, ignore or \
+refuse changes that.'
+    """
+    if len(shots) == 1:
+        return ""
+    frames = ", ".join(f"{shot[0]}-{shot[-1]}" for shot in shots)
+    *others, last = (way for way in ("each", "first", "ignore", "refuse") if way != recipe.shots)
+    return (
+        f"{len(shots)} shots (frames {frames}): {DONE[recipe.shots]}; --shots "
+        f"{', '.join(others)} or {last} changes that."
+    )
+
+
+def _listed(cuts: Sequence[int]) -> str:
+    return f"frame {', '.join(map(str, cuts))}" if cuts else "none"

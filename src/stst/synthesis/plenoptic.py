@@ -9,11 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from stst.errors import FramesError, RecipeError
-from stst.losses.objective import StreamCall, Wanted, represent
+from stst.losses.objective import LayerTarget, StreamCall, represent
 from stst.recipe import LOSSES, Recipe
 from stst.synthesis.jointly import LATE
-from stst.synthesis.refine import Side, local
-from stst.synthesis.stream_losses import frames_needed, make_sides
+from stst.synthesis.stream_losses import (
+    StreamLosses,
+    frames_needed,
+    load_stream_losses,
+    local_layers,
+)
 from stst.video.frames import check_frames
 
 
@@ -72,8 +76,10 @@ class VideoModel(nn.Module):
         weights = {k: w for k, w in recipe.weights.at(LATE).items() if k in LOSSES}
         if not weights:
             raise RecipeError(f"the recipe weighs none of {', '.join(LOSSES)} to the end.")
-        sides = make_sides(spatial, temporal, weights, recipe, str(natural.device))
-        self.parts = nn.ModuleList(_Part(side, weights, natural, recipe) for side in sides)
+        stream_losses = load_stream_losses(spatial, temporal, weights, recipe, str(natural.device))
+        self.parts = nn.ModuleList(
+            _Part(losses, weights, natural, recipe) for losses in stream_losses
+        )
         self.shape = natural.shape
         self.eval()
 
@@ -85,8 +91,8 @@ class VideoModel(nn.Module):
                 f"this model is of videos {tuple(self.shape)}, as its natural one; got "
                 f"{tuple(video.shape)}. Make another model for another video."
             )
-        found = torch.cat([part(video) for part in self.parts], 1)
-        scaled: Tensor = found * found.shape[1] ** 0.5  # a mean over entries is then their sum
+        entries = torch.cat([part(video) for part in self.parts], 1)
+        scaled: Tensor = entries * entries.shape[1] ** 0.5  # a mean over entries is then their sum
         return scaled
 
 
@@ -96,50 +102,52 @@ class _Part(nn.Module):
     factors: Tensor
 
     def __init__(
-        self, side: Side, weights: dict[str, float], natural: Tensor, recipe: Recipe
+        self, losses: StreamLosses, weights: dict[str, float], natural: Tensor, recipe: Recipe
     ) -> None:
         super().__init__()
-        self.stream = side.stream
+        self.stream = losses.stream
         short = min(natural.shape[-2:])
-        self.wanted = tuple(local(one, side.stream, short, recipe) for one in side.wanted)
+        self.targets = [local_layers(x, self.stream, short, recipe) for x in losses.layers]
         self.span = frames_needed(self.stream)
         _check_room(natural, self.span, getattr(self.stream, "min_side", 1))
         with torch.no_grad():
-            found = represent(self.stream, self._windows(natural), self.wanted)
             factors = [
-                (weights[one.loss] / len(one.layers) / one.scale(value)).sqrt()[:, None]
-                * _shares(value[:1], one)
-                for one in self.wanted
-                for value in (found[one.loss][name] for name in one.layers)
+                (weights[t.loss] / len(t.layers) / t.scale(value)).sqrt()[:, None]
+                * _shares(value[:1], t)
+                for t, value in self._values(natural)
             ]
         count = natural.shape[2] - self.span + 1
         self.register_buffer("factors", torch.cat(factors, 1) / count**0.5)
 
     def forward(self, video: Tensor) -> Tensor:
         """(B, 3, T, H, W) -> (B, n)."""
-        found = represent(self.stream, self._windows(video), self.wanted)
-        values = [_entries(found[one.loss][k], one) for one in self.wanted for k in one.layers]
+        values = [_entries(value, target) for target, value in self._values(video)]
         return (torch.cat(values, 1) * self.factors).view(len(video), -1)
+
+    def _values(self, video: Tensor) -> list[tuple[LayerTarget, Tensor]]:
+        """What is matched of all windows, layer by layer."""
+        values = represent(self.stream, self._windows(video), self.targets)
+        return [(target, values[target.loss][k]) for target in self.targets for k in target.layers]
 
     def _windows(self, video: Tensor) -> Tensor:
         """All runs of `span` frames: (B, 3, T, H, W) -> (B x runs, span, 3, H, W)."""
         return video.transpose(1, 2).unfold(1, self.span, 1).movedim(-1, 2).flatten(0, 1)
 
 
-def _entries(value: Tensor, one: Wanted) -> Tensor:
+def _entries(value: Tensor, target: LayerTarget) -> Tensor:
     """Upper triangles of Gram matrices (N, C, C), or activations (N, ...), as (N, n)."""
-    if not one.texture:
+    if not target.texture:
         return value.flatten(1)
     down, right = torch.triu_indices(*value.shape[1:], device=value.device)
     return value[:, down, right]
 
 
-def _shares(value: Tensor, one: Wanted) -> Tensor:
+def _shares(value: Tensor, target: LayerTarget) -> Tensor:
     """Root of the share that each of `_entries` has in a mean square: (1, ...) -> (1, n)."""
     counted = torch.full_like(value, 1 / value.numel())
-    if one.texture:  # an entry above the diagonal stands for the one below it, too
+    if target.texture:  # an entry above the diagonal stands for the one below it, too
         counted += counted.triu(1)
-    return _entries(counted.sqrt(), one)
+    return _entries(counted.sqrt(), target)
 
 
 def _check_form(video: Tensor) -> None:

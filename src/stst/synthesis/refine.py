@@ -1,41 +1,26 @@
-"""One frame through all octaves, coarse to fine."""
+"""One frame through all octaves, coarse to fine, and the update rules that carry it downhill."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from stst.errors import Diverged
-from stst.losses.functional import total_variation
-from stst.losses.objective import Asked, Match, Objective, StreamCall, Wanted
-from stst.losses.pixels import ColourMoments, Gamut, Losses, Sameness, Variation
-from stst.recipe import LOSSES, Recipe, at
-from stst.synthesis.colour import colour_transfer, greyed, tied, without_colour
-from stst.synthesis.descent import Evaluate, Evaluations, Watch, descend, rates_of
-
-Windows = Mapping[str, Tensor]  # natural window of each loss, (1 or B, T, 3, H, W)
-
-
-@dataclass(frozen=True)
-class Side:
-    """One stream and the losses that are taken from it.
-
-    ``exact``, where given, is the same stream in float32: it finds the residuals that
-    are reported, whatever the frames were optimised in.
-    """
-
-    stream: StreamCall
-    wanted: tuple[Wanted, ...]
-    exact: StreamCall | None = None
-
-    @property
-    def judge(self) -> Side:
-        """The side that residuals are found with."""
-        return self if self.exact is None else Side(self.exact, self.wanted)
+from stst.losses.objective import Gamut, Losses, Objective
+from stst.recipe import LOSSES, Optimiser, Recipe, Stop, value_at
+from stst.synthesis.colour import colour_transfer
+from stst.synthesis.stream_losses import (
+    StreamLosses,
+    Windows,
+    appearance,
+    build_objective,
+    octave_size,
+    resized,
+)
 
 
 @dataclass(frozen=True)
@@ -51,41 +36,22 @@ class Step:
 def refine(
     window: Tensor,
     targets: Windows,
-    sides: tuple[Side, ...],
+    stream_losses: Sequence[StreamLosses],
     recipe: Recipe,
     index: int,
     evaluations: Evaluations | None = None,
 ) -> Generator[Step, None, Tensor]:
     """Optimise the last frame of a window; the others are its fixed past.
 
-    Parameters
-    ----------
-    window : Tensor
-        (B, T, 3, H, W): finished frames, then the start of the current one.
-    targets : mapping of str to Tensor
-        The natural window (1 or B, T, 3, H, W) that each loss is to match.
-    sides : tuple of Side
-        Streams and what is wanted of them.
-    recipe : Recipe
-        Octaves, weights and the rest.
-    index : int
-        Of the transition, for settings that change from frame to frame.
-    evaluations : Evaluations, optional
-        Makes the function that is descended; kept for all frames of a clip.
-
-    Returns
-    -------
-    Tensor
-        The refined frame, (B, 3, H, W).
-
-    Raises
-    ------
-    Diverged
-        If a loss or the frame becomes infinite or not a number.
+    `window` (B, T, 3, H, W) holds finished frames, then the start of the current one; `targets` the
+    natural window (1 or B, T, 3, H, W) that each loss is to match. `index` is that of the
+    transition, for settings that change from frame to frame; `evaluations` makes the function that
+    is descended, and is kept for all frames of a clip. Returns the refined frame, (B, 3, H, W);
+    Diverged if a loss or the frame becomes infinite or not a number.
     """
     full = (window.shape[-2], window.shape[-1])
-    grey = grey_of(targets, recipe)
-    window = torch.cat((window[:, :-1], greyed(window[:, -1], grey)[:, None]), 1)
+    grey = colourless_items(targets, recipe)
+    window = torch.cat((window[:, :-1], grey_out(window[:, -1], grey)[:, None]), 1)
     source, past, start = targets, window[:, :-1], window[:, -1:]
     evaluations = evaluations or Evaluations()
     for number, octave in enumerate(recipe.octaves):
@@ -94,39 +60,39 @@ def refine(
         size = octave_size(full, octave.scale)
         targets = {loss: resized(x, size, recipe.antialias) for loss, x in source.items()}
         history = resized(past, size, recipe.antialias)
-        current = carried(window[:, -1:], start, size, recipe)
+        current = to_octave(window[:, -1:], start, size, recipe)
         window = torch.cat((history, current), 1)
-        objective = build_objective(targets, sides, recipe, index)
+        objective = build_objective(targets, stream_losses, recipe, index)
         if recipe.equalise is not None:
             objective = objective.equalised(window, recipe.equalise)
         key = (number, *recipe.weights.at(index).items())
         evaluate = evaluations(key, objective, history, window[:, -1])
-        evaluate = tied(evaluate, grey)
-        frame = yield from climb(window[:, -1], evaluate, recipe, (index, number))
+        evaluate = tie_channels(evaluate, grey)
+        frame = yield from optimise_octave(window[:, -1], evaluate, recipe, (index, number))
         finest = number + 1 == len(recipe.octaves)
         if recipe.colour.at(index) == "octave" and not finest:
-            frame = coloured(frame, targets, recipe)
+            frame = transfer_colours(frame, targets, recipe)
         window = torch.cat((history, frame[:, None]), 1)
     # Interpolation may round to just above 1.
-    found = resized(frame[:, None], full, recipe.antialias)[:, 0].clamp(0, 1)
+    frame = resized(frame[:, None], full, recipe.antialias)[:, 0].clamp(0, 1)
     if "gamut" in recipe.weights.at(index):
-        found = Gamut(appearance(source)).inside(found)
-    return found
+        frame = Gamut(appearance(source)).inside(frame)
+    return frame
 
 
-def climb(
+def optimise_octave(
     start: Tensor, evaluate: Evaluate, recipe: Recipe, place: tuple[int, int]
 ) -> Generator[Step, None, Tensor]:
     """All steps of one octave: (B, 3, h, w) -> refined frame (B, 3, h, w)."""
     octave, finest = recipe.octaves[place[1]], place[1] + 1 == len(recipe.octaves)
-    rates = rates_of(at(octave.steps, place[0]), octave.rate, recipe.optimiser.decay)
-    watch = None
+    rates = rates_of(value_at(octave.steps, place[0]), octave.rate, recipe.optimiser.decay)
+    criterion = None
     if recipe.stop is not None:
-        watch = Watch(recipe.stop, len(rates), finest=finest)
+        criterion = StopCriterion(recipe.stop, len(rates), finest=finest)
         rates *= recipe.stop.rounds
     frame, steps = start, list[Step]()
     for moved, losses in descend(start, evaluate, rates, recipe.optimiser):
-        if watch is not None and watch.ends(len(steps), losses):
+        if criterion is not None and criterion.ends(len(steps), losses):
             break  # the losses are those before the step, which is not taken
         frame = moved
         steps.append(Step(*place, len(steps), losses))
@@ -142,11 +108,11 @@ def refuse_divergence(steps: list[Step], frame: Tensor) -> None:
     """
     if not steps:
         return
-    found = [(step, name, value) for step in steps for name, value in step.losses.items()]
-    if bool(torch.stack([value for *_, value in found]).isfinite().all() & frame.isfinite().all()):
+    values = [(step, name, value) for step in steps for name, value in step.losses.items()]
+    if bool(torch.stack([value for *_, value in values]).isfinite().all() & frame.isfinite().all()):
         return
-    found.append((steps[-1], "the frame", frame))
-    for step, name, value in found:
+    values.append((steps[-1], "the frame", frame))
+    for step, name, value in values:
         if not bool(torch.isfinite(value).all()):
             raise Diverged(
                 f"{name} became infinite or not a number in transition {step.transition}, octave "
@@ -155,68 +121,21 @@ def refuse_divergence(steps: list[Step], frame: Tensor) -> None:
             )
 
 
-def build_objective(
-    targets: Windows, sides: tuple[Side, ...], recipe: Recipe, index: int
-) -> Objective:
-    """Fix the targets of one transition at one size."""
-    weights, short = recipe.weights.at(index), min(appearance(targets).shape[-2:])
-    parts: list[Match | Asked] = []
-    for side in sides:
-        wanted = [one for one in side.wanted if one.loss in weights]
-        chosen = {local(one, side.stream, short, recipe): targets[one.loss] for one in wanted}
-        if chosen:
-            parts.append(Match(side.stream, chosen))
-    if "colour_moments" in weights:
-        parts.append(ColourMoments(appearance(targets)))
-    if "gamut" in weights:
-        parts.append(Gamut(appearance(targets)))
-    if "total_variation" in weights:
-        frame = appearance(targets)
-        excess = recipe.variation == "excess"
-        parts.append(Variation(total_variation(frame) if excess else None))
-    if "sameness" in weights:
-        parts.append(Sameness(appearance(targets)))
-    return Objective(parts, weights)
-
-
-def local(wanted: Wanted, stream: StreamCall, side: int, recipe: Recipe) -> Wanted:
-    """Of what a loss matches, the layers that see a small part of a short side: `Recipe.field`.
-
-    A stream that does not know its receptive fields keeps its layers, and so does a content loss,
-    which is there to tell what is where.
-    """
-    fields: Mapping[str, int] = getattr(stream, "receptive_fields", {})
-    if recipe.field is None or not wanted.texture:
-        return wanted
-    most = recipe.field * side
-    seen = {name: fields.get(name, 0) for name in wanted.layers}
-    layers = tuple(name for name in wanted.layers if seen[name] <= max(most, min(seen.values())))
-    return replace(wanted, layers=layers)
-
-
-def appearance(targets: Windows) -> Tensor:
-    """Natural frames (1 or B, 3, H, W) that decide colours: the spatial target's, if any."""
-    return next(targets[loss][:, -1] for loss in LOSSES if loss in targets)
-
-
-def motion(targets: Windows) -> Tensor:
-    """Natural windows (1 or B, T, 3, H, W) that decide motion: the temporal target's, if any."""
-    return next(targets[loss] for loss in reversed(LOSSES) if loss in targets)
-
-
-def coloured(frames: Tensor, targets: Windows, recipe: Recipe) -> Tensor:
+def transfer_colours(frames: Tensor, targets: Windows, recipe: Recipe) -> Tensor:
     """Colour transfer of each metamer's frame (B, 3, H, W) to the natural one."""
     pairs = zip(frames, appearance(targets).expand_as(frames), strict=True)
     moved = [colour_transfer(*pair, regrain=recipe.colour.regrain) for pair in pairs]
-    return greyed(torch.stack(moved), grey_of(targets, recipe))
+    return grey_out(torch.stack(moved), colourless_items(targets, recipe))
 
 
-def grey_of(targets: Windows, recipe: Recipe) -> Tensor:
-    """Which metamers are to have no colour, because their natural frame has none: bool (1 or B)."""
-    return without_colour(appearance(targets)) & recipe.colour.keep_grey
+def colourless_items(targets: Windows, recipe: Recipe) -> Tensor:
+    """Which metamers are to have no colour, as their natural frame: bool (1 or B, 1, 1, 1)."""
+    natural = appearance(targets)
+    spread = (natural.amax(1) - natural.amin(1)).flatten(1).amax(1)
+    return (spread <= APART).view(-1, 1, 1, 1) & recipe.colour.keep_grey
 
 
-def carried(frame: Tensor, start: Tensor, size: tuple[int, int], recipe: Recipe) -> Tensor:
+def to_octave(frame: Tensor, start: Tensor, size: tuple[int, int], recipe: Recipe) -> Tensor:
     """Bring an octave's result (B, 1, 3, h, w) to the size of the next.
 
     With ``resize: source`` the change that the octave made is added to the start, so that
@@ -230,14 +149,177 @@ def carried(frame: Tensor, start: Tensor, size: tuple[int, int], recipe: Recipe)
     return moved.clamp(0, 1)
 
 
-def octave_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
-    """Height and width of an octave in px, rounded down (authors' code)."""
-    return int(size[0] * scale), int(size[1] * scale)
+Evaluate = Callable[[Tensor], tuple[Losses, Tensor]]
+
+APART = 2 / 255  # between the channels of a grey pixel; codecs round
+WARM_UP = 3  # evaluations before a capture, in which libraries choose their algorithms
 
 
-def resized(frames: Tensor, size: tuple[int, int], antialias: bool) -> Tensor:
-    """Bilinear, (B, T, 3, H, W) to another H and W."""
-    if frames.shape[-2:] == size:
-        return frames
-    flat = F.interpolate(frames.flatten(0, 1), size, mode="bilinear", antialias=antialias)
-    return flat.reshape(*frames.shape[:3], *size)
+def slope_of(objective: Objective, history: Tensor) -> Evaluate:
+    """The function that maps a frame (B, 3, H, W) after `history` to its losses and slope.
+
+    One part after the other, so that the activations of one stream alone are held.
+    """
+
+    def evaluate(x: Tensor) -> tuple[Losses, Tensor]:
+        x = x.detach().requires_grad_()
+        losses, slope = dict[str, Tensor](), torch.zeros_like(x)
+        for part in objective.parts:
+            with torch.enable_grad():
+                values = part(torch.cat((history, x[:, None]), 1))
+                total = objective.total(values).sum()
+            slope += torch.autograd.grad(total, x)[0]
+            losses |= {name: value.detach() for name, value in values.items()}
+        return losses | {"total": objective.total(losses)}, slope
+
+    return evaluate
+
+
+@dataclass(frozen=True)
+class Evaluations:
+    """Make `slope_of`; its CUDA graphs are kept from frame to frame, one for each key.
+
+    A kept graph reads its targets and history where they were when it was captured: those
+    of a new frame are copied there.
+    """
+
+    kept: dict[Hashable, tuple[Objective, Tensor, Evaluate]] = field(default_factory=dict)
+
+    def __call__(
+        self, key: Hashable, objective: Objective, history: Tensor, start: Tensor
+    ) -> Evaluate:
+        """Evaluate frames of the shape of `start`; only what has one key may share a graph."""
+        if not (start.is_cuda and objective.capturable):
+            return slope_of(objective, history)
+        if key not in self.kept:
+            past = history.clone()
+            self.kept[key] = (objective, past, _captured(slope_of(objective, past), start))
+        held, past, replay = self.kept[key]
+        held.load(objective)
+        past.copy_(history)
+        return replay
+
+
+def _captured(evaluate: Evaluate, start: Tensor) -> Evaluate:
+    """Record one evaluation; the slope that a replay returns is overwritten by the next."""
+    frames, beside = start.clone(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    beside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(beside):
+        for _ in range(WARM_UP):
+            evaluate(frames)
+    torch.cuda.current_stream().wait_stream(beside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        losses, slope = evaluate(frames)
+
+    def replay(x: Tensor) -> tuple[Losses, Tensor]:
+        frames.copy_(x)
+        graph.replay()
+        return {name: value.clone() for name, value in losses.items()}, slope
+
+    return replay
+
+
+Steps = Iterator[tuple[Tensor, Losses]]
+
+
+def descend(x: Tensor, evaluate: Evaluate, rates: Sequence[float], how: Optimiser) -> Steps:
+    """Walk down by the recipe's update rule."""
+    if how.method == "adam":
+        return adam(x, evaluate, rates, how)
+    return {"normalised": normalised, "lbfgs": lbfgs}[how.method](x, evaluate, rates)
+
+
+def rates_of(steps: int, rate: float, decay: str) -> list[float]:
+    """Rate of each step: constant, or half a cosine down towards 0."""
+    if decay == "constant":
+        return [rate] * steps
+    return [rate * (1 + math.cos(math.pi * i / steps)) / 2 for i in range(steps)]
+
+
+def normalised(x: Tensor, evaluate: Evaluate, rates: Sequence[float]) -> Steps:
+    """The authors': x - rate x slope / (its standard deviation + 1e-8), clipped."""
+    for rate in rates:
+        losses, slope = evaluate(x)
+        spread = slope.flatten(1).std(1, correction=0).view(-1, 1, 1, 1)
+        x = (x - rate * slope / (spread + 1e-8)).clamp(0, 1)
+        yield x, losses
+
+
+def adam(x: Tensor, evaluate: Evaluate, rates: Sequence[float], how: Optimiser) -> Steps:
+    """Adam (Kingma & Ba 2015) with the frames clipped to [0, 1] after each step."""
+    betas, first, second = how.betas, torch.zeros_like(x), torch.zeros_like(x)
+    for i, rate in enumerate(rates, 1):
+        losses, slope = evaluate(x)
+        first = first.lerp(slope, 1 - betas[0])
+        second = second.lerp(slope.square(), 1 - betas[1])
+        power = second / (1 - betas[1] ** i)
+        spread = power.sqrt() + how.damping * power.mean((1, 2, 3), keepdim=True).sqrt() + 1e-12
+        x = (x - rate / (1 - betas[0] ** i) * first / spread).clamp(0, 1)
+        yield x, losses
+
+
+def lbfgs(x: Tensor, evaluate: Evaluate, rates: Sequence[float]) -> Steps:
+    """L-BFGS with a strong Wolfe line search; the rate is not used. One metamer only."""
+    x = x.clone()
+    engine = torch.optim.LBFGS(
+        [x], max_iter=1, max_eval=20, history_size=20, line_search_fn="strong_wolfe"
+    )
+    for _ in rates:
+        seen: list[Losses] = []
+
+        def closure(seen: list[Losses] = seen) -> Tensor:
+            losses, x.grad = evaluate(x)
+            seen.append(losses)
+            return losses["total"].sum()
+
+        engine.step(closure)  # type: ignore[no-untyped-call]
+        x.clamp_(0, 1)
+        yield x.clone(), seen[0]
+
+
+COARSE = 2.0  # how much further an octave below full size may stay from its target
+
+
+class StopCriterion:
+    """Look at the losses of one octave, of `length` steps a round, every few steps.
+
+    A batch goes on until each of its items is done.
+    """
+
+    def __init__(self, stop: Stop, length: int, *, finest: bool) -> None:
+        self.stop, self.length = stop, length
+        self.tolerance = stop.tolerance * (1 if finest else COARSE)
+        self.last: Tensor | None = None
+
+    def ends(self, step: int, losses: Losses) -> bool:
+        """Whether the octave ends before this step; the device is waited for if it is looked at."""
+        looks, turns = step % self.stop.every == 0, step % self.length == 0
+        if not (looks or turns):
+            return False
+        squares = torch.stack([losses[name] for name in LOSSES if name in losses])
+        overall = squares.sum(0).sqrt()
+        done = squares.amax(0).sqrt() <= self.tolerance
+        if turns and self.last is not None:
+            done |= overall > (1 - self.stop.improvement) * self.last
+        if turns:
+            self.last = overall
+        done &= overall.isfinite()  # else a step is taken, and refused with its place
+        return bool(done.all())
+
+
+def grey_out(frames: Tensor, grey: Tensor) -> Tensor:
+    """Frames, or slopes, (B, 3, H, W) with one value for all channels where `grey` (1 or B)."""
+    return torch.where(grey, frames.mean(1, keepdim=True), frames)
+
+
+def tie_channels(evaluate: Evaluate, grey: Tensor) -> Evaluate:
+    """The same losses; the channels of frames that are `grey` have one slope."""
+    if not bool(grey.any()):
+        return evaluate
+
+    def together(x: Tensor) -> tuple[Losses, Tensor]:
+        losses, slope = evaluate(x)
+        return losses, grey_out(slope, grey)
+
+    return together

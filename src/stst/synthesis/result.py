@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from stst.errors import RunError
-from stst.synthesis.framewise import FrameDone
+from stst.synthesis.framewise import Event, FrameDone
 from stst.synthesis.refine import Step
 from stst.video.film import Film, store, stored
 from stst.video.frames import Clip, Footage, to_clip
@@ -36,14 +36,6 @@ class Recorder:
 
     Kept as one array of plain numbers for each name. Small tensors that stay alive between
     large ones that do not would pin the heap: memory would grow by far more than they hold.
-
-    Examples
-    --------
-    >>> recorder = Recorder(batch=2)
-    >>> recorder.add([{"a": torch.ones(2)}])
-    >>> recorder.add([{"b": torch.zeros(2)}])
-    >>> recorder.curves()["a"].tolist()
-    [[1.0, nan], [1.0, nan]]
     """
 
     def __init__(self, batch: int) -> None:
@@ -108,7 +100,7 @@ class Result:
 
     def plot(self, index: int = 0) -> Figure:
         """Draw the losses over steps and the residuals over frames of one metamer."""
-        from stst.report.figures import loss_figure  # Matplotlib: whoever does not draw needs none
+        from stst.drawing.figures import loss_figure  # Matplotlib: whoever does not draw needs none
 
         losses, residuals = (
             {name: values[index] for name, values in curves.items()}
@@ -120,14 +112,7 @@ class Result:
         """Write all of it into a folder, so that `load` gives the same values to the bit.
 
         Clips are `.npy`, float32 (T, 3, H, W). For a video that can be shown:
-        ``result.clip.save("metamer.webm")``.
-
-        Raises
-        ------
-        RunError
-            If a result is there already, and may not be overwritten.
-        FramesError
-            If the disk is full.
+        ``result.clip.save("metamer.webm")``. RunError if a result is there already.
         """
         folder = Path(folder)
         record = folder / RECORD
@@ -143,26 +128,20 @@ class Result:
                     names[id(clip)] = f"{title}_{index + 1}.npy"
                     store(clip, folder / names[id(clip)])
         curves = {"residuals": self.residuals, "losses": self.losses}
-        arrays = {f"{kind}/{k}": v for kind, some in curves.items() for k, v in some.items()}
+        arrays = {f"{kind}/{k}": v for kind, c in curves.items() for k, v in c.items()}
         np.savez(folder / "curves.npz", **arrays)  # type: ignore[arg-type]
         data = {
             "schema": SCHEMA,
             "frame_rate": str(self.films[0].frame_rate),
             "metamers": [names[id(film)] for film in self.films],
-            "naturals": [{k: names[id(clip)] for k, clip in one.items()} for one in self.naturals],
+            "naturals": [{k: names[id(clip)] for k, clip in x.items()} for x in self.naturals],
             "boundaries": list(self.boundaries),
         }
         record.write_text(json.dumps(data, indent=1), "utf-8")
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """Read what `save` wrote; the folder is not needed afterwards.
-
-        Raises
-        ------
-        RunError
-            If there is no whole result.
-        """
+        """Read what `save` wrote (RunError if it is not whole); the folder is not needed then."""
         folder = Path(folder)
         try:
             data = json.loads((folder / RECORD).read_text("utf-8"))
@@ -173,17 +152,15 @@ class Result:
                 for name, values in arrays.items():
                     kind, _, term = name.partition("/")
                     curves[kind][term] = values
-            named = [*data["metamers"], *(v for one in data["naturals"] for v in one.values())]
-            clips = {
-                name: stored(folder / Path(name).name, data["frame_rate"])
-                for name in dict.fromkeys(named)
-            }
+            named = [*data["metamers"], *(v for x in data["naturals"] for v in x.values())]
+            rate = data["frame_rate"]
+            clips = {name: stored(folder / Path(name).name, rate) for name in set(named)}
             return cls(
                 tuple(clips[name] for name in data["metamers"]),
                 curves["residuals"],
                 curves["losses"],
                 tuple(data["boundaries"]),
-                tuple({k: clips[name] for k, name in one.items()} for one in data["naturals"]),
+                tuple({k: clips[name] for k, name in x.items()} for x in data["naturals"]),
             )
         except _DAMAGE as error:
             raise RunError(
@@ -197,7 +174,7 @@ class Result:
         return f"Result({len(self.films)} x {self.films[0]!r}, {matched})"
 
     def _repr_html_(self) -> str:
-        from stst.video.preview import preview_html
+        from stst.video.write import preview_html
 
         shown: dict[str, Footage] = dict(self.naturals[0]) if self.naturals else {}
         for index, film in enumerate(self.films[:_SHOWN]):
@@ -211,7 +188,7 @@ RECORD, SCHEMA = "result.json", 1
 _DAMAGE = (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, BadZipFile)
 
 
-class Synthesis(Iterator[Step | FrameDone]):
+class Synthesis(Iterator[Event]):
     """A synthesis under way: iterate for its events, or ask for the `result`.
 
     ``len`` counts all events: each optimiser step and each finished frame; where the recipe
@@ -222,7 +199,7 @@ class Synthesis(Iterator[Step | FrameDone]):
 
     def __init__(
         self,
-        events: Iterator[Step | FrameDone],
+        events: Iterator[Event],
         length: int,
         films: tuple[Film, ...],
         naturals: tuple[Mapping[str, Footage], ...] = (),
@@ -241,7 +218,7 @@ class Synthesis(Iterator[Step | FrameDone]):
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Step | FrameDone:
+    def __next__(self) -> Event:
         # Only within this call: the caller's own gradient mode is left alone.
         mode = repeating() if self._deterministic else nullcontext()
         with torch.inference_mode(False), torch.no_grad(), mode:

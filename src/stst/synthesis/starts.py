@@ -11,31 +11,33 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stst.losses.arrangement import PARTS, layout, maps, shape
-from stst.losses.periodic import periodic
+from stst.losses.arrangement import least_alike
+from stst.losses.functional import periodic
 from stst.recipe import Recipe
-from stst.synthesis.refine import appearance, motion
+from stst.synthesis.stream_losses import appearance, motion
 from stst.video.frames import Footage
 
-BY_CHANCE = (0.4, 0.12)  # deviation of layout and shape over random phases (docs/evaluation.md)
+Noise = Callable[[int], Tensor]  # transition -> (B, 3, H, W) in [0, 1]
 
 
 def noise(seed: int, index: int, shape: Sequence[int]) -> Tensor:
     """Uniform noise in [0, 1] for frame `index`, whatever was made before it.
 
     A function of its arguments alone, so that a resumed run needs no generator state.
-
-    Examples
-    --------
-    >>> bool((noise(0, 3, (3, 8, 8)) == noise(0, 3, (3, 8, 8))).all())
-    True
     """
     key = hashlib.sha256(f"{seed}/{index}".encode()).digest()[:7]
     rng = torch.Generator().manual_seed(int.from_bytes(key, "big"))
     return torch.rand(tuple(shape), generator=rng, dtype=torch.float32)
 
 
-def matched(random: Tensor, natural: Tensor) -> Tensor:
+def seeded_noise(
+    seeds: Sequence[int], before: int, shape: Sequence[int], device: str = "cpu"
+) -> Noise:
+    """Noise of each seed, (B, *shape), for transitions that are counted after `before` others."""
+    return lambda t: torch.stack([noise(seed, before + t, shape) for seed in seeds]).to(device)
+
+
+def matched_noise(random: Tensor, natural: Tensor) -> Tensor:
     """Noise with the natural frame's mean colour and its covariance of R, G, B, in [0, 1].
 
     (B, 3, H, W) uniform, (1 or B, 3, H, W) -> (B, 3, H, W).
@@ -52,63 +54,48 @@ def matched(random: Tensor, natural: Tensor) -> Tensor:
     return coloured.clamp(0, 1).view_as(random)
 
 
-def scrambled(random: Tensor, natural: Tensor) -> Tensor:
+def scrambled_noise(random: Tensor, natural: Tensor, draws: int = 1) -> Tensor:
     """The natural frame with the phases of noise added to its own, in [0, 1].
 
     (B, 3, H, W) uniform, (1 or B, 3, H, W) -> (B, 3, H, W). The same phases for R, G and B:
     amplitudes are kept, and with them contrast and the covariance of channels at each
     frequency, but nothing of the layout (random phase noise: Galerne, Gousseau & Morel 2011).
     Amplitudes are of the periodic component, or else the borders would give stripes.
+
+    Of several draws each item takes the one that is least like its natural frame. They are the
+    three channels of the noise, each turned four ways: twelve at most.
     """
     mean = natural.mean((-2, -1), keepdim=True)
-    centred = natural - mean
-    found = turned(centred, random)
-    spread, wanted = (x.square().mean((-2, -1), keepdim=True).sqrt() for x in (found, centred))
-    noise: Tensor = mean + found * wanted / spread.clamp_min(1e-6)
-    return noise.clamp(0, 1)
-
-
-def turned(centred: Tensor, random: Tensor) -> Tensor:
-    """Maps (1 or B, C, H, W) with the phases of noise (B, ., H, W) added: (B, C, H, W)."""
-    white = torch.fft.rfft2(random[:, :1] - 0.5)
-    seamless = torch.from_numpy(periodic(centred.double().cpu().numpy(), (2, 3))).to(centred)
-    waves = torch.fft.rfft2(seamless) * white / white.abs().clamp_min(1e-12)
-    found: Tensor = torch.fft.irfft2(waves, centred.shape[-2:])
-    return found
-
-
-def unlike(random: Tensor, natural: Tensor, draws: int) -> Tensor:
-    """Of several draws of `scrambled`, for each item the one that is least like the natural frame.
-
-    (B, 3, H, W) uniform, (1 or B, 3, H, W) -> (B, 3, H, W). The draws are the three channels of
-    the noise, each turned four ways: twelve at most, the first of which is `scrambled`.
-    """
+    waves, deviation = periodic_spectrum(natural - mean), _deviation(natural - mean)
     turns = ((), (-1,), (-2,), (-2, -1))
     noises = [random[:, [c]].flip(turn) for turn in turns for c in range(3)][:draws]
-    starts = torch.stack([scrambled(noise, natural) for noise in noises])
-    targets = natural.expand_as(random)
-    best = [
-        min(range(len(starts)), key=lambda draw: likeness(starts[draw, item], targets[item]))
-        for item in range(len(random))
-    ]
+    scrambled = (add_phases(waves, noise) for noise in noises)
+    starts = torch.stack(
+        [(mean + x * deviation / _deviation(x).clamp_min(1e-6)).clamp(0, 1) for x in scrambled]
+    )
+    if draws == 1:
+        return starts[0]
+    frames, targets = (x.double().cpu().numpy() for x in (starts, natural.expand_as(random)))
+    best = [least_alike(frames[:, item], target) for item, target in enumerate(targets)]
     return torch.stack([starts[draw, item] for item, draw in enumerate(best)])
 
 
-def likeness(frame: Tensor, natural: Tensor) -> float:
-    """How alike the luminance of two frames (3, H, W) is arranged, in what chance often gives.
-
-    At the same or at any place, whichever is more: of a layout and its negative, and of a shape and
-    its mirror image, neither is wanted.
-    """
-    made, wanted = (maps(x.double().cpu().numpy())[PARTS["luminance"]] for x in (frame, natural))
-    return max(abs(layout(made, wanted)) / BY_CHANCE[0], abs(shape(made, wanted)) / BY_CHANCE[1])
+def _deviation(centred: Tensor) -> Tensor:
+    return centred.square().mean((-2, -1), keepdim=True).sqrt()
 
 
-KINDS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "uniform": lambda random, natural: random,
-    "matched": matched,
-    "scrambled": scrambled,
-}
+def periodic_spectrum(centred: Tensor) -> Tensor:
+    """Fourier transform of maps (B, C, H, W) without the jumps between opposite borders."""
+    seamless = torch.from_numpy(periodic(centred.double().cpu().numpy(), (2, 3))).to(centred)
+    spectrum: Tensor = torch.fft.rfft2(seamless)
+    return spectrum
+
+
+def add_phases(waves: Tensor, random: Tensor) -> Tensor:
+    """Maps of a spectrum (1 or B, C, ...) with the phases of noise (B, ., H, W): (B, C, H, W)."""
+    white = torch.fft.rfft2(random[:, :1] - 0.5)
+    maps: Tensor = torch.fft.irfft2(waves * white / white.abs().clamp_min(1e-12), random.shape[-2:])
+    return maps
 
 
 MIN_SIDE = 16  # px; smaller frames have no room for the flow's patches
@@ -119,7 +106,7 @@ UNSEEN = 0.05  # weight of motion along contours and in plain fields; across con
 NOISE = 2 / 255  # slope a px, which contours are above
 
 
-def flow_back(before: Tensor, after: Tensor) -> Tensor:
+def backward_flow(before: Tensor, after: Tensor) -> Tensor:
     """Where each pixel of `after` was in `before`: displacement in px, (right, down).
 
     (B, 3, H, W), (B, 3, H, W) in [0, 1] -> (B, 2, H, W). Dense inverse search (Kroeger et
@@ -130,8 +117,8 @@ def flow_back(before: Tensor, after: Tensor) -> Tensor:
     engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     grey = [x.mean(1).mul(255).round().to(torch.uint8).cpu().numpy() for x in (after, before)]
     # None: no flow to begin with, which OpenCV's stubs do not know of.
-    found = [engine.calc(a, b, None) for a, b in zip(*grey, strict=True)]  # type: ignore[call-overload]
-    return torch.stack([*map(torch.from_numpy, found)]).permute(0, 3, 1, 2).to(before)
+    flows = [engine.calc(a, b, None) for a, b in zip(*grey, strict=True)]  # type: ignore[call-overload]
+    return torch.stack([*map(torch.from_numpy, flows)]).permute(0, 3, 1, 2).to(before)
 
 
 def affine(flow: Tensor, frame: Tensor) -> Tensor:
@@ -141,24 +128,18 @@ def affine(flow: Tensor, frame: Tensor) -> Tensor:
     frame: it pans, turns, grows and shears, and holds no borders of objects. Least squares, with
     less weight for pixels that move otherwise (Cauchy's weights, reweighted). Motion is seen across
     a contour, and not along it or in a plain field, where it weighs as little as `UNSEEN`.
-
-    Examples
-    --------
-    >>> turning = torch.stack(pixels(5, 7)).flip(0)[None]
-    >>> torch.allclose(affine(turning, torch.rand(1, 3, 5, 7)), turning, atol=1e-5)
-    True
     """
     x, y = pixels(*flow.shape[-2:])
     places = torch.stack((torch.ones_like(x), x, y)).flatten(1).to(flow.device, torch.float64)
-    given, seen = flow.double().flatten(2), _seen(frame).flatten(3)
-    weight = torch.ones_like(given[:, 0])  # (B, H W)
+    moved, seen = flow.double().flatten(2), _visibility(frame).flatten(3)
+    weight = torch.ones_like(moved[:, 0])  # (B, H W)
     for _ in range(ROUNDS):
         weighted = weight[:, None, None] * seen
         normal = torch.einsum("bijn,an,cn->biajc", weighted, places, places).reshape(-1, 6, 6)
-        wanted = torch.einsum("bijn,bjn,an->bia", weighted, given, places).reshape(-1, 6, 1)
+        wanted = torch.einsum("bijn,bjn,an->bia", weighted, moved, places).reshape(-1, 6, 1)
         numbers = torch.linalg.pinv(normal, hermitian=True) @ wanted
         fitted = numbers.view(-1, 2, 3) @ places
-        rest = given - fitted
+        rest = moved - fitted
         off = torch.einsum("bin,bijn,bjn->bn", rest, seen, rest) / _trace(seen)
         spread = (_trace(weighted) * off).sum(1, True) / _trace(weighted).sum(1, True)
         weight = 1 / (1 + off / (spread + EXACT))
@@ -166,7 +147,7 @@ def affine(flow: Tensor, frame: Tensor) -> Tensor:
     return whole
 
 
-def elsewhere(flow: Tensor, random: Tensor) -> Tensor:
+def scrambled_flow(flow: Tensor, random: Tensor) -> Tensor:
     """A flow as fast and as coarse, in other places.
 
     (1 or B, 2, H, W) in px, noise (B, 3, H, W) in [0, 1] -> (B, 2, H, W). The phases of the noise
@@ -174,12 +155,13 @@ def elsewhere(flow: Tensor, random: Tensor) -> Tensor:
     With the same noise for all frames, what moves on in the flow moves on here.
     """
     mean = flow.mean((-2, -1), keepdim=True)
-    order = turned(flow - mean, random).flatten(2).argsort(-1).argsort(-1)
+    scrambled = add_phases(periodic_spectrum(flow - mean), random)
+    order = scrambled.flatten(2).argsort(-1).argsort(-1)
     values = flow.flatten(2).sort(-1).values.expand(len(order), -1, -1)
     return values.gather(-1, order).view(-1, *flow.shape[1:])
 
 
-def _seen(frame: Tensor) -> Tensor:
+def _visibility(frame: Tensor) -> Tensor:
     """How well motion is seen in each direction: (B, 3, H, W) -> (B, 2, 2, H, W)."""
     grey = F.pad(frame.mean(1).double(), (1, 1, 1, 1), mode="replicate")
     right, down = grey[:, 1:-1, 2:] - grey[:, 1:-1, :-2], grey[:, 2:, 1:-1] - grey[:, :-2, 1:-1]
@@ -203,18 +185,11 @@ def pixels(height: int, width: int) -> tuple[Tensor, Tensor]:
     return across, down
 
 
-def warped(frames: Tensor, flow: Tensor) -> Tensor:
-    """Move frames (B, 3, H, W) in [0, 1] along a flow (1 or B, 2, H, W) in px.
+def warp(frames: Tensor, flow: Tensor) -> Tensor:
+    """Move frames (B, 3, H, W) in [0, 1] along a flow (1 or B, 2, H, W) in px, bicubic.
 
-    Bicubic. What leaves on one side comes in on the other, as in the random phases that frames
+    What leaves on one side comes in on the other, as in the random phases that frames
     start from: mirrors would draw streaks where motion goes inwards for long.
-
-    Examples
-    --------
-    >>> frame = torch.rand(1, 3, 8, 8)
-    >>> right = torch.tensor([-1.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 8, 8)
-    >>> torch.allclose(warped(frame, right), frame.roll(1, -1), atol=1e-5)
-    True
     """
     height, width = frames.shape[-2:]
     x, y = (line.to(frames.device) for line in pixels(height, width))
@@ -232,20 +207,22 @@ def warped(frames: Tensor, flow: Tensor) -> Tensor:
     return F.grid_sample(around, places, mode="bicubic", align_corners=False).clamp(0, 1)
 
 
-Noise = Callable[[int], Tensor]  # transition -> (B, 3, H, W) in [0, 1]
-
-
 @dataclass(frozen=True)
-class Source:
+class FrameSource:
     """The natural frames behind the made ones, and the start of each."""
 
     targets: Mapping[str, Sequence[Footage]]  # one clip for all metamers or one for each
     order: Sequence[int]  # index of the natural frame behind each made one
     recipe: Recipe
-    fresh: Noise
-    start: Footage | None
-    given: Footage | None
-    device: str
+    noise: Noise
+    start: Footage | None = None
+    given: Footage | None = None  # the first frames, kept as they are
+    device: str = "cpu"
+
+    @property
+    def pad(self) -> int:
+        """How many frames are made before the first one that is kept."""
+        return len(self.order) - 1 - self.order[-1]
 
     @property
     def fixed(self) -> int:
@@ -254,11 +231,11 @@ class Source:
 
     def natural(self, first: int, last: int) -> dict[str, Tensor]:
         """The natural frames behind made ones, (1 or B, T, 3, H, W), of each loss."""
-        wanted = self.order[first : last + 1]
+        indices = self.order[first : last + 1]
         # One clip may stand behind several losses and metamers: it is read once.
-        taken = {id(c): c.take(wanted) for clips in self.targets.values() for c in clips}
+        frames = {id(c): c.take(indices) for clips in self.targets.values() for c in clips}
         return {
-            loss: torch.stack([taken[id(clip)] for clip in clips]).to(self.device)
+            loss: torch.stack([frames[id(clip)] for clip in clips]).to(self.device)
             for loss, clips in self.targets.items()
         }
 
@@ -266,33 +243,33 @@ class Source:
         """The start of one frame, (B, 3, H, W); a given one is the frame itself."""
         if self.given is not None and transition < self.fixed:
             frame = self.given.take([transition]).to(self.device)
-            return frame.expand_as(self.fresh(transition))
+            return frame.expand_as(self.noise(transition))
         if self.start is not None:
-            given = self.start.take([self.order[transition]]).to(self.device)
-            return given.expand_as(self.fresh(transition))
+            frame = self.start.take([self.order[transition]]).to(self.device)
+            return frame.expand_as(self.noise(transition))
         if previous is None:
             return self._random(transition)
         # Without a temporal target there is no motion to follow: texture alone must hold none.
         if self.recipe.start.warp != "none" and any(k.startswith("time") for k in self.targets):
             last = max(transition, 1)  # the second turn of a loop begins with its first motion
             window = self.natural(last - 1, last)
-            previous = warped(previous, self._flow(*motion(window).unbind(1)))
+            previous = warp(previous, self._flow(*motion(window).unbind(1)))
         if self.recipe.start.blend == 1:
             return previous
         return torch.lerp(self._random(transition), previous, self.recipe.start.blend)
 
     def _flow(self, before: Tensor, after: Tensor) -> Tensor:
         """Where pixels of `after` were, as the recipe tells it, (1 or B, 2, H, W)."""
-        flow, warp = flow_back(before, after), self.recipe.start.warp
-        if warp == "dense":
+        flow, kind = backward_flow(before, after), self.recipe.start.warp
+        if kind == "dense":
             return flow
         whole = affine(flow, after)
-        return whole if warp == "affine" else whole + elsewhere(flow - whole, self.fresh(0))
+        return whole if kind == "affine" else whole + scrambled_flow(flow - whole, self.noise(0))
 
     def _random(self, transition: int) -> Tensor:
         """Noise as the recipe wants it, (B, 3, H, W)."""
         natural = appearance(self.natural(transition, transition))
-        random, how = self.fresh(transition), self.recipe.start
-        if how.noise == "scrambled" and how.draws > 1:
-            return unlike(random, natural, how.draws)
-        return KINDS[how.noise](random, natural)
+        random, start = self.noise(transition), self.recipe.start
+        if start.noise == "scrambled":
+            return scrambled_noise(random, natural, start.draws)
+        return matched_noise(random, natural) if start.noise == "matched" else random

@@ -1,45 +1,70 @@
-"""Which streams are used, in which precision, and what is wanted of each."""
+"""What is matched: streams with their layers, and the objective of a window of frames."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from stst.errors import FramesError, StreamError
-from stst.losses.objective import StreamCall, Wanted
+from stst.losses.functional import total_variation
+from stst.losses.objective import (
+    ColourMoments,
+    Gamut,
+    LayerTarget,
+    Match,
+    Objective,
+    PixelLoss,
+    Sameness,
+    StreamCall,
+    Variation,
+)
 from stst.models.from_module import check_activations
 from stst.models.spatial import Trunk, check_layers
 from stst.models.stream import load_stream, resolved
 from stst.models.temporal import Distant, Msoe
-from stst.recipe import ALL, Recipe
-from stst.synthesis.refine import Side, local, octave_size
+from stst.recipe import ALL, LOSSES, Recipe
 
+Windows = Mapping[str, Tensor]  # natural window of each loss, (1 or B, T, 3, H, W)
 THIRD = 0.34  # of the short side: layers that see more of it tell where things are
 
 
-def make_sides(
+@dataclass(frozen=True)
+class StreamLosses:
+    """A stream and the layers that each of its losses matches.
+
+    ``exact``, where given, is the same stream in float32: it finds the residuals that
+    are reported, whatever the frames were optimised in.
+    """
+
+    stream: StreamCall
+    layers: tuple[LayerTarget, ...]
+    exact: StreamCall | None = None
+
+    @property
+    def in_float32(self) -> StreamLosses:
+        """The same with the stream that residuals are found with."""
+        return self if self.exact is None else StreamLosses(self.exact, self.layers)
+
+
+def load_stream_losses(
     spatial: str | StreamCall,
     temporal: str | StreamCall,
     losses: Iterable[str],
     recipe: Recipe,
     device: str,
-) -> tuple[Side, ...]:
-    """Load the streams that these losses need and choose their layers.
-
-    Raises
-    ------
-    StreamError, WeightsError
-        A stream or layer that is not there, weights that cannot be used.
-    """
-    found = []
+) -> tuple[StreamLosses, ...]:
+    """Load the streams that these losses need and choose their layers."""
+    loaded, dtype = [], resolved(recipe.precision, device)
     for prefix, stream in (("space", spatial), ("time", temporal)):
-        wanted = [loss for loss in losses if loss.startswith(prefix)]
-        if wanted:
-            found.append(_side(stream, wanted, recipe, device))
-    return tuple(found)
+        if of_stream := [loss for loss in losses if loss.startswith(prefix)]:
+            loaded.append(_load(stream, of_stream, recipe, device, dtype))
+    return tuple(loaded)
 
 
 def frames_needed(stream: StreamCall) -> int:
@@ -47,41 +72,42 @@ def frames_needed(stream: StreamCall) -> int:
     return int(getattr(stream, "frames_needed", 2))
 
 
-def check_size(size: tuple[int, int], sides: Sequence[Side], recipe: Recipe) -> None:
-    """Refuse frames (height, width) too small for a stream at the coarsest octave."""
-    coarsest = min(octave.scale for octave in recipe.octaves)
-    need = max(int(getattr(side.stream, "min_side", 1)) for side in sides)
-    if min(octave_size(size, coarsest)) < need:
+def window_length(stream_losses: Sequence[StreamLosses]) -> int:
+    """Frames of a window that is optimised: all streams see theirs, and there is a past."""
+    return max(2, *(frames_needed(losses.stream) for losses in stream_losses))
+
+
+def check_streams(
+    stream_losses: Sequence[StreamLosses], size: tuple[int, int], recipe: Recipe, device: str
+) -> None:
+    """Refuse frames (height, width) too small for a stream at the coarsest octave.
+
+    Streams that are not the package's own are shown such a frame: StreamError if one cannot be
+    called, or nothing that it puts out could be matched.
+    """
+    scale = min(octave.scale for octave in recipe.octaves)
+    coarsest = octave_size(size, scale)
+    need = max(int(getattr(losses.stream, "min_side", 1)) for losses in stream_losses)
+    if min(coarsest) < need:
         height, width = size
         raise FramesError(
             f"{width}x{height} px is too small: at the recipe's coarsest octave "
-            f"({coarsest:.3g}) the streams need {need} px on the short side, that is "
-            f"{int(-(-need // coarsest))} px in full. Take a larger clip, or drop the octave."
+            f"({scale:.3g}) the streams need {need} px on the short side, that is "
+            f"{int(-(-need // scale))} px in full. Take a larger clip, or drop the octave."
         )
+    for losses in stream_losses:
+        stream = losses.stream
+        if not isinstance(getattr(stream, "inner", stream), Trunk | Msoe):
+            random = torch.Generator().manual_seed(0)
+            clip = torch.rand(1, frames_needed(stream), 3, *coarsest, generator=random)
+            layers = dict.fromkeys(name for target in losses.layers for name in target.layers)
+            check_activations(stream, list(layers), clip.float().to(device))
 
 
-def try_streams(sides: Sequence[Side], size: tuple[int, int], recipe: Recipe, device: str) -> None:
-    """Show streams that are not the package's own a frame of the coarsest octave.
-
-    Raises
-    ------
-    StreamError
-        If one cannot be called, or nothing that it puts out could be matched.
-    """
-    coarsest = octave_size(size, min(octave.scale for octave in recipe.octaves))
-    for side in sides:
-        if isinstance(getattr(side.stream, "inner", side.stream), Trunk | Msoe):
-            continue
-        dice = torch.Generator().manual_seed(0)
-        clip = torch.rand(1, frames_needed(side.stream), 3, *coarsest, generator=dice)
-        layers = dict.fromkeys(name for wanted in side.wanted for name in wanted.layers)
-        check_activations(side.stream, list(layers), clip.float().to(device))
-
-
-def telling(
+def layer_warnings(
     streams: Sequence[StreamCall], losses: Sequence[str], size: tuple[int, int], recipe: Recipe
 ) -> list[str]:
-    """Say it where textures are matched in layers that see more than a third of the frame.
+    """Warn where textures are matched in layers that see more than a third of the frame.
 
     `streams` are the spatial and the temporal one; `size` is height and width. The statistics of
     such a layer average over few places, and the natural arrangement may come back.
@@ -93,35 +119,36 @@ def telling(
         fields: Mapping[str, int] = getattr(stream, "receptive_fields", {})
         if f"{prefix}_texture" not in losses:
             continue
-        wanted = _wanted(f"{prefix}_texture", stream, recipe)
+        target = _layer_target(f"{prefix}_texture", stream, recipe)
         for octave in recipe.octaves:
             small = octave_size(size, octave.scale)
-            for name in _single(local(wanted, stream, min(small), recipe).layers, stream, small):
+            layers = list(local_layers(target, stream, min(small), recipe).layers)
+            if isinstance(stream, Msoe):  # the levels that ``energy`` has in its place
+                levels = [f"energy{k + 1}" for k in range(stream.level_count(*small))]
+                layers = [x for name in layers for x in (levels if name == "energy" else [name])]
+            for name in layers:
                 shares[name] = max(shares.get(name, 0), fields.get(name, 0) / min(small))
-    seen = [f"{name} {share:.0%}" for name, share in shares.items() if share > THIRD]
-    if not seen:
+    large = [f"{name} {share:.0%}" for name, share in shares.items() if share > THIRD]
+    if not large:
         return []
     return [
-        f"Textures are matched in layers that see much of the short side ({', '.join(seen)}): the "
+        f"Textures are matched in layers that see much of the short side ({', '.join(large)}): the "
         "natural arrangement may come back. Set field: 0.33, or take larger frames."
     ]
 
 
-def _single(layers: Sequence[str], stream: StreamCall, size: tuple[int, int]) -> list[str]:
-    """Layers, with the levels that ``energy`` has in its place."""
-    if not isinstance(stream, Msoe):
-        return list(layers)
-    levels = [f"energy{level}" for level in range(1, stream.level_count(*size) + 1)]
-    return [one for name in layers for one in (levels if name == "energy" else [name])]
-
-
-def _side(stream: str | StreamCall, losses: Sequence[str], recipe: Recipe, device: str) -> Side:
+def _load(
+    stream: str | StreamCall,
+    losses: Sequence[str],
+    recipe: Recipe,
+    device: str,
+    dtype: torch.dtype,
+) -> StreamLosses:
     model: Any = load_stream(stream) if isinstance(stream, str) else stream
     if isinstance(model, torch.nn.Module):
         model = _placed(model, device)
     if isinstance(model, Msoe) and recipe.field is not None:
         model = model.local(recipe.field)
-    dtype = resolved(recipe.precision, device)
     exact = None
     if dtype != torch.float32 and isinstance(model, Trunk | Msoe):
         with torch.inference_mode(False):  # as in load_stream
@@ -129,7 +156,8 @@ def _side(stream: str | StreamCall, losses: Sequence[str], recipe: Recipe, devic
     if losses[0].startswith("time") and recipe.distances != (1,):
         model = Distant(model, recipe.distances)
         exact = exact and Distant(exact, recipe.distances)
-    return Side(model, tuple(_wanted(loss, model, recipe) for loss in losses), exact)
+    targets = tuple(_layer_target(loss, model, recipe) for loss in losses)
+    return StreamLosses(model, targets, exact)
 
 
 def _placed(module: torch.nn.Module, device: str) -> torch.nn.Module:
@@ -141,7 +169,7 @@ def _placed(module: torch.nn.Module, device: str) -> torch.nn.Module:
         return copy.deepcopy(module).to(there)
 
 
-def _wanted(loss: str, model: Any, recipe: Recipe) -> Wanted:  # noqa: ANN401
+def _layer_target(loss: str, model: Any, recipe: Recipe) -> LayerTarget:  # noqa: ANN401
     kind = loss.split("_")[1]
     layers = getattr(recipe.layers, loss)
     if layers == ALL:
@@ -157,4 +185,64 @@ def _wanted(loss: str, model: Any, recipe: Recipe) -> Wanted:  # noqa: ANN401
     scaling = "power" if recipe.scaling == "relative" else "raw"
     if loss == "time_texture" and recipe.scaling == "relative":
         scaling = "variance"
-    return Wanted(loss, tuple(layers), scaling)
+    return LayerTarget(loss, tuple(layers), scaling)
+
+
+def build_objective(
+    targets: Windows, stream_losses: Sequence[StreamLosses], recipe: Recipe, index: int
+) -> Objective:
+    """Fix the targets of one transition at one size."""
+    weights, natural = recipe.weights.at(index), appearance(targets)
+    short, parts = min(natural.shape[-2:]), list[Match | PixelLoss]()
+    for matched in stream_losses:
+        layers = [x for x in matched.layers if x.loss in weights]
+        windows = {local_layers(x, matched.stream, short, recipe): targets[x.loss] for x in layers}
+        if windows:
+            parts.append(Match(matched.stream, windows))
+    if "colour_moments" in weights:
+        parts.append(ColourMoments(natural))
+    if "gamut" in weights:
+        parts.append(Gamut(natural))
+    if "total_variation" in weights:
+        excess = recipe.variation == "excess"
+        parts.append(Variation(total_variation(natural) if excess else None))
+    if "sameness" in weights:
+        parts.append(Sameness(natural))
+    return Objective(parts, weights)
+
+
+def local_layers(target: LayerTarget, stream: StreamCall, side: int, recipe: Recipe) -> LayerTarget:
+    """Of what a loss matches, the layers that see a small part of a short side: `Recipe.field`.
+
+    A stream that does not know its receptive fields keeps its layers, and so does a content loss,
+    which is there to tell what is where.
+    """
+    fields: Mapping[str, int] = getattr(stream, "receptive_fields", {})
+    if recipe.field is None or not target.texture:
+        return target
+    sides = {name: fields.get(name, 0) for name in target.layers}
+    most = max(recipe.field * side, min(sides.values()))
+    return replace(target, layers=tuple(name for name in target.layers if sides[name] <= most))
+
+
+def appearance(targets: Windows) -> Tensor:
+    """Natural frames (1 or B, 3, H, W) that decide colours: the spatial target's, if any."""
+    return next(targets[loss][:, -1] for loss in LOSSES if loss in targets)
+
+
+def motion(targets: Windows) -> Tensor:
+    """Natural windows (1 or B, T, 3, H, W) that decide motion: the temporal target's, if any."""
+    return next(targets[loss] for loss in reversed(LOSSES) if loss in targets)
+
+
+def octave_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """Height and width of an octave in px, rounded down (authors' code)."""
+    return int(size[0] * scale), int(size[1] * scale)
+
+
+def resized(frames: Tensor, size: tuple[int, int], antialias: bool) -> Tensor:
+    """Bilinear, (B, T, 3, H, W) to another H and W."""
+    if frames.shape[-2:] == size:
+        return frames
+    flat = F.interpolate(frames.flatten(0, 1), size, mode="bilinear", antialias=antialias)
+    return flat.reshape(*frames.shape[:3], *size)

@@ -6,27 +6,30 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from operator import index as whole_number
 
-import torch
-
 from stst.errors import FramesError, RecipeError, only_known
 from stst.losses.objective import StreamCall
 from stst.models.stream import check_device
 from stst.recipe import LOSSES, Recipe
-from stst.synthesis.framewise import FrameDone, count_events, made_order, walk
-from stst.synthesis.jointly import weave
-from stst.synthesis.refine import Step
-from stst.synthesis.result import Synthesis, repeating
-from stst.synthesis.shots import (
+from stst.synthesis.framewise import (
     Event,
-    checked_shots,
-    excerpts,
-    part,
+    check_shots,
+    common_shots,
+    count_events,
+    excerpt,
+    frame_order,
+    select_shots,
     shot_by_shot,
-    shots_of,
-    shots_to_make,
+    shot_targets,
+    synthesize_framewise,
 )
-from stst.synthesis.starts import noise
-from stst.synthesis.stream_losses import check_size, frames_needed, make_sides, try_streams
+from stst.synthesis.jointly import synthesize_jointly
+from stst.synthesis.result import Synthesis, repeating
+from stst.synthesis.starts import FrameSource, seeded_noise
+from stst.synthesis.stream_losses import (
+    check_streams,
+    load_stream_losses,
+    window_length,
+)
 from stst.video.film import blank_films
 from stst.video.frames import Footage, check_footage
 
@@ -45,7 +48,7 @@ def synthesize(
     given: Footage | None = None,
     deterministic: bool = False,
     shots: Sequence[range] | None = None,
-    finished: Iterable[Step | FrameDone] = (),
+    finished: Iterable[Event] = (),
 ) -> Synthesis:
     """Make the dynamic metamer of a natural clip (paper, figure 1).
 
@@ -91,9 +94,9 @@ def synthesize(
 
     Examples
     --------
-    >>> from fractions import Fraction
+    >>> import torch
     >>> from stst import Clip
-    >>> natural = Clip(torch.rand(3, 3, 40, 40), Fraction(25))
+    >>> natural = Clip(torch.rand(3, 3, 40, 40), 25)
     >>> recipe = Recipe(octaves=[{"steps": 2}], pad=1)
     >>> run = synthesize(natural, spatial="compact", recipe=recipe)
     >>> run.result().clip.size
@@ -126,35 +129,30 @@ def synthesize_many(
     given: Footage | None = None,
     deterministic: bool = False,
     shots: Sequence[range] | None = None,
-    finished: Iterable[Step | FrameDone] = (),
+    finished: Iterable[Event] = (),
 ) -> Synthesis:
     """Make metamers of many natural clips in one batch, which keeps a GPU busy.
 
-    An octave goes on until each item of the batch is done, and rounding depends on the
-    batch: an item may differ a little from one that is made alone.
+    An octave goes on until each item of the batch is done, and rounding depends on the batch: an
+    item may differ a little from one that is made alone. Parameters and errors are those of
+    `synthesize`.
 
     Parameters
     ----------
     targets : sequence of Clip, Film, or mapping of str to such
-        As for `synthesize`, all of one length, size and frame rate.
-    spatial, temporal, recipe, seed, device, start, given, deterministic, shots, finished
-        As for `synthesize`; each clip is given every seed. All have the same cuts, or none.
+        All of one length, size and frame rate, with the same cuts or none; each is given every
+        seed.
 
     Returns
     -------
     Synthesis
         Metamers in the order of the clips, for each clip in the order of the seeds.
 
-    Raises
-    ------
-    FramesError, RecipeError, StreamError, WeightsError
-        As `synthesize`.
-
     Examples
     --------
-    >>> from fractions import Fraction
+    >>> import torch
     >>> from stst import Clip
-    >>> natural = [Clip(torch.rand(3, 3, 40, 40), Fraction(25)) for _ in range(2)]
+    >>> natural = [Clip(torch.rand(3, 3, 40, 40), 25) for _ in range(2)]
     >>> recipe = Recipe(octaves=[{"steps": 1}], pad=1)
     >>> run = synthesize_many(natural, seed=[0, 1], spatial="compact", recipe=recipe)
     >>> len(run.result().clips)
@@ -164,67 +162,48 @@ def synthesize_many(
     if device != "meta":  # on which shapes can be tried without values
         check_device(device)
     each = [_targets(target, recipe) for target in targets]
-    natural = _agreed([clip for target in each for clip in target.values()])
-    seeds = _seeds(seed)
-    count = len(each) * len(seeds)
-    if not seeds or (count > 1 and recipe.optimiser.method == "lbfgs"):
-        raise RecipeError(
-            f"got {len(each)} clip(s) and {len(seeds)} seed(s): give at least one, and just one "
-            "for the optimiser lbfgs, whose line search would couple them."
-        )
-    _check_sameness(recipe, len(each), len(seeds))
-    sides = make_sides(spatial, temporal, each[0], recipe, device)
-    check_size(natural.size, sides, recipe)
+    natural, seeds = _agreed([clip for target in each for clip in target.values()]), _seeds(seed)
+    frames, size = len(natural), natural.size
+    _check_batch(recipe, len(each), len(seeds))
+    _check_clips(natural, start, given)
+    stream_losses = load_stream_losses(spatial, temporal, each[0], recipe, device)
     with repeating() if deterministic else nullcontext():
-        try_streams(sides, natural.size, recipe, device)
-    _check_start(start, natural)
-    span = max(2, *(frames_needed(side.stream) for side in sides))
-    shape = (3, *natural.size)
-    behind = {loss: _behind([target[loss] for target in each], len(seeds)) for loss in each[0]}
-    _check_given(given, natural)
+        check_streams(stream_losses, size, recipe, device)
     if shots is None:
-        found = shots_of([target.values() for target in each], recipe)
-        shots = shots_to_make(found, recipe, given=given is not None)
-    shots = checked_shots(shots, len(natural))
-    parts = {shot: excerpts(behind, shot) for shot in shots}
-    short = shots[0] != range(len(natural))  # a shot may be shorter than its pad frames
-    orders = [made_order(some, recipe, span, given, to_and_fro=short) for some in parts.values()]
+        cut = common_shots([target.values() for target in each], recipe)
+        shots = select_shots(cut, recipe, given=given is not None)
+    shots = check_shots(shots, frames)
+    # The natural clip of each metamer; of all of them where there is but one.
+    copies = 1 if len(each) == 1 else len(seeds)
+    clips = {loss: [target[loss] for target in each for _ in range(copies)] for loss in each[0]}
+    span, fixed = window_length(stream_losses), None if given is None else len(given)
+    short = shots[0] != range(frames)  # a shot may be shorter than its pad frames
+    orders = {
+        shot: frame_order(len(shot), recipe, span, given=fixed, to_and_fro=short) for shot in shots
+    }
 
     def make(shot: range, before: int, again: Iterator[Event]) -> Iterator[Event]:
-        def fresh(t: int) -> torch.Tensor:
-            random = [noise(s, before + t, shape) for _ in each for s in seeds]
-            return torch.stack(random).to(device)
-
-        what = (parts[shot], sides, recipe, fresh)
-        begin = start and part(start, shot)
+        random = seeded_noise(seeds * len(each), before, (3, *size), device)
+        targets, begin = shot_targets(clips, shot), start and excerpt(start, shot)
+        source = FrameSource(targets, orders[shot], recipe, random, begin, given, device)
         if recipe.whole is None:
-            return walk(
-                *what,
-                span=span,
-                start=begin,
-                given=given,
-                finished=again,
-                to_and_fro=short,
-                device=device,
-            )
-        return weave(*what, span=span, start=begin, given=given, to_and_fro=short, device=device)
+            return synthesize_framewise(source, stream_losses, span=span, finished=again)
+        return synthesize_jointly(source, stream_losses, span=span)
 
-    events = shot_by_shot(shots, list(map(len, orders)), make, finished)
-    fixed = 0 if given is None else len(given)
-    length = sum(count_events(order, recipe, span, fixed) for order in orders)
+    events = shot_by_shot(shots, [len(orders[shot]) for shot in shots], make, finished)
+    length = sum(count_events(order, recipe, span, fixed or 0) for order in orders.values())
+    films = blank_films(len(each) * len(seeds), natural)
     naturals = tuple(_titled(target) for target in each for _ in seeds)
-    return Synthesis(
-        events, length, blank_films(count, natural), naturals, deterministic=deterministic
-    )
+    return Synthesis(events, length, films, naturals, deterministic=deterministic)
 
 
 def _titled(target: Targets) -> dict[str, Footage]:
     """The natural clips of one metamer, by what they are called where they are shown."""
     streams = {loss.split("_")[0]: clip for loss, clip in target.items()}
-    clips, shown = ({id(clip) for clip in some.values()} for some in (target, streams))
+    clips = set(map(id, target.values()))
     if len(clips) == 1:
         return {"natural": next(iter(target.values()))}
-    return streams if shown == clips else dict(target)
+    return streams if set(map(id, streams.values())) == clips else dict(target)
 
 
 def _recipe(recipe: str | Recipe) -> Recipe:
@@ -240,18 +219,11 @@ def _recipe(recipe: str | Recipe) -> Recipe:
 
 def _seeds(seed: int | Sequence[int]) -> tuple[int, ...]:
     try:
-        return (
-            tuple(map(whole_number, seed)) if isinstance(seed, Iterable) else (whole_number(seed),)
-        )
+        return tuple(map(whole_number, seed if isinstance(seed, Iterable) else (seed,)))
     except TypeError:
         raise RecipeError(
             f"a seed is a whole number, or several of them in a sequence; got {seed!r}."
         ) from None
-
-
-def _behind(clips: Sequence[Footage], seeds: int) -> list[Footage]:
-    """The natural clip of each metamer; of all of them where there is but one."""
-    return list(clips) if len(clips) == 1 else [clip for clip in clips for _ in range(seeds)]
 
 
 def _agreed(clips: Sequence[Footage]) -> Footage:
@@ -268,10 +240,9 @@ def _agreed(clips: Sequence[Footage]) -> Footage:
 
 def _targets(target: Footage | Targets, recipe: Recipe) -> Targets:
     """The natural clip of each loss that the recipe weighs, checked against each other."""
-    weights = recipe.weights
-    weighed = weights.weighed
-    for index in range(max(len(schedule) for _, schedule in weights)):
-        if not weights.at(index).keys() & set(LOSSES):
+    weighed = recipe.weights.weighed
+    for index in range(max(len(schedule) for _, schedule in recipe.weights)):
+        if not recipe.weights.at(index).keys() & set(LOSSES):
             raise RecipeError(
                 f"the recipe weighs no loss of frame {index} (pad frames counted): give one of "
                 f"{', '.join(LOSSES)} a weight above 0."
@@ -290,25 +261,27 @@ def _targets(target: Footage | Targets, recipe: Recipe) -> Targets:
     return {loss: target[loss] for loss in weighed}
 
 
-def _check_start(start: Footage | None, natural: Footage) -> None:
+def _check_clips(natural: Footage, start: Footage | None, given: Footage | None) -> None:
     if start is not None:
         check_footage(start, "the start")
-    if start is not None and (len(start), start.size) != (len(natural), natural.size):
-        wanted, found = ((len(clip), 3, *clip.size) for clip in (natural, start))
-        raise FramesError(f"the start must have the target's shape {wanted}, got {found}.")
-
-
-def _check_given(given: Footage | None, natural: Footage) -> None:
+        needed, got = ((len(clip), 3, *clip.size) for clip in (natural, start))
+        if needed != got:
+            raise FramesError(f"the start must have the target's shape {needed}, got {got}.")
     if given is not None:
         check_footage(given, "the given frames")
-    if given is not None and (given.size, given.frame_rate) != (natural.size, natural.frame_rate):
-        wanted, found = (
+        wanted, came = (
             f"{clip.size[1]}x{clip.size[0]} px at {clip.frame_rate}/s" for clip in (natural, given)
         )
-        raise FramesError(f"the given frames must be as the target's, {wanted}, got {found}.")
+        if wanted != came:
+            raise FramesError(f"the given frames must be as the target's, {wanted}, got {came}.")
 
 
-def _check_sameness(recipe: Recipe, clips: int, seeds: int) -> None:
+def _check_batch(recipe: Recipe, clips: int, seeds: int) -> None:
+    if not seeds or (clips * seeds > 1 and recipe.optimiser.method == "lbfgs"):
+        raise RecipeError(
+            f"got {clips} clip(s) and {seeds} seed(s): give at least one, and just one "
+            "for the optimiser lbfgs, whose line search would couple them."
+        )
     if any(recipe.weights.sameness) and (clips > 1 or seeds < 2 or recipe.whole is not None):
         raise RecipeError(
             f"weights.sameness keeps metamers of one clip apart, made frame by frame; got {clips} "
@@ -331,37 +304,25 @@ def factorize(
     """Make a clip that looks like one natural clip and moves like another (paper).
 
     The spatial losses match `space`, the temporal ones `time`; colours are those of `space`.
+    The other parameters, the returned value and errors are those of `stst.synthesize`.
 
     Parameters
     ----------
     space, time : Clip or Film
         Of one length, size and frame rate.
-    spatial, temporal, recipe, seed, device, deterministic
-        As for `stst.synthesize`.
-
-    Returns
-    -------
-    Synthesis
-        Iterate for events; ``.result()`` for the clip and its residuals.
-
-    Raises
-    ------
-    FramesError, RecipeError, StreamError, WeightsError
-        As `stst.synthesize`, and where the clips differ in form.
 
     Examples
     --------
-    >>> from fractions import Fraction
     >>> import torch
     >>> from stst import Clip
-    >>> space, time = (Clip(torch.rand(3, 3, 40, 40), Fraction(25)) for _ in range(2))
+    >>> space, time = (Clip(torch.rand(3, 3, 40, 40), 25) for _ in range(2))
     >>> recipe = Recipe(octaves=[{"steps": 2}], pad=1)
     >>> factorize(space, time, spatial="compact", recipe=recipe).result().clip.size
     (40, 40)
     """
     recipe = _recipe(recipe)
     return synthesize(
-        targets(space, time, recipe),
+        factor_targets(space, time, recipe),
         spatial=spatial,
         temporal=temporal,
         recipe=recipe,
@@ -371,7 +332,7 @@ def factorize(
     )
 
 
-def targets(space: Footage, time: Footage, recipe: Recipe) -> dict[str, Footage]:
+def factor_targets(space: Footage, time: Footage, recipe: Recipe) -> dict[str, Footage]:
     """The clip of each loss that the recipe weighs."""
     clips = {"space": space, "time": time}
     return {loss: clips[loss.split("_")[0]] for loss in recipe.weights.weighed}

@@ -17,9 +17,8 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from stst.errors import FramesError
-from stst.video.colour import to_rgb
-from stst.video.pixels import Pixels
-from stst.video.process import Limits
+from stst.video.files import Limits
+from stst.video.pixels import Pixels, to_rgb
 
 HEAD, TAIL = 1 << 16, 2  # bytes of a file that are looked at
 PACKETS = ((188, 0), (192, 4), (204, 0))  # of MPEG-TS: bytes of each, and where its mark is
@@ -36,13 +35,7 @@ def ends(file: IO[bytes]) -> tuple[bytes, bytes, int]:
 
 
 def states_no_rate(head: bytes) -> bool:
-    """Say whether a GIF has no delays (FFmpeg takes 10 a second), or an AVI or Y4M no rate (25).
-
-    Examples
-    --------
-    >>> states_no_rate(b"YUV4MPEG2 W16 H16 F25:1"), states_no_rate(b"YUV4MPEG2 W16 H16")
-    (False, True)
-    """
+    """Say whether a GIF has no delays (FFmpeg takes 10 a second), or an AVI or Y4M no rate (25)."""
     if head.startswith(b"GIF8"):
         return b"\0\0" in GIF_DELAY.findall(head)
     if head.startswith(b"YUV4MPEG2 "):
@@ -53,16 +46,7 @@ def states_no_rate(head: bytes) -> bool:
 
 
 def is_cut_off(head: bytes, tail: bytes, size: int) -> bool:
-    """Say whether a file that does not say how many frames it has stops before it is whole.
-
-    A GIF ends by a mark, an MPEG-TS is made of whole packets.
-
-    Examples
-    --------
-    >>> packets = (b"G" + bytes(187)) * 6
-    >>> is_cut_off(packets, b"", 6 * 188), is_cut_off(packets, b"", 5 * 188 + 7)
-    (False, True)
-    """
+    """Say whether a GIF, which ends by a mark, or an MPEG-TS, of whole packets, is cut off."""
     if head.startswith(b"GIF8"):
         return not tail.endswith(b"\0;")
     packet = next((long for long, at in PACKETS if head[at : 5 * long : long] == b"GGGGG"), 1)
@@ -89,9 +73,12 @@ def declared(container: InputContainer, stream: VideoStream) -> int | None:
 
 def rates(container: InputContainer, stream: VideoStream) -> list[Fraction]:
     """Give the frame rates that a film states, the best first."""
-    tag = container.metadata.get(RATE_TAG)
-    said = (stream.average_rate, stream.base_rate)
-    return [rate for rate in (_rate(tag), *map(_television, said)) if rate and rate > 0]
+    try:
+        tag = Fraction(container.metadata.get(RATE_TAG, "0"))
+    except (ValueError, ZeroDivisionError):  # somebody else's tag of this name
+        tag = Fraction(0)
+    stated = map(_television, (stream.average_rate, stream.base_rate))
+    return [rate for rate in (tag, *stated) if rate and rate > 0]
 
 
 def _television(rate: Fraction | None) -> Fraction | None:
@@ -100,26 +87,19 @@ def _television(rate: Fraction | None) -> Fraction | None:
     return exact if rate and abs(exact / rate - 1) < 1e-6 else rate
 
 
-def _rate(tag: str | None) -> Fraction | None:
-    try:
-        return Fraction(tag) if tag else None
-    except (ValueError, ZeroDivisionError):  # somebody else's tag of this name
-        return None
-
-
 LETTERS = 100  # of what FFmpeg says, at most
 
 
-class Faults:
+class DecodingFaults:
     """Each frame near which there was a fault, and what was said of it."""
 
     def __init__(self) -> None:
-        self._said: dict[int, str] = {}
+        self._texts: dict[int, str] = {}
         self._logged, _ = get_last_error()
 
-    def note(self, frame: int, said: str | None) -> None:
-        """Keep a fault; what is said may come from the file, and is shortened."""
-        self._said.setdefault(frame, "".join(filter(str.isprintable, said or "?"))[:LETTERS])
+    def note(self, frame: int, text: str | None) -> None:
+        """Keep a fault; its text may come from the file, and is shortened."""
+        self._texts.setdefault(frame, "".join(filter(str.isprintable, text or "?"))[:LETTERS])
 
     def listen(self, frame: int, speakers: Collection[str]) -> None:
         """Keep an error that was logged since, if it is by one of `speakers`: not the sound's."""
@@ -130,8 +110,8 @@ class Faults:
     def remarks(self) -> list[str]:
         """Say how many there are, as a clause about the file."""
         return [
-            f"is damaged (in {len(self._said)} places, the first near frame {frame}: {said})"
-            for frame, said in list(self._said.items())[:1]
+            f"is damaged (in {len(self._texts)} places, the first near frame {frame}: {text})"
+            for frame, text in list(self._texts.items())[:1]
         ]
 
 
@@ -148,7 +128,7 @@ class Nameless:
         self.read, self.seek, self.tell = file.read, file.seek, file.tell
 
 
-class Source:
+class FrameReader:
     """Frames in order, and what is known of them: iterate once."""
 
     declared: int | None = None  # the number of frames it says it has
@@ -166,7 +146,7 @@ class Source:
         return []
 
 
-class Video(Source):
+class Video(FrameReader):
     """One video file, decoded by FFmpeg."""
 
     def __init__(self, path: Path, limits: Limits, formats: str = CONTAINERS) -> None:
@@ -178,7 +158,7 @@ class Video(Source):
         self._rateless = states_no_rate(head)
         if is_cut_off(head, tail, size):
             self._remarks.add("is cut off: frames may be missing at its end")
-        self._faults = Faults()
+        self._faults = DecodingFaults()
         self._container = av.open(
             Nameless(file),
             "r",
@@ -190,7 +170,7 @@ class Video(Source):
         context = self._stream.codec_context
         if context is None:
             raise FramesError("is encoded in a way that FFmpeg has no decoder for.")
-        check_size(context.width, context.height, limits)
+        check_frame_size(context.width, context.height, limits)
         self.declared = declared(self._container, self._stream)
         self._speakers = (self._container.format.name, context.codec.name)
         context.options = {"max_pixels": str(limits.side**2)}
@@ -217,7 +197,7 @@ class Video(Source):
         return frames
 
     def _checked(self, frame: av.VideoFrame) -> Pixels:
-        check_size(frame.width, frame.height, self._limits)
+        check_frame_size(frame.width, frame.height, self._limits)
         if frame.is_corrupt:
             self._faults.note(len(self._times), "corrupt frame")
         pts, base = frame.pts, frame.time_base
@@ -237,11 +217,11 @@ class Video(Source):
 
     def remarks(self) -> list[str]:
         """Say what is wrong with the frames read, as clauses about the file."""
-        found = [*sorted(self._remarks), *self._faults.remarks()]
+        remarks = [*sorted(self._remarks), *self._faults.remarks()]
         if self.frame_rate() is None:
             for rate in self._rates()[:1]:
-                found.append(f"shows frame {self._off(rate)} off the times of {rate} a second")
-        return found
+                remarks.append(f"shows frame {self._off(rate)} off the times of {rate} a second")
+        return remarks
 
     def _rates(self) -> list[Fraction]:
         """Give the rates that the file states, the best first."""
@@ -266,7 +246,7 @@ def _first_film(streams: tuple[VideoStream, ...]) -> VideoStream:
     raise FramesError("holds no video stream (only sound, or a cover picture).")
 
 
-def check_size(width: int, height: int, limits: Limits) -> None:
+def check_frame_size(width: int, height: int, limits: Limits) -> None:
     """Refuse a frame without pixels, or with more than the limits allow."""
     if min(width, height) < 1:
         raise FramesError("states no size of its frames; it is probably damaged. Copy it again.")

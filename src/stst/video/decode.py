@@ -23,23 +23,24 @@ import numpy as np
 from av.error import FFmpegError
 
 from stst.errors import FramesError
-from stst.video.container import STILLS, Source, Video, check_size
-from stst.video.files import stills
+from stst.video.container import STILLS, FrameReader, Video, check_frame_size
+from stst.video.files import Limits, Request, stills
 from stst.video.pixels import Pixels, channels_last, downsize, smaller_size, to_unit
-from stst.video.process import Limits, Request
 
 
 def decode(request: Request, out: BinaryIO) -> dict[str, object]:
     """Write the frames asked for and return what is known of them."""
     limits = request.limits
-    source = open_source(Path(request.path), limits)
-    _check_declared(source, request)
-    shape, count = None, 0
-    for pixels in _chosen(source, request):
+    source = source_for(Path(request.path), limits)
+    need = len(request.indices(source.declared or 0))
+    if need > limits.frames:
+        raise _too_long(limits, f"it declares {need} frames to read")
+    shape, count, chosen = None, 0, request.indices(sys.maxsize)
+    for pixels in islice(source, chosen.start, chosen.stop, chosen.step):
         pixels = downsize(pixels, smaller_size(pixels.shape[:2], request.width))
         if shape is None:
             shape = pixels.shape
-            _check_room(len(request.indices(source.declared or 0)) * pixels.nbytes, out)
+            _check_room(need * pixels.nbytes, out)
         if pixels.shape != shape:
             raise FramesError(f"changes size at frame {count}: {shape} to {pixels.shape}.")
         count += 1
@@ -55,17 +56,6 @@ def decode(request: Request, out: BinaryIO) -> dict[str, object]:
     }
 
 
-def _chosen(source: Source, request: Request) -> Iterator[Pixels]:
-    chosen = request.indices(sys.maxsize)
-    return islice(source, chosen.start, chosen.stop, chosen.step)
-
-
-def _check_declared(source: Source, request: Request) -> None:
-    count = len(request.indices(source.declared or 0))
-    if count > request.limits.frames:
-        raise _too_long(request.limits, f"it declares {count} frames to read")
-
-
 def _check_room(need: int, out: BinaryIO) -> None:
     free = shutil.disk_usage(out.fileno()).free
     if need > free:
@@ -76,22 +66,22 @@ def _check_room(need: int, out: BinaryIO) -> None:
         )
 
 
-def _too_long(limits: Limits, found: str) -> FramesError:
+def _too_long(limits: Limits, reason: str) -> FramesError:
     return FramesError(
-        f"is too long: {found}, and the limits are {limits.frames} frames and "
+        f"is too long: {reason}, and the limits are {limits.frames} frames and "
         f"{limits.bytes / 2**30:.3g} GiB. Read a part of it (frames=, every=, width=) or "
         f"raise Limits."
     )
 
 
-def open_source(path: Path, limits: Limits) -> Source:
+def source_for(path: Path, limits: Limits) -> FrameReader:
     """Choose by what the path is: a folder of images, an array, else a video file."""
     if path.is_dir():
         return Folder(path, limits)
     return Array(path, limits) if path.suffix.lower() == ".npy" else Video(path, limits)
 
 
-class Folder(Source):
+class Folder(FrameReader):
     """Images of one folder, sorted naturally: 2.png before 10.png."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
@@ -114,7 +104,7 @@ class Folder(Source):
         return sorted(self._remarks)
 
 
-class Array(Source):
+class Array(FrameReader):
     """A `.npy` file, (T, H, W, 3) or (T, 3, H, W), uint8 or float in [0, 1]."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
@@ -123,7 +113,7 @@ class Array(Source):
         except (ValueError, EOFError) as error:
             raise FramesError(f"is not a readable .npy array: {error}") from error
         self._frames = channels_last(array)
-        check_size(self._frames.shape[2], self._frames.shape[1], limits)
+        check_frame_size(self._frames.shape[2], self._frames.shape[1], limits)
         self.declared = len(array)
 
     def __iter__(self) -> Iterator[Pixels]:
@@ -162,8 +152,8 @@ def main() -> None:
     _bound_memory(limits.memory)
     out = os.dup(1)
     os.dup2(2, 1)  # what a library prints must not come between the frames
-    said = answer(Request(**asked | {"limits": limits}), out)
-    print(f"\n{json.dumps(said)}", file=sys.stderr)
+    reply = answer(Request(**asked | {"limits": limits}), out)
+    print(f"\n{json.dumps(reply)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

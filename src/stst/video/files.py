@@ -1,9 +1,22 @@
-"""Which files a path stands for, and their digest. Light: the parent process uses it."""
+"""Which files a path stands for, and their frames, asked of the decoding process.
+
+That process can crash, which is outlived here. Imports no torch: the process uses this too.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import logging
+import os
 import re
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from functools import cache
+from importlib.util import find_spec
+from io import FileIO
 from pathlib import Path
 
 from stst.errors import FramesError
@@ -15,10 +28,10 @@ def find(path: str | Path) -> Path:
     """Check that the path is a regular file or a folder, and refuse all else."""
     path = Path(path)
     try:
-        there = path.exists()
+        exists = path.exists()
     except OSError as error:  # a name too long, a folder that may not be entered
         raise FramesError(f"{path} cannot be read: {error.strerror}.") from error
-    if not there:
+    if not exists:
         raise FramesError(f"{path} does not exist. Give a video file, a folder or a .npy.")
     if not (path.is_file() or path.is_dir()):
         raise FramesError(f"{path} is not a file or a folder (a pipe or a device).")
@@ -31,17 +44,17 @@ def find(path: str | Path) -> Path:
 
 def stills(folder: Path) -> list[Path]:
     """List the images of a folder in natural order: 2.png before 10.png."""
-    found = (
+
+    def natural(path: Path) -> list[tuple[int, str]]:
+        runs = re.findall(r"\d+|\D+", path.name)
+        return [(int(run), run) if run[0].isdecimal() else (-1, run) for run in runs]
+
+    images = (
         path
         for path in folder.iterdir()
         if path.suffix.lower() in IMAGES and path.is_file() and path.name[0] != "."
     )
-    return sorted(found, key=_natural)
-
-
-def _natural(path: Path) -> list[tuple[int, str]]:
-    parts = re.findall(r"\d+|\D+", path.name)
-    return [(int(part), part) if part[0].isdecimal() else (-1, part) for part in parts]
+    return sorted(images, key=natural)
 
 
 def stamp(path: Path) -> tuple[int, int, int]:
@@ -51,13 +64,7 @@ def stamp(path: Path) -> tuple[int, int, int]:
 
 
 def digest(path: str | Path) -> str:
-    """SHA-256 (hex) of a file, or of the sorted names and bytes of a folder of images.
-
-    Raises
-    ------
-    FramesError
-        If there is no such file or folder, or the folder holds no images.
-    """
+    """SHA-256 (hex) of a file, or of the sorted names and bytes of a folder of images."""
     path = find(path)
     if path.is_file():
         with path.open("rb") as file:
@@ -67,3 +74,131 @@ def digest(path: str | Path) -> str:
         name = still.name.encode()
         total.update(len(name).to_bytes(8) + name + bytes.fromhex(digest(still)))
     return total.hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Bounds on what is read, so that no file can take the machine.
+
+    Checked against what a file declares, before decoding, and again while decoding,
+    because a file may lie.
+
+    Parameters
+    ----------
+    side : int
+        Longest side of a frame as stored, in px.
+    frames : int
+        Most frames returned.
+    bytes : int
+        Most bytes returned: frames x 3 x height x width x 4, on disk, and with
+        `read_video` in memory too.
+    memory : int
+        Address space of the decoding process, in bytes (not enforced on Windows).
+    seconds : float
+        Time for decoding, after which the decoding process is killed.
+
+    Examples
+    --------
+    >>> Limits(seconds=60).side
+    4096
+    """
+
+    side: int = 4096
+    frames: int = 20_000
+    bytes: int = 8 * 2**30
+    memory: int = 6 * 2**30
+    seconds: float = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """Which frames of which file, and how wide: see `stst.read_video`."""
+
+    path: str
+    width: int | None = None
+    start: int = 0
+    frames: int | None = None
+    every: int = 1
+    limits: Limits = Limits()
+
+    def __post_init__(self) -> None:
+        if self.start < 0 or self.every < 1 or (self.frames is not None and self.frames < 1):
+            raise FramesError(
+                f"start must be 0 or more, every and frames 1 or more; got "
+                f"start={self.start}, every={self.every}, frames={self.frames}."
+            )
+
+    def indices(self, length: int) -> range:
+        """Give the frames chosen from a source of `length` frames.
+
+        Examples
+        --------
+        >>> Request(path="clip.mp4", start=2, frames=3, every=4).indices(100)
+        range(2, 14, 4)
+        """
+        chosen = range(self.start, length, self.every)
+        return chosen if self.frames is None else chosen[: self.frames]
+
+
+DECODER = (sys.executable, "-P", "-m", "stst.video.decode")  # -P: no code from the cwd
+PACKAGES = str(Path(__file__).parents[2])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the decoding process found: ``remarks`` are clauses about the file."""
+
+    frames: int  # that it wrote
+    size: tuple[int, int]  # height and width in px
+    declared: int | None  # frames that the source says it has
+    rate: Fraction | None  # that fits the times of the frames
+    remarks: tuple[str, ...]
+
+
+@cache
+def _tell_unbounded() -> None:
+    """Say once that `Limits.memory` is not enforced here, where it is not."""
+    if find_spec("resource") is None:
+        logging.getLogger(__name__).warning(
+            "the memory of the video decoder is not limited: this system has no Python module "
+            "'resource'."
+        )
+
+
+def ask(request: Request, out: FileIO) -> Answer:
+    """Decode in a process of its own, into the file `out`: raw float32, (T, 3, H, W).
+
+    FramesError if the process refuses the file, crashes or takes too long.
+    """
+    _tell_unbounded()
+    path, limits = request.path, request.limits
+    paths = (PACKAGES, os.environ.get("PYTHONPATH"))
+    try:
+        process = subprocess.run(
+            DECODER,
+            input=json.dumps(asdict(request)),
+            stdout=out,  # the one file that every system hands down to a process
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            timeout=limits.seconds,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        )
+    except subprocess.TimeoutExpired:
+        raise FramesError(
+            f"{path} was not decoded within {limits.seconds:g} s. Read a part of it "
+            f"(frames=) or raise Limits.seconds."
+        ) from None
+    lines, code = process.stderr.strip().splitlines(), process.returncode
+    if code:
+        cause = f"signal {-code}" if code < 0 else (lines or [f"exit code {code}"])[-1]
+        raise FramesError(
+            f"{path}: the decoder crashed ({cause}); the file is probably "
+            f"damaged. Encode it anew, for example with ffmpeg, and try again."
+        )
+    answer = json.loads(lines[-1])
+    if "error" in answer:
+        raise FramesError(f"{path} {answer['error']}")
+    count, _, height, width = answer["shape"]
+    rate = Fraction(answer["rate"]) if answer["rate"] else None
+    return Answer(count, (height, width), answer["declared"], rate, tuple(answer["remarks"]))

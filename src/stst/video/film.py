@@ -1,4 +1,4 @@
-"""Frames on disk, taken and added one by one, so that a long clip needs no memory."""
+"""Clips whose frames are fetched when used: views of others, and frames on disk."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from io import FileIO
 from pathlib import Path
@@ -18,7 +18,75 @@ import torch
 from torch import Tensor
 
 from stst.errors import FramesError
-from stst.video.frames import Footage, LazyClip, check_frames
+from stst.video.frames import Clip, Footage, as_rate, check_frames
+
+
+class LazyClip(Clip):
+    """A clip whose frames are fetched when used; a copy (`copy`, `pickle`) is in memory."""
+
+    def __init__(self, size: tuple[int, int], frame_rate: Fraction | float | str) -> None:
+        self._size, self._rate = size, as_rate(frame_rate)
+
+    @property
+    def frames(self) -> Tensor:
+        """All frames, read into memory at each call: (T, 3, H, W)."""
+        return self.take(range(len(self)))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in px."""
+        return self._size
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def take(self, indices: Sequence[int]) -> Tensor:
+        """Fetch frames in the order asked for: (n, 3, H, W)."""
+        raise NotImplementedError
+
+    def load(self) -> Clip:
+        """Read all frames into memory."""
+        return Clip(self.frames, self.frame_rate)
+
+    def _pick(self, indices: Sequence[int], frame_rate: Fraction) -> Clip:
+        return View(self, indices, frame_rate=frame_rate)
+
+    def _map(self, size: tuple[int, int], change: Callable[[Tensor], Tensor]) -> Clip:
+        return View(self, range(len(self)), size=size, change=change)
+
+    def __reduce__(self) -> tuple[type[Clip], tuple[Tensor, Fraction]]:
+        return Clip, (self.frames, self.frame_rate)
+
+
+class View(LazyClip):
+    """Frames of another clip, chosen, and changed when they are taken; nothing is copied.
+
+    `change` maps frames (n, 3, H, W) to frames (n, 3, *size); the frame rate and the size are
+    those of `whole` if not given.
+    """
+
+    def __init__(
+        self,
+        whole: Footage,
+        indices: Sequence[int],
+        *,
+        frame_rate: Fraction | None = None,
+        size: tuple[int, int] | None = None,
+        change: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        super().__init__(size or whole.size, frame_rate or whole.frame_rate)
+        self._whole, self._indices, self._change = whole, indices, change
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def take(self, indices: Sequence[int]) -> Tensor:
+        """Take frames in the order asked for: (n, 3, H, W)."""
+        frames = self._whole.take([self._indices[index] for index in indices])
+        return frames if self._change is None else self._change(frames)
+
+
+BUFFER = 2**24  # bytes
 
 
 class Film(LazyClip):
@@ -27,23 +95,9 @@ class Film(LazyClip):
     They are in a file without a name in the system's temporary folder (the environment variable
     TMPDIR names another), which is gone as soon as the film is closed or forgotten or the process
     ends, in whatever way. It is read and not mapped, so that frames once used leave no trace
-    in the process's memory.
-
-    Parameters
-    ----------
-    size : tuple of int
-        Height and width in px.
-    frame_rate : Fraction, float or str
-        Frames per second.
-    file : binary file, optional
-        One that holds frames already, raw float32 of (T, 3, H, W), open to read and
-        write without a buffer. The film closes it.
-
-    Raises
-    ------
-    FramesError
-        If a frame is cut off, or holds a value that is not finite or not in [0, 1]; if
-        the frame rate is not positive.
+    in the process's memory. `file`, which the film closes, may hold frames already: raw float32 of
+    (T, 3, H, W), open to read and write without a buffer. FramesError if a frame is cut off, or
+    holds a value that is not finite or not in [0, 1].
 
     Examples
     --------
@@ -54,33 +108,25 @@ class Film(LazyClip):
     """
 
     def __init__(
-        self,
-        size: tuple[int, int],
-        frame_rate: Fraction | float | str,
-        file: FileIO | None = None,
+        self, size: tuple[int, int], frame_rate: Fraction | float | str, file: FileIO | None = None
     ) -> None:
         super().__init__(size, frame_rate)
         self._bytes = frame_bytes(size)
         self._file = nameless_file() if file is None else file
         self._length = math.ceil(os.fstat(self._file.fileno()).st_size / self._bytes)
         self.close = weakref.finalize(self, self._file.close)
-        for index in range(len(self)):
-            check_frames(self.take([index]))
+        few = max(1, BUFFER // self._bytes)  # frames at a time, so that length costs no memory
+        for first in range(0, self._length, few):
+            check_frames(self.take(range(first, min(first + few, self._length))))
 
     def __len__(self) -> int:
         return self._length
 
     def take(self, indices: Sequence[int]) -> Tensor:
-        """Read frames in the order asked for: (n, 3, H, W).
-
-        Raises
-        ------
-        FramesError
-            If the disk no longer gives what was written.
-        """
-        frames = np.empty((len(indices), 3, *self.size), np.float32)
+        """Read frames in the order asked for: (n, 3, H, W)."""
+        frames = np.empty((len(indices), 3, *self._size), np.float32)
         for frame, index in zip(frames, indices, strict=True):
-            self._file.seek(range(len(self))[index] * self._bytes)
+            self._file.seek(range(self._length)[index] * self._bytes)
             room = frame.data.cast("B")
             while room and (got := self._file.readinto(room)):
                 room = room[got:]
@@ -89,14 +135,7 @@ class Film(LazyClip):
         return torch.from_numpy(frames)
 
     def append(self, frame: Tensor) -> None:
-        """Add a frame, (3, H, W), at the end.
-
-        Raises
-        ------
-        FramesError
-            If it is of another shape or type, holds a value that is not finite or not in
-            [0, 1], or if the disk is full.
-        """
+        """Add a frame, (3, H, W) float32 in [0, 1], at the end; FramesError if the disk is full."""
         if frame.shape != (3, *self.size):
             raise FramesError(f"frames must be {(3, *self.size)}, got {tuple(frame.shape)}.")
         check_frames(frame[None])
@@ -117,13 +156,7 @@ class Film(LazyClip):
 
 
 def store(footage: Footage, path: Path) -> None:
-    """Write all frames as `.npy`, float32 (T, 3, H, W): exactly as they are.
-
-    Raises
-    ------
-    FramesError
-        If the disk is full or the folder is not there.
-    """
+    """Write all frames as `.npy`, float32 (T, 3, H, W): exactly as they are."""
     header = {"descr": "<f4", "fortran_order": False, "shape": (len(footage), 3, *footage.size)}
     try:
         with path.open("wb") as file:
@@ -135,13 +168,7 @@ def store(footage: Footage, path: Path) -> None:
 
 
 def stored(path: Path, frame_rate: Fraction | str) -> Film:
-    """Read what `store` wrote, frame by frame.
-
-    Raises
-    ------
-    FramesError
-        If the file is gone, damaged or something else.
-    """
+    """Read what `store` wrote, frame by frame."""
     try:  # mapped, so that a header that lies cannot allocate what it declares
         frames = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -168,13 +195,7 @@ def nameless_file() -> FileIO:
 
 
 def blank_films(count: int, natural: Footage) -> tuple[Film, ...]:
-    """Empty films of the form of `natural`, if there is room for all frames of each.
-
-    Raises
-    ------
-    FramesError
-        If the temporary folder is too full.
-    """
+    """Empty films of the form of `natural`; FramesError if frames of all would not fit on disk."""
     films = tuple(Film(natural.size, natural.frame_rate) for _ in range(count))
     need = count * len(natural) * frame_bytes(natural.size)
     free = shutil.disk_usage(tempfile.gettempdir()).free

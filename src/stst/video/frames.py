@@ -174,7 +174,7 @@ class Clip:
             raise FramesError(
                 f"there are no frames {key.start}:{key.stop} in a clip of {len(self)} frames."
             )
-        return self._view(frames, frame_rate=self.frame_rate / abs(frames.step))
+        return self._pick(frames, self.frame_rate / abs(frames.step))
 
     def take(self, indices: Sequence[int]) -> Tensor:
         """Copy frames in the order asked for: (n, 3, H, W)."""
@@ -205,9 +205,7 @@ class Clip:
                 f"top={top}, left={left}."
             )
         down, right = slice(top, top + height), slice(left, left + width)
-        return self._view(
-            range(len(self)), size=(height, width), change=lambda frames: frames[..., down, right]
-        )
+        return self._map((height, width), lambda frames: frames[..., down, right])
 
     def resize(self, width: int | None = None, height: int | None = None) -> Clip:
         """Average frames down over exact boxes, as the `width` of `stst.read_video` does.
@@ -237,7 +235,7 @@ class Clip:
             small = np.stack([downsize(picture, size) for picture in pictures])
             return torch.from_numpy(small).permute(0, 3, 1, 2).contiguous().to(frames.device)
 
-        return self._view(range(len(self)), size=size, change=change)
+        return self._map(size, change)
 
     def retime(self, frame_rate: Fraction | float | str) -> Clip:
         """Show the clip at another frame rate, as fast as before.
@@ -254,7 +252,7 @@ class Clip:
         rate = as_rate(frame_rate)
         step = self.frame_rate / rate
         nearest = (math.ceil(k * step - Fraction(1, 2)) for k in range(math.ceil(len(self) / step)))
-        return self._view([min(k, len(self) - 1) for k in nearest], frame_rate=rate)
+        return self._pick([min(k, len(self) - 1) for k in nearest], rate)
 
     def save(self, path: str | Path) -> Written:
         """Write it as `.webm` (lossless) or `.mp4` (a preview): see `stst.write_video`."""
@@ -262,16 +260,13 @@ class Clip:
 
         return write_video(self, path)
 
-    def _view(
-        self,
-        indices: Sequence[int],
-        *,
-        frame_rate: Fraction | None = None,
-        size: tuple[int, int] | None = None,
-        change: Callable[[Tensor], Tensor] | None = None,
-    ) -> Clip:
-        """Some frames, changed; in memory if the clip is."""
-        return View(self, indices, frame_rate=frame_rate, size=size, change=change).load()
+    def _pick(self, indices: Sequence[int], frame_rate: Fraction) -> Clip:
+        """These frames, at another rate; in memory if the clip is."""
+        return Clip(self.take(indices), frame_rate)
+
+    def _map(self, size: tuple[int, int], change: Callable[[Tensor], Tensor]) -> Clip:
+        """All frames, changed to frames of `size`; in memory if the clip is."""
+        return Clip(change(self.take(range(len(self)))), self.frame_rate)
 
     def __repr__(self) -> str:
         height, width = self.size
@@ -281,7 +276,7 @@ class Clip:
         )
 
     def _repr_html_(self) -> str:
-        from stst.video.preview import preview_html  # needs Pillow, and only notebooks ask
+        from stst.video.write import preview_html
 
         return preview_html({repr(self): self})
 
@@ -289,101 +284,8 @@ class Clip:
 _PLENOPTIC = ((1, 3), (1, 1))  # batch and channels
 
 
-class LazyClip(Clip):
-    """A clip whose frames are fetched when they are used.
-
-    A copy (`copy`, `pickle`) is in memory.
-    """
-
-    def __init__(self, size: tuple[int, int], frame_rate: Fraction | float | str) -> None:
-        self._size, self._rate = size, as_rate(frame_rate)
-
-    @property
-    def frames(self) -> Tensor:
-        """All frames, read into memory at each call: (T, 3, H, W)."""
-        return self.take(range(len(self)))
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width in px."""
-        return self._size
-
-    def __len__(self) -> int:
-        raise NotImplementedError
-
-    def take(self, indices: Sequence[int]) -> Tensor:
-        """Fetch frames in the order asked for: (n, 3, H, W)."""
-        raise NotImplementedError
-
-    def load(self) -> Clip:
-        """Read all frames into memory."""
-        return Clip(self.frames, self.frame_rate)
-
-    def _view(
-        self,
-        indices: Sequence[int],
-        *,
-        frame_rate: Fraction | None = None,
-        size: tuple[int, int] | None = None,
-        change: Callable[[Tensor], Tensor] | None = None,
-    ) -> Clip:
-        return View(self, indices, frame_rate=frame_rate, size=size, change=change)
-
-    def __reduce__(self) -> tuple[type[Clip], tuple[Tensor, Fraction]]:
-        return Clip, (self.frames, self.frame_rate)
-
-
-class View(LazyClip):
-    """Frames of another clip, chosen, and changed when they are taken; nothing is copied.
-
-    Parameters
-    ----------
-    whole : Clip
-        Or other footage.
-    indices : sequence of int
-        Which frames.
-    frame_rate, size : optional
-        Those of `whole` if not given.
-    change : callable, optional
-        Frames (n, 3, H, W) -> frames (n, 3, *size).
-
-    Examples
-    --------
-    >>> clip = Clip(torch.rand(8, 3, 64, 64), 25)
-    >>> len(View(clip, range(2, 5)))
-    3
-    """
-
-    def __init__(
-        self,
-        whole: Footage,
-        indices: Sequence[int],
-        *,
-        frame_rate: Fraction | None = None,
-        size: tuple[int, int] | None = None,
-        change: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        super().__init__(size or whole.size, frame_rate or whole.frame_rate)
-        self._whole, self._indices, self._change = whole, indices, change
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def take(self, indices: Sequence[int]) -> Tensor:
-        """Take frames in the order asked for: (n, 3, H, W)."""
-        frames = self._whole.take([self._indices[index] for index in indices])
-        return frames if self._change is None else self._change(frames)
-
-
 def to_clip(footage: Footage) -> Clip:
-    """All frames in memory, as a clip.
-
-    Examples
-    --------
-    >>> clip = Clip(torch.rand(8, 3, 64, 64), 25)
-    >>> to_clip(clip) is clip
-    True
-    """
+    """All frames in memory, as a clip."""
     if isinstance(footage, Clip):
         return footage.load()
     check_footage(footage, "the clip")
@@ -443,11 +345,6 @@ def to_uint8(frames: Tensor) -> npt.NDArray[np.uint8]:
 
     (T, 3, H, W) in [0, 1] -> (T, H, W, 3). The authors' code truncates and wraps
     (1.004 becomes 0); a value that is not finite is refused.
-
-    Examples
-    --------
-    >>> to_uint8(torch.full((1, 3, 1, 1), 1.004)).ravel().tolist()
-    [255, 255, 255]
     """
     if not bool(torch.isfinite(frames).all()):
         raise FramesError("frames hold values that are not finite; nothing was written.")

@@ -21,20 +21,9 @@ _ROUNDING = 1e-6  # beyond [0, 1] by less than this is no clipping
 def luminances(footage: Footage, scale: Scale) -> Array:
     """Luminance of every pixel: (T, H, W), 0 is black and 1 is white.
 
-    Parameters
-    ----------
-    footage : Clip or Film
-        Taken frame by frame.
-    scale : str
-        ``"linear"``: of light, on a screen that shows sRGB (IEC 61966-2-1) as it should.
-        ``"encoded"``: the weighted sum of the values as they are (luma), which is that of
-        light on a screen whose gamma was undone.
-
-    Examples
-    --------
-    >>> grey = Clip(torch.full((2, 3, 4, 4), 0.5), 25)
-    >>> [round(float(luminances(grey, scale).mean()), 3) for scale in ("linear", "encoded")]
-    [0.214, 0.5]
+    ``linear`` is of light, on a screen that shows sRGB (IEC 61966-2-1) as it should. ``encoded``
+    is the weighted sum of the values as they are (luma), that of light on a screen whose gamma
+    was undone.
     """
     frames = (_light(footage.take([index]), scale) for index in range(len(footage)))
     return np.concatenate([_weighted(frame) for frame in frames])
@@ -43,42 +32,22 @@ def luminances(footage: Footage, scale: Scale) -> Array:
 def relit(footage: Footage, before: Array, after: Array, scale: Scale) -> tuple[Clip, float]:
     """Give every pixel another luminance by one factor for R, G and B.
 
-    In linear light this keeps the chromaticity. A black pixel, which has none, becomes grey.
-
-    Parameters
-    ----------
-    footage : Clip or Film
-        Taken frame by frame.
-    before, after : ndarray
-        (T, H, W), its luminance, as `luminances` gives it, and the one that it shall have.
-    scale : str
-        Of both.
-
-    Returns
-    -------
-    clip : Clip
-        Values that do not fit into [0, 1] are clipped, and its luminance is then another.
-    clipped : float
-        Share of these values.
+    `before` and `after`, (T, H, W), are its luminance, as `luminances` gives it on this `scale`,
+    and the wanted one. In linear light this keeps the chromaticity; a black pixel, which has none,
+    becomes grey. Also returns the share of values that had to be clipped to [0, 1].
     """
     parts = []
     for index, (old, new) in enumerate(zip(before, after, strict=True)):
         black = old <= 0
         factor = np.where(black, 0, new / np.where(black, 1, old))
         light = _light(footage.take([index]), scale) * factor + black * new
-        parts.append(fitted(light))
+        parts.append(clip_to_unit(light))
     frames = torch.cat([_shown(frame, scale) for frame, _ in parts])
     return Clip(frames, footage.frame_rate), float(np.mean([share for _, share in parts]))
 
 
-def fitted(values: Array) -> tuple[Array, float]:
-    """Values clipped to [0, 1], and the share of them that did not fit.
-
-    Examples
-    --------
-    >>> fitted(np.array([-0.5, 0, 0.5, 1]))[1]
-    0.25
-    """
+def clip_to_unit(values: Array) -> tuple[Array, float]:
+    """Values clipped to [0, 1], and the share of them that did not fit."""
     outside = (values < -_ROUNDING) | (values > 1 + _ROUNDING)
     return values.clip(0, 1), float(outside.mean())
 

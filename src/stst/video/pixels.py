@@ -1,12 +1,19 @@
-"""Arrays of pixels: their layouts, value range and size. Needs no torch."""
+"""Arrays of pixels: layouts, value range and size; and decoded frames as RGB in [0, 1].
+
+swscale only brings the chroma planes to full size here. The matrix is applied in float,
+because swscale's own route to more than 8 bits scales white to 65280 of 65535. No torch here.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
+import av
 import cv2
 import numpy as np
 import numpy.typing as npt
+from av.video.reformatter import ColorRange, ColorTrc, Interpolation
 
 from stst.errors import FramesError
 
@@ -38,13 +45,7 @@ def to_unit(frame: npt.NDArray[Any], index: int) -> Pixels:
 def smaller_size(
     size: tuple[int, int], width: int | None = None, height: int | None = None
 ) -> tuple[int, int]:
-    """Height and width in px to reduce to; one that is not given follows from the other.
-
-    Examples
-    --------
-    >>> smaller_size((108, 192), width=96), smaller_size((108, 192), height=27)
-    ((54, 96), (27, 48))
-    """
+    """Height and width in px to reduce to; one that is not given follows from the other."""
     rows, columns = size
     if width is None and height is None:
         return size
@@ -66,3 +67,108 @@ def downsize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
         return pixels
     small = cv2.resize(pixels, (size[1], size[0]), interpolation=cv2.INTER_AREA)
     return np.clip(small, 0, 1)
+
+
+BT601, BT709 = (0.299, 0.114), (0.2126, 0.0722)
+# ITU-T H.273, MatrixCoefficients -> (Kr, Kb)
+MATRICES = {
+    1: BT709,
+    4: (0.30, 0.11),
+    5: BT601,
+    6: BT601,
+    7: (0.212, 0.087),
+    9: (0.2627, 0.0593),
+}
+UNTAGGED = (0, 2, 3)  # identity on a YUV format, unspecified, reserved
+HD_LINES = 720
+CHROMA = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INP | Interpolation.ACCURATE_RND
+
+
+def to_rgb(frame: av.VideoFrame) -> tuple[Pixels, bool]:
+    """RGB as encoded, upright, and whether any pixel was transparent.
+
+    Returns (H, W, 3) float32 in [0, 1]. The matrix and range are those the frame is
+    tagged with; without a tag BT.601 below 720 lines and BT.709 from there, limited range
+    for YUV and full range for grey and RGB. Transparent pixels are shown over black.
+    """
+    if frame.color_trc in (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67):
+        raise FramesError("is a high dynamic range video (PQ or HLG); convert it to SDR first.")
+    form = frame.format  # black-and-white bitmaps of one bit go the way of palettes
+    is_rgb = form.is_rgb or form.has_palette or form.components[0].bits < 8
+    rgb = _from_rgb(frame) if is_rgb else _from_yuv(frame)
+    if not any(part.is_alpha for part in form.components):
+        return _upright(rgb, frame), False
+    alpha = np.divide(frame.reformat(format="rgba").to_ndarray()[..., 3:], 255, dtype=np.float32)
+    return _upright(rgb * alpha, frame), bool((alpha < 1).any())
+
+
+def _from_rgb(frame: av.VideoFrame) -> Pixels:
+    deep = max(part.bits for part in frame.format.components) > 8
+    name, top = ("rgb48le", 65535) if deep else ("rgb24", 255)
+    return np.divide(frame.reformat(format=name).to_ndarray(), top, dtype=np.float32)
+
+
+def _from_yuv(frame: av.VideoFrame) -> Pixels:
+    kr, kb = matrix(frame)
+    luma, blue, red = _scaled(frame)
+    r = luma + np.float32(2 * (1 - kr)) * red
+    b = luma + np.float32(2 * (1 - kb)) * blue
+    g = (luma - np.float32(kr) * r - np.float32(kb) * b) / np.float32(1 - kr - kb)
+    rgb: Pixels = np.stack((r, g, b), axis=-1)
+    return rgb.clip(0, 1)
+
+
+def _scaled(frame: av.VideoFrame) -> tuple[Pixels, Pixels, Pixels]:
+    """Y in [0, 1], Cb and Cr in [-0.5, 0.5], each (H, W)."""
+    bits = frame.format.components[0].bits
+    full_size = frame.reformat(
+        format="yuv444p16le",
+        src_color_range=ColorRange.JPEG,  # equal on both sides: the codes are only shifted
+        dst_color_range=ColorRange.JPEG,
+        interpolation=CHROMA,
+    )
+    planes = cast(npt.NDArray[np.uint16], full_size.to_ndarray())
+    y, *chroma = planes if len(planes) == 3 else np.moveaxis(planes, -1, 0)
+    # swscale fills the low bits of luma or not, by format; the shift takes them away.
+    luma = (y >> (16 - bits)).astype(np.float32)
+    unit = np.float32(2.0 ** (bits - 8))
+    blue, red = (plane / np.float32(2 ** (16 - bits)) - 128 * unit for plane in chroma)
+    if is_full_range(frame):
+        top = np.float32(2**bits - 1)
+        return luma / top, blue / top, red / top
+    return (luma / unit - 16) / 219, blue / (224 * unit), red / (224 * unit)
+
+
+def matrix(frame: av.VideoFrame) -> tuple[float, float]:
+    """Weights of red and blue in luma: those of the tag, or of the untagged convention."""
+    if frame.colorspace in UNTAGGED:
+        return BT601 if frame.height < HD_LINES else BT709
+    if frame.colorspace not in MATRICES:
+        raise FramesError(
+            f"has colour matrix {frame.colorspace} of ITU-T H.273, which is not known "
+            f"here; convert it to BT.709 first."
+        )
+    return MATRICES[frame.colorspace]
+
+
+def is_full_range(frame: av.VideoFrame) -> bool:
+    """Whether luma uses all codes (0 to 255) or those of television (16 to 235)."""
+    if frame.color_range in (ColorRange.MPEG, ColorRange.JPEG):
+        return frame.color_range == ColorRange.JPEG
+    return frame.format.name.startswith(("yuvj", "gray", "ya"))
+
+
+def _upright(rgb: Pixels, frame: av.VideoFrame) -> Pixels:
+    """Apply the display matrix once: quarter turns and mirrors."""
+    try:
+        side = cast(Mapping[str, bytes], frame.side_data).get("DISPLAYMATRIX")
+    except ValueError:  # PyAV refuses to list side data when it does not know one, as EXIF
+        return np.rot90(rgb, round(frame.rotation / 90))
+    if side is None:
+        return rgb
+    a, b, _, c, d = np.frombuffer(side, dtype=np.int32)[:5].tolist()
+    if not (a == d == 0 or b == c == 0):
+        raise FramesError("is to be shown at an oblique angle; turn it upright first.")
+    if a == 0:  # x' = c y and y' = b x: a transpose, then mirrors
+        rgb, a, d = rgb.transpose(1, 0, 2), c, b
+    return rgb[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]

@@ -10,27 +10,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from stst.errors import FramesError
-from stst.video.files import digest, find, stamp
+from stst.video.files import Answer, Limits, Request, ask, digest, find, stamp
 from stst.video.film import Film, nameless_file
 from stst.video.frames import Clip, as_rate
-from stst.video.process import Answer, Limits, Request, ask
-
-
-def agreed_rate(path: Path, given: Fraction | None, answer: Answer) -> Fraction:
-    """The rate of the file or the one given; FramesError for none, and for two."""
-    if answer.rate is None and given is None:
-        known = "; ".join(answer.remarks)
-        raise FramesError(
-            f"{path} has no constant frame rate{known and f' ({known})'}. Say how fast to "
-            f"take it: frame_rate=25 in Python, --fps 25 on the command line."
-        )
-    if None not in (answer.rate, given) and answer.rate != given:
-        raise FramesError(
-            f"{path} has {answer.rate} frames per second, and frame_rate={given} "
-            f"contradicts that. Leave it out."
-        )
-    return answer.rate or given  # type: ignore[return-value]
-
 
 __all__ = ["FramesWarning", "Limits", "VideoInfo", "digest", "open_video", "probe", "read_video"]
 
@@ -41,22 +23,12 @@ class FramesWarning(UserWarning):
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video says of itself.
+    """What a video says of itself."""
 
-    Parameters
-    ----------
-    width, height : int
-        Size in px, upright.
-    frames : int or None
-        Number of frames declared; a damaged file may have fewer.
-    frame_rate : Fraction or None
-        Frames per second declared; None for a folder or an array.
-    """
-
-    width: int
+    width: int  # px, upright
     height: int
-    frames: int | None
-    frame_rate: Fraction | None
+    frames: int | None  # declared; a damaged file may have fewer
+    frame_rate: Fraction | None  # per second, declared; None for a folder or an array
 
 
 def read_video(
@@ -151,9 +123,8 @@ def _film(request: Request, frame_rate: Fraction | float | str | None) -> Film:
         answer = ask(request, file)
         if stamp(path) != before:
             raise FramesError(f"{path} changed while it was read. Read it again.")
-        rate = agreed_rate(path, given, answer)
-        remarks = [*answer.remarks, *_missing(path, request, answer)]
-        for remark in remarks:
+        rate = _agreed_rate(path, given, answer)
+        for remark in [*answer.remarks, *_missing(path, request, answer)]:
             warnings.warn(f"{path} {remark}.", FramesWarning, stacklevel=3)
         film = Film(answer.size, rate / request.every, file)
         opened.pop_all()  # from here on the film closes it
@@ -161,13 +132,7 @@ def _film(request: Request, frame_rate: Fraction | float | str | None) -> Film:
 
 
 def probe(path: str | Path, *, limits: Limits = Limits()) -> VideoInfo:  # noqa: B008
-    """State size, length and rate of a video; only its first frame is decoded.
-
-    Raises
-    ------
-    FramesError
-        As `read_video`.
-    """
+    """State size, length and rate of a video; only its first frame is decoded."""
     path = find(path)
     with nameless_file() as file:
         answer = ask(Request(path=str(path), frames=1, limits=limits), file)
@@ -181,6 +146,23 @@ def _no_frame(path: Path, known: str = "") -> FramesError:
     return FramesError(
         f"{path} holds no frame that can be decoded{known}; it is probably damaged. Copy it again."
     )
+
+
+def _agreed_rate(path: Path, given: Fraction | None, answer: Answer) -> Fraction:
+    """The rate of the file or the one given; FramesError for none, and for two."""
+    rate = answer.rate or given
+    if rate is None:
+        known = "; ".join(answer.remarks)
+        raise FramesError(
+            f"{path} has no constant frame rate{known and f' ({known})'}. Say how fast to "
+            f"take it: frame_rate=25 in Python, --fps 25 on the command line."
+        )
+    if given not in (None, rate):
+        raise FramesError(
+            f"{path} has {rate} frames per second, and frame_rate={given} "
+            f"contradicts that. Leave it out."
+        )
+    return rate
 
 
 def _missing(path: Path, request: Request, answer: Answer) -> Iterable[str]:

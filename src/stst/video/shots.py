@@ -79,17 +79,11 @@ def find_shots(film: Footage) -> tuple[range, ...]:
     check_footage(film, "the film")
     changes = _changes(film)
     cuts = [at + 1 for at, change in enumerate(changes) if _is_cut(at, change, changes)]
-    return between(_without_flashes(film, cuts), len(film))
+    return split_at(_without_flashes(film, cuts), len(film))
 
 
-def between(cuts: Sequence[int], frames: int) -> tuple[range, ...]:
-    """The shots that begin at 0 and at each of these frames.
-
-    Examples
-    --------
-    >>> between([2, 5], 6)
-    (range(0, 2), range(2, 5), range(5, 6))
-    """
+def split_at(cuts: Sequence[int], frames: int) -> tuple[range, ...]:
+    """The shots that begin at 0 and at each of these frames."""
     return tuple(map(range, [0, *cuts], [*cuts, frames]))
 
 
@@ -108,7 +102,7 @@ def _is_cut(at: int, change: Change, changes: Sequence[Change]) -> bool:
     if change.repainted > REPAINTED:
         return True
     around = [*changes[max(at - AROUND, 0) : at], *changes[at + 1 : at + 1 + AROUND]]
-    calm = [one.gap for one in around if not one.is_large]
+    calm = [other.gap for other in around if not other.is_large]
     # Some large ones are cuts, too: ends of short shots. Many are motion that no flow follows.
     if not calm or len(around) - len(calm) > BESIDE:
         return False
@@ -134,7 +128,7 @@ def _flash_end(film: Footage, cut: int) -> int | None:
         picture = _picture(film, index)
         if bright and not _change(before, picture).is_large:
             dark = max(before.mean(), picture.mean())
-            return index if all(_is_lit(one, before, dark) for one in bright) else None
+            return index if all(_is_lit(lit, before, dark) for lit in bright) else None
         bright.append(picture)
     return None
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from html import escape
+from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -19,9 +23,8 @@ from av.video.stream import VideoStream
 
 from stst.errors import FramesError
 from stst.video.container import RATE_TAG
-from stst.video.files import digest
+from stst.video.files import Limits, digest
 from stst.video.frames import Footage, check_footage, to_uint8
-from stst.video.process import Limits
 from stst.video.read import open_video
 
 Levels = npt.NDArray[np.uint8]  # (H, W, 3)
@@ -68,15 +71,12 @@ def encode_preview(levels: Iterable[Levels], rate: Fraction, path: Path) -> None
         context = stream.codec_context
         context.color_range, context.colorspace = ColorRange.MPEG, Colorspace.ITU709
         context.color_trc = ColorTrc.BT709
-        _mux(container, stream, "yuv420p", map(_to_yuv, map(_even, levels)))
-
-
-def _even(levels: Levels) -> Levels:
-    height, width = levels.shape[:2]
-    return np.pad(levels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        _mux(container, stream, "yuv420p", map(_to_yuv, levels))
 
 
 def _to_yuv(levels: Levels) -> av.VideoFrame:
+    height, width = levels.shape[:2]
+    levels = np.pad(levels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     return av.VideoFrame.from_ndarray(levels, "rgb24").reformat(
         format="yuv420p",
         dst_colorspace=Colorspace.ITU709,
@@ -110,28 +110,14 @@ ENCODERS = {".webm": encode_master, ".mp4": encode_preview}
 
 @dataclass(frozen=True)
 class Written:
-    """A video file that was written, read back and compared.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    sha256 : str
-        Digest of its bytes, hex.
-    lossless : bool
-        Whether the file holds exactly what `stst.video.frames.to_uint8` gives.
-    mean_difference, max_difference : float
-        Absolute difference of the file from the frames, in levels of 255.
-    clipped : float
-        Share of values at 0 or 1, where a synthesis may have been clipped.
-    """
+    """A video file that was written, read back and compared."""
 
     path: Path
-    sha256: str
-    lossless: bool
-    mean_difference: float
+    sha256: str  # of its bytes, hex
+    lossless: bool  # whether it holds exactly what `stst.video.frames.to_uint8` gives
+    mean_difference: float  # of the file from the frames, absolute, in levels of 255
     max_difference: float
-    clipped: float
+    clipped: float  # share of values at 0 or 1, where a synthesis may have been clipped
 
 
 def write_video(clip: Footage, path: str | Path) -> Written:
@@ -165,18 +151,14 @@ def write_video(clip: Footage, path: str | Path) -> Written:
         encode(_levels(clip), clip.frame_rate, part)
         mean, most = _compare(clip, part, path, lossless)
         sha256 = digest(part)
-    return Written(path, sha256, lossless, mean, most, _clipped(clip))
+    frames = (clip.take([index]) for index in range(len(clip)))
+    ends = sum(int(((frame == 0) | (frame == 1)).sum()) for frame in frames)
+    clipped = ends / (len(clip) * 3 * clip.size[0] * clip.size[1])
+    return Written(path, sha256, lossless, mean, most, clipped)
 
 
 def _levels(clip: Footage) -> Iterator[Levels]:
     return (to_uint8(clip.take([index]))[0] for index in range(len(clip)))
-
-
-def _clipped(clip: Footage) -> float:
-    """Share of values at 0 or 1."""
-    frames = (clip.take([index]) for index in range(len(clip)))
-    ends = sum(int(((frame == 0) | (frame == 1)).sum()) for frame in frames)
-    return ends / (len(clip) * 3 * clip.size[0] * clip.size[1])
 
 
 @contextmanager
@@ -198,7 +180,13 @@ def _replacing(path: Path) -> Iterator[Path]:
 def _compare(clip: Footage, part: Path, path: Path, lossless: bool) -> tuple[float, float]:
     """Read the file back; return mean and greatest difference in levels, if acceptable."""
     (height, width), rate = clip.size, clip.frame_rate
-    with open_video(part, limits=_own_limits(clip)) as back:
+    limits = Limits(  # what the frames need, and one frame more
+        side=max(Limits.side, *(side + 64 for side in clip.size)),  # codecs pad to blocks
+        frames=len(clip) + 1,
+        bytes=sys.maxsize,
+        seconds=600 + len(clip),
+    )
+    with open_video(part, limits=limits) as back:
         shared = tuple(map(min, back.size, clip.size))  # odd sides of a preview are padded
         if (len(back), shared, back.frame_rate) != (len(clip), clip.size, rate):
             raise FramesError(
@@ -206,8 +194,8 @@ def _compare(clip: Footage, part: Path, path: Path, lossless: bool) -> tuple[flo
                 f"{rate} a second, the file gives {len(back)} of "
                 f"{back.size[1]}x{back.size[0]} px at {back.frame_rate}."
             )
-        found = (levels[:height, :width] for levels in _levels(back))
-        gaps = [_gap(*pair) for pair in zip(found, _levels(clip), strict=True)]
+        kept = (levels[:height, :width] for levels in _levels(back))
+        gaps = [_gap(*pair) for pair in zip(kept, _levels(clip), strict=True)]
     mean, luma = (float(np.mean([gap[k] for gap in gaps])) for k in (0, 2))
     most = max(gap[1] for gap in gaps)
     if most > 0 if lossless else luma > PREVIEW_BOUND:
@@ -218,17 +206,47 @@ def _compare(clip: Footage, part: Path, path: Path, lossless: bool) -> tuple[flo
     return mean, most
 
 
-def _own_limits(clip: Footage) -> Limits:
-    """Limits for a file that was written here: what its frames need, and one frame more."""
-    return Limits(
-        side=max(Limits.side, *(side + 64 for side in clip.size)),  # codecs pad to blocks
-        frames=len(clip) + 1,
-        bytes=sys.maxsize,
-        seconds=600 + len(clip),
-    )
-
-
-def _gap(found: Levels, wanted: Levels) -> tuple[float, float, float]:
+def _gap(kept: Levels, wanted: Levels) -> tuple[float, float, float]:
     """Mean and greatest difference of one frame, and mean difference of its luma."""
-    gap = found.astype(np.int16) - wanted
+    gap = kept.astype(np.int16) - wanted
     return float(np.abs(gap).mean()), float(np.abs(gap).max()), float(np.abs(gap @ LUMA).mean())
+
+
+# An animation in a notebook: px of the longer side, and frames, that are shown at most.
+SIDE, FRAMES = 320, 100
+
+
+def preview_html(clips: Mapping[str, Footage]) -> str:
+    """Show clips side by side under their titles, as HTML that needs no other file."""
+    note = f" (first {FRAMES} frames shown)"
+    figures = "".join(
+        f'<figure style="display:inline-block;margin:0 8px 8px 0"><img alt="{escape(title)}" '
+        f'src="data:image/webp;base64,{b64encode(animation(clip)).decode()}">'
+        f"<figcaption>{escape(title)}{note * (len(clip) > FRAMES)}</figcaption></figure>"
+        for title, clip in clips.items()
+    )
+    return f"<div>{figures}</div>"
+
+
+def animation(clip: Footage) -> bytes:
+    """Encode the first frames, made small, as an animated WebP that repeats."""
+    from PIL import Image  # which only notebooks ask for
+
+    pictures = [
+        Image.fromarray(to_uint8(clip.take([index]))[0]) for index in range(min(len(clip), FRAMES))
+    ]
+    for picture in pictures:
+        picture.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
+    starts = [round(1000 * index / clip.frame_rate) for index in range(len(pictures) + 1)]
+    encoded = BytesIO()
+    pictures[0].save(
+        encoded,
+        "WebP",
+        save_all=True,
+        append_images=pictures[1:],
+        duration=[end - start for start, end in pairwise(starts)],
+        loop=0,
+        quality=80,
+        method=0,
+    )
+    return encoded.getvalue()

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stst.errors import StstError
+from stst.drawing.figures import png_bytes
+from stst.errors import RunError, StstError, WeightsError
 from stst.losses.objective import StreamCall
-from stst.metrics.outcomes import Features, Measure, against
+from stst.metrics.outcomes import OUTCOMES, Features, OutcomeMeasure, against, late_features
 from stst.recipe import Recipe
 from stst.recipe.design import Cell, design, level_text
+from stst.report.ablation import Records, outcome_figure, outcome_names, tidy_csv
+from stst.report.page import Pixels
+from stst.report.sheet import mosaic, tile
+from stst.storage.atomic import new_folder, write_whole
+from stst.storage.conditions import is_finished
+from stst.storage.config import Source, SynthesisConfig
+from stst.storage.manifest import (
+    environment,
+    read_manifest,
+    recipe_record,
+    stand_ins,
+    write_manifest,
+)
+from stst.storage.run import Run, load_run
+from stst.synthesis.estimate import duration
 from stst.synthesis.synthesize import synthesize
 from stst.video.frames import Footage
+from stst.workflows.films import read_source, source_record
+from stst.workflows.prepared import load_streams, with_digests
+from stst.workflows.progress import SILENT, Reporter
+from stst.workflows.synthesize import complete_synthesis, run_synthesis
 
-Made = tuple[Footage, Mapping[str, float]]  # and the mean residual of each layer
-Maker = Callable[[Cell, int], Made]
+Metamer = tuple[Footage, Mapping[str, float]]  # and the mean residual of each layer
+Maker = Callable[[Cell, int], Metamer]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +134,7 @@ def ablate(
     base = Recipe.preset(recipe) if isinstance(recipe, str) else recipe
     cells = design(base, vary=vary, leave_out=leave_out)
 
-    def make(cell: Cell, seed: int) -> Made:
+    def make(cell: Cell, seed: int) -> Metamer:
         recipe = cell.recipe
         result = synthesize(
             target, spatial=spatial, temporal=temporal, recipe=recipe, seed=seed, device=device
@@ -123,7 +145,7 @@ def ablate(
 
 
 def findings(
-    cells: Sequence[Cell], seeds: Sequence[int], make: Maker, measure: Measure
+    cells: Sequence[Cell], seeds: Sequence[int], make: Maker, measure: OutcomeMeasure
 ) -> Iterator[Finding]:
     """Make and measure the metamer of each cell with each seed, whatever becomes of others."""
     for cell, seed in product(cells, seeds):
@@ -146,3 +168,188 @@ def _by_loss(residuals: Mapping[str, float]) -> dict[str, float]:
         )
         for loss in losses
     }
+
+
+class Runs:
+    """What is to be made, and what is there already and is not made again.
+
+    Parameters
+    ----------
+    config : SynthesisConfig
+        Bound to its files; the recipe and the seeds of each run take the place of its own.
+    cells : sequence of Cell
+        Each is made with each seed of it.
+    out : Path
+        Has a folder for each cell, and that one for each seed.
+    overwrite : bool
+        Make runs anew that are of other settings, which are refused otherwise, or that were
+        stopped.
+    """
+
+    def __init__(
+        self,
+        config: SynthesisConfig,
+        cells: Sequence[Cell],
+        out: Path,
+        *,
+        overwrite: bool,
+        report: Reporter,
+    ) -> None:
+        self._job, self._out, self._overwrite, self._report = config, out, overwrite, report
+        self._total, self._made = (
+            len(cells) * len(config.seeds),
+            list[float](),
+        )  # and seconds of each
+        places = [(cell, seed) for cell in cells for seed in config.seeds]
+        self._todo = [
+            self.folder(*place)
+            for place in places
+            if not is_finished(self.folder(*place), self._own(*place))
+        ]
+        for folder in self._todo:
+            if (folder / "manifest.json").exists() and not overwrite:
+                raise RunError(
+                    f"{folder} holds a run of other settings, or one that was changed. Give "
+                    "another folder with --out, or --overwrite to replace it."
+                )
+        if len(self._todo) < self._total:
+            report.say(f"{self._total - len(self._todo)} of {self._total} runs are there already.")
+
+    def folder(self, cell: Cell, seed: int) -> Path:
+        """Where a run is."""
+        return self._out / cell.folder / f"seed_{seed}"
+
+    def make(self, cell: Cell, seed: int) -> Metamer:
+        """The metamer of a run and the mean residual of each layer; made unless it is there."""
+        folder = self.folder(cell, seed)
+        if folder in self._todo:
+            self._announce(folder, f"{cell.label}, seed {seed}")
+            began = time.perf_counter()
+            self._run(self._own(cell, seed), folder)
+            self._made.append(time.perf_counter() - began)
+        film, _ = read_source(Source(path=str(folder / "metamer.webm")))
+        residuals = read_manifest(folder).residuals
+        return film, {layer: found["mean"] for layer, found in residuals.items()}
+
+    def _run(self, config: SynthesisConfig, folder: Path) -> None:
+        """Make a run, or what is left to make of one that was stopped."""
+        if self._overwrite:
+            run_synthesis(config, folder, overwrite=True, report=self._report)
+        else:
+            complete_synthesis(config, folder, report=self._report)
+
+    def _own(self, cell: Cell, seed: int) -> SynthesisConfig:
+        return self._job.model_copy(update={"recipe": cell.recipe, "seeds": (seed,)})
+
+    def _announce(self, folder: Path, name: str) -> None:
+        index = self._todo.index(folder)
+        each = sum(self._made) / len(self._made) if self._made else None
+        left = f" ({duration(each * (len(self._todo) - index))} left)" if each else ""
+        self._report.say(f"\nRun {index + 1}/{len(self._todo)}{left}: {name}")
+
+
+RESIDUAL = "relative error of this loss, mean of its layers and of frames"
+
+
+def run_ablation(
+    config: SynthesisConfig,
+    cells: Sequence[Cell],
+    out: Path,
+    *,
+    overwrite: bool = False,
+    report: Reporter = SILENT,
+) -> Run:
+    """Make what is not there yet, measure all, write tables and pictures."""
+    streams = load_streams(config.streams)
+    config = with_digests(config, streams)
+    natural, _ = read_source(config.source)
+    runs = Runs(config, cells, out, overwrite=overwrite, report=report)
+    new_folder(out, overwrite=True)
+    features, notes = _late()
+    origins = [vars(one.provenance) if one.provenance else None for one in streams]
+    notes += stand_ins(origins)
+    records, tiles = list[Mapping[str, Any]](), [tile(natural, "natural")]
+    for finding in findings(cells, config.seeds, runs.make, against(natural, features)):
+        records.append(finding.record | {"folder": _place(runs, finding, out)})
+        tiles += _tiles(finding)
+        if finding.error:
+            report.say(f"could not be made: {finding.error}")
+    source = source_record(config.source, natural, config.digests["source"])
+    _write(out, config, records, tiles, {"source": source, "streams": origins, "notes": notes})
+    _tell(records, notes, out, report)
+    return load_run(out)
+
+
+def _late() -> tuple[Features | None, list[str]]:
+    """What late similarity is found with, or a note that says why it is not."""
+    try:
+        return late_features(), []
+    except WeightsError as error:
+        return None, [f"late_similarity is left out: {error}"]
+
+
+def _place(runs: Runs, finding: Finding, out: Path) -> str:
+    return runs.folder(finding.cell, finding.seed).relative_to(out).as_posix()
+
+
+def _tiles(finding: Finding) -> list[Pixels]:
+    label = f"{finding.cell.label}, seed {finding.seed}"
+    return [] if finding.film is None else [tile(finding.film, label)]
+
+
+def _write(
+    out: Path,
+    config: SynthesisConfig,
+    records: Records,
+    tiles: Sequence[Pixels],
+    told: Mapping[str, Any],
+) -> None:
+    """Write the tables, a figure of each outcome, and a sheet of all metamers."""
+    names = outcome_names(records)
+    for name in names:
+        label, alike = OUTCOMES.get(name, (RESIDUAL, 0.0))
+        figure = outcome_figure(records, name, label=label, alike=alike)
+        write_whole(out / f"ablation_{name}.png", png_bytes(figure))
+    caption = " · ".join(["middle frames, and x-t slices of the middle row", *told["notes"]])
+    write_whole(out / "ablation.png", png_bytes(mosaic(tiles, caption=caption)))
+    write_whole(out / "ablation.csv", tidy_csv(records))
+    write_manifest(
+        out,
+        "ablation",
+        files=["ablation.csv", "ablation.png", *(f"ablation_{name}.png" for name in names)],
+        source=told["source"],
+        warnings=told["notes"],
+        recipe=recipe_record(config.recipe),
+        streams=told["streams"],
+        environment=environment(config.device, config.recipe.precision),
+        outcomes={name: OUTCOMES.get(name, (RESIDUAL,))[0] for name in names},
+        runs=[{**record, "outcomes": _plain(record["outcomes"])} for record in records],
+    )
+
+
+def _plain(outcomes: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: round(v, 6) if np.isfinite(v) else None for name, v in outcomes.items()}
+
+
+def _tell(records: Records, notes: Sequence[str], out: Path, report: Reporter) -> None:
+    report.table(*_table(records))
+    for note in notes:
+        report.say(f"Note: {note}")
+    report.say(f"Written to {out}: open {out / 'ablation.png'}; ablation.csv has every value.")
+    if failed := sum(bool(record["error"]) for record in records):
+        raise RunError(
+            f"{failed} of {len(records)} runs could not be made; ablation.csv says why. The same "
+            "command tries them again and keeps the others."
+        )
+
+
+def _table(records: Records) -> tuple[list[str], list[list[str]]]:
+    """A row for each metamer, a column for each outcome."""
+    names, rows = outcome_names(records), list[list[str]]()
+    for record in records:
+        outcomes = record["outcomes"]
+        values = [f"{outcomes[name]:.3f}" if name in outcomes else "-" for name in names]
+        if record["error"]:
+            values[:1] = ["failed"]
+        rows.append([*record["factors"].values(), str(record["seed"]), *values])
+    return [*records[0]["factors"], "seed", *(name.replace("_", " ") for name in names)], rows

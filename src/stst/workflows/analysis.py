@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stst.analysis.analyze import Analysis, analyze
 from stst.analysis.cells import Difference
-from stst.analysis.observers import Plan
-from stst.analysis.power import Powers, power
+from stst.analysis.observers import PowerPlan
+from stst.analysis.power import ENOUGH, PowerAnalysis, needed, power
 from stst.analysis.reading import Exclusion, Rules
 from stst.experiment.export import SPEC
 from stst.experiment.spec import ExperimentSpec
@@ -18,10 +17,9 @@ from stst.experiment.stimuli import read_set
 from stst.metrics.tables import to_csv
 from stst.report.responses import analysis_page, pictures, power_page, power_picture
 from stst.storage.atomic import new_folder, refuse_folder, write_whole
-from stst.storage.config import read_job
-from stst.storage.manifest import SCHEMA, environment
+from stst.storage.config import read_config
+from stst.storage.manifest import Kind, environment, remove_manifest, write_manifest
 from stst.storage.methods import CITATION
-from stst.workflows.films import file_records
 from stst.workflows.progress import SILENT, Reporter
 
 
@@ -60,25 +58,33 @@ def run_analysis(
         files: dict[str, str | bytes] = {**_tables(found)}
         files |= {f"{name}.png": one.png for name, one in drawn.items()}
         files["index.html"] = analysis_page(found, drawn, CITATION)
-        _write(out, files, "analysis.json", found.plain())
+        _write(out, files, "analysis", found.plain())
+    for row in found.exclusions:
+        report.say(f"Left out: {row.trials} of {row.of} trials of {row.participant} ({row.rule}).")
+    for note in found.notes:
+        report.say(f"Note: {note}")
+    report.say(
+        f"{len(found.trials)} trials of {len(found.participants)} participant(s). "
+        f"Written to {out}: open {out / 'index.html'}."
+    )
     return found
 
 
 def run_power(
     experiment: Path,
-    plan: Plan,
+    plan: PowerPlan,
     out: Path,
     *,
     overwrite: bool = False,
     report: Reporter = SILENT,
-) -> Powers:
+) -> PowerAnalysis:
     """Find how many participants and trials an effect needs, by simulated experiments.
 
     Parameters
     ----------
     experiment : Path
         Folder that `build_experiment` wrote.
-    plan : Plan
+    plan : PowerPlan
         The effect that is expected, and the numbers to try.
     out : Path
         Folder for table, figure and page.
@@ -88,7 +94,7 @@ def run_power(
         Hears how many experiments are simulated.
     """
     refuse_folder(out, overwrite=overwrite)
-    spec = ExperimentSpec.parse(read_job(experiment / SPEC))
+    spec = ExperimentSpec.parse(read_config(experiment / SPEC))
     with report.counted("experiments") as advance:
         found = power(spec, read_set(experiment), plan, advance)
     new_folder(out, overwrite=overwrite)
@@ -99,24 +105,34 @@ def run_power(
         "power.png": picture.png,
         "index.html": page,
     }
-    _write(out, files, "power.json", found.plain())
+    _write(out, files, "power", found.plain())
+    for line in power_summary(found):
+        report.say(line)
+    report.say(f"Written to {out}: open {out / 'index.html'}.")
     return found
 
 
+def power_summary(powers: PowerAnalysis) -> list[str]:
+    """How many participants are enough in every condition: a line for each number of repeats."""
+    least, lines = needed(powers.rows), list[str]()
+    for repeats in powers.plan.repeats:
+        each = [people for (_, times), people in least.items() if times == repeats]
+        enough = max((people for people in each if people), default=0) if all(each) else None
+        number = f"{enough} participants" if enough else "more participants than were tried"
+        lines.append(
+            f"{repeats} repeat(s): power of {ENOUGH:.0%} in every condition with {number}."
+        )
+    return lines
+
+
 def _write(
-    out: Path, files: Mapping[str, str | bytes], record: str, found: Mapping[str, Any]
+    out: Path, files: Mapping[str, str | bytes], kind: Kind, found: Mapping[str, Any]
 ) -> None:
-    """Write files, and the record of them last of all."""
-    (out / record).unlink(missing_ok=True)  # of one that is overwritten
+    """Write files, and the manifest last of all."""
+    remove_manifest(out, kind)
     for name, content in files.items():
         write_whole(out / name, content)
-    data = {
-        "schema": SCHEMA,
-        "environment": environment("cpu", "float64"),
-        "outputs": file_records(out, files),
-        **found,
-    }
-    write_whole(out / record, json.dumps(data, indent=1, allow_nan=False))
+    write_manifest(out, kind, files=files, environment=environment("cpu", "float64"), **found)
 
 
 def _tables(found: Analysis) -> dict[str, str]:

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
 from stst.errors import StstError, WeightsError
 from stst.losses.arrangement import Array
 from stst.losses.objective import represent
-from stst.metrics.chance import Chance, Represent, chance_rows, null_errors
-from stst.metrics.layer_probing import Fitted
-from stst.storage.config import Job, read_job
-from stst.storage.manifest import read_manifest
-from stst.synthesis.refine import Side
-from stst.synthesis.stream_losses import frames_needed, make_sides
-from stst.workflows.material import Stimulus
+from stst.metrics.chance import Represent, chance_rows, null_errors
+from stst.metrics.clips import Fitted
+from stst.storage.config import SynthesisConfig, read_config
+from stst.storage.manifest import Manifest, read_manifest
+from stst.synthesis.stream_losses import StreamLosses, frames_needed, load_stream_losses
+from stst.workflows.material import EvaluatedClip
 from stst.workflows.prepared import load_streams
 
 
-def chance_of(one: Stimulus) -> tuple[list[Chance], list[str]]:
+def chance_of(one: EvaluatedClip) -> tuple[list[tuple[object, ...]], list[str]]:
     """Rows for all runs among the conditions, and why there are none of some."""
-    rows, notes = list[Chance](), list[str]()
+    rows, notes = list[tuple[object, ...]](), list[str]()
     for name, made in one.conditions.items():
         if not made.folders:
             continue
@@ -37,7 +35,7 @@ def chance_of(one: Stimulus) -> tuple[list[Chance], list[str]]:
     return rows, notes
 
 
-def _rows(one: Stimulus, name: str, folders: Sequence[Path]) -> list[Chance]:
+def _rows(one: EvaluatedClip, name: str, folders: Sequence[Path]) -> list[tuple[object, ...]]:
     manifests = [read_manifest(folder) for folder in folders]
     clips = [one.natural, *(Fitted(clip, one.natural) for clip in one.unrelated)]
     null = dict[str, Array]()
@@ -50,28 +48,28 @@ def _rows(one: Stimulus, name: str, folders: Sequence[Path]) -> list[Chance]:
     ]
 
 
-def _sides(folder: Path, manifest: dict[str, Any]) -> Iterator[Side]:
+def _sides(folder: Path, manifest: Manifest) -> Iterator[StreamLosses]:
     """The streams of a run with what it matched, as it found its residuals."""
-    job = Job.parse(read_job(folder / "recipe.yaml"))
-    streams = load_streams(job.streams)
+    config = SynthesisConfig.parse(read_config(folder / "recipe.yaml"))
+    streams = load_streams(config.streams)
     here = [p.sha256 for stream in streams if (p := stream.provenance)]
-    then = [record["sha256"] for record in manifest["streams"] if record]
+    then = [record["sha256"] for record in manifest.streams if record]
     if here != then:
         raise WeightsError(
             f"the weights are not those that the run was made with: their SHA-256 are "
             f"{', '.join(here)}, wanted {', '.join(then)}. Name the files in {folder}/recipe.yaml."
         )
-    for side in make_sides(*streams, job.recipe.weights.weighed, job.recipe, "cpu"):
-        yield side.judge
+    for losses in load_stream_losses(*streams, config.recipe.weights.weighed, config.recipe, "cpu"):
+        yield losses.in_float32
 
 
-def _represent(side: Side) -> Represent:
+def _represent(losses: StreamLosses) -> Represent:
     def layers(window: Tensor) -> dict[str, Tensor]:
-        found = represent(side.stream, window, side.wanted)
+        found = represent(losses.stream, window, losses.layers)
         return {f"{loss}/{layer}": x for loss, some in found.items() for layer, x in some.items()}
 
     return layers
 
 
-def _residuals(manifest: dict[str, Any]) -> dict[str, float]:
-    return {layer: record["mean"] for layer, record in manifest["residuals"].items()}
+def _residuals(manifest: Manifest) -> dict[str, float]:
+    return {layer: record["mean"] for layer, record in manifest.residuals.items()}

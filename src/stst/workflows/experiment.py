@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from stst._version import __version__
 from stst.experiment.bids import write_bids
 from stst.experiment.design import Trial, make_lists
 from stst.experiment.export import SPEC, libraries, read_experiment, write_page
 from stst.experiment.psychopy import SCRIPT, write_psychopy
 from stst.experiment.resolve import resolved
+from stst.experiment.serve import serve
 from stst.experiment.spec import ExperimentSpec
 from stst.experiment.stimuli import read_set
-from stst.experiment.versions import File, Version, all_versions, write_versions
+from stst.experiment.versions import FilmFile, Version, all_versions, write_versions
 from stst.storage.atomic import new_folder, refuse_folder, write_whole
-from stst.storage.manifest import SCHEMA
+from stst.storage.manifest import write_manifest
 from stst.storage.stimulus_set import TABLE
+from stst.synthesis.estimate import size
 from stst.video.files import digest
 from stst.workflows.progress import SILENT, Reporter
 
@@ -32,7 +32,7 @@ class BuiltExperiment:
     folder: Path
     spec: ExperimentSpec
     lists: Sequence[Sequence[Trial]]
-    films: Mapping[Version, File]
+    films: Mapping[Version, FilmFile]
 
     @property
     def size(self) -> int:
@@ -55,7 +55,7 @@ def build_experiment(
     Parameters
     ----------
     spec : ExperimentSpec
-        The task and its settings; what it leaves open is taken from the set.
+        The prepared and its settings; what it leaves open is taken from the set.
     stimuli : Path
         A set, as `stst.run_batch` leaves one.
     out : Path
@@ -72,7 +72,7 @@ def build_experiment(
     Raises
     ------
     RecipeError
-        If the set does not have what the task needs.
+        If the set does not have what the prepared needs.
     """
     refuse_folder(out, overwrite=overwrite)
     rows = read_set(stimuli)
@@ -87,8 +87,25 @@ def build_experiment(
     write_page(spec, lists, films, library, out, single=single)
     write_whole(out / SPEC, spec.to_yaml())
     shutil.copyfile(stimuli / TABLE, out / TABLE)
-    write_whole(out / "manifest.json", json.dumps(_record(spec, lists, films, out), indent=1))
-    return BuiltExperiment(out, spec, lists, films)
+    write_manifest(
+        out,
+        "experiment",
+        files=[SPEC, TABLE, "index.html"],
+        experiment={"fingerprint": spec.fingerprint, **spec.model_dump(mode="json")},
+        set=digest(out / TABLE),
+        lists=len(lists),
+        trials=[len(trials) for trials in lists],
+        films=[
+            version.model_dump(mode="json") | file.model_dump(mode="json")
+            for version, file in films.items()
+        ],
+    )
+    built = BuiltExperiment(out, spec, lists, films)
+    report.say(
+        f"{len(lists)} list(s) of {len(lists[0])} trials, {len(films)} films, {size(built.size)}, "
+        f"in {out}."
+    )
+    return built
 
 
 def export_psychopy(
@@ -113,23 +130,34 @@ def export_bids(
     return len(tables)
 
 
-def _record(
-    spec: ExperimentSpec,
-    lists: Sequence[Sequence[Trial]],
-    films: Mapping[Version, File],
-    out: Path,
-) -> dict[str, Any]:
-    """What the manifest says of an experiment."""
-    return {
-        "schema": SCHEMA,
-        "outcome": "complete",
-        "packages": {"stst-vision": __version__},
-        "experiment": {"fingerprint": spec.fingerprint, **spec.model_dump(mode="json")},
-        "set": digest(out / TABLE),
-        "lists": len(lists),
-        "trials": [len(trials) for trials in lists],
-        "films": [
-            version.model_dump(mode="json") | file.model_dump(mode="json")
-            for version, file in films.items()
-        ],
-    }
+def serve_experiment(
+    experiment: Path,
+    responses: Path | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    report: Reporter = SILENT,
+) -> None:
+    """Serve an experiment to browsers and save the responses, until Ctrl-C.
+
+    Parameters
+    ----------
+    experiment : Path
+        Folder that `build_experiment` wrote.
+    responses : Path, optional
+        Folder for the responses; by default ``responses`` in that of the experiment.
+    host : str
+        Address to listen at; 127.0.0.1 is this machine alone.
+    port : int
+        0: any free one.
+    report : Reporter
+        Hears the address to open.
+    """
+    folder = responses or experiment / "responses"
+
+    def started(address: str, _: object) -> None:
+        report.say(f"Open {address} in a browser. Responses go to {folder}. Ctrl-C ends it.")
+
+    with suppress(KeyboardInterrupt):
+        serve(experiment, folder, host, port, started)
+    report.say("Ended. Every response that was acknowledged is on disk.")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from stst.drawing.figures import png_bytes
 from stst.errors import RecipeError
-from stst.report.figures import png_bytes
 from stst.report.sheet import contact_sheet, side_by_side
 from stst.storage.atomic import write_whole
 from stst.storage.config import Source
@@ -46,7 +46,7 @@ def write_films(
     sheet = contact_sheet({**shown, **pictures}, caption=caption)
     write_whole(folder / "contact_sheet.png", png_bytes(sheet))
     records = {file: video_record(video) for file, video in written.items()}
-    return records | file_records(folder, ["contact_sheet.png"])
+    return records | {"contact_sheet.png": {"sha256": digest(folder / "contact_sheet.png")}}
 
 
 def video_record(file: Written) -> dict[str, Any]:
@@ -57,11 +57,6 @@ def video_record(file: Written) -> dict[str, Any]:
         "mean_difference_levels": round(file.mean_difference, 4),
         "values_at_0_or_1": round(file.clipped, 6),
     }
-
-
-def file_records(folder: Path, names: Iterable[str]) -> dict[str, Any]:
-    """What the manifest says of any other file."""
-    return {name: {"sha256": digest(folder / name)} for name in names}
 
 
 def source_record(source: Source, natural: Footage, sha256: str) -> dict[str, Any]:
@@ -121,3 +116,26 @@ def named(text: str, option: str) -> tuple[str, str]:
             f"{option} wants a name and a path, such as metamer=DIR; got {text!r}. Give both."
         )
     return name, place
+
+
+def named_clip(text: str) -> tuple[str, str]:
+    """``natural=A.mp4`` -> its name and its absolute path; a path alone is named by its file."""
+    name, place = (text, "") if Path(text).exists() else named(text, "a clip")
+    path = Path(place or text)
+    return (name if place else path.stem), str(path.absolute())
+
+
+def clips_by_name(texts: Sequence[str]) -> dict[str, dict[str, str]]:
+    """``natural=A.mp4`` and others -> ``{"natural": {"path": "/films/A.mp4"}}``.
+
+    Raises
+    ------
+    RecipeError
+        If two clips have one name.
+    """
+    clips: dict[str, dict[str, str]] = {}
+    for name, path in map(named_clip, texts):
+        if name in clips:
+            raise RecipeError(f"two clips are called {name!r}: give names, one=A.mp4 two=B.mp4.")
+        clips[name] = {"path": path}
+    return clips

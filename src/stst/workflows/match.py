@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from stst.errors import RecipeError
-from stst.stimuli.matching import Level, Matched, Matching, match_set, matching
+from stst.recipe import validated
+from stst.stimuli.matching import Level, Matched, Matching, match_set
 from stst.stimuli.stimulus import Stimulus
 from stst.storage.atomic import new_folder, refuse_folder, write_whole
-from stst.storage.config import Set
+from stst.storage.config import MatchConfig
+from stst.storage.run import Run, load_run
 from stst.video.files import digest
 from stst.video.film import Film
 from stst.workflows.films import clip_names, read_source, source_record
@@ -24,46 +26,53 @@ from stst.workflows.stimulus import write_stimulus
 MISSED = 0.01  # of the target's mean: a gap above it is warned of
 
 
-def run_match(job: Set, out: Path, *, overwrite: bool = False, report: Reporter = SILENT) -> Path:
-    """Do all of a job; nothing is written before its input is found good."""
-    names, how = _names(job), matching(**job.settings)
+def run_match(
+    config: MatchConfig, out: Path, *, overwrite: bool = False, report: Reporter = SILENT
+) -> dict[str, Run]:
+    """Make a set of clips alike; a folder for each, by its name.
+
+    Nothing is written before all input is found good.
+    """
+    names, how = _names(config), validated(Matching, config.settings, "match")
     refuse_folder(out, overwrite=overwrite)
     began = time.perf_counter()
     with report.busy("reading ...") as update:
-        read = [read_source(source) for source in job.sources]
-        digests = [digest(source.path) for source in job.sources]
-        job = job.checked(dict(zip(names, digests, strict=True)))
+        read = [read_source(source) for source in config.sources]
+        digests = [digest(source.path) for source in config.sources]
+        config = config.checked(dict(zip(names, digests, strict=True)))
         update(f"matching {how.statistic} ...")
         films = [film for film, _ in read]
         matched = match_set(films, **how.model_dump())
         seconds = round(time.perf_counter() - began, 2)
         records = [
-            _record(job, how, index, film, matched)
+            _record(config, how, index, film, matched)
             | {"seconds": seconds, "warnings": [*remarks, *_missed(matched, index)]}
             for index, (film, remarks) in enumerate(read)
         ]
         new_folder(out, overwrite=overwrite)
-        _write(out, job, films, matched, records, update)
+        _write(out, config, films, matched, records, update)
     for index, name in enumerate(names):
         for missed in _missed(matched, index):
             report.say(f"warning: {name}: {missed}")
     report.say(f"Written to {out}: a folder for each of {len(names)} clips, and summary.csv.")
-    return out
+    return {name: load_run(out / name) for name in names}
 
 
-def _names(job: Set) -> list[str]:
+def _names(config: MatchConfig) -> list[str]:
     """What the folders of the clips are called."""
-    if len(job.sources) < 2:
+    if len(config.sources) < 2:
         raise RecipeError("a set takes at least two clips: stst match A.mp4 B.mp4 --out DIR.")
-    return clip_names([source.path for source in job.sources])
+    return clip_names([source.path for source in config.sources])
 
 
-def _record(job: Set, how: Matching, index: int, film: Film, matched: Matched) -> dict[str, Any]:
+def _record(
+    config: MatchConfig, how: Matching, index: int, film: Film, matched: Matched
+) -> dict[str, Any]:
     """What the manifest of a clip says of how it was made."""
-    files = [Path(source.path).name for source in job.sources]
-    digests = list(job.digests.values())
+    files = [Path(source.path).name for source in config.sources]
+    digests = list(config.digests.values())
     return {
-        "source": source_record(job.sources[index], film, digests[index]),
+        "source": source_record(config.sources[index], film, digests[index]),
         "stimulus": {
             "kind": "match",
             "settings": how.model_dump(),
@@ -96,21 +105,21 @@ def _missed(matched: Matched, index: int) -> list[str]:
 
 def _write(
     out: Path,
-    job: Set,
+    config: MatchConfig,
     films: Sequence[Film],
     matched: Matched,
     records: Sequence[dict[str, Any]],
     update: Callable[[str], None],
 ) -> None:
-    for index, (name, film, record) in enumerate(zip(job.digests, films, records, strict=True)):
+    for index, (name, film, record) in enumerate(zip(config.digests, films, records, strict=True)):
         update(f"writing {name}, {index + 1} of {len(records)} ...")
         new_folder(out / name, overwrite=True)
         made = Stimulus(matched.clips[index], clipped=matched.clipped[index])
-        write_stimulus(out / name, {"natural": film}, made, job, record)
-    write_whole(out / "summary.csv", _table(job, matched, records))
+        write_stimulus(out / name, {"natural": film}, made, config, record)
+    write_whole(out / "summary.csv", _table(config, matched, records))
 
 
-def _table(job: Set, matched: Matched, records: Sequence[dict[str, Any]]) -> str:
+def _table(config: MatchConfig, matched: Matched, records: Sequence[dict[str, Any]]) -> str:
     """Luminance and contrast of each clip, before and after, as CSV."""
     rows = [
         {
@@ -123,10 +132,6 @@ def _table(job: Set, matched: Matched, records: Sequence[dict[str, Any]]) -> str
             "gap": record["set"]["gap"],
             "clipped_share": round(clipped, 6),
         }
-        for name, record, clipped in zip(job.digests, records, matched.clipped, strict=True)
+        for name, record, clipped in zip(config.digests, records, matched.clipped, strict=True)
     ]
-    text = io.StringIO()
-    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    return text.getvalue()
+    return str(pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))

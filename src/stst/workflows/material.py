@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from stst.errors import RecipeError
+from stst.metrics.motion import DIS, Estimator
+from stst.models.recognition import Network
 from stst.stimuli.kinds import CONTROLS, chosen
 from stst.storage.config import Source
 from stst.storage.methods import methods
 from stst.storage.run import Run, load_run, run_folders
 from stst.video.files import digest
 from stst.video.frames import Footage, to_clip
+from stst.video.light import Scale
 from stst.workflows.films import named, read_source, source_record
 
 
@@ -28,16 +31,40 @@ class Condition:
     folders: Sequence[Path] = ()  # of the films of a synthesis, one for each
 
 
-@dataclass(frozen=True, eq=False)
-class Beside:
-    """Clips that are shown beside: unrelated ones, and where a motion is from."""
+@dataclass(frozen=True, kw_only=True)
+class EvaluationConfig:
+    """What natural clips are compared with, and how.
 
+    Parameters
+    ----------
+    against : sequence of str
+        ``NAME=PATH``, a clip or the folder of a run; or a kind of control, made for the occasion.
+        Not of sets, which have their conditions.
+    unrelated : sequence of Path
+        Clips of something else, at least as long: the floor of similarity.
+    bias_to : Path, optional
+        The clip that factorised ones have their motion from. Not of sets.
+    luminance : {"linear", "encoded"}
+        Luminance scale.
+    flow : Estimator
+        Optical-flow method: `stst.metrics.motion.load_estimator`.
+    networks : sequence of Network
+        Networks whose layers are compared: `stst.load_network`.
+    untested : str
+        Why there are no networks, for the page.
+    """
+
+    against: Sequence[str] = ()
     unrelated: Sequence[Path] = ()
     bias_to: Path | None = None
+    luminance: Scale = "linear"
+    flow: Estimator = DIS
+    networks: Sequence[Network] = ()
+    untested: str = "no network was asked for."
 
 
 @dataclass(frozen=True, eq=False)
-class Stimulus:
+class EvaluatedClip:
     """A natural clip, what was made of it, and what is shown beside."""
 
     name: str
@@ -48,14 +75,14 @@ class Stimulus:
     bias_to: Footage | None = None
 
 
-def read_all(sources: Sequence[Source], against: Sequence[str], beside: Beside) -> list[Stimulus]:
+def read_all(sources: Sequence[Source], config: EvaluationConfig) -> list[EvaluatedClip]:
     """Read everything.
 
     Of several natural clips, each is unrelated to the others that are not longer.
     """
-    if len(sources) > 1 and beside.bias_to:
+    if len(sources) > 1 and config.bias_to:
         raise RecipeError("--bias-to is of one natural clip: evaluate one at a time.")
-    stimuli = [_read(source, against, beside, alone=len(sources) == 1) for source in sources]
+    stimuli = [_read(source, config, alone=len(sources) == 1) for source in sources]
     names = [stimulus.name for stimulus in stimuli]
     if len(set(names)) < len(names):
         raise RecipeError(f"natural clips need different names, got {', '.join(names)}.")
@@ -65,14 +92,14 @@ def read_all(sources: Sequence[Source], against: Sequence[str], beside: Beside) 
     return stimuli
 
 
-def _read(source: Source, against: Sequence[str], beside: Beside, *, alone: bool) -> Stimulus:
+def _read(source: Source, config: EvaluationConfig, *, alone: bool) -> EvaluatedClip:
     path, made = Path(source.path), dict[str, Condition]()
     if path.is_dir() and run_folders(path):
         run = load_run(path)
         made["metamer"] = _made_by(run)
         source = run.source
     film, _ = read_source(source)
-    for one in against:
+    for one in config.against:
         name, place = named(one, "--against")
         if name in made:
             raise RecipeError(
@@ -89,8 +116,8 @@ def _read(source: Source, against: Sequence[str], beside: Beside, *, alone: bool
         else:
             made[name] = _read_condition(Path(place))
     record = source_record(source, film, digest(source.path))
-    found = Stimulus(Path(source.path).stem, film, record, made)
-    return _shown_beside(found, beside, source)
+    found = EvaluatedClip(Path(source.path).stem, film, record, made)
+    return _shown_beside(found, config, source)
 
 
 def _read_condition(path: Path) -> Condition:
@@ -103,17 +130,17 @@ def _read_condition(path: Path) -> Condition:
 
 def _made_by(run: Run) -> Condition:
     synthesised = run.folders if run.kind == "synthesis" else ()
-    notes = run.manifest["warnings"]
+    notes = run.manifest.warnings
     return Condition(run.clips, methods(run.manifest), notes, run.matched, synthesised)
 
 
-def _shown_beside(one: Stimulus, beside: Beside, source: Source) -> Stimulus:
-    unrelated = [_beside(path, one, source) for path in beside.unrelated]
-    bias_to = _beside(beside.bias_to, one, source) if beside.bias_to else None
+def _shown_beside(one: EvaluatedClip, config: EvaluationConfig, source: Source) -> EvaluatedClip:
+    unrelated = [_beside(path, one, source) for path in config.unrelated]
+    bias_to = _beside(config.bias_to, one, source) if config.bias_to else None
     return replace(one, unrelated=unrelated, bias_to=bias_to)
 
 
-def _beside(path: Path, one: Stimulus, source: Source) -> Footage:
+def _beside(path: Path, one: EvaluatedClip, source: Source) -> Footage:
     """As many frames of another clip; the record of the natural one tells of it too."""
     other = Source(path=str(path.absolute()), frames=len(one.natural), every=source.every)
     found, _ = read_source(other)

@@ -1,10 +1,9 @@
-"""A job with all that it names read and found good, ready to begin."""
+"""Settings with all that they name read and found good, ready to begin."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,86 +13,28 @@ from stst.models.stream import check_device, load_stream, resolved
 from stst.models.temporal import Msoe
 from stst.recipe import Recipe
 from stst.storage.conditions import conditions
-from stst.storage.config import Job
 from stst.storage.config import Streams as Chosen
+from stst.storage.config import SynthesisConfig
 from stst.storage.manifest import stand_ins
-from stst.synthesis.framewise import FrameDone
-from stst.synthesis.refine import Step
+from stst.synthesis.framewise import common_shots, describe_shots, excerpt, select_shots
 from stst.synthesis.result import Synthesis
-from stst.synthesis.shots import part, sentence, shots_of, shots_to_make
-from stst.synthesis.stream_losses import telling
-from stst.synthesis.synthesize import synthesize, targets
+from stst.synthesis.stream_losses import layer_warnings
+from stst.synthesis.synthesize import factor_targets, synthesize
 from stst.video.files import digest
 from stst.video.film import frame_bytes
 from stst.video.frames import Footage
 from stst.workflows.films import read_source
 from stst.workflows.journal import Event
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How the frames of a run are counted: what the progress bar must know."""
-
-    frames: int  # kept
-    recipe: Recipe
-    given: int = 0  # of the kept ones
-    shots: Sequence[range] = ()  # those that are made; none: all frames are one
-
-    @property
-    def pad(self) -> int:
-        """Pad frames, which are made first and dropped."""
-        return 0 if self.given or self.recipe.loop else self.recipe.pad
-
-    @property
-    def made(self) -> int:
-        """Frames that a run finishes, those given among them; the very first pad is noise."""
-        return self.ends[-1]
-
-    @property
-    def lengths(self) -> list[int]:
-        """Frames that each shot finishes."""
-        shots = self.shots or (range(self.frames),)
-        return [len(shot) + max(self.pad - 1, 0) for shot in shots]
-
-    @property
-    def ends(self) -> list[int]:
-        """How many frames are finished when each shot is."""
-        return list(accumulate(self.lengths))
-
-    def stage(self, event: Step | FrameDone) -> str:
-        """What is under way at an event."""
-        if isinstance(event, FrameDone):
-            return self._frame(event.index)
-        shot, before = self._shot(event.transition)
-        place = f"octave {event.octave + 1}/{len(self.recipe.octaves)}, step {event.step + 1}"
-        if self.recipe.whole:
-            several = len(self.shots) > 1
-            return f"{f'frames {shot[0] + 1}-{shot[-1] + 1}' if several else 'whole clip'}, {place}"
-        index = event.transition - before + (self.given - 1 if self.given else 1 - self.pad)
-        return f"{self._frame(index + shot.start if index >= 0 else index)}, {place}"
-
-    def _shot(self, transition: int) -> tuple[range, int]:
-        """The shot of a transition, and how many frames were made before it."""
-        before = 0
-        for shot in self.shots or (range(self.frames),):
-            end = before + len(shot) + self.pad
-            if transition < end:
-                break
-            before = end
-        return shot, before
-
-    def _frame(self, index: int) -> str:
-        return f"frame {index + 1}/{self.frames}" if index >= 0 else f"pad frame {index + self.pad}"
-
+from stst.workflows.progress import FrameCount
 
 Streams = tuple[Trunk, Msoe]
 
 
 @dataclass(frozen=True)
-class Task:
-    """A job, its digests filled in, with its clips and streams."""
+class PreparedRun:
+    """Settings, their digests filled in, with its clips and streams."""
 
-    job: Job
+    config: SynthesisConfig
     sources: dict[str, Footage]  # as they are called where they are shown, the spatial first
     given: Footage | None
     streams: Streams
@@ -102,23 +43,25 @@ class Task:
     shots: tuple[range, ...]  # those to make
 
     @classmethod
-    def of(cls, job: Job, streams: Streams | None = None) -> Self:
-        """Read and load what a job names, or take streams that are loaded; nothing is written."""
-        check_device(job.device)
-        read = [read_source(source) for source in job.sources.values()]
+    def of(cls, config: SynthesisConfig, streams: Streams | None = None) -> Self:
+        """Read and load what settings name, or take streams that are loaded; nothing is written."""
+        check_device(config.device)
+        read = [read_source(source) for source in config.sources.values()]
         remarks = [one for _, some in read for one in some]
-        sources = dict[str, Footage](zip(job.titles, (film for film, _ in read), strict=True))
-        given, more = (None, list[str]()) if job.given is None else read_source(job.given)
-        streams = streams or load_streams(job.streams)
-        found = shots_of([sources.values()], job.recipe)
-        shots = shots_to_make(found, job.recipe, given=given is not None)
-        return cls(bound(job, streams), sources, given, streams, remarks + more, found, shots)
+        sources = dict[str, Footage](zip(config.titles, (film for film, _ in read), strict=True))
+        given, more = (None, list[str]()) if config.given is None else read_source(config.given)
+        streams = streams or load_streams(config.streams)
+        found = common_shots([sources.values()], config.recipe)
+        shots = select_shots(found, config.recipe, given=given is not None)
+        return cls(
+            with_digests(config, streams), sources, given, streams, remarks + more, found, shots
+        )
 
     @property
     def shown(self) -> dict[str, Footage]:
         """The clips as far as a metamer is made of them: of the first shot alone, if so asked."""
         frames = range(self.shots[0].start, self.shots[-1].stop)
-        return {name: part(clip, frames) for name, clip in self.sources.items()}
+        return {name: excerpt(clip, frames) for name, clip in self.sources.items()}
 
     @property
     def natural(self) -> Footage:
@@ -126,21 +69,21 @@ class Task:
         return next(iter(self.shown.values()))
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> FrameCount:
         """How the frames are counted."""
-        return Plan(len(self.natural), self.job.recipe, len(self.given or ()), self.shots)
+        return FrameCount(len(self.natural), self.config.recipe, len(self.given or ()), self.shots)
 
     @property
     def notes(self) -> list[str]:
         """Which weights are stand-ins, and which layers see too much of the frame."""
         found = stand_ins([vars(p) for stream in self.streams if (p := stream.provenance)])
-        losses = self.job.recipe.weights.weighed
-        return found + telling(self.streams, losses, self.natural.size, self.job.recipe)
+        losses = self.config.recipe.weights.weighed
+        return found + layer_warnings(self.streams, losses, self.natural.size, self.config.recipe)
 
     @property
     def cuts(self) -> str:
         """What is done about cuts; nothing if there are none."""
-        return sentence(self.found, self.job.recipe)
+        return describe_shots(self.found, self.config.recipe)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -155,7 +98,9 @@ class Task:
     @property
     def conditions(self) -> dict[str, Any]:
         """What decides the bytes that come out."""
-        return conditions(self.job, str(resolved(self.job.recipe.precision, self.job.device)))
+        return conditions(
+            self.config, str(resolved(self.config.recipe.precision, self.config.device))
+        )
 
     def room(self, finished: int = 0) -> int:
         """Bytes on disk that the run may need, `finished` frames being there already.
@@ -163,28 +108,28 @@ class Task:
         Each made frame until the run has ended, and its films, which are smaller.
         """
         frames = self.plan.made - finished + len(self.natural)
-        return len(self.job.seeds) * frames * frame_bytes(self.natural.size)
+        return len(self.config.seeds) * frames * frame_bytes(self.natural.size)
 
     def begin(self, recipe: Recipe, finished: Iterable[Event] = ()) -> Synthesis:
         """Start the synthesis, or go on with it after the events of finished frames."""
         space, *time = self.sources.values()
         spatial, temporal = self.streams
         return synthesize(
-            targets(space, time[0], recipe) if time else space,
+            factor_targets(space, time[0], recipe) if time else space,
             spatial=spatial,
             temporal=temporal,
             recipe=recipe,
-            seed=self.job.seeds,
-            device=self.job.device,
+            seed=self.config.seeds,
+            device=self.config.device,
             given=self.given,
-            deterministic=self.job.deterministic,
+            deterministic=self.config.deterministic,
             shots=self.shots,
             finished=finished,
         )
 
 
 def load_streams(chosen: Chosen) -> Streams:
-    """The two streams that a job names."""
+    """The two streams that settings name."""
     files = (chosen.spatial_weights, chosen.temporal_weights)
     names = (chosen.spatial, chosen.temporal)
     spatial, temporal = (
@@ -199,11 +144,11 @@ def load_streams(chosen: Chosen) -> Streams:
     return spatial, temporal
 
 
-def bound(job: Job, streams: Streams) -> Job:
-    """The job with the SHA-256 of every file that goes in; refused where one has changed."""
-    clips = job.sources | ({} if job.given is None else {"given": job.given})
+def with_digests(config: SynthesisConfig, streams: Streams) -> SynthesisConfig:
+    """The settings with the SHA-256 of every file that goes in; refused where one has changed."""
+    clips = config.sources | ({} if config.given is None else {"given": config.given})
     weights = [stream.provenance for stream in streams]
-    return job.checked(
+    return config.checked(
         {
             **{key: digest(source.path) for key, source in clips.items()},
             **{

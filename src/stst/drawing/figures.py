@@ -1,0 +1,174 @@
+"""Figures that results draw of themselves, and what all figures share: panels, looks, PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter
+from PIL import Image
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NATURAL = "natural"  # the condition that is drawn in black
+MATCHED = 0.25  # relative Gram error that the dashed line marks
+# Okabe and Ito's palette: told apart with any colour vision.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#56b4e9", "#e69f00")
+MARKERS, _DASHES = "osD^vPX", ("-", "--", ":", "-.")  # told apart without colours too
+
+Values = Sequence[float] | npt.NDArray[np.floating]
+
+
+def make_panels(
+    down: int,
+    across: int,
+    *,
+    size: tuple[float, float],
+    **more: Any,  # noqa: ANN401
+) -> tuple[Figure, Any]:
+    """A figure free of pyplot, and its panels, (down, across), without frames above and right."""
+    figure = Figure(figsize=size, dpi=150, layout="constrained")
+    grid = figure.subplots(down, across, squeeze=False, **more)
+    for axes in grid.flat:
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure, grid
+
+
+def loss_figure(
+    losses: Mapping[str, Values],
+    residuals: Mapping[str, Values],
+    *,
+    boundaries: Sequence[int] = (),
+) -> Figure:
+    """Draw each loss over the optimiser's steps, and each layer's residual over frames.
+
+    `residuals` are ``loss/layer`` -> relative error in each kept frame; lighter lines are earlier
+    layers. `boundaries` are steps at which the next frame begins. Values that a logarithm cannot
+    show (0, not finite) are left out.
+    """
+    figure, ((upper,), (lower,)) = make_panels(2, 1, size=(10, 6))
+    terms = dict.fromkeys([*losses, *map(_term, residuals)])
+    colours = dict(zip(terms, cycle(COLOURS), strict=False))
+    _draw_losses(upper, losses, colours, boundaries)
+    _draw_residuals(lower, residuals, colours)
+    for axes in (upper, lower):
+        axes.set_yscale("log")
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        if axes.lines:
+            axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    lower.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    lower.yaxis.set_major_formatter("{x:g}")
+    lower.yaxis.set_minor_formatter(NullFormatter())
+    return figure
+
+
+def _draw_losses(
+    axes: Axes,
+    losses: Mapping[str, Values],
+    colours: Mapping[str, str],
+    boundaries: Sequence[int],
+) -> None:
+    axes.set(xlabel="optimiser step", ylabel="loss")
+    axes.vlines(boundaries, 0, 1, "0.9", linewidth=0.8, transform=axes.get_xaxis_transform())
+    for name, values in losses.items():
+        breaks = [step for step in boundaries if 0 < step < len(values)]
+        steps = np.insert(np.arange(len(values)), breaks, breaks)
+        broken = np.insert(_positive(values), breaks, np.nan)  # no line from frame to frame
+        axes.plot(steps, broken, color=colours[name], linewidth=1, label=name)
+
+
+def _draw_residuals(
+    axes: Axes, residuals: Mapping[str, Values], colours: Mapping[str, str]
+) -> None:
+    axes.set(xlabel="kept frame", ylabel="relative error")
+    axes.axhline(MATCHED, color="0.5", linewidth=1, linestyle="--", label=f"{MATCHED:g}")
+    for term, colour in colours.items():
+        layers = [name for name in residuals if _term(name) == term]
+        for depth, name in enumerate(layers, 1):
+            ink = 0.3 + 0.7 * depth / len(layers)
+            tint = tuple(1 - ink * (1 - part) for part in to_rgb(colour))
+            axes.plot(_positive(residuals[name]), ".-", color=tint, label=name)
+
+
+def _term(layer: str) -> str:
+    return layer.split("/")[0]
+
+
+def _positive(values: Values) -> npt.NDArray[np.floating]:
+    """Hide what a logarithm cannot show."""
+    values = np.asarray(values, np.float64)
+    return np.where(np.isfinite(values) & (values > 0), values, np.nan)
+
+
+def png_bytes(picture: Image.Image | Figure) -> bytes:
+    """Encode a picture or a figure as PNG; the same one gives the same bytes.
+
+    A figure is drawn by Agg; neither carries a date or a version.
+    """
+    encoded = BytesIO()
+    if isinstance(picture, Figure):
+        picture.savefig(encoded, format="png", metadata={"Software": None})
+    else:
+        picture.save(encoded, format="PNG")
+    return encoded.getvalue()
+
+
+Styles = Mapping[str, dict[str, Any]]  # keywords of a line
+
+
+def styles(conditions: Iterable[str]) -> Styles:
+    """A colour, a marker and a dash for each condition; the natural clip is black."""
+    made = [name for name in dict.fromkeys(conditions) if name != NATURAL]
+    colours = [colour for colour in COLOURS if colour != "#000000"]
+    looks = {
+        name: {
+            "color": colours[index % len(colours)],
+            "marker": MARKERS[index % len(MARKERS)],
+            "linestyle": _DASHES[(index + 1) % len(_DASHES)],
+        }
+        for index, name in enumerate(made)
+    }
+    return {NATURAL: {"color": "black", "marker": ".", "linestyle": "-"}} | looks
+
+
+_SHARES = (0, 0.05, 0.1, 0.15, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
+_APART = 0.22  # rows: conditions of a measure
+
+
+def error_figure(
+    errors: pd.DataFrame, summary: pd.DataFrame, measures: Mapping[str, tuple[str, float]]
+) -> Figure:
+    """Every error as a point, means with their intervals, and what is called kept in grey.
+
+    `measures` are name -> label and tolerance, in the order of the rows.
+    """
+    figure, ((axes,),) = make_panels(1, 1, size=(9, 8))
+    rows = {name: row for row, name in enumerate(measures)}
+    axes.barh(list(rows.values()), [most for _, most in measures.values()], 0.9, color="0.9")
+    looks = styles(errors["condition"])
+    made = [name for name in looks if name != NATURAL]
+    for index, name in enumerate(made):
+        look = looks[name] | {"linestyle": ""}
+        own, means = (table[table["condition"] == name] for table in (errors, summary))
+        shift = _APART * (index - (len(made) - 1) / 2)
+        places = own["measure"].map(rows) + shift
+        axes.plot(own["value"], places, markersize=4, alpha=0.5, **look)
+        axes.plot([], [], label=name, **look)
+        axes.hlines(means["measure"].map(rows) + shift, means["low"], means["high"], look["color"])
+    axes.set_yticks(list(rows.values()), [label for label, _ in measures.values()])
+    axes.set_ylim(len(measures) - 0.5, -0.5)
+    axes.set_xscale("symlog", linthresh=0.2)
+    axes.set_xlim(left=0)
+    axes.set_xticks([tick for tick in _SHARES if tick <= axes.get_xlim()[1]])
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set_xlabel("error against the natural clip (grey: called kept)")
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, frameon=False)
+    return figure

@@ -1,0 +1,302 @@
+"""PredNet: taught with checkpoints, and asked for the next frames of clips."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from stst._version import __version__
+from stst.drawing.figures import png_bytes
+from stst.errors import FramesError, RecipeError, RunError
+from stst.metrics.prediction import PredictionErrors, errors, natural_no_better
+from stst.metrics.tables import plain, to_csv
+from stst.models.prednet_network import PredNet, load_prednet
+from stst.models.prednet_training import Batch, Lesson, Training, pack, train, unpack
+from stst.recipe import validated
+from stst.report.predictions import Predictions, clip_table, frame_table, prediction_figure
+from stst.stimuli.scenes import moving_scene
+from stst.storage.atomic import new_folder, refuse_folder, write_whole
+from stst.storage.config import PredictionConfig, TrainingConfig
+from stst.storage.manifest import MANIFEST, remove_manifest, stand_ins, write_manifest
+from stst.storage.run import Run, load_run
+from stst.video.files import digest
+from stst.video.film import Film
+from stst.video.frames import Footage
+from stst.workflows.films import read_source, source_record
+from stst.workflows.process import Stopping
+from stst.workflows.progress import SILENT, Reporter
+
+
+def of_scenes(lesson: Lesson, step: int) -> Tensor:
+    """Generated scenes, none of them twice: (B, T, 3, H, W)."""
+    size = {"frames": lesson.frames, "height": lesson.height, "width": lesson.width}
+    seeds = ((lesson.seed, step, place) for place in range(lesson.batch))
+    return torch.stack([moving_scene(seed, **size).frames for seed in seeds])
+
+
+def of_clips(clips: Sequence[Footage], lesson: Lesson, step: int) -> Tensor:
+    """Pieces of clips, at random places and times, half of them mirrored: (B, T, 3, H, W)."""
+    rng = np.random.default_rng((lesson.seed, step))
+    chosen = _chosen(len(clips), lesson, rng)
+    return torch.stack([_piece(clips[index], lesson, rng) for index in chosen])
+
+
+def classes_of(labels: Sequence[int], lesson: Lesson, step: int) -> Tensor:
+    """Classes of the clips that `of_clips` takes its pieces from: (B,)."""
+    rng = np.random.default_rng((lesson.seed, step))
+    return torch.tensor([labels[index] for index in _chosen(len(labels), lesson, rng)])
+
+
+def _chosen(count: int, lesson: Lesson, rng: np.random.Generator) -> list[int]:
+    return [int(index) for index in rng.integers(count, size=lesson.batch)]
+
+
+def _piece(clip: Footage, lesson: Lesson, rng: np.random.Generator) -> Tensor:
+    first, top, left = (
+        int(rng.integers(have - want + 1))
+        for have, want in zip((len(clip), *clip.size), _wanted(lesson), strict=True)
+    )
+    frames = clip.take(range(first, first + lesson.frames))
+    piece = frames[..., top : top + lesson.height, left : left + lesson.width]
+    return piece.flip(-1) if rng.random() < 0.5 else piece
+
+
+def _wanted(lesson: Lesson) -> tuple[int, int, int]:
+    return lesson.frames, lesson.height, lesson.width
+
+
+def refuse_small(clips: Sequence[Footage], lesson: Lesson) -> None:
+    """FramesError for a clip that is too short or too small to be learnt from."""
+    for clip in clips:
+        have = (len(clip), *clip.size)
+        if any(h < w for h, w in zip(have, _wanted(lesson), strict=True)):
+            frames, height, width = _wanted(lesson)
+            raise FramesError(
+                f"training takes {frames} frames of {width} x {height} px of a clip, and one has "
+                f"{have[0]} of {have[2]} x {have[1]} px. Leave it out, or lower "
+                "--set frames, height, width."
+            )
+
+
+_OFTEN = 60.0  # s between checkpoints
+WEIGHTS, CHECKPOINT = "prednet.safetensors", "checkpoint.safetensors"
+
+
+def run_prednet_training(
+    config: TrainingConfig, out: Path, *, overwrite: bool = False, report: Reporter = SILENT
+) -> Run:
+    """Train a PredNet; nothing is written before its input is found good."""
+    refuse_folder(out, overwrite=overwrite)
+    lesson = _lesson(config)
+    config, films = _read_clips(config, lesson)
+    training = Training.begun(lesson, len(_classes(config)))
+    new_folder(out, overwrite=overwrite)
+    remove_manifest(out, "training")
+    (out / CHECKPOINT).unlink(missing_ok=True)  # of a training that is overwritten
+    write_whole(out / "recipe.yaml", config.to_yaml())
+    return _teach(training, lesson, config, films, out, report)
+
+
+def is_stopped_training(out: Path) -> bool:
+    """Whether there is a training to go on with."""
+    return (out / CHECKPOINT).is_file() and not (out / MANIFEST).is_file()
+
+
+def resume_prednet_training(config: TrainingConfig, out: Path, *, report: Reporter = SILENT) -> Run:
+    """Go on with a training from its last checkpoint."""
+    lesson = _lesson(config)
+    config, films = _read_clips(config, lesson)
+    try:
+        data = (out / CHECKPOINT).read_bytes()
+    except OSError as fault:
+        raise RunError(
+            f"{out} has no {CHECKPOINT} ({fault.strerror}): nothing can be taken up. Begin anew."
+        ) from fault
+    return _teach(unpack(data, lesson, len(_classes(config))), lesson, config, films, out, report)
+
+
+def _lesson(config: TrainingConfig) -> Lesson:
+    lesson = validated(Lesson, config.settings, "prednet train")
+    if lesson.semantic and len(_classes(config)) < 2:
+        raise RecipeError("--semantic needs clips of two classes or more: fish=A.mp4 leaf=B.mp4.")
+    return lesson
+
+
+def _classes(config: TrainingConfig) -> list[str]:
+    return sorted(set(config.labels))
+
+
+def _read_clips(config: TrainingConfig, lesson: Lesson) -> tuple[TrainingConfig, list[Film]]:
+    films = [read_source(source)[0] for source in config.sources]
+    refuse_small(films, lesson)
+    digests = {f"clip {i}": digest(s.path) for i, s in enumerate(config.sources, 1)}
+    return config.checked(digests), films
+
+
+def _teach(
+    training: Training,
+    lesson: Lesson,
+    config: TrainingConfig,
+    films: Sequence[Film],
+    out: Path,
+    report: Reporter,
+) -> Run:
+    torch.set_num_threads(1)  # so that sums do not depend on the number of cores
+    shown: Batch = partial(of_clips, films, lesson) if films else partial(of_scenes, lesson)
+    labels = [_classes(config).index(label) for label in config.labels]
+    began = saved = time.monotonic()
+    write_whole(out / CHECKPOINT, pack(training))
+    steps = train(training, lesson, shown, partial(classes_of, labels, lesson))
+    with Stopping(f"go on with: stst resume {out}") as stopping:
+        with report.counted("learning", lesson.steps) as advance:
+            advance(len(training.losses), lesson.steps)
+            try:
+                for _loss in stopping.until(steps):
+                    advance(len(training.losses), lesson.steps)
+                    if time.monotonic() - saved > _OFTEN:
+                        write_whole(out / CHECKPOINT, pack(training))
+                        saved = time.monotonic()
+            finally:  # a training that is stopped loses no step
+                write_whole(out / CHECKPOINT, pack(training))
+        _write_training(training, lesson, config, films, out, time.monotonic() - began)
+    report.say(f"Written to {out}: stst prednet evaluate CLIPS --weights {out / WEIGHTS}")
+    return load_run(out)
+
+
+def _write_training(
+    training: Training,
+    lesson: Lesson,
+    config: TrainingConfig,
+    films: Sequence[Film],
+    out: Path,
+    seconds: float,
+) -> None:
+    facts = {"training": json.dumps({"settings": lesson.model_dump(mode="json"), **_shown(config)})}
+    weights = training.network.state_dict()
+    if training.head:
+        weights |= {f"head.{name}": w for name, w in training.head.state_dict().items()}
+    write_whole(out / WEIGHTS, save(weights, facts))
+    lines = [f"{step},{loss:.8f}" for step, loss in enumerate(training.losses, 1)]
+    write_whole(out / "losses.csv", "\n".join(["step,loss", *lines]) + "\n")
+    digests = list(config.digests.values())
+    sources = zip(config.sources, films, digests, strict=True)
+    write_manifest(
+        out,
+        "training",
+        files=[WEIGHTS, "losses.csv"],
+        seed=lesson.seed,
+        seconds=round(seconds, 1),
+        training={
+            "settings": lesson.model_dump(mode="json"),
+            "classes": _classes(config) if training.head else [],
+            "clips": [source_record(source, film, sha) for source, film, sha in sources],
+        },
+    )
+
+
+def _shown(config: TrainingConfig) -> dict[str, Any]:
+    """What was shown, and by which program, for the file of weights."""
+    shown: object = (
+        dict(zip(config.digests.values(), config.labels, strict=True)) or "generated scenes"
+    )
+    return {"shown": shown, "stst": __version__, "torch": torch.__version__}
+
+
+def run_prediction(
+    config: PredictionConfig, out: Path, *, overwrite: bool = False, report: Reporter = SILENT
+) -> Run:
+    """Predict clips with a PredNet; nothing is written before its input is found good."""
+    refuse_folder(out, overwrite=overwrite)
+    network = load_prednet(Path(config.weights) if config.weights else None)
+    assert network.provenance is not None
+    read = {name: read_source(source) for name, source in config.clips.items()}
+    films = {name: film for name, (film, _) in read.items()}
+    digests = {name: digest(source.path) for name, source in config.clips.items()}
+    config = config.checked({**digests, "prednet": network.provenance.sha256})
+    watched = _watched(films, network, config.every, report)
+    notes = stand_ins([vars(network.provenance)])
+    sources = {n: source_record(config.clips[n], film, digests[n]) for n, film in films.items()}
+    record = {
+        "prediction": {
+            "sentence": _sentence(network, list(films)),
+            "network": vars(network.provenance) | {"stack": network.stack},
+            "clips": sources,
+            "measures": plain(clip_table(watched)),
+            "outcomes": _outcomes(watched),
+        },
+        "warnings": [*(remark for _, remarks in read.values() for remark in remarks), *notes],
+    }
+    new_folder(out, overwrite=overwrite)
+    _write_prediction(out, config, watched, record)
+    _tell(watched, notes, report)
+    report.say(f"Written to {out}: open {out / 'prednet.png'}.")
+    return load_run(out)
+
+
+def _watched(
+    films: Mapping[str, Film], network: PredNet, rates: Iterable[int], report: Reporter
+) -> dict[str, dict[int, PredictionErrors]]:
+    watched: dict[str, dict[int, PredictionErrors]] = {name: {} for name in films}
+    for every in rates:
+        for name, film in films.items():
+            total = len(range(every, len(film), every))
+            predicted = errors(film, network, every=every)
+            watched[name][every] = PredictionErrors.of(
+                report.track(predicted, f"{name}, every {every}", total)
+            )
+    return watched
+
+
+def _outcomes(watched: Predictions) -> list[dict[str, Any]]:
+    """The paper's outcome, of the natural clip beside each other one at each rate."""
+    return [
+        {"than": name, "every": every, "natural_no_better": natural_no_better(natural, found)}
+        for name, rates in watched.items()
+        for every, found in rates.items()
+        if name != "natural" and (natural := watched.get("natural", {}).get(every))
+    ]
+
+
+def _sentence(network: PredNet, names: Sequence[str]) -> str:
+    assert network.provenance is not None
+    return (
+        f"The next frames of {len(names)} clips ({', '.join(names)}) were predicted by a PredNet "
+        f"(Lotter et al. 2016; layers of {', '.join(map(str, network.stack))} channels; weights: "
+        f"{network.provenance.note}); mean square error and structural similarity (SSIM, Wang et "
+        "al. 2004) were compared with those of repeating the previous frame"
+    )
+
+
+def _write_prediction(
+    out: Path, config: PredictionConfig, watched: Predictions, record: Mapping[str, Any]
+) -> None:
+    remove_manifest(out, "prediction")
+    write_whole(out / "clips.csv", to_csv(clip_table(watched)))
+    write_whole(out / "frames.csv", to_csv(frame_table(watched)))
+    write_whole(out / "prednet.png", png_bytes(prediction_figure(watched)))
+    write_whole(out / "recipe.yaml", config.to_yaml())
+    write_manifest(out, "prediction", files=["clips.csv", "frames.csv", "prednet.png"], **record)
+
+
+def _tell(watched: Predictions, notes: Iterable[str], report: Reporter) -> None:
+    """Print the table, and whether the natural clip was predicted better than another."""
+    table = clip_table(watched)
+    rows = table.itertuples(index=False)
+    cells = ([f"{v:.4g}" if isinstance(v, float) else str(v) for v in row] for row in rows)
+    report.table(list(table), cells)
+    for outcome in _outcomes(watched):
+        verdict = "no better" if outcome["natural_no_better"] else "better"
+        report.say(
+            f"natural is predicted {verdict} than {outcome['than']}, every {outcome['every']}"
+        )
+    for note in notes:
+        report.say(f"Note: {note}")
