@@ -119,8 +119,7 @@ def test_the_tests_that_prove_reliability_are_there():
 
 
 @pytest.mark.parametrize(("reason", "code"), [("no CUDA device", 0), ("plenoptic is not here", 1)])
-@pytest.mark.parametrize("where", ["test", "file"])
-@pytest.mark.parametrize("workers", ["0", "1"])
+@pytest.mark.parametrize(("where", "workers"), [("test", "0"), ("file", "1")])
 def test_a_run_fails_that_skips_what_it_may_not(reason, code, where, workers, tmp_path):
     tests = Path(__file__).parent
     (tmp_path / "conftest.py").write_text(

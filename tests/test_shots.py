@@ -194,6 +194,10 @@ def test_the_sentence_names_the_other_ways():
     told = describe_shots(SHOTS, recipe(shots="first"))
     assert told.startswith("3 shots (frames 0-4, 5-5, 6-9): the first alone is made; ")
     assert "--shots each, ignore or refuse" in told
+    told = describe_shots(SHOTS, recipe())
+    assert told.endswith(
+        "each is made as a clip of its own; --shots first, ignore or refuse changes that."
+    )
     assert describe_shots((range(9),), recipe()) == ""
 
 

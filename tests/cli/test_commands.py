@@ -15,29 +15,29 @@ from stst.cli.main import COMMANDS, Deferred, command_line
 
 # The public function that does the same thing as a command.
 FUNCTIONS = {
-    "demo": "stst.workflows.demo.run_demo",
+    "demo": "stst.workflows.installation.run_demo",
     "doctor": "stst.workflows.installation.check_machine",
     "weights list": "stst.workflows.installation.list_weights",
     "weights fetch": "stst.workflows.installation.fetch_weights",
     "weights verify": "stst.workflows.installation.verify_weights",
     "weights path": "stst.workflows.installation.weights_path",
     "synthesize": "stst.workflows.synthesize.run_synthesis",
-    "resume": "stst.workflows.resume.resume_run",
-    "factorize": "stst.workflows.factorize.run_factorization",
+    "resume": "stst.workflows.synthesize.resume_run",
+    "factorize": "stst.workflows.synthesize.run_factorization",
     "scramble": "stst.workflows.stimulus.run_stimulus",
     "stimulus": "stst.workflows.stimulus.run_stimulus",
-    "match": "stst.workflows.match.run_match",
+    "match": "stst.workflows.stimulus.run_match",
     "batch": "stst.run_batch",
     "evaluate": "stst.workflows.evaluate.run_evaluation",
     "prednet evaluate": "stst.workflows.prednet.run_prediction",
     "prednet train": "stst.workflows.prednet.run_prednet_training",
     "ablate": "stst.workflows.ablation.run_ablation",
     "experiment new": "stst.workflows.experiment.build_experiment",
-    "experiment power": "stst.workflows.analysis.run_power",
+    "experiment power": "stst.workflows.experiment.run_power",
     "experiment serve": "stst.workflows.experiment.serve_experiment",
     "experiment psychopy": "stst.workflows.experiment.export_psychopy",
     "experiment bids": "stst.workflows.experiment.export_bids",
-    "experiment analyze": "stst.workflows.analysis.run_analysis",
+    "experiment analyze": "stst.workflows.experiment.run_analysis",
     "methods": "stst.workflows.citing.methods_paragraph",
     "cite": "stst.workflows.citing.citation",
 }
@@ -91,7 +91,7 @@ def test_every_command_is_a_public_function_too(commands):
     "planted",
     [
         {},  # none is named
-        {"demo": "stst.workflows.demo.nothing"},
+        {"demo": "stst.workflows.installation.nothing"},
         {"demo": "stst.cli.installation.demo"},
         {"demo": "stst.synthesis.synthesize.synthesize"},  # its command does not call it
     ],

@@ -190,6 +190,7 @@ def test_one_bad_run_is_named_and_does_not_cost_the_others(plant, reason, copy, 
     assert pooled["mean"] == pytest.approx(alone, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_command_names_a_bad_run_and_finishes_once_it_is_there(copy):
     folder, out = copy
     words = ("evaluate", folder, "--network", "none", "--out", out)

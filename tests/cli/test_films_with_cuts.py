@@ -35,6 +35,7 @@ def test_a_run_says_what_it_does_about_cuts_and_lists_the_shots(cut_film, tmp_pa
     assert len(read_video(tmp_path / "out" / "metamer.webm")) == 12
 
 
+@pytest.mark.slow
 def test_the_first_shot_alone_is_a_run_that_can_be_repeated_and_evaluated(cut_film, tmp_path):
     out, again = tmp_path / "out", tmp_path / "again"
     assert run(cut_film, out, "--shots", "first").code == 0
@@ -66,6 +67,7 @@ def planned(cut_film, tmp_path, shots, *words):
     return stst_command("batch", plan, "--out", tmp_path / "set", *words)
 
 
+@pytest.mark.slow
 def test_a_film_of_a_plan_becomes_a_clip_for_each_shot(cut_film, tmp_path):
     said = planned(cut_film, tmp_path, {"least": 4}, "--workers", "1")
     assert said.code == 0, said

@@ -2,7 +2,7 @@
 
 import sys
 
-from stst.workflows.networks import load_networks
+from stst.workflows.material import load_networks
 
 
 def test_without_the_extra_there_is_no_network_and_it_is_said_why(monkeypatch):

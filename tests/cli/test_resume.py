@@ -11,7 +11,6 @@ from terminal import FILES, QUICK, WHERE, bytes_of, manifest_of, refused, signal
 from stst.cli import show
 from stst.storage import conditions as run_conditions
 from stst.storage.atomic import UNFINISHED, locked
-from stst.workflows import resume
 from stst.workflows import synthesize as work
 
 
@@ -131,8 +130,8 @@ def test_a_finished_run_that_was_changed_is_refused_by_file(run, tmp_path):
 
 
 def test_a_resume_that_believes_any_manifest_is_caught(tmp_path, monkeypatch):
-    monkeypatch.setattr(resume, "_refuse_damage", lambda run: None)
-    monkeypatch.setattr(resume, "load_run", lambda folder: None)
+    monkeypatch.setattr(work, "_refuse_damage", lambda run: None)
+    monkeypatch.setattr(work, "load_run", lambda folder: None)
     with pytest.raises(AssertionError):
         test_a_broken_manifest_is_not_called_finished("{}", ".", tmp_path)
 

@@ -141,7 +141,7 @@ def test_no_experiment_and_a_port_in_use_are_named(folder, tmp_path):
     with pytest.raises(ExperimentError, match="holds no experiment"):
         experiment_app(tmp_path, tmp_path)
     with served(folder) as server, pytest.raises(ExperimentError, match="--port"):
-        serve.serve(folder, tmp_path / "r", port=server.server_address[1])
+        serve.serve(folder, tmp_path / "r", "127.0.0.1", server.server_address[1], print)
 
 
 def test_a_body_that_never_comes_and_one_too_large_are_refused(folder):

@@ -43,6 +43,10 @@ def test_no_pair_across_a_cut_is_counted(cut_film):
     check_motion_within_shots(cut_film)
 
 
+def test_pairs_within_shots_are_kept():
+    assert clips.kept_pairs(5, {2}).tolist() == [0, 2, 3]
+
+
 def test_a_planted_count_across_the_cut_is_caught(cut_film, monkeypatch):
     monkeypatch.setattr(clips, "find_shots", lambda clip: (range(len(clip)),))
     with pytest.raises(AssertionError):

@@ -55,6 +55,10 @@ def test_frames_that_raft_cannot_see_are_refused():
         raft_flow(StandIn(), film(height=127))
 
 
+def test_dense_inverse_search_is_told_of():
+    assert load_estimator("dis").sentence == "dense inverse search (OpenCV)"
+
+
 def test_raft_is_torchvisions_and_told_of(monkeypatch):
     asked, weights = [], "Raft_Large_Weights.C_T_SKHT_V2"
     models = SimpleNamespace(

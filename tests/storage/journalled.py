@@ -7,7 +7,7 @@ import torch
 
 from stst.storage.checkpoint import Checkpoint
 from stst.video.frames import Clip
-from stst.workflows.journal import Journal
+from stst.workflows.prepared import Journal
 
 FACTS = {"seconds": 0.0, "mixed": []}
 

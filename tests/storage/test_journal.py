@@ -11,7 +11,7 @@ from stst import Recipe, StstError, synthesize
 from stst.storage.checkpoint import Checkpoint
 from stst.synthesis import framewise
 from stst.synthesis.framewise import FrameDone
-from stst.workflows import journal
+from stst.workflows import prepared as journal
 
 OCTAVES = [{"scale": 0.5, "steps": 2}, {"steps": [3, 2]}]
 CASES = {

@@ -83,6 +83,9 @@ def test_pad_frames_lead_to_the_first(frames, pad):
     if frames <= pad:
         with pytest.raises(FramesError, match=f"needs at least {pad + 1}"):
             frame_order(frames, mirror)
+        to_and_fro = frame_order(frames, mirror, to_and_fro=True)
+        assert len(to_and_fro) == pad + frames
+        assert all(abs(a - b) == 1 for a, b in pairwise(to_and_fro)) or frames == 1
         return
     kept = list(range(frames))
     assert frame_order(frames, authors) == [*range(1, pad + 1), *kept]

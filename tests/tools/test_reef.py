@@ -14,7 +14,7 @@ from stst.errors import FramesError
 from stst.stimuli.stimulus import pink_noise
 from stst.video.frames import Clip, to_uint8
 from stst.video.read import read_video
-from stst.workflows.demo import FILM
+from stst.workflows.installation import FILM
 
 
 @pytest.fixture(scope="module")

@@ -130,11 +130,11 @@ def test_the_display_matrix_is_applied(numbers, want):
     levels = made.moving(1, 6, 8)[0]
     frame = av.VideoFrame.from_ndarray(levels, "rgb24")
     side = SimpleNamespace(side_data={"DISPLAYMATRIX": matrix_bytes(*numbers).tobytes()})
-    assert np.array_equal(pixels._upright(levels, side), want(levels))
+    assert np.array_equal(pixels.upright(levels, side), want(levels))
     assert np.array_equal(pixels.to_rgb(frame)[0] * np.float32(255), levels)
 
 
 def test_an_oblique_angle_is_refused():
     side = {"DISPLAYMATRIX": matrix_bytes(0.6, 0.8, -0.8, 0.6).tobytes()}
     with pytest.raises(FramesError, match="oblique"):
-        pixels._upright(made.moving(1)[0], SimpleNamespace(side_data=side))
+        pixels.upright(made.moving(1)[0], SimpleNamespace(side_data=side))

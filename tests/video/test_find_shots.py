@@ -129,6 +129,7 @@ def test_two_frames_are_held_at_a_time():
     assert cuts(Counting(clip.frames, clip.frame_rate)) == [9]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [1, 2, 3])
 @pytest.mark.parametrize(
     ("name", "wanted"),

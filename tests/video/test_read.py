@@ -18,7 +18,6 @@ from PIL import Image
 
 import stst
 from stst.errors import FramesError
-from stst.video import read
 from stst.video.decode import source_for
 from stst.video.files import Limits, Request
 from stst.video.frames import to_clip, to_uint8
@@ -126,7 +125,8 @@ def test_a_frame_rate_that_contradicts_the_file_is_refused(clip_file, rate):
 
 
 def test_probe_states_what_the_file_declares(clip_file):
-    assert probe(clip_file) == read.VideoInfo(64, 48, 10, Fraction(30000, 1001))
+    info = probe(clip_file)
+    assert (info.size, info.declared, info.rate) == ((48, 64), 10, Fraction(30000, 1001))
 
 
 def folder_of(path, levels, names):
@@ -146,7 +146,8 @@ def test_a_folder_is_read_in_natural_order_at_the_rate_given(tmp_path):
     order = [3, 2, 1, 0]  # F3 < f1 < f2 < f10
     assert np.array_equal(to_uint8(clip.frames), levels[order])
     assert clip.frame_rate == Fraction(24000, 1001)
-    assert probe(folder) == read.VideoInfo(16, 12, 4, None)
+    info = probe(folder)
+    assert (info.size, info.declared, info.rate) == ((12, 16), 4, None)
 
 
 @pytest.mark.parametrize("rate", [None, 0, -25, float("nan"), "fast"])
@@ -271,6 +272,7 @@ def child_environment():
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no folder ../shared/data with real clips")
 def test_the_clip_of_the_paper():
     info = probe(SHARED / "animal.mp4")
-    assert info == read.VideoInfo(1280, 720, 120, Fraction(10800000, 180179))
+    rate = Fraction(10800000, 180179)
+    assert (info.size, info.declared, info.rate) == ((720, 1280), 120, rate)
     clip = read_video(SHARED / "animal.mp4", width=128, frames=3, every=2)
-    assert (clip.size, len(clip), clip.frame_rate) == ((72, 128), 3, info.frame_rate / 2)
+    assert (clip.size, len(clip), clip.frame_rate) == ((72, 128), 3, rate / 2)

@@ -110,7 +110,7 @@ def test_rotation_is_applied_once(made_once, tmp_path):
     (tmp_path / "turned.mp4").write_bytes(data)
     turned = read_video(tmp_path / "turned.mp4").frames
     assert turned.equal(upright.rot90(-1, (2, 3)))
-    assert (probe(tmp_path / "turned.mp4").width, turned.shape[3]) == (48, 48)
+    assert (probe(tmp_path / "turned.mp4").size[1], turned.shape[3]) == (48, 48)
 
 
 # C10, C14: time

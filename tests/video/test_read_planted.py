@@ -10,12 +10,12 @@ from stst.video import files, read
 
 CROPPING = """
 whole = container.to_rgb
-def cropped(frame):
-    rgb, transparent = whole(frame)
+def cropped(frame, tags):
+    rgb, transparent = whole(frame, tags)
     return rgb[: rgb.shape[0] // 2 * 2, : rgb.shape[1] // 2 * 2], transparent
 container.to_rgb = cropped
 """
-TWICE = "once = pixels._upright; pixels._upright = lambda rgb, f: once(once(rgb, f), f)"
+TWICE = "once = container.upright; container.upright = lambda rgb, f: once(once(rgb, f), f)"
 TWO_FILMS = forms.test_the_first_of_two_films_is_read_and_sound_is_ignored
 UNEVEN = [0, 2, 3, 7, 8, 12, 13, 15]
 TRUSTING = "container.Video.frame_rate = lambda self: self._rates()[0]"
@@ -48,7 +48,7 @@ BUGS = {  # the bug, and the test that must fail
     ),
     "C8, even sides": (CROPPING, lambda made, films, tmp: forms.test_odd_sides_are_read_whole(tmp)),
     "C9, not turned": (
-        "pixels._upright = lambda rgb, frame: rgb",
+        "container.upright = lambda rgb, frame: rgb",
         lambda made, films, tmp: forms.test_rotation_is_applied_once(made, tmp),
     ),
     "C9, turned twice": (

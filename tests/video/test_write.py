@@ -268,4 +268,4 @@ while True:
         time.sleep(0.3)
         process.send_signal(signal.SIGKILL)
     assert len(read_video(path)) == 8
-    assert probe(path).frames == 8
+    assert probe(path).declared == 8

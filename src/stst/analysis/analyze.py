@@ -62,8 +62,8 @@ def analyze(
     Parameters
     ----------
     responses : sequence of paths
-        Tables as docs/experiment.md tells them, or folders of such. If ``experiment.yaml`` is
-        beside them, or in the folder above, it tells which frequencies bands pass.
+        Tables, or folders of such. An ``experiment.yaml`` beside them, or in the folder above,
+        tells which frequencies bands pass.
     rules : Rules, optional
         What is left out.
     model : bool
@@ -87,27 +87,21 @@ def analyze(
             f"no trial is left to analyse ({told or 'no test trials'}). Other rules: --set least=1."
         )
     rows, experiment = estimates(trials), read[0].experiment
+    tested = {trial.participant for trial in read if trial.phase == "test"}
+    untested = sorted({trial.participant for trial in read} - tested)
+    notes += [f"{who}: no test trials." for who in untested] + unbounded(rows)
+    # The log-linear correction of d' draws it to 0.
+    if any(row.measure == "criterion" and row.trials < 20 * row.participants for row in rows):
+        notes.append("d' of fewer than 20 trials per participant and cell is drawn to 0.")
     return Analysis(
-        read[0].task,
-        experiment,
-        rules,
-        trials,
-        exclusions,
-        [*notes, *_untested(read), *unbounded(rows), *_shrunk(rows)],
-        rows,
-        differences(rows),
-        frequencies(paths, experiment),
-        mixed(trials) if model else [],
+        task=read[0].task,
+        experiment=experiment,
+        rules=rules,
+        trials=trials,
+        exclusions=exclusions,
+        notes=notes,
+        estimates=rows,
+        differences=differences(rows),
+        frequencies=frequencies(paths, experiment),
+        effects=mixed(trials) if model else [],
     )
-
-
-def _untested(trials: Sequence[Response]) -> list[str]:
-    """Participants who did not get as far as a test trial."""
-    tested = {trial.participant for trial in trials if trial.phase == "test"}
-    return [f"{who}: no test trials." for who in sorted({t.participant for t in trials} - tested)]
-
-
-def _shrunk(rows: Sequence[CellEstimate]) -> list[str]:
-    """Say where d' has few trials, which the log-linear correction draws to 0."""
-    few = any(row.measure == "criterion" and row.trials < 20 * row.participants for row in rows)
-    return ["d' of fewer than 20 trials per participant and cell is drawn to 0."] if few else []

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 
 from stst.analysis.intervals import Interval, geometric, mean
-from stst.analysis.reading import Response
+from stst.analysis.reading import Response, grouped
 
 ALL = "all"  # participants together
 ARROW = " \N{RIGHTWARDS ARROW} "  # from what was shown to what was answered
-
-Key = TypeVar("Key")
-Row = TypeVar("Row")
 
 
 class DesignCell(NamedTuple):
@@ -48,6 +45,16 @@ class CellEstimate(NamedTuple):
     high: float
     chance: float
 
+    @property
+    def cell(self) -> DesignCell:
+        """Its place in the design."""
+        return DesignCell(self.condition, self.band, self.level)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the data limit it to both sides."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
+
 
 def estimate(
     measure: str,
@@ -67,11 +74,8 @@ def estimate(
 def cells(trials: Iterable[Response]) -> dict[DesignCell, list[Response]]:
     """Trials by their place in the design, in the order of levels; those without one come last."""
     groups = grouped(trials, cell_of)
-    return dict(sorted(groups.items(), key=lambda item: _place(item[0])))
-
-
-def _place(cell: DesignCell) -> tuple[str, str, float]:
-    return cell._replace(level=math.inf) if math.isnan(cell.level) else cell
+    order = sorted(groups, key=lambda cell: (*cell[:2], math.isnan(cell.level), cell.level))
+    return {cell: groups[cell] for cell in order}
 
 
 def cell_of(trial: Response) -> DesignCell:
@@ -95,14 +99,6 @@ def _condition(task: str, conditions: tuple[str, ...], roles: tuple[str, ...]) -
 def people(trials: Iterable[Response]) -> dict[str, list[Response]]:
     """Trials of each participant."""
     return grouped(trials, lambda trial: trial.participant)
-
-
-def grouped(rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[Row]]:
-    """Trials, or results, by a key, in the order in which keys come."""
-    groups = dict[Key, list[Row]]()
-    for row in rows:
-        groups.setdefault(key(row), []).append(row)
-    return groups
 
 
 FACTORS = ("condition", "band")
@@ -144,7 +140,7 @@ def differences(estimates: Sequence[CellEstimate]) -> list[Difference]:
         if row.participant != ALL
         and row.measure in COMPARED
         and math.isfinite(row.value)
-        and (row.measure != _RATIO or bounded(row))
+        and (row.measure != _RATIO or row.bounded)
     ]
     return [
         row
@@ -161,11 +157,11 @@ def paired(one: str, other: str) -> str:
 
 def _along(factor: str, measure: str, rows: Sequence[CellEstimate]) -> Iterator[Difference]:
     """Pairs of cells that differ in one factor alone."""
-    place = 1 + FACTORS.index(factor)  # in an estimate
-    for cell, held in grouped(rows, lambda row: _without(factor, row)).items():
+    alike = grouped(rows, lambda row: DesignCell(**row.cell._asdict() | {factor: ""}))
+    for cell, held in alike.items():
         values = {
             name: {row.participant: row.value for row in own}
-            for name, own in grouped(held, lambda row: str(row[place])).items()
+            for name, own in grouped(held, lambda row: str(getattr(row, factor))).items()
         }
         for first, second in combinations(sorted(values), 2):
             both = [who for who in values[first] if who in values[second]]
@@ -177,14 +173,3 @@ def _along(factor: str, measure: str, rows: Sequence[CellEstimate]) -> Iterator[
                 yield Difference(*head, *geometric(np.divide(one, other)), 1.0)
             else:
                 yield Difference(*head, *mean(np.subtract(one, other)), 0.0)
-
-
-def _without(factor: str, row: CellEstimate) -> DesignCell:
-    """What the place of a result is but for a factor."""
-    condition, band = ("" if name == factor else getattr(row, name) for name in FACTORS)
-    return DesignCell(condition, band, row.level)
-
-
-def bounded(row: CellEstimate) -> bool:
-    """Whether the data limit a result to both sides."""
-    return math.isfinite(row.low) and math.isfinite(row.high)

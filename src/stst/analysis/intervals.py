@@ -42,14 +42,10 @@ def proportion(successes: Sequence[float], trials: Sequence[float]) -> Interval:
         effect = max(1.0, spread / (share * (1 - share)))
     if effect > 1:
         quantile = stdtrit(people - 1, (1 + CONFIDENCE) / 2)
-    return Interval(float(share), *_wilson(share, total / effect, quantile))
-
-
-def _wilson(share: float, trials: float, quantile: float) -> tuple[float, float]:
-    weight = quantile**2 / trials
+    weight = quantile**2 / (total / effect)  # of Wilson's interval
     middle = (share + weight / 2) / (1 + weight)
     half = math.sqrt(weight * (share * (1 - share) + weight / 4)) / (1 + weight)
-    return float(max(0.0, middle - half)), float(min(1.0, middle + half))
+    return Interval(float(share), float(max(0.0, middle - half)), float(min(1.0, middle + half)))
 
 
 def jeffreys(successes: Numbers, trials: Numbers) -> tuple[Numbers, Numbers]:

@@ -42,15 +42,13 @@ def mixed(trials: Sequence[Response]) -> list[Effect]:
     ``outcome ~ condition + band + log2(level) + (1 | participant) + (1 | item)``, without
     interactions or random slopes: the logistic model of right answers, or of the choice of
     space, and the linear one of ratings. Maximum likelihood (of the logistic model by
-    Laplace's approximation) with Wald's intervals, by GPBoost (Sigrist 2022).
-
-    Raises
-    ------
-    ExperimentError
-        If the extra ``mixed`` is not installed, or there is nothing to fit.
+    Laplace's approximation) with Wald's intervals, by GPBoost (Sigrist 2022). Raises
+    ExperimentError if the extra ``mixed`` is not installed, or there is nothing to fit.
     """
     outcome, unit, values = _outcome(trials)
-    terms, groups = _terms(trials), _groups(trials)
+    terms = _terms(trials)
+    named = {name: [getattr(trial, name) for trial in trials] for name in ("participant", "item")}
+    groups = {name: own for name, own in named.items() if len(set(own)) > 1}
     design = np.column_stack(list(terms.values()))
     if "participant" not in groups:
         raise ExperimentError("a mixed-effects model needs two participants or more.")
@@ -59,7 +57,7 @@ def mixed(trials: Sequence[Response]) -> list[Effect]:
             "a mixed-effects model cannot tell conditions, bands and levels apart in this design."
         )
     fixed, deviations = _fit(values, design, groups, linear=outcome == "rating")
-    counts = (*(len({getattr(trial, name) for trial in trials}) for name in _GROUPS), len(trials))
+    counts = (*(len(set(own)) for own in named.values()), len(trials))
     halves = np.where(fixed[1] <= WIDEST, ndtri((1 + CONFIDENCE) / 2) * fixed[1], math.nan)
     bounds = np.column_stack([fixed[0], fixed[0] - halves, fixed[0] + halves]).tolist()
     names = ["residual", *groups] if outcome == "rating" else list(groups)
@@ -71,20 +69,16 @@ def mixed(trials: Sequence[Response]) -> list[Effect]:
     ]
 
 
-_GROUPS = ("participant", "item")
-
-
 def _outcome(trials: Sequence[Response]) -> tuple[str, str, Numbers]:
     """What is modelled: its name, its unit, and a value of each trial."""
     task = trials[0].task
     if task == "naming":
         raise ExperimentError("there is no mixed-effects model of what is typed (naming).")
     if task == "similarity":
-        return "rating", "points", np.array([float(trial.response) for trial in trials])
+        return "rating", "points", np.array([float(t.response) for t in trials])
     if task == "source":
-        chosen = np.array([float(trial.chosen == "space") for trial in trials])
-        return "space chosen", "log odds", chosen
-    return "accuracy", "log odds", np.array([float(trial.correct == "1") for trial in trials])
+        return "space chosen", "log odds", np.array([t.chosen == "space" for t in trials], float)
+    return "accuracy", "log odds", np.array([t.correct == "1" for t in trials], float)
 
 
 def _terms(trials: Sequence[Response]) -> dict[str, Numbers]:
@@ -101,12 +95,6 @@ def _terms(trials: Sequence[Response]) -> dict[str, Numbers]:
         level = "contrast" if trials[0].task == "detection" else "duration"
         terms[f"doubling of {level}"] = log - log.mean()
     return terms
-
-
-def _groups(trials: Sequence[Response]) -> dict[str, Sequence[str]]:
-    """Who or what each trial is of, where there are several."""
-    named = {name: [str(getattr(trial, name)) for trial in trials] for name in _GROUPS}
-    return {name: values for name, values in named.items() if len(set(values)) > 1}
 
 
 def _fit(

@@ -24,6 +24,7 @@ from stst.recipe import FrozenConfig, validated
 
 SHARES = ("accuracy", "space chosen")
 LIMITS = {**dict.fromkeys(SHARES, (0.0, 1.0)), "rating": (1.0, float(len(RATINGS)))}
+ANY = (-math.inf, math.inf)
 
 # What `analyze` finds for each task and a plan can be about; the first if none is named.
 MEASURES: dict[str, tuple[str, ...]] = {
@@ -47,29 +48,24 @@ class PowerPlan(FrozenConfig):
     Parameters
     ----------
     effect : float
-        Mean over participants, in the unit of `measure`; of a threshold the geometric mean.
-        It is the same in every condition and band, and at every level.
+        Mean over participants, in the unit of `measure`, in every condition and band and at every
+        level; of a threshold the geometric mean.
     spread : float
-        Standard deviation between participants, in the same unit; of a threshold that of its
-        natural logarithm, so that 0.2 is about 20 %.
-    participants : tuple of int
-        Numbers of participants to try.
-    repeats : tuple of int
-        Numbers of repeats (`ExperimentSpec.repeats`) to try; none is that of the experiment.
+        Standard deviation between participants; of a threshold that of its natural logarithm.
+    participants, repeats : tuple of int
+        Numbers of both to try; no `repeats` are those of the experiment.
     measure : str, optional
-        ``d'``, ``accuracy``, ``threshold``, ``rating`` or ``space chosen``; None: the first
-        that the task has.
+        ``d'``, ``accuracy``, ``threshold``, ``rating`` or ``space chosen``; None: the task's first.
     null : float, optional
-        Value that the interval must leave; None: chance, and with `against` no difference. Ratings
-        and thresholds have no chance.
+        Value that the interval must leave; None: chance, which ratings and thresholds do not have,
+        and with `against` no difference.
     against : str, optional
         Condition that all others are compared with.
     difference : float, optional
         With `against`: how much less than `effect` participants have in that condition, on
         average; of thresholds, by which factor (2: half the threshold).
     difference_spread : float
-        Standard deviation of the difference between participants; of thresholds that of the
-        natural logarithm of the factor.
+        Its standard deviation between participants; of the natural logarithm of a factor.
     lapse : float
         Share of trials, attention checks among them, that are answered at random.
     slope : float
@@ -77,7 +73,7 @@ class PowerPlan(FrozenConfig):
     simulations : int
         Simulated experiments for each number of participants and repeats.
     seed : int
-        Of all that is random.
+        Random seed.
     rules : Rules
         What is left out, as in `analyze`.
 
@@ -111,14 +107,7 @@ class PowerPlan(FrozenConfig):
 
 
 def planned(plan: PowerPlan, spec: ExperimentSpec) -> PowerPlan:
-    """Fill in what the experiment decides.
-
-    Raises
-    ------
-    RecipeError
-        If the task has no such measure or effect, a staircase chooses the trials, or clips
-        cannot be repeated.
-    """
+    """Fill in what the experiment decides; RecipeError if it cannot have such an effect."""
     known = MEASURES[spec.task]
     if not known:
         raise RecipeError(f"the task {spec.task} has no measure that an effect could be of.")
@@ -135,8 +124,8 @@ def planned(plan: PowerPlan, spec: ExperimentSpec) -> PowerPlan:
     null = _null(measure, spec, plan) if plan.null is None else plan.null
     _refuse_effect(measure, plan.effect, plan.spread)
     _refuse_difference(measure, plan)
-    full = {"measure": measure, "null": null, "repeats": plan.repeats or (spec.repeats,)}
-    return plan.model_copy(update=full)
+    repeats = plan.repeats or (spec.repeats,)
+    return plan.model_copy(update={"measure": measure, "null": null, "repeats": repeats})
 
 
 def chance(spec: ExperimentSpec) -> float:
@@ -158,11 +147,9 @@ def _refuse_effect(measure: str, effect: float, spread: float) -> None:
     """Refuse what no participants can have."""
     if measure == "threshold" and effect <= 0:
         raise RecipeError(f"a threshold is above 0, got {effect:g}.")
-    if measure not in LIMITS:
-        return
-    low, high = LIMITS[measure]
+    low, high = LIMITS.get(measure, ANY)
     inside = low < effect < high
-    most = ((effect - low) * (high - effect)) ** 0.5 if inside else 0.0
+    most = math.sqrt((effect - low) * (high - effect)) if inside else 0.0
     if not inside or spread >= most:
         raise RecipeError(
             f"no participants have a mean {measure} of {effect:g} and a standard deviation "
@@ -181,7 +168,7 @@ def _refuse_difference(measure: str, plan: PowerPlan) -> None:
         raise RecipeError("a comparison is with no difference: leave null out.")
     if measure == "threshold" and plan.difference <= 0:
         raise RecipeError(f"thresholds differ by a factor above 0, got {plan.difference:g}.")
-    low, high = LIMITS.get(measure, (-math.inf, math.inf))
+    low, high = LIMITS.get(measure, ANY)
     if not low < plan.effect - plan.difference < high:
         raise RecipeError(
             f"no participants have a mean {measure} of {plan.effect - plan.difference:g}, which is "
@@ -206,18 +193,16 @@ def _unanswered(trial: Trial, spec: ExperimentSpec) -> Response:
     band = next((clip for clip in shown if clip.band), None)
     duration, contrast = shown[0].duration if shown else None, band.contrast if band else None
     return Response(
+        **trial.model_dump(include={"phase", "item", "clip"}),
         experiment=spec.fingerprint,
-        phase=trial.phase,
         task=spec.task,
-        item=trial.item,
-        clip=trial.clip,
         conditions=tuple(clip.condition for clip in shown),
         roles=tuple(clip.role for clip in shown),
         duration=math.nan if duration is None else duration,
-        band=band.band or "" if band else "",
+        band=(band and band.band) or "",
         contrast=math.nan if contrast is None else contrast,
         expected=trial.expected or "",
-        expected_frames=float(len(shown)),
+        frames_expected=float(len(shown)),
     )
 
 
@@ -226,7 +211,7 @@ def simulated(
 ) -> list[Response]:
     """The responses of one experiment; participants get the lists in turn."""
     values = _truths(plan, people, rng)
-    others = values if plan.difference is None else _lowered(values, plan, rng)
+    others = _lowered(values, plan, rng)
     answers = list[Response]()
     for who, trials in enumerate(islice(cycle(lists), people)):
         is_other = np.array([cell_of(trial).condition == plan.against for trial in trials])
@@ -251,12 +236,13 @@ def _truths(plan: PowerPlan, count: int, rng: np.random.Generator) -> Numbers:
 
 def _lowered(values: Numbers, plan: PowerPlan, rng: np.random.Generator) -> Numbers:
     """What they have in the condition that others are compared with; shares stay possible."""
-    assert plan.difference is not None
+    if plan.difference is None:
+        return values
+    spread = rng.normal(0, plan.difference_spread, len(values))
     if plan.measure == "threshold":
-        spread = rng.normal(0, plan.difference_spread, len(values))
         return np.asarray(values / (plan.difference * np.exp(spread)))
-    lower = values - rng.normal(plan.difference, plan.difference_spread, len(values))
-    return np.asarray(lower.clip(*LIMITS.get(plan.measure or "", (None, None))))
+    lower = values - (plan.difference + spread)
+    return np.asarray(lower.clip(*LIMITS.get(plan.measure or "", ANY)))
 
 
 def _answered(
@@ -270,11 +256,8 @@ def _answered(
     """The trials of a list as one participant answers them, who has `truth` in each of them."""
     awake = rng.random(len(trials)) >= plan.lapse
     if plan.measure == "rating":
-        given = np.where(
-            awake,
-            1 + rng.binomial(_STEPS, (truth - 1) / _STEPS, len(trials)),
-            rng.integers(1, len(RATINGS) + 1, len(trials)),
-        )
+        ratings = 1 + rng.binomial(_STEPS, (truth - 1) / _STEPS, len(trials))
+        given = np.where(awake, ratings, rng.integers(1, len(RATINGS) + 1, len(trials)))
     else:
         share = np.where(awake, _right(trials, truth, plan, spec), chance(spec))
         given = rng.random(len(trials)) < share

@@ -9,19 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stst.analysis.cells import (
-    CellEstimate,
-    DesignCell,
-    Difference,
-    cells,
-    differences,
-    grouped,
-    paired,
-)
+from stst.analysis.cells import CellEstimate, DesignCell, Difference, cells, differences, paired
 from stst.analysis.intervals import proportion
 from stst.analysis.observers import Lists, PowerPlan, lists_of, planned, simulated
 from stst.analysis.psychometric import by_function
-from stst.analysis.reading import Response, excluded
+from stst.analysis.reading import Response, excluded, grouped
 from stst.analysis.tasks import estimates
 from stst.errors import RecipeError, guess
 from stst.experiment.spec import ExperimentSpec
@@ -81,24 +73,12 @@ def power(
 
     An experiment finds the effect where the 95 % interval over all participants, after the
     rules, leaves `plan.null`, to whichever side. With `plan.against` it is that of `differences`
-    between conditions, whose cells are called "a - b".
+    between conditions, whose cells are called "a - b". Trials of `spec` and `stimuli` are laid out
+    as for participants, list by list; `progress` is told how many experiments of how many are done.
 
-    Parameters
-    ----------
-    spec, stimuli
-        Of an experiment: its trials are laid out as it lays them out, list by list.
-    plan : PowerPlan
-        What is expected, and what is tried.
-    progress : callable, optional
-        Told how many experiments of how many are done.
-
-    Raises
-    ------
-    RecipeError
-        If the experiment cannot have such an effect, or so many repeats.
+    Raises RecipeError if the experiment cannot have such an effect, or so many repeats.
     """
-    plan = planned(plan, spec)
-    rows, done = list[Power](), 0
+    plan, rows, done = planned(plan, spec), list[Power](), 0
     total = len(plan.repeats) * len(plan.participants) * plan.simulations
     for repeats in plan.repeats:
         lists = lists_of(spec, stimuli, repeats)
@@ -112,9 +92,9 @@ def power(
                 if progress:
                     progress(done, total)
             for cell, trials in counts.items():
-                of = (plan.simulations, hits[cell])
-                share = proportion(of[1:], of[:1])
-                rows.append(Power(plan.measure or "", *cell, people, repeats, trials, *of, *share))
+                share = proportion([hits[cell]], [plan.simulations])
+                design = (*cell, people, repeats, trials, plan.simulations, hits[cell])
+                rows.append(Power(plan.measure or "", *design, *share))
     return PowerAnalysis(spec.task, spec.fingerprint, plan, rows)
 
 
@@ -132,16 +112,16 @@ def finds(trials: Sequence[Response], plan: PowerPlan) -> set[DesignCell]:
     kept, _ = excluded(trials, plan.rules)
     if not kept:
         return set()
-    null, rows = plan.null or 0.0, list[tuple[DesignCell, CellEstimate | Difference]]()
+    null, rows = plan.null or 0.0, dict[DesignCell, CellEstimate | Difference]()
     if plan.against is None:
-        rows += [(DesignCell(*row[1:4]), row) for row in estimates(kept, plan.measure, each=False)]
+        rows |= {row.cell: row for row in estimates(kept, plan.measure, each=False)}
     else:
-        rows += [
-            (DesignCell(paired(row.first, row.second), row.band, row.level), row)
+        rows |= {
+            DesignCell(paired(row.first, row.second), row.band, row.level): row
             for row in differences(estimates(kept, plan.measure, together=False))
             if row.factor == "condition" and plan.against in (row.first, row.second)
-        ]
-    return {cell for cell, row in rows if row.low > null or row.high < null}
+        }
+    return {cell for cell, row in rows.items() if row.low > null or row.high < null}
 
 
 def trials_in(lists: Lists, plan: PowerPlan) -> Mapping[DesignCell, float]:

@@ -11,18 +11,9 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import xlog1py, xlogy
 
-from stst.analysis.cells import (
-    ALL,
-    CellEstimate,
-    DesignCell,
-    bounded,
-    cell_of,
-    estimate,
-    grouped,
-    people,
-)
+from stst.analysis.cells import ALL, CellEstimate, DesignCell, cell_of, cells, estimate, people
 from stst.analysis.intervals import CONFIDENCE, Interval, Numbers, geometric, mean
-from stst.analysis.reading import Response
+from stst.analysis.reading import Response, grouped
 from stst.analysis.sensitivity import CHANCE
 
 SLOPES = (0.5, 10.0)
@@ -40,7 +31,6 @@ class Fit(NamedTuple):
     threshold: Interval
     slope: Interval
     lapse: Interval
-    guess: float
     deviance: float
 
 
@@ -73,7 +63,7 @@ def fit(
     best, height = _refined(x, hits, counts, guess, (axes, likelihood))
     threshold, slope, lapse = (_interval(likelihood, axes, k, best[k]) for k in range(3))
     deviance = 2 * (_log_likelihood(hits / counts, hits, counts) - height)
-    return Fit(threshold, slope, lapse, guess, deviance)
+    return Fit(threshold, slope, lapse, deviance)
 
 
 def _log_likelihood(share: Numbers, hits: Numbers, counts: Numbers) -> float:
@@ -119,26 +109,17 @@ def _interval(likelihood: Numbers, axes: list[Numbers], axis: int, value: float)
     summed = np.exp(likelihood - likelihood.max()).sum(others)
     place = np.linspace(0, len(summed) - 1, _FINE)
     density = np.interp(place, np.arange(len(summed)), summed)
-    ends = _densest(density) if axis == _LAPSE else _central(density)
-    low, high = np.interp(place[list(ends)], np.arange(len(summed)), axes[axis])
+    if axis == _LAPSE:  # ends of the densest 95 %
+        falling = np.sort(density)[::-1]
+        least = falling[np.searchsorted(falling.cumsum(), CONFIDENCE * density.sum())]
+        ends = np.flatnonzero(density >= least)[[0, -1]]
+    else:  # 2.5 % lie below and above
+        below = density.cumsum() / density.sum()
+        ends = np.searchsorted(below, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    low, high = np.interp(place[ends], np.arange(len(summed)), axes[axis])
     open_low, open_high = density[[0, -1]] > _OPEN * density.max()
     low = math.nan if open_low and axis != _LAPSE else low  # a share can be no lower than 0
     return Interval(float(value), float(low), math.nan if open_high else float(high))
-
-
-def _central(density: Numbers) -> tuple[int, int]:
-    """Where 2.5 % and 97.5 % lie below."""
-    below = density.cumsum() / density.sum()
-    low, high = np.searchsorted(below, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return int(low), int(high)
-
-
-def _densest(density: Numbers) -> tuple[int, int]:
-    """Ends of the densest 95 %."""
-    falling = np.sort(density)[::-1]
-    least = falling[np.searchsorted(falling.cumsum(), CONFIDENCE * density.sum())]
-    inside = np.flatnonzero(density >= least)
-    return int(inside[0]), int(inside[-1])
 
 
 LEVELS = 3  # fewer give no function
@@ -165,14 +146,14 @@ def by_function(trials: Sequence[Response]) -> dict[DesignCell, list[Response]]:
 
 def _of_one(cell: DesignCell, who: str, trials: Sequence[Response]) -> Iterator[CellEstimate]:
     """Parameters of a participant; none with fewer than `LEVELS` levels."""
-    levels = {place.level: t for place, t in grouped(trials, cell_of).items() if place.level > 0}
+    levels = {place.level: t for place, t in cells(trials).items() if place.level > 0}
     if len(levels) < LEVELS:
         return
-    x, task = sorted(levels), trials[0].task
-    right = [sum(trial.correct == "1" for trial in levels[level]) for level in x]
-    function = fit(x, right, [len(levels[level]) for level in x], CHANCE[task])
-    parameters: dict[str, Interval] = dict(zip(Fit._fields[:3], function[:3], strict=True))
-    if task == "detection":
+    right = [sum(trial.correct == "1" for trial in held) for held in levels.values()]
+    counts = [len(held) for held in levels.values()]
+    function = fit([*levels], right, counts, CHANCE[trials[0].task])
+    parameters = {name: getattr(function, name) for name in ("threshold", "slope", "lapse")}
+    if trials[0].task == "detection":
         value, low, high = function.threshold
         parameters["sensitivity"] = Interval(1 / value, 1 / high, 1 / low)
     for measure, interval in parameters.items():
@@ -181,7 +162,7 @@ def _of_one(cell: DesignCell, who: str, trials: Sequence[Response]) -> Iterator[
 
 def _of_all(cell: DesignCell, rows: Sequence[CellEstimate]) -> Iterator[CellEstimate]:
     """Means over participants with a bounded threshold: geometric ones, but of lapses."""
-    good = {row.participant for row in rows if row.measure == "threshold" and bounded(row)}
+    good = {row.participant for row in rows if row.measure == "threshold" and row.bounded}
     own = [row for row in rows if row.participant in good]
     for measure, held in grouped(own, lambda row: row.measure).items() if len(good) > 1 else ():
         average = (mean if measure == "lapse" else geometric)([row.value for row in held])
@@ -195,5 +176,5 @@ def unbounded(rows: Sequence[CellEstimate]) -> list[str]:
         f"{row.participant}: the levels do not bound the threshold "
         f"({', '.join(filter(None, row[1:3]))}); it is in no mean."
         for row in rows
-        if row.measure == "threshold" and row.participant != ALL and not bounded(row)
+        if row.measure == "threshold" and row.participant != ALL and not row.bounded
     ]

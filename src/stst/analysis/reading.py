@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self, get_args
+from typing import Any, NamedTuple, Self, TypeVar, get_args
 
 import pandas as pd
 from pydantic import Field
@@ -21,7 +21,10 @@ FILLED = ("participant", "session", "row", "experiment")
 KNOWN = {"task": TASKS, "phase": get_args(Phase), "correct": ("", "0", "1")}
 NUMBERS = ("row", "duration", "contrast", "response_time")
 LISTS = ("conditions", "roles", "kinds")  # of the clips of a trial
-FRAMES = {"frames_expected": "expected_frames", "frames_dropped": "dropped_frames"}
+FRAMES = ("frames_expected", "frames_dropped")  # of each clip; their sums are kept
+
+Key = TypeVar("Key")
+Row = TypeVar("Row")
 
 
 class Response(NamedTuple):
@@ -46,28 +49,30 @@ class Response(NamedTuple):
     chosen: str = ""
     correct: str = ""
     response_time: float = math.nan
-    expected_frames: float = 0.0
-    dropped_frames: float = 0.0
+    frames_expected: float = 0.0
+    frames_dropped: float = 0.0
+
+
+def grouped(rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[Row]]:
+    """Trials, or results, by a key, in the order in which keys come."""
+    groups = dict[Key, list[Row]]()
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return groups
 
 
 def read_responses(paths: Sequence[Path]) -> tuple[list[Response], list[str]]:
-    """Read tables of responses, and what a reader of the results should know of them.
+    """Read tables of responses, or folders of such, and notes for the reader of the results.
 
-    A folder stands for the tables in it.
-
-    Raises
-    ------
-    ExperimentError
-        If there is no table, one has other columns or a cell that cannot be, or they are of
-        several experiments.
+    Raises ExperimentError if there is no table, one has other columns or a cell that cannot be,
+    or they are of several experiments.
     """
-    files = [
-        file for path in paths for file in (sorted(path.glob("*.csv")) if path.is_dir() else [path])
-    ]
+    tables = [sorted(path.glob("*.csv")) if path.is_dir() else [path] for path in paths]
+    files = dict.fromkeys(file for each in tables for file in each)
     if not files:
         raise ExperimentError("no responses: give CSV files, or the folder that holds them.")
     notes = list[str]()
-    trials = [trial for file in dict.fromkeys(files) for trial in _read(file, notes)]
+    trials = [trial for file in files for trial in _read(file, notes)]
     if not trials:
         raise ExperimentError("the tables of responses have no rows yet.")
     if len({trial.experiment for trial in trials}) > 1:
@@ -119,14 +124,9 @@ def _responses(table: pd.DataFrame, path: Path) -> list[Response]:
     numbers |= {name: table[name].map(_total).astype(float) for name in FRAMES}
     for name, values in numbers.items():
         refuse((values < 0) | (values == math.inf), name, "is {!r}, not a number from 0 on")
-    columns = {name: table[name].tolist() for name in Response._fields if name in table} | {
-        **{FRAMES.get(name, name): values.tolist() for name, values in numbers.items()},
-        **{name: [tuple(cell.split(";")) for cell in table[name]] for name in LISTS},
-        "row": numbers["row"].astype(int).tolist(),
-    }
-    return [
-        Response(*values) for values in zip(*(columns[k] for k in Response._fields), strict=True)
-    ]
+    lists = {name: table[name].map(lambda cell: tuple(cell.split(";"))) for name in LISTS}
+    table = table.assign(**numbers, **lists).astype({"row": int})
+    return [Response(*row) for row in table[[*Response._fields]].itertuples(index=False, name=None)]
 
 
 def _number(cell: str) -> float:
@@ -145,13 +145,11 @@ def _total(cell: str) -> float:
 
 def _gaps(trials: Sequence[Response]) -> list[str]:
     """Sessions with rows that are missing or there twice, and participants with several."""
-    sessions = dict[tuple[str, str], list[int]]()
-    for trial in trials:
-        sessions.setdefault((trial.participant, trial.session), []).append(trial.row)
+    sessions = grouped(trials, lambda trial: (trial.participant, trial.session))
     broken = [
         f"{person}: rows are missing or there twice in session {session}."
-        for (person, session), rows in sessions.items()
-        if sorted(rows) != list(range(len(rows)))
+        for (person, session), own in sessions.items()
+        if sorted(trial.row for trial in own) != list(range(len(own)))
     ]
     visits = Counter(person for person, _ in sessions)
     several = [f"{p}: {n} sessions, analysed together." for p, n in visits.items() if n > 1]
@@ -206,10 +204,9 @@ def excluded(trials: Sequence[Response], rules: Rules) -> tuple[list[Response], 
     counts = Counter((rule, trial.participant) for rule, trial in broken if rule)
     kept = [trial for rule, trial in broken if rule is None]
     left = Counter(trial.participant for trial in kept)
-    asked = Counter(trial.participant for trial in trials if trial.phase == "attention")
-    passed = Counter(
-        trial.participant for trial in trials if trial.phase == "attention" and trial.correct == "1"
-    )
+    checks = [trial for trial in trials if trial.phase == "attention"]
+    asked = Counter(trial.participant for trial in checks)
+    passed = Counter(trial.participant for trial in checks if trial.correct == "1")
     asleep = {who for who in totals if passed[who] < rules.attention * asked[who]}
     few = {who for who in totals if who not in asleep and left[who] < rules.least}
     for rule, people in (
@@ -229,7 +226,7 @@ def _broken(trial: Response, rules: Rules) -> str | None:
         f"answer before {rules.fastest:g} ms": trial.response_time < rules.fastest,
         f"answer after {rules.slowest or 0:g} ms": rules.slowest is not None
         and trial.response_time > rules.slowest,
-        f"more than {rules.dropped:.0%} of frames dropped": trial.dropped_frames
-        > rules.dropped * trial.expected_frames,
+        f"more than {rules.dropped:.0%} of frames dropped": trial.frames_dropped
+        > rules.dropped * trial.frames_expected,
     }
     return next((rule for rule, breaks in tests.items() if breaks), None)

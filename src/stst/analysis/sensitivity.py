@@ -39,8 +39,7 @@ def two_intervals(
     """
     hit, alarm = _z(hits, firsts), _z(alarms, seconds)
     d = _combined(hit, -alarm[[0, 2, 1]])
-    c = _combined(hit, alarm)
-    return d / math.sqrt(2), -c[[0, 2, 1]] / 2
+    return d / math.sqrt(2), -_combined(hit, alarm)[[0, 2, 1]] / 2
 
 
 def _z(first: Numbers, trials: Numbers) -> Numbers:
@@ -131,17 +130,14 @@ def frequencies(paths: Sequence[Path], fingerprint: str) -> Frequencies | None:
     """
     folders = [path if path.is_dir() else path.parent for path in paths]
     for folder in (near for one in folders for near in (one, one.absolute().parent)):
-        spec = _spec(folder / DESCRIPTION)
-        if spec and spec.fingerprint == fingerprint:
+        try:
+            text = (folder / DESCRIPTION).read_text("utf-8")
+            spec = ExperimentSpec.parse(yaml.safe_load(text))
+        except (OSError, ValueError, TypeError, yaml.YAMLError, RecipeError):
+            continue
+        if spec.fingerprint == fingerprint:
             return cells_of(spec.bands) if spec.task == "detection" else None
     return None
-
-
-def _spec(path: Path) -> ExperimentSpec | None:
-    try:
-        return ExperimentSpec.parse(yaml.safe_load(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError, yaml.YAMLError, RecipeError):
-        return None
 
 
 def cells_of(bands: Mapping[str, Mapping[str, object]]) -> Frequencies | None:

@@ -12,7 +12,7 @@ from stst.analysis.cells import ALL, ARROW, CellEstimate, DesignCell, cells, est
 from stst.analysis.intervals import Interval, Numbers, mean, proportion
 from stst.analysis.psychometric import thresholds
 from stst.analysis.reading import Response
-from stst.analysis.sensitivity import CHANCE, from_correct, two_intervals
+from stst.analysis.sensitivity import CHANCE, CORRECT, from_correct, two_intervals
 
 People = Mapping[str, Sequence[Response]]
 
@@ -34,13 +34,11 @@ def estimates(
             row
             for cell, held in cells(trials).items()
             for sample in _samples(people(held), each, together)
-            for make in _MAKERS[task]
-            for row in make(cell, sample)
+            for row in _of_cell(task, cell, sample)
         ]
     if task in ("natural", "detection") and measure in (None, "threshold"):
-        rows += [
-            row for row in thresholds(trials) if (together if row.participant == ALL else each)
-        ]
+        found = thresholds(trials)
+        rows += [row for row in found if (together if row.participant == ALL else each)]
     return [row for row in rows if measure in (None, row.measure)]
 
 
@@ -49,32 +47,43 @@ def _samples(everyone: People, each: bool, together: bool) -> list[People]:
     return [*singles, *([everyone] if together and len(everyone) > 1 else [])]
 
 
-def share(some: People, is_so: Callable[[Response], bool]) -> Interval:
-    """How often something is so, with its interval over trials, or participants."""
-    counts = [sum(map(is_so, trials)) for trials in some.values()]
-    return proportion(counts, [len(trials) for trials in some.values()])
+def _of_cell(task: str, cell: DesignCell, sample: People) -> Iterator[CellEstimate]:
+    """All results of a task in a cell, of one participant or of several."""
+    if task == "similarity":
+        yield estimate("rating", cell, sample, _rating(sample))
+    elif task == "source":
+        space = _share(sample, lambda trial: trial.chosen == "space")
+        yield estimate("space chosen", cell, sample, space, chance=CHANCE[task])
+    elif task != "naming":
+        right = _share(sample, lambda trial: trial.correct == "1")
+        yield estimate("accuracy", cell, sample, right, chance=CHANCE.get(task, math.nan))
+        if task in CORRECT:
+            yield estimate("d'", cell, sample, from_correct(task, right), chance=0.0)
+    if task in ("natural", "detection"):
+        yield from _two_intervals(cell, sample)
+    if task in ("category", "naming"):
+        yield from _confusion(cell, sample)
 
 
-def _accuracy(cell: DesignCell, some: People) -> Iterator[CellEstimate]:
-    found = share(some, lambda trial: trial.correct == "1")
-    task = next(iter(some.values()))[0].task
-    yield estimate("accuracy", cell, some, found, chance=CHANCE.get(task, math.nan))
+def _share(sample: People, is_so: Callable[[Response], bool]) -> Interval:
+    """How often samplething is so, with its interval over trials, or participants."""
+    counts = [sum(map(is_so, trials)) for trials in sample.values()]
+    return proportion(counts, [len(trials) for trials in sample.values()])
 
 
-def _differences(cell: DesignCell, some: People) -> Iterator[CellEstimate]:
-    """Sensitivity in ABX and oddity: that of the proportion correct."""
-    task = next(iter(some.values()))[0].task
-    found = from_correct(task, share(some, lambda trial: trial.correct == "1"))
-    yield estimate("d'", cell, some, found, chance=0.0)
+def _rating(sample: People) -> Interval:
+    """Mean rating: over the trials of one participant, or over participants' means."""
+    each = [[float(trial.response) for trial in trials] for trials in sample.values()]
+    return mean(each[0] if len(each) == 1 else [np.mean(values) for values in each])
 
 
-def _two_intervals(cell: DesignCell, some: People) -> Iterator[CellEstimate]:
+def _two_intervals(cell: DesignCell, sample: People) -> Iterator[CellEstimate]:
     """Sensitivity and criterion: of one participant, or the mean over participants."""
-    each = [two_intervals(*_counts(trials)) for trials in some.values()]
+    each = [two_intervals(*_counts(trials)) for trials in sample.values()]
     for name, values in zip(("d'", "criterion"), np.swapaxes(each, 0, 1), strict=True):
         single = len(values) == 1  # (participants, 3): value and bounds
         found = Interval(*values[0].tolist()) if single else mean(values[:, 0])
-        yield estimate(name, cell, some, found, chance=0.0)
+        yield estimate(name, cell, sample, found, chance=0.0)
 
 
 def _counts(trials: Sequence[Response]) -> Iterator[Numbers]:
@@ -85,25 +94,12 @@ def _counts(trials: Sequence[Response]) -> Iterator[Numbers]:
         yield np.array(float(len(firsts)))
 
 
-def _ratings(cell: DesignCell, some: People) -> Iterator[CellEstimate]:
-    """Mean rating: over the trials of one participant, or over participants' means."""
-    each = [[float(trial.response) for trial in trials] for trials in some.values()]
-    found = mean(each[0] if len(each) == 1 else [float(np.mean(values)) for values in each])
-    yield estimate("rating", cell, some, found)
-
-
-def _space(cell: DesignCell, some: People) -> Iterator[CellEstimate]:
-    """Spatial bias: how often the source of the textures was chosen."""
-    found = share(some, lambda trial: trial.chosen == "space")
-    yield estimate("space chosen", cell, some, found, chance=CHANCE["source"])
-
-
-def _confusion(cell: DesignCell, some: People) -> Iterator[CellEstimate]:
+def _confusion(cell: DesignCell, sample: People) -> Iterator[CellEstimate]:
     """How often each answer was given to each category, or to each clip that was named."""
-    trials = [trial for held in some.values() for trial in held]
+    trials = [trial for held in sample.values() for trial in held]
     categories, answers = (sorted(set(map(part, trials))) for part in (_category, _answer))
     for category, answer in product(categories, answers):
-        of = {who: [t for t in held if _category(t) == category] for who, held in some.items()}
+        of = {who: [t for t in held if _category(t) == category] for who, held in sample.items()}
         hits = [sum(_answer(trial) == answer for trial in held) for held in of.values()]
         found = proportion(hits, [len(held) for held in of.values()])
         yield estimate("answers", cell, of, found, response=f"{category}{ARROW}{answer}")
@@ -116,15 +112,3 @@ def _category(trial: Response) -> str:
 def _answer(trial: Response) -> str:
     """A category, or what was typed, whatever its capitals and spaces."""
     return trial.response if trial.expected else " ".join(trial.response.casefold().split())
-
-
-_MAKERS: dict[str, list[Callable[[DesignCell, People], Iterator[CellEstimate]]]] = {
-    "natural": [_accuracy, _two_intervals],
-    "detection": [_accuracy, _two_intervals],
-    "abx": [_accuracy, _differences],
-    "oddity": [_accuracy, _differences],
-    "similarity": [_ratings],
-    "source": [_space],
-    "category": [_accuracy, _confusion],
-    "naming": [_confusion],
-}

@@ -81,12 +81,9 @@ def natural_clips(plan: BatchPlan, base: Path, wrong: Faults) -> dict[str, Natur
 
 
 def split_into_shots(film: NaturalClip, wanted: ShotSelection) -> list[NaturalClip]:
-    """A clip for each shot that is long enough: NAME-1, NAME-2, ..., counted through all shots.
-
-    The film is read once. Shots that are left out are logged; FramesError if none is left.
-    """
+    """A clip for each shot that is long enough, NAME-1, NAME-3, ...; FramesError if none is."""
     source = film.source
-    width = min(source.width or SHOT_WIDTH, SHOT_WIDTH, probe(source.path).width)
+    width = min(source.width or SHOT_WIDTH, SHOT_WIDTH, probe(source.path).size[1])
     shots = find_shots(read_source(source.model_copy(update={"width": width}))[0])
     long = {number: shot for number, shot in enumerate(shots, 1) if len(shot) >= wanted.least}
     if not long:
@@ -143,10 +140,7 @@ def _entries(clips: ClipSelection, base: Path, wrong: Faults) -> Iterator[tuple[
 
 
 def listed_pairs(pairs: PairSelection, base: Path) -> list[tuple[str, str]]:
-    """The pairs of clips, by their names, that a plan lists; not those that are crossed.
-
-    RecipeError if their table cannot be read or has other columns.
-    """
+    """The pairs of clips, by their names, that a plan lists; RecipeError for a wrong table."""
     if pairs.table is None:
         return list(pairs.listed)
     rows = _rows(base / pairs.table)

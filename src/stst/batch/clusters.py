@@ -34,10 +34,7 @@ Connect = Callable[[], AbstractContextManager[Client]]
 def connection(
     plan: BatchPlan, out: Path, workers: int | str | None = None, tls: TlsFiles = NO_TLS
 ) -> tuple[Connect, int | None]:
-    """How to reach the workers of a plan for a set in `out`, and how many threads each has.
-
-    `workers` and `tls` are as for `stst.run_batch`; RecipeError if there is no worker.
-    """
+    """How to reach the workers of a plan for a set in `out`, and how many threads each has."""
     if workers == SLURM:
         jobs = partial(slurm_jobs, plan.slurm, out / "logs")
         return jobs, plan.threads or plan.slurm.cores
@@ -63,10 +60,7 @@ def threads_each(workers: int) -> int:
 
 @contextmanager
 def local_workers(workers: int, threads: int, gpus: int = 0) -> Iterator[Client]:
-    """Processes of this machine with some threads each, which only its loopback can reach.
-
-    With GPUs, worker i sees the (i mod gpus)-th alone.
-    """
+    """Processes of this machine, for its loopback alone; worker i sees the (i mod gpus)-th GPU."""
     options = {"host": LOOPBACK, **HIDDEN}
     each = {"nthreads": 1, "memory_limit": 0, "preload": [PRELOAD], "silence_logs": SILENT}
     environments = [environment(threads, i % gpus if gpus else None) for i in range(workers)]
@@ -91,10 +85,7 @@ def environment(threads: int, gpu: int | None = None) -> dict[str, str]:
 
 @contextmanager
 def running_scheduler(address: str, tls: TlsFiles, folder: Path) -> Iterator[Client]:
-    """A scheduler that is running, whose workers see `folder` and have this version.
-
-    RunError if none answers there, or a worker is of no use.
-    """
+    """A running scheduler; RunError unless its workers see `folder` and have this version."""
     with _client(address, tls) as client:
         for worker, facts in client.run(_facts, str(folder.absolute())).items():
             if facts != (True, __version__):
@@ -128,8 +119,7 @@ def _facts(folder: str) -> tuple[bool, str]:
 def slurm_jobs(resources: SlurmResources, logs: Path) -> Iterator[Client]:
     """Workers as jobs of SLURM; their connections are encrypted with keys of this set.
 
-    `logs` is a folder that all nodes see, for what the jobs print, and for the keys while they
-    run. RunError if the extra is not installed, or no job can be given to SLURM.
+    `logs` is a folder that all nodes see, for what the jobs print, and the keys while they run.
     """
     try:
         from dask_jobqueue import SLURMCluster

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from stst.batch.plan import BatchPlan, ControlChoice, read_plan, refusal
 from stst.errors import RecipeError, guess
 from stst.recipe import Recipe
 from stst.stimuli.kinds import CONTROLS, chosen
-from stst.storage.config import Source, StimulusConfig, SynthesisConfig
+from stst.storage.config import Source, StimulusConfig, Streams, SynthesisConfig
 
 NATURAL: Literal["natural"] = "natural"
 METAMER, FACTORISED = "metamer", "factorised"
@@ -29,9 +29,7 @@ class WorkItem:
     name: str  # path of its folder below that of the set
     condition: str  # natural, metamer, factorised, or the name of a control
     clip: str
-    config: (
-        SynthesisConfig | StimulusConfig
-    )  # the digests of its files are filled in before it is made
+    config: SynthesisConfig | StimulusConfig  # digests are filled in before it is made
     pair: str = ""  # the natural clip behind the temporal losses, where it is another
     label: str = ""  # as the plan says, and so `recipe`
     recipe: str = ""
@@ -53,10 +51,7 @@ def control_fingerprint(kind: str, settings: Mapping[str, Any]) -> str:
 
 
 def planned_items(plan: Path, out: Path) -> tuple[BatchPlan, list[WorkItem]]:
-    """Read the file of a plan and list its items for a set in `out`; nothing is made.
-
-    RecipeError if it cannot be read or carried out; all that is wrong is named.
-    """
+    """The plan in a file and its items for a set in `out`; RecipeError names all that is wrong."""
     settings, unknown = read_plan(plan)
     items, wrong = list_items(settings, plan.absolute().parent, out)
     if unknown or wrong:
@@ -65,10 +60,9 @@ def planned_items(plan: Path, out: Path) -> tuple[BatchPlan, list[WorkItem]]:
 
 
 def list_items(plan: BatchPlan, base: Path, out: Path) -> tuple[list[WorkItem], list[str]]:
-    """All stimuli of a plan for a set in `out`, and a line for each fault of the plan.
+    """All stimuli of a plan for a set in `out`, natural clips first, and a line for each fault.
 
-    Natural clips come first, because all others are made of them. Relative paths of the plan
-    begin at the folder `base`.
+    Relative paths of the plan begin at the folder `base`.
     """
     lists = _ItemLists(plan, base, out)
     natural, synthetic = list(lists.natural()), [*lists.synthesised(), *lists.controls()]
@@ -98,25 +92,22 @@ class _ItemLists:
         plan, recipes = self.plan, self.recipes()
         clips = [(METAMER, name, "") for name in self.clips if plan.metamers]
         clips += [(FACTORISED, space, time) for space, time in self.pairs()]
-        files = plan.streams.model_dump(
-            include={"spatial_weights", "temporal_weights"}, exclude_none=True
-        )
-        streams = plan.streams.model_copy(
-            update={role: str((self.base / file).absolute()) for role, file in files.items()}
-        )
-        fingerprints = {name: recipe.fingerprint for name, recipe in recipes.items()}
+        streams = plan.streams.model_dump()
+        for role in ("spatial_weights", "temporal_weights"):
+            if file := streams[role]:
+                streams[role] = str((self.base / file).absolute())
         for name, (condition, clip, pair), seed in product(recipes, clips, plan.seeds):
             config = SynthesisConfig(
                 source=self.master(clip),
                 time=self.master(pair) if pair else None,
-                streams=streams,
+                streams=Streams(**streams),
                 seeds=(seed,),
                 device=plan.device,
                 deterministic=plan.deterministic,
                 recipe=recipes[name],
             )
             folder = f"{condition}/{name}/{clip}{'_' if pair else ''}{pair}/seed_{seed}"
-            label, print_ = self.clips[clip].label, fingerprints[name]
+            label, print_ = self.clips[clip].label, recipes[name].fingerprint
             yield WorkItem(folder, condition, clip, config, pair, label, name, print_, seed)
 
     def recipes(self) -> dict[str, Recipe]:
@@ -133,12 +124,11 @@ class _ItemLists:
         pairs: list[tuple[str, str]] = []
         with self.wrong.noting("pairs.table"):
             pairs = listed_pairs(self.plan.pairs, self.base)
-        for name in (name for pair in pairs for name in pair if name not in self.clips):
-            self.wrong.append(f"pairs: there is no clip {name!r}.{guess(name, self.clips)}")
+        for name in chain.from_iterable(pairs):
+            if name not in self.clips:
+                self.wrong.append(f"pairs: there is no clip {name!r}.{guess(name, self.clips)}")
         crossed = product(self.clips, self.clips) if self.plan.pairs.crossed else ()
-        yield from dict.fromkeys(
-            pair for pair in (*pairs, *crossed) if set(pair) <= self.clips.keys()
-        )
+        yield from dict.fromkeys(p for p in (*pairs, *crossed) if set(p) <= self.clips.keys())
 
     def controls(self) -> Iterator[WorkItem]:
         for index, control in enumerate(self.plan.controls):

@@ -23,10 +23,10 @@ from stst.storage.conditions import asked, is_finished
 from stst.storage.config import StimulusConfig, SynthesisConfig, read_config
 from stst.storage.manifest import read_manifest, stand_ins
 from stst.video.files import digest
-from stst.workflows.prepared import load_streams
+from stst.workflows.prepared import RECIPE, is_stopped, load_streams, remove
 from stst.workflows.process import Stopped, Stopping
 from stst.workflows.stimulus import run_stimulus, run_trim
-from stst.workflows.synthesize import RECIPE, complete_synthesis, is_stopped, remove
+from stst.workflows.synthesize import complete_synthesis
 
 log = logging.getLogger(__name__)
 PATIENCE = 30.0  # seconds in which the lock of a worker that is lost may be let go of
@@ -67,8 +67,8 @@ def _with_digests(item: WorkItem, digests: Mapping[str, str]) -> WorkItem:
 def items_to_make(items: Iterable[WorkItem], out: Path, *, overwrite: bool) -> list[WorkItem]:
     """The items that are not in the set yet, each with the digests of all that goes in.
 
-    Natural clips must have been cut before the items that are made of them are given. RunError
-    if items have other settings and `overwrite` is false, or a link leads out of the set.
+    Natural clips must have been cut before what is made of them. RunError if an item has other
+    settings and `overwrite` is false, or a link leads out of the set.
     """
     missing, differing = list[WorkItem](), list[Path]()
     for item in items:
@@ -117,10 +117,9 @@ def _differs(folder: Path, config: SynthesisConfig | StimulusConfig) -> bool:
 def make_item(
     item: WorkItem, *, out: Path, threads: int | None = None, allow_mixed: bool = False
 ) -> Outcome:
-    """Make an item of the set in `out`, or what is left of it; raises nothing.
+    """Make an item of the set in `out`, or what is left of it, with its own log; raises nothing.
 
-    What is printed goes to its log. `threads` is how many may be used; `allow_mixed` resumes a
-    run that was stopped on another machine.
+    `allow_mixed` resumes a run that was stopped on another machine.
     """
     path = out / "logs" / f"{item.name.replace('/', '.')}.log"
     with _one_at_a_time, _logged(path):

@@ -132,7 +132,7 @@ class BatchPlan(FrozenConfig):
 def read_plan(path: Path) -> tuple[BatchPlan, list[str]]:
     """Read a plan's YAML file; unknown keys are dropped, each with a line that names it.
 
-    RecipeError if it cannot be read, or holds invalid values; all of them are named.
+    RecipeError names all values that are invalid.
     """
     try:
         data = read_plain(path)

@@ -33,18 +33,10 @@ FILM_BYTES = 6  # a px and frame that the films of an item take at most: not com
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What became of a set.
+    """What became of a set."""
 
-    Parameters
-    ----------
-    items : tuple of str
-        Names of all its items: their folders below that of the set.
-    failed : dict of str
-        Why items could not be made, by their names; empty if all are there.
-    """
-
-    items: tuple[str, ...]
-    failed: dict[str, str]
+    items: tuple[str, ...]  # names of all its items: their folders below that of the set
+    failed: dict[str, str]  # why items could not be made, by their names; empty if all are there
 
 
 def run_batch(
@@ -113,10 +105,7 @@ def run_batch(
 
 
 def check_batch(plan: str | Path, out: str | Path, report: Reporter = SILENT) -> None:
-    """Report the items of a plan, how large they are, and how long they take at most.
-
-    Nothing is made. `plan`, `out` and errors of the plan are as for `run_batch`.
-    """
+    """Report the items of a plan, how large they are, and how long they take at most."""
     _, items = planned_items(Path(plan), Path(out))
     report.table(*_overview(items))
     report.say(f"{len(items)} items for {out}.")
@@ -126,7 +115,10 @@ def check_batch(plan: str | Path, out: str | Path, report: Reporter = SILENT) ->
         return
     uncut = {"source": natural.config.source, "time": None}  # no clip is cut yet
     tasks = {name: PreparedRun.of(config.model_copy(update=uncut)) for name, config in jobs.items()}
-    seconds = {name: _seconds(task) for name, task in tasks.items()}
+    seconds = {
+        name: estimate(t.begin, t.config.recipe, t.plan.made, shots=t.plan.lengths).seconds
+        for name, t in tasks.items()
+    }
     total, task = sum(seconds.get(item.recipe, 0.0) for item in items), next(iter(tasks.values()))
     (height, width), frames = task.natural.size, len(task.natural)
     room = FILM_BYTES * len(items) * frames * height * width
@@ -136,10 +128,6 @@ def check_batch(plan: str | Path, out: str | Path, report: Reporter = SILENT) ->
     )
     for note in task.notes:
         report.say(f"Note: {note}")
-
-
-def _seconds(task: PreparedRun) -> float:
-    return estimate(task.begin, task.config.recipe, task.plan.made, shots=task.plan.lengths).seconds
 
 
 def _overview(items: Sequence[WorkItem]) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
@@ -191,21 +179,17 @@ def run_stages(
     overwrite: bool,
     report: Reporter,
 ) -> dict[str, str]:
-    """Make all items that are not there; workers start when there is work.
-
-    Why items could not be made, by their names.
-    """
+    """Make all items that are not there: why some could not be made, by their names."""
     make = partial(make_item, out=out, threads=plan.threads, allow_mixed=plan.allow_mixed)
     stop, client = partial(Stopping.ask, SIGTERM), None
     failed = dict[str, str]()
-    natural = [item for item in items if item.condition == NATURAL]
-    synthetic = [item for item in items if item.condition != NATURAL]
     with dask.config.set({DEATHS: plan.retries}), ExitStack() as stack:
-        for stage in (natural, synthetic):
+        for is_natural in (True, False):
+            stage = [item for item in items if (item.condition == NATURAL) is is_natural]
             failed |= _without_clip(stage, failed)
             able = (item for item in stage if item.name not in failed)
             if missing := items_to_make(able, out, overwrite=overwrite):
-                client = client or stack.enter_context(connect())
+                client = client or stack.enter_context(connect())  # workers start for work alone
                 client.run(Stopping.ask, 0)
                 with closing(run_items(client, missing, make, stop, plan.retries)) as run:
                     for ended in report.track(run, f"{len(missing)} items", len(missing)):
@@ -234,10 +218,9 @@ def run_items(
     """Have items made by the workers of a cluster; yields them in the order in which they end.
 
     At most `WINDOW` items for each worker are with the cluster at any time, so that a long set
-    takes no memory. The item of a worker that is lost is given to another by the scheduler, until
-    its ``allowed-failures`` are used up; one that failed for a transient reason is made again up
-    to `retries` times. `make` runs in a worker and raises nothing; `stop` is called in each worker
-    if the iterator is closed before its end.
+    takes no memory. One that failed for a transient reason is made again up to `retries` times; the
+    scheduler passes on that of a lost worker. `make` runs in a worker and raises nothing; `stop` is
+    called in each worker if the iterator is closed before its end.
     """
     waiting, tries = iter(items), dict[str, int]()
     pending, session = dict[str, WorkItem](), uuid4().hex[:8]

@@ -25,7 +25,6 @@ from stst.storage.stimulus_set import TABLE
 from stst.workflows.progress import SILENT, Reporter
 from stst.workflows.stimulus import run_trim
 
-SUMMARY, FAILED = "summary.csv", "failed.json"
 ON_A_SHEET = 24  # stimuli
 STIMULI_COLUMNS = (
     *("stimulus", "condition", "clip", "pair", "label", "recipe", "fingerprint", "seed"),
@@ -47,16 +46,13 @@ class ItemRecord:
 
 
 def write_tables(items: Sequence[WorkItem], failed: Mapping[str, str], out: Path) -> None:
-    """Write the tables and sheets of a set; files that stay the same are not touched.
-
-    `failed` says why items could not be made, by their names.
-    """
+    """Write the tables and sheets of a set; `failed` says why items could not be made, by name."""
     records = [_record(item, failed.get(item.name, ""), out) for item in items]
-    _write_changed(out / SUMMARY, to_csv(summary_table(records)))
+    _write_changed(out / "summary.csv", to_csv(summary_table(records)))
     if failed:
-        _write_changed(out / FAILED, json.dumps(failed, indent=1) + "\n")
+        _write_changed(out / "failed.json", json.dumps(failed, indent=1) + "\n")
     else:
-        (out / FAILED).unlink(missing_ok=True)
+        (out / "failed.json").unlink(missing_ok=True)
     changed = _write_changed(out / TABLE, to_csv(stimuli_table(records)))
     if changed or not any(out.glob("contact_sheet_*.png")):
         _write_sheets([record.item.name for record in records if record.manifest], out)
@@ -138,9 +134,8 @@ Facts = Mapping[str, Any]  # what a manifest says of a clip
 def index_runs(folder: Path, report: Reporter = SILENT) -> None:
     """Write the table of the finished runs in a folder that has none; cut their natural clips.
 
-    Clips are named after their files, and natural ones are cut as for their runs. RecipeError if
-    there is no run, or two are of clips of one name that are not the same film with the same cut;
-    RunError if `folder` is a run itself, or a run has no recipe.
+    Clips are named after their files. RecipeError if there is no run, or two are of clips of one
+    name that are not the same; RunError if `folder` is a run itself, or a run has no recipe.
     """
     if (folder / TABLE).exists():
         return
@@ -160,11 +155,7 @@ def index_runs(folder: Path, report: Reporter = SILENT) -> None:
 
 
 def _find_runs(folder: Path) -> tuple[list[ItemRecord], list[WorkItem], list[str]]:
-    """Look for finished runs, at any depth.
-
-    Stimuli that are made of a natural clip, and natural clips that were cut; the natural clips
-    that are not among them; and the folders with a manifest of something else.
-    """
+    """The runs at any depth, their natural clips that are not cut, and folders of other kinds."""
     if (folder / "manifest.json").is_file():
         raise RunError(f"{folder} is one run. Give the folder of all runs, which it lies in.")
     runs, others = list[ItemRecord](), list[str]()
@@ -205,14 +196,13 @@ def _item(name: str, manifest: Manifest, config: SynthesisConfig | StimulusConfi
         pair = _stem(manifest.time) if manifest.time else ""
         condition, print_ = FACTORISED if pair else METAMER, manifest.recipe["fingerprint"]
         return WorkItem(name, condition, clip, config, pair, fingerprint=print_, seed=seed)
-    if config.kind == NATURAL:
+    kind = config.kind
+    if kind == NATURAL:
         film = next(film for film in manifest.outputs if film.endswith(".webm"))
         return WorkItem(name, NATURAL, Path(film).stem, config)
-    print_ = control_fingerprint(config.kind, config.settings)
-    seed = seed if CONTROLS[config.kind].random else None
-    return WorkItem(
-        name, config.kind, clip, config, recipe=config.kind, fingerprint=print_, seed=seed
-    )
+    print_ = control_fingerprint(kind, config.settings)
+    seed = seed if CONTROLS[kind].random else None
+    return WorkItem(name, kind, clip, config, recipe=kind, fingerprint=print_, seed=seed)
 
 
 def _natural_clips(

@@ -10,9 +10,9 @@ from typing import Annotated, TypeVar, cast
 import typer
 
 from stst.batch.run import EndedItem, check_batch, run_batch
-from stst.cli.lines import console, say
 from stst.cli.options import Out, Overwrite
 from stst.cli.show import TERMINAL, Terminal
+from stst.cli.texts import console, say
 from stst.errors import RecipeError, RunError
 from stst.synthesis.estimate import duration
 from stst.workflows.process import Stopping

@@ -19,8 +19,7 @@ from stst.video.light import Scale
 from stst.workflows.evaluate import run_evaluation
 from stst.workflows.evaluate_sets import evaluate_sets
 from stst.workflows.films import clips_by_name, named_clip
-from stst.workflows.material import EvaluationConfig
-from stst.workflows.networks import load_networks
+from stst.workflows.material import EvaluationConfig, load_networks
 from stst.workflows.prednet import resume_prednet_training, run_prediction, run_prednet_training
 from stst.workflows.set_runs import is_set
 
@@ -86,23 +85,16 @@ def evaluate(
     )
     if any(map(is_set, natural)):
         _refuse_of_sets(natural, {"against": against, "bias-to": bias_to, **asdict(clip)})
-        _evaluate_sets(natural, out, config, overwrite=overwrite)
+        result = evaluate_sets(natural, out, config, overwrite=overwrite, report=TERMINAL)
+        if result.failed:
+            raise RunError(
+                f"{len(result.failed)} of {len(result.runs)} runs could not be evaluated; "
+                f"{out / 'evaluation.csv'} says why. The same command tries them again and keeps "
+                "the others."
+            )
         return
     sources = MatchConfig.parse({"sources": [clip.source(path) for path in natural]}).sources
     run_evaluation(sources, out, config, overwrite=overwrite, report=TERMINAL)
-
-
-def _evaluate_sets(
-    sets: Sequence[Path], out: Path, config: EvaluationConfig, *, overwrite: bool
-) -> None:
-    """All the same, and then an error where some runs could not be evaluated."""
-    result = evaluate_sets(sets, out, config, overwrite=overwrite, report=TERMINAL)
-    if result.failed:
-        raise RunError(
-            f"{len(result.failed)} of {len(result.runs)} runs could not be evaluated; "
-            f"{out / 'evaluation.csv'} says why. The same command tries them again and keeps the "
-            "others."
-        )
 
 
 def _refuse_of_sets(paths: Sequence[Path], options: Mapping[str, object]) -> None:

@@ -12,18 +12,19 @@ from stst.analysis.observers import PowerPlan
 from stst.analysis.reading import Rules
 from stst.batch.tables import index_runs
 from stst.cli import options as o
-from stst.cli.lines import say
 from stst.cli.show import TERMINAL
+from stst.cli.texts import say
 from stst.errors import RecipeError, guess
 from stst.experiment.export import PAGE
 from stst.experiment.spec import TASKS, ExperimentSpec
 from stst.storage.atomic import refuse_folder
 from stst.storage.config import read_config
-from stst.workflows.analysis import run_analysis, run_power
 from stst.workflows.experiment import (
     build_experiment,
     export_bids,
     export_psychopy,
+    run_analysis,
+    run_power,
     serve_experiment,
 )
 

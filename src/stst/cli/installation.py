@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from stst.cli import options as o
-from stst.cli.lines import say
 from stst.cli.show import TERMINAL
+from stst.cli.texts import say
 from stst.workflows import installation
-from stst.workflows.demo import run_demo
 
 app = o.group("List, fetch and check the trained weights.")
 Name = Annotated[str, typer.Argument(help="Name of a network, such as vgg19.")]
@@ -23,7 +22,7 @@ def demo(
     overwrite: o.Overwrite = False,
 ) -> None:
     """Synthesise the metamer of a generated film, a fish over a reef. Works offline."""
-    run_demo(out, seed=seed, overwrite=overwrite, report=TERMINAL)
+    installation.run_demo(out, seed=seed, overwrite=overwrite, report=TERMINAL)
 
 
 def doctor() -> None:

@@ -21,7 +21,7 @@ from stst.workflows.process import prepare
 prepare()
 
 from stst._version import __version__  # noqa: E402
-from stst.cli.lines import Lines, say  # noqa: E402
+from stst.cli.texts import Lines, say  # noqa: E402
 from stst.errors import Diverged, StstError  # noqa: E402
 from stst.workflows.process import Stopped  # noqa: E402
 
@@ -33,9 +33,9 @@ COMMANDS = {
         "weights": ("installation:app", "List, fetch and check the trained weights."),
     },
     "Make stimuli": {
-        "synthesize": ("synthesis:synthesize", "Metamer of a natural video."),
-        "resume": ("synthesis:resume", "Resume a run that was stopped."),
-        "factorize": ("synthesis:factorize", "Appearance of one video, motion of another."),
+        "synthesize": ("stimuli:synthesize", "Metamer of a natural video."),
+        "resume": ("stimuli:resume", "Resume a run that was stopped."),
+        "factorize": ("stimuli:factorize", "Appearance of one video, motion of another."),
         "scramble": ("stimuli:scramble", "Control: phases or frames scrambled."),
         "stimulus": ("stimuli:stimulus", "Grating, dots and others of known motion."),
         "match": ("stimuli:match", "Equalise luminance or contrast across a set of videos."),
@@ -44,7 +44,7 @@ COMMANDS = {
     "Measure stimuli": {
         "evaluate": ("evaluation:evaluate", "What a metamer or a control kept of its clip."),
         "prednet": ("evaluation:app", "Next-frame prediction (PredNet)."),
-        "ablate": ("synthesis:ablate", "Effect of settings on metamers."),
+        "ablate": ("stimuli:ablate", "Effect of settings on metamers."),
     },
     "Test observers": {"experiment": ("experiment:app", "Power, trials, responses, analysis.")},
     "Write": {

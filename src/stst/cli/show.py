@@ -11,12 +11,11 @@ from typing import TypeVar
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from stst.cli.lines import console, say
+from stst.cli.texts import console, say
 from stst.storage.config import SynthesisConfig
 from stst.synthesis.estimate import Estimate, duration, size
 from stst.video.frames import Footage
-from stst.workflows.journal import Event
-from stst.workflows.progress import Advance, FrameCount, Reporter, stages
+from stst.workflows.progress import Advance, Event, FrameCount, Reporter, stages
 
 EVERY = 5.0  # s between lines of progress where no bar can be drawn
 COLUMNS = (

@@ -1,14 +1,30 @@
-"""`stst methods` and `stst cite`: what to write in a paper."""
+"""Lines of text in the terminal; `stst methods` and `stst cite`. Imports nothing that is slow."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
-from stst.cli.lines import say
 from stst.workflows import citing
+
+console = Console(soft_wrap=True, highlight=False, emoji=False)
+
+
+def say(text: str) -> None:
+    """Print a line for the user."""
+    console.print(text, markup=False)
+
+
+class Lines(logging.Handler):
+    """Print what the library logs while a workflow runs."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a line."""
+        say(("warning: " if record.levelno >= logging.WARNING else "") + record.getMessage())
 
 
 def methods(

@@ -51,8 +51,7 @@ def loss_figure(
     """Draw each loss over the optimiser's steps, and each layer's residual over frames.
 
     `residuals` are ``loss/layer`` -> relative error in each kept frame; lighter lines are earlier
-    layers. `boundaries` are steps at which the next frame begins. Values that a logarithm cannot
-    show (0, not finite) are left out.
+    layers. `boundaries` are steps at which the next frame begins.
     """
     figure, ((upper,), (lower,)) = make_panels(2, 1, size=(10, 6))
     terms = dict.fromkeys([*losses, *map(_term, residuals)])
@@ -109,10 +108,7 @@ def _positive(values: Values) -> npt.NDArray[np.floating]:
 
 
 def png_bytes(picture: Image.Image | Figure) -> bytes:
-    """Encode a picture or a figure as PNG; the same one gives the same bytes.
-
-    A figure is drawn by Agg; neither carries a date or a version.
-    """
+    """Encode a picture or a figure as PNG without date or version: always the same bytes."""
     encoded = BytesIO()
     if isinstance(picture, Figure):
         picture.savefig(encoded, format="png", metadata={"Software": None})
@@ -148,7 +144,7 @@ def error_figure(
 ) -> Figure:
     """Every error as a point, means with their intervals, and what is called kept in grey.
 
-    `measures` are name -> label and tolerance, in the order of the rows.
+    `measures` are name -> label and tolerance.
     """
     figure, ((axes,),) = make_panels(1, 1, size=(9, 8))
     rows = {name: row for row, name in enumerate(measures)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,23 +42,24 @@ def write_bids(
     responses: Sequence[Path],
     out: Path,
 ) -> None:
-    """Write the data set into `out`, a folder that is there.
+    """Write the data set into `out`, a folder that is there; each session is a run.
 
-    A participant's label is the name without what BIDS forbids; each session is a run. Raises
-    ExperimentError if a table of responses has other columns, or two participants have one label.
+    Raises ExperimentError if a table of responses has other columns, or two participants have one
+    label, which is the name without what BIDS forbids.
     """
     _write_dataset(spec, out)
     names = _copy_films(films, experiment, out / "stimuli")
     labels = [f"sub-{re.sub('[^A-Za-z0-9]', '', path.stem)}" for path in responses]
     if len(set(labels)) < len(labels):
         raise ExperimentError("two participants have the same label without '-' and '_'.")
-    _write_table(out / "participants.tsv", [{"participant_id": label} for label in labels])
+    _write_table(out / "participants.tsv", pd.DataFrame({"participant_id": labels}, dtype=object))
     for label, path in zip(labels, responses, strict=True):
         folder = out / label / "beh"
         for run, rows in enumerate(_sessions(path), 1):
             folder.mkdir(parents=True, exist_ok=True)
             events = [event for row in rows for event in _events(row, names)]
-            _write_table(folder / f"{label}_task-{spec.task}_run-{run}_events.tsv", events, EVENTS)
+            table = pd.DataFrame(events, columns=list(EVENTS), dtype=object)
+            _write_table(folder / f"{label}_task-{spec.task}_run-{run}_events.tsv", table)
 
 
 def _write_dataset(spec: ExperimentSpec, out: Path) -> None:
@@ -86,14 +87,9 @@ def _copy_films(films: Mapping[Version, FilmFile], experiment: Path, out: Path) 
         for path, sha256 in ((file.vp9, file.vp9_sha256), (file.h264, file.h264_sha256)):
             names[sha256] = Path(path).name
             shutil.copyfile(experiment / path, out / names[sha256])
-            about = {
-                **version.model_dump(mode="json", exclude_none=True),
-                "sha256": sha256,
-                "frames": file.frames,
-                "frame_rate": float(file.frame_rate),
-                "width": file.width,
-                "height": file.height,
-            }
+            about = {**version.model_dump(mode="json", exclude_none=True), "sha256": sha256}
+            about |= file.model_dump(include={"frames", "width", "height"})
+            about["frame_rate"] = float(file.frame_rate)
             _write_json(out / f"{names[sha256]}.json", about)
     return names
 
@@ -136,8 +132,5 @@ def _write_json(path: Path, data: object) -> None:
     path.write_text(json.dumps(data, indent=1), "utf-8")
 
 
-def _write_table(
-    path: Path, rows: Sequence[Mapping[str, Any]], columns: Iterable[str] = ("participant_id",)
-) -> None:
-    table = pd.DataFrame(rows, columns=list(columns), dtype=object)
+def _write_table(path: Path, table: pd.DataFrame) -> None:
     table.to_csv(path, sep="\t", na_rep=NONE, index=False, lineterminator="\n")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import combinations, product
+from itertools import chain, combinations, count, islice, product
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
 from stst.errors import RecipeError
 from stst.experiment.spec import INTERVALS, PAIRED, ExperimentSpec
@@ -41,98 +41,79 @@ class Trial(FrozenConfig):
     block: int | None = None
 
 
-Pair = tuple[StimulusRow, StimulusRow]
+Rows = tuple[StimulusRow, ...]  # a stimulus, or the two of a pair
 Orders = Iterator[tuple[tuple[TrialClip, ...], str | None]]  # what is shown, and the right answer
 
 
 def trials_of(spec: ExperimentSpec, stimuli: Sequence[StimulusRow], clip: str) -> list[Trial]:
     """All trials of a natural clip: each stimulus or pair, length, band, order and answer."""
-    lengths = spec.durations or (None,)
     if spec.task in PAIRED:
-        return [
-            Trial(
-                item=f"{pair[0].stimulus}+{pair[1].stimulus}",
-                clip=clip,
-                shown=shown,
-                expected=right,
-            )
-            for pair, length in product(_pairs(spec, stimuli, clip), lengths)
-            for shown, right in _ORDERS[spec.task](pair, length)
-        ]
-    orders = {"source": partial(_source, stimuli), "detection": partial(_detection, spec)}
-    own = [row for row in stimuli if row.clip == clip and row.condition in spec.conditions]
+        groups = _pairs(spec, stimuli, clip)
+        orders = partial(_orders_of_pair, spec.task)
+    else:
+        own = [row for row in stimuli if row.clip == clip and row.condition in spec.conditions]
+        groups = ((row,) for row in own)
+        orders = partial(_orders_of_one, spec, stimuli)
     return [
-        Trial(item=row.stimulus, clip=clip, shown=shown, expected=right)
-        for row, length in product(own, lengths)
-        for shown, right in orders.get(spec.task, partial(_single, spec))(row, length)
+        Trial(item="+".join(row.stimulus for row in rows), clip=clip, shown=shown, expected=right)
+        for rows, length in product(groups, spec.durations or (None,))
+        for shown, right in orders(rows, length)
     ]
 
 
-def _shown(row: StimulusRow, role: str, length: float | None, band: str | None = None) -> TrialClip:
-    return TrialClip(
-        stimulus=row.stimulus, condition=row.condition, role=role, duration=length, band=band
-    )
-
-
-def _pairs(spec: ExperimentSpec, stimuli: Sequence[StimulusRow], clip: str) -> Iterator[Pair]:
+def _pairs(spec: ExperimentSpec, stimuli: Sequence[StimulusRow], clip: str) -> Iterator[Rows]:
     for first, second in spec.pairs:
         left, right = (of_condition(stimuli, clip, name) for name in (first, second))
         yield from combinations(left, 2) if first == second else product(left, right)
 
 
-def _similarity(pair: Pair, length: float | None) -> Orders:
+def _shown(row: StimulusRow, role: str, length: float | None, **filtered: Any) -> TrialClip:  # noqa: ANN401
+    return TrialClip(
+        stimulus=row.stimulus, condition=row.condition, role=role, duration=length, **filtered
+    )
+
+
+def _orders_of_pair(task: str, pair: Rows, length: float | None) -> Orders:
     for a, b in (pair, pair[::-1]):
-        yield (_shown(a, "first", length), _shown(b, "second", length)), None
+        if task == "similarity":
+            yield (_shown(a, "first", length), _shown(b, "second", length)), None
+        elif task == "natural":
+            shown = (_shown(a, a.condition, length), _shown(b, b.condition, length))
+            yield shown, INTERVALS[[clip.role for clip in shown].index("natural")]
+        elif task == "abx":
+            roles = "ab" if a is pair[0] else "ba"
+            first, second = _shown(a, roles[0], length), _shown(b, roles[1], length)
+            for answer, row in zip(INTERVALS, (a, b), strict=False):
+                yield (first, second, _shown(row, "x", length)), answer
+        else:
+            for place in range(3):
+                oddity = [_shown(b, "same", length)] * 3
+                oddity[place] = _shown(a, "odd", length)
+                yield tuple(oddity), INTERVALS[place]
 
 
-def _natural(pair: Pair, length: float | None) -> Orders:
-    for a, b in (pair, pair[::-1]):
-        shown = (_shown(a, a.condition, length), _shown(b, b.condition, length))
-        yield shown, INTERVALS[[clip.role for clip in shown].index("natural")]
-
-
-def _abx(pair: Pair, length: float | None) -> Orders:
-    roles = dict(zip("ab", pair, strict=True))
-    for order, right in product(("ab", "ba"), (0, 1)):
-        shown = [_shown(roles[role], role, length) for role in order]
-        yield (*shown, _shown(roles[order[right]], "x", length)), INTERVALS[right]
-
-
-def _oddity(pair: Pair, length: float | None) -> Orders:
-    for (odd, same), place in product((pair, pair[::-1]), range(3)):
-        shown = [_shown(same, "same", length)] * 3
-        shown[place] = _shown(odd, "odd", length)
-        yield tuple(shown), INTERVALS[place]
-
-
-def _single(spec: ExperimentSpec, row: StimulusRow, length: float | None) -> Orders:
-    right = (row.category or row.clip) if spec.task == "category" else None
-    yield (_shown(row, "stimulus", length),), right
-
-
-def _source(stimuli: Sequence[StimulusRow], row: StimulusRow, length: float | None) -> Orders:
-    space, time = (of_condition(stimuli, name, "natural") for name in (row.space, row.time))
-    if row.space != row.time and space and time:
-        sources = (_shown(space[0], "space", length), _shown(time[0], "time", length))
-        for order in (sources, sources[::-1]):
-            yield (_shown(row, "target", length), *order), None
-
-
-def _detection(spec: ExperimentSpec, row: StimulusRow, length: float | None) -> Orders:
-    contrasts = (None,) if spec.method == "quest" else spec.contrasts
-    blank = TrialClip(stimulus=BLANK, condition=BLANK, role=BLANK, duration=length, of=row.stimulus)
-    for band, contrast in product(spec.bands, contrasts):
-        signal = _shown(row, "signal", length, band).model_copy(update={"contrast": contrast})
-        yield (signal, blank), INTERVALS[0]
-        yield (blank, signal), INTERVALS[1]
-
-
-_ORDERS: dict[str, Callable[[Pair, float | None], Orders]] = {
-    "similarity": _similarity,
-    "abx": _abx,
-    "oddity": _oddity,
-    "natural": _natural,
-}
+def _orders_of_one(
+    spec: ExperimentSpec, stimuli: Sequence[StimulusRow], rows: Rows, length: float | None
+) -> Orders:
+    row = rows[0]
+    if spec.task == "source":
+        space, time = (of_condition(stimuli, name, "natural") for name in (row.space, row.time))
+        if row.space != row.time and space and time:
+            sources = (_shown(space[0], "space", length), _shown(time[0], "time", length))
+            for order in (sources, sources[::-1]):
+                yield (_shown(row, "target", length), *order), None
+    elif spec.task == "detection":
+        contrasts = (None,) if spec.method == "quest" else spec.contrasts
+        blank = TrialClip(
+            stimulus=BLANK, condition=BLANK, role=BLANK, duration=length, of=row.stimulus
+        )
+        for band, contrast in product(spec.bands, contrasts):
+            signal = _shown(row, "signal", length, band=band, contrast=contrast)
+            yield (signal, blank), INTERVALS[0]
+            yield (blank, signal), INTERVALS[1]
+    else:
+        right = (row.category or row.clip) if spec.task == "category" else None
+        yield (_shown(row, "stimulus", length),), right
 
 
 ORDERS = 8  # lists where each holds all trials, in an order of its own
@@ -236,11 +217,9 @@ def _practice(
     spec: ExperimentSpec, stimuli: Sequence[StimulusRow], clips: list[str], dice: Random
 ) -> Trials:
     pool = [t for c in spec.practice.clips or clips for t in trials_of(spec, stimuli, c)]
-    drawn: Trials = []
-    while len(drawn) < spec.practice.trials:
-        drawn += dice.sample(pool, len(pool))
-    drawn = drawn[: spec.practice.trials]
-    return [trial.model_copy(update={"phase": "practice"}) for trial in drawn]
+    drawn = chain.from_iterable(dice.sample(pool, len(pool)) for _ in count())
+    practice = islice(drawn, spec.practice.trials)
+    return [trial.model_copy(update={"phase": "practice"}) for trial in practice]
 
 
 def clips_of(spec: ExperimentSpec, stimuli: Sequence[StimulusRow]) -> list[str]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib.resources import files as resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 import platformdirs
 import yaml
@@ -27,6 +27,7 @@ from stst.experiment.design import Trial, make_lists
 from stst.experiment.spec import ExperimentSpec
 from stst.experiment.stimuli import read_set
 from stst.experiment.versions import FilmFile, Version, description
+from stst.recipe import FrozenConfig
 from stst.storage.manifest import read_manifest
 
 PATIENCE = 300  # s, for npm to bring a package
@@ -135,7 +136,6 @@ def _read(tarball: Path, member: str) -> str:
 
 PAGE, SPEC, CLIPS, LIB = "index.html", "experiment.yaml", "clips", "lib"
 OWN = ("clips.js", "files.js", "save.js", "rows.js", "pages.js", "run.js")
-STYLES = ("jspsych.css", "style.css")
 LICENCES = "LICENSES.txt"
 SINGLE_LIMIT = 100_000_000  # bytes of films in one page; browsers read more only slowly
 
@@ -162,7 +162,8 @@ def write_page(
             "MB). Leave --single out, and show the folder by a web server."
         )
     scripts = {**library[0], **{name: _own(name) for name in OWN}}
-    styles = dict(zip(STYLES, (library[1], _own("style.css")), strict=True))
+    styles = {"jspsych.css": library[1], "style.css": _own("style.css")}
+    licences = _own(LICENCES)
     films = {name: base64.b64encode((out / name).read_bytes()).decode() for name in names if single}
     page = _template().render(
         title=spec.texts.title,
@@ -171,23 +172,22 @@ def write_page(
         films=films,
         styles=styles,
         scripts=scripts,
-        licences=_own(LICENCES),
+        licences=licences,
         single=single,
     )
     (out / PAGE).write_text(page, "utf-8")
     if single:
         shutil.rmtree(out / CLIPS)
-        (out / LICENCES).write_text(_own(LICENCES), "utf-8")
+        (out / LICENCES).write_text(licences, "utf-8")
     else:
         (out / LIB).mkdir(exist_ok=True)
-        for name, text in {**scripts, **styles, LICENCES: _own(LICENCES)}.items():
+        for name, text in {**scripts, **styles, LICENCES: licences}.items():
             (out / LIB / name).write_text(text, "utf-8")
 
 
 def _template() -> Template:
-    loader = PackageLoader("stst.experiment", "web")
     jinja = Environment(
-        loader=loader,
+        loader=PackageLoader("stst.experiment", "web"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -207,29 +207,27 @@ def _script(text: str) -> Markup:
     return Markup(text.replace("</script", "<\\/script"))
 
 
-def read_experiment(
-    folder: Path,
-) -> tuple[ExperimentSpec, list[list[Trial]], dict[Version, FilmFile]]:
+Config = TypeVar("Config", bound=FrozenConfig)
+Experiment = tuple[ExperimentSpec, list[list[Trial]], dict[Version, FilmFile]]
+
+
+def read_experiment(folder: Path) -> Experiment:
     """Read what `stst experiment new` wrote: spec, lists and films.
 
-    Raises
-    ------
-    ExperimentError
-        If the folder holds none, or one whose films are in its page.
+    Raises ExperimentError if the folder holds none, or one whose films are in its page.
     """
     try:
         manifest = read_manifest(folder).model_extra or {}
         settings = {k: v for k, v in manifest["experiment"].items() if k != "fingerprint"}
         spec = ExperimentSpec.parse(settings)
-        films = {
-            Version.parse(
-                {k: v for k, v in film.items() if k in Version.model_fields}
-            ): FilmFile.parse({k: v for k, v in film.items() if k in FilmFile.model_fields})
-            for film in manifest["films"]
-        }
+        films = {_part(Version, film): _part(FilmFile, film) for film in manifest["films"]}
         whole = all((folder / file.vp9).is_file() for file in films.values())
     except (RunError, ValueError, KeyError, TypeError) as error:
         raise ExperimentError(f"{folder} holds no experiment: {error}.") from error
     if not whole:
         raise ExperimentError(f"{folder} lacks films. Make the experiment again, without --single.")
     return spec, make_lists(spec, read_set(folder)), films
+
+
+def _part(model: type[Config], film: Mapping[str, Any]) -> Config:
+    return model.parse({name: film[name] for name in film if name in model.model_fields})

@@ -20,9 +20,6 @@ from stst.video.read import read_video
 
 SCRIPT = "run.py"
 _PAGE = {"files", "lists", "bands", "contrasts", "calibrate", "distance", "method", "rest"}
-_PLAIN = ("phase", "block", "item", "clip", "expected")
-_EACH = ("stimuli", "conditions", "roles", "sha256", "films")
-_FACTS = ("duration", "band", "contrast", "frame_rate")
 
 
 def write_psychopy(
@@ -34,8 +31,7 @@ def write_psychopy(
 ) -> None:
     """Write ``run.py``, ``settings.json``, a table for each list, and the frames of each film.
 
-    Films are read from the folder of the experiment. Raises RecipeError if a staircase chooses
-    contrasts: PsychoPy has its own.
+    Raises RecipeError if a staircase chooses contrasts: PsychoPy has its own.
     """
     if spec.method == "quest":
         raise RecipeError(
@@ -47,12 +43,11 @@ def write_psychopy(
     for version, file in made.items():
         frames = to_uint8(read_video(experiment / file.vp9).frames)
         np.save(out / "frames" / f"{names[version]}.npy", frames, allow_pickle=False)
-    told = {k: v for k, v in description(spec, lists, made).items() if k not in _PAGE}
-    settings = {**told, "background": spec.background}
+    settings = {k: v for k, v in description(spec, lists, made).items() if k not in _PAGE}
+    settings["background"] = spec.background
     (out / "settings.json").write_text(json.dumps(settings, indent=1), "utf-8")
     for number, trials in enumerate(lists):
-        rows = [_row(spec, trial, made, names) for trial in trials]
-        table = pd.DataFrame(rows, columns=[*_PLAIN, *_EACH, *_FACTS], dtype=object)
+        table = pd.DataFrame([_row(spec, t, made, names) for t in trials], dtype=object)
         table.to_csv(out / f"list_{number:03d}.csv", index=False, lineterminator="\n")
     script = resources("stst.experiment") / "lab" / f"{SCRIPT}.txt"
     (out / SCRIPT).write_text(script.read_text("utf-8"), "utf-8")
@@ -65,15 +60,18 @@ def _row(
     names: Mapping[Version, str],
 ) -> dict[str, Any]:
     """A trial as the script reads it; what is of each film is joined by ``;``."""
-    shown = [version for one in trial.shown for version in versions(spec, one).values()]
-    signal = next((one for one in trial.shown if one.band), None)
+    shown = [version for clip in trial.shown for version in versions(spec, clip).values()]
+    signal = next((clip for clip in trial.shown if clip.band), None)
+    each = {
+        "stimuli": [clip.stimulus for clip in trial.shown],
+        "conditions": [clip.condition for clip in trial.shown],
+        "roles": [clip.role for clip in trial.shown],
+        "sha256": [made[version].vp9_sha256 for version in shown],
+        "films": [names[version] for version in shown],
+    }
     return {
-        **{name: getattr(trial, name) for name in _PLAIN},
-        "stimuli": ";".join(one.stimulus for one in trial.shown),
-        "conditions": ";".join(one.condition for one in trial.shown),
-        "roles": ";".join(one.role for one in trial.shown),
-        "sha256": ";".join(made[version].vp9_sha256 for version in shown),
-        "films": ";".join(names[version] for version in shown),
+        **{name: getattr(trial, name) for name in ("phase", "block", "item", "clip", "expected")},
+        **{name: ";".join(values) for name, values in each.items()},
         "duration": trial.shown[0].duration if trial.shown else None,
         "band": signal and signal.band,
         "contrast": signal and signal.contrast,

@@ -17,10 +17,7 @@ NATURAL, METAMER = "natural", "metamer"
 def resolved(spec: ExperimentSpec, stimuli: Sequence[StimulusRow]) -> ExperimentSpec:
     """Fill in what the set decides: conditions, pairs, categories, practice clips.
 
-    Raises
-    ------
-    RecipeError
-        If the set has not what the task needs, or what is named is not in it.
+    Raises RecipeError if the set has not what the task needs, or what is named is not in it.
     """
     known = list(dict.fromkeys(row.condition for row in stimuli))
     spec = _changed(spec, conditions=spec.conditions or _conditions(spec, stimuli, known))

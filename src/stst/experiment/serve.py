@@ -37,12 +37,8 @@ def experiment_app(folder: Path, responses: Path, *, host: str = "127.0.0.1") ->
 
     It serves the files that lie in the folder now, and nothing else. Rows that are posted are in
     the folder of responses before they are acknowledged, once each. `host` is the address that is
-    listened at: requests for another host are refused, unless it is ``0.0.0.0`` or ``::``.
-
-    Raises
-    ------
-    ExperimentError
-        If the folder holds no experiment, or there can be no responses.
+    listened at: requests for another host are refused, unless it is ``0.0.0.0`` or ``::``. Raises
+    ExperimentError if the folder holds no experiment, or there can be no responses.
     """
     app = Starlette(
         routes=[
@@ -157,30 +153,17 @@ class _PatientProtocol(H11Protocol):
 
 def serve(
     folder: Path,
-    responses: Path | None = None,
-    host: str = "127.0.0.1",
-    port: int = 8000,
-    started: Callable[[str, Callable[[], None]], object] | None = None,
+    responses: Path,
+    host: str,
+    port: int,
+    started: Callable[[str, Callable[[], None]], object],
 ) -> None:
     """Show an experiment in a browser and keep its responses, until Ctrl-C.
 
-    Parameters
-    ----------
-    folder : Path
-        As `build_experiment` wrote it.
-    responses : Path, optional
-        Folder for the responses; None: ``responses`` in that of the experiment.
-    host, port
-        Where to listen: ``127.0.0.1`` is this machine alone, port 0 any that is free.
-    started : callable, optional
-        Gets the address to open in a browser, and a function that ends the server.
-
-    Raises
-    ------
-    ExperimentError
-        If the folder holds no experiment, or the port cannot be had.
+    Port 0 is any that is free. `started` gets the address to open, and a function that ends the
+    server. Raises ExperimentError if the folder holds no experiment, or the port cannot be had.
     """
-    app = experiment_app(folder, responses or folder / "responses", host=host)
+    app = experiment_app(folder, responses, host=host)
     family = AF_INET6 if ":" in host else AF_INET
     try:
         listener = create_server((host, port), family=family, backlog=CONNECTIONS)
@@ -201,7 +184,6 @@ def serve(
         timeout_graceful_shutdown=3,
     )
     server = uvicorn.Server(config)
-    if started:
-        address, at, *_ = listener.getsockname()
-        started(f"http://{address}:{at}/", partial(setattr, server, "should_exit", True))
+    address, at, *_ = listener.getsockname()
+    started(f"http://{address}:{at}/", partial(setattr, server, "should_exit", True))
     server.run([listener])

@@ -72,7 +72,7 @@ class ExperimentSpec(FrozenConfig):
     task : str
         One of `TASKS`.
     seed : int
-        Of the lists: the same seed, the same trials in the same order.
+        Random seed of the lists.
     conditions : tuple of str
         Conditions of the set that take part; none are all.
     pairs : tuple of pairs of str
@@ -82,10 +82,8 @@ class ExperimentSpec(FrozenConfig):
         Lengths, s, to which clips are cut; none leaves them as they are.
     categories : tuple of str
         Choices of ``category``; none are those of the set.
-    bands : mapping
-        Settings of the control ``band`` by name (``detection``).
-    contrasts : tuple of float
-        By which what passes a band is multiplied (``detection``).
+    bands, contrasts : mapping, tuple of float
+        Settings of the control ``band`` by name, and by what it is multiplied (``detection``).
     method : {"constant", "quest"}
         All contrasts equally often, or those that QUEST+ asks for (``detection``).
     repeats : int
@@ -97,16 +95,16 @@ class ExperimentSpec(FrozenConfig):
         Counterbalancing lists; None: as many as are needed, or 8 orders.
     spacing : int, optional
         Trials between two with the same natural clip, at least; None: 1 if that can be.
-    blocks : int
-        Equal parts of a list, with a break between them of at least `rest` s.
+    blocks, rest : int, float
+        Equal parts of a list, and the break between them, s, at least.
     attention : int
         Trials of a list that ask for a certain key.
     keys : mapping
         Answer -> key; those not named have the task's own.
     feedback : {"never", "practice", "always"}
         When "right" or "wrong" is shown, if there is a right answer.
-    calibrate : bool
-        Whether the screen is measured with a card, seen from `distance` cm.
+    calibrate, distance : bool, float
+        Whether the screen is measured with a card; from how far it is seen, cm.
     background : int
         Grey level round the clips, 0 to 255.
 
@@ -150,12 +148,11 @@ class ExperimentSpec(FrozenConfig):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        answers = self.answers
         for answer in self.keys:
-            if answer not in answers:
-                raise ValueError(f"keys has no answer {answer!r}; it has {', '.join(answers)}")
-        pressed = list(self.answer_keys.values())
-        if len({key.lower() for key in pressed}) < len(pressed):
+            if answer not in self.answers:
+                known = ", ".join(self.answers)
+                raise ValueError(f"keys has no answer {answer!r}; it has {known}")
+        if len({key.lower() for key in self.answer_keys.values()}) < len(self.answer_keys):
             raise ValueError("two answers have the same key")
         if self.once and self.repeats > 1:
             raise ValueError("repeats needs clips that may be seen more than once (once: false)")
@@ -168,13 +165,8 @@ class ExperimentSpec(FrozenConfig):
     @property
     def answers(self) -> tuple[str, ...]:
         """What can be answered by a key, in order; empty where text is typed."""
-        known = {
-            "similarity": RATINGS,
-            "oddity": INTERVALS,
-            "category": self.categories,
-            "naming": (),
-        }
-        return known.get(self.task, INTERVALS[:2])
+        known = {"similarity": RATINGS, "oddity": INTERVALS, "naming": ()}
+        return {**known, "category": self.categories}.get(self.task, INTERVALS[:2])
 
     @property
     def answer_keys(self) -> dict[str, str]:

@@ -17,23 +17,10 @@ from stst.video.files import digest
 
 
 class StimulusRow(BaseModel):
-    """One row of the table; columns that are not known are left alone.
+    """One row of the table (docs/experiment.md); columns that are not known are left alone.
 
     `stst batch` names the clip of a factorised clip's motion in a column ``pair``, and what the
     experimenter calls it in ``label``: they are `time`, beside `clip` as `space`, and `category`.
-
-    Parameters
-    ----------
-    stimulus : str
-        Name, of which no two are the same.
-    file, sha256, preview : str
-        The master and its digest, and an H.264 copy if there is one. Paths in the folder.
-    condition, clip : str
-        ``natural``, ``metamer``, ...; the natural clip that it comes from.
-    space, time : str
-        Of a factorised clip: the natural clips of its appearance and of its motion.
-    category : str
-        What it shows; without the column, `clip`.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
@@ -61,22 +48,16 @@ class StimulusRow(BaseModel):
 
 
 def read_set(folder: Path) -> tuple[StimulusRow, ...]:
-    """Read the table of a set.
-
-    Raises
-    ------
-    RecipeError
-        As `stst.storage.stimulus_set.read_set`, and if a value is not valid.
-    """
+    """Read and validate the table of a set; RecipeError names the line that is wrong."""
     path, stimuli = folder / TABLE, list[StimulusRow]()
-    for line, row in enumerate(read_table(folder).to_dict("records"), 2):
+    for line, cells in enumerate(read_table(folder).to_dict("records"), 2):
         try:
-            stimuli.append(StimulusRow.model_validate(row))
+            row = StimulusRow.model_validate(cells)
         except ValidationError as error:
             raise RecipeError(f"{path}, line {line}: {explain(error)}") from None
-        if ";" in stimuli[-1].stimulus + stimuli[-1].condition:
-            name = stimuli[-1].stimulus
-            raise RecipeError(f"{path}: {name!r} has a ';' in its name or condition.")
+        if ";" in row.stimulus + row.condition:
+            raise RecipeError(f"{path}: {row.stimulus!r} has a ';' in its name or condition.")
+        stimuli.append(row)
     return tuple(stimuli)
 
 

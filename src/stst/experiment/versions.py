@@ -39,11 +39,6 @@ class Version(FrozenConfig):
     band: str | None = None
     contrast: float | None = None
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether it is the stimulus itself."""
-        return self.duration is None and self.contrast is None
-
 
 class FilmFile(FrozenConfig):
     """A version as written: paths in the experiment's folder, digests, form."""
@@ -62,11 +57,12 @@ def versions(spec: ExperimentSpec, shown: TrialClip) -> dict[float | None, Versi
     """The versions that a clip of a trial may be, by contrast: one, but for a staircase."""
     if shown.stimulus == BLANK:
         return {None: Version(stimulus=shown.of, duration=shown.duration, contrast=0)}
-    chosen: Sequence[float | None] = (shown.contrast,)
-    if shown.band and shown.contrast is None:
-        chosen = spec.contrasts
-    version = Version(stimulus=shown.stimulus, duration=shown.duration, band=shown.band)
-    return {contrast: version.model_copy(update={"contrast": contrast}) for contrast in chosen}
+    by_staircase = shown.band and shown.contrast is None
+    own = {"stimulus": shown.stimulus, "duration": shown.duration, "band": shown.band}
+    return {
+        contrast: Version(**own, contrast=contrast)
+        for contrast in (spec.contrasts if by_staircase else (shown.contrast,))
+    }
 
 
 def all_versions(spec: ExperimentSpec, lists: Iterable[Iterable[Trial]]) -> list[Version]:
@@ -85,12 +81,8 @@ def write_versions(
 ) -> dict[Version, FilmFile]:
     """Write each version, lossless and as a preview, into ``out/clips``.
 
-    Raises
-    ------
-    RecipeError
-        If a stimulus cannot have a length or a band.
-    FramesError
-        If a file of the set is not the one of its table, or the disk is full.
+    Raises RecipeError if a stimulus cannot have a length or a band, and FramesError if a file of
+    the set is not the one of its table, or the disk is full.
     """
     table = {row.stimulus: row for row in stimuli}
     maker = _VersionMaker(spec, source)
@@ -117,18 +109,18 @@ class _VersionMaker:
     def write(self, version: Version, row: StimulusRow, stem: Path) -> FilmFile:
         """Write both files of a version; a whole stimulus is copied as it is."""
         clip = self._make(version, row)
-        paths = {}
-        for suffix, own in ((".webm", row.file), (".mp4", row.preview)):
-            paths[suffix] = stem.with_suffix(suffix)
-            if version.is_whole and Path(own).suffix == suffix:
-                shutil.copyfile(inside(self._source, own), paths[suffix])
+        is_whole = version.duration is None and version.contrast is None
+        vp9, h264 = stem.with_suffix(".webm"), stem.with_suffix(".mp4")
+        for path, own in ((vp9, row.file), (h264, row.preview)):
+            if is_whole and Path(own).suffix == path.suffix:
+                shutil.copyfile(inside(self._source, own), path)
             else:
-                write_video(clip, paths[suffix])
+                write_video(clip, path)
         return FilmFile(
-            vp9=f"clips/{paths['.webm'].name}",
-            h264=f"clips/{paths['.mp4'].name}",
-            vp9_sha256=digest(paths[".webm"]),
-            h264_sha256=digest(paths[".mp4"]),
+            vp9=f"clips/{vp9.name}",
+            h264=f"clips/{h264.name}",
+            vp9_sha256=digest(vp9),
+            h264_sha256=digest(h264),
             frames=len(clip),
             frame_rate=clip.frame_rate,
             width=clip.size[1],

@@ -1,9 +1,8 @@
 """How much of the arrangement of a natural frame is left in another frame.
 
-A metamer keeps statistics and must lose the object: where what stands in the natural frame.
-Both frames are reduced to small blurred maps without slow trends, and the maps are correlated:
-at their own place (`layout`), and at any place against mirror images (`shape`). Pure functions
-of arrays, for measures of finished films as well as for the choice of starts.
+A metamer must lose where what stands in the natural frame. Small blurred maps of both frames,
+without slow trends, are correlated: at their own place (`layout`), and at any place against
+mirror images (`shape`). For measures of finished films and the choice of starts.
 """
 
 from __future__ import annotations
@@ -61,18 +60,16 @@ def shape(made: Array, natural: Array) -> float:
 
 
 def least_alike(frames: Array, natural: Array) -> int:
-    """Which of frames (N, 3, H, W) has the luminance that is arranged least like another's.
-
-    At the same or at any place, whichever is more: of a layout and its negative, and of a shape and
-    its mirror image, neither is wanted.
-    """
+    """Which of frames (N, 3, H, W) has the luminance that is arranged least like another's."""
     wanted = maps(natural)[PARTS["luminance"]]
-    likenesses = [likeness(maps(frame)[PARTS["luminance"]], wanted) for frame in frames]
-    return min(range(len(frames)), key=likenesses.__getitem__)
+    return int(np.argmin([likeness(maps(frame)[PARTS["luminance"]], wanted) for frame in frames]))
 
 
 def likeness(made: Array, natural: Array) -> float:
-    """Greater of the sizes of `layout` and `shape`, each in what chance often gives."""
+    """Greater of the sizes of `layout` and `shape`, each in what chance often gives.
+
+    Sizes: of a layout and its negative, of a shape and its mirror image, neither is wanted.
+    """
     return max(abs(layout(made, natural)) / CHANCE[0], abs(shape(made, natural)) / CHANCE[1])
 
 
@@ -89,13 +86,9 @@ def _peaks(made: Array, natural: Array) -> Array:
     padded = [fft.next_fast_len(side + int(REACH * side), real=True) for side in (height, width)]
     product = fft.rfft2(made, padded) * fft.rfft2(natural, padded).conj()
     correlation = fft.irfft2(product.sum(1), padded)  # channels add up
-    down, across = (_shifts(side, REACH) for side in (height, width))
+    reach = (int(REACH * side) for side in (height, width))
+    down, across = (np.arange(-most, most + 1) for most in reach)
     return np.asarray(correlation[:, down[:, None], across].max((-2, -1)))
-
-
-def _shifts(side: int, reach: float) -> npt.NDArray[np.intp]:
-    most = int(reach * side)
-    return np.arange(-most, most + 1)
 
 
 def _faded(x: Array, blur: float) -> Array:
@@ -113,10 +106,7 @@ def _unit(x: Array, window: Array | float = 1.0) -> Array:
 
 
 def _blurred(x: Array, blur: float) -> Array:
-    """Blur by a share of the short side, and take the parabola away that fits best.
-
-    Bright skies over dark grounds, and centres that are lit, tell of no object.
-    """
+    """Blur by a share of the short side, and take the best parabola, which is no object, away."""
     sigma = blur * min(x.shape[-2:])
     smooth = gaussian_filter(x, (0, sigma, sigma))
     trends = _trends(*x.shape[-2:])

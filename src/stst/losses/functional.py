@@ -33,9 +33,8 @@ def gram(activation: Tensor) -> Tensor:
 def mean_square_gap(value: Tensor, target: Tensor) -> Tensor:
     """Mean square difference over all but the batch: (B, ...), (1 or B, ...) -> (B,).
 
-    Of Gram matrices it is the paper's texture loss sum (G - G^)^2 / (2 N^2), of
-    activations its content loss sum (A - A^)^2 / (2 N M), both (figure 1) without the
-    half, which the authors' code drops.
+    Of Gram matrices the paper's texture loss, of activations its content loss (figure 1), both
+    without the half, which the authors' code drops.
     """
     return (value - target).square().flatten(1).mean(1)
 
@@ -66,10 +65,8 @@ def linear_luminance(frames: Tensor) -> Tensor:
 def octave_moments(x: Tensor) -> Tensor:
     """Covariances of channels, octave by octave: (B, C, H, W) -> (B, L, C, C), finest first.
 
-    Octaves of spatial frequency, of the discrete cosine transform: no side needs to be even, and
-    all pixels take part in each. The last one is all below two cycles on the short side, where a
-    frame has too few places for an octave of its own. Without the mean they add up to the
-    covariance of the frame.
+    Octaves of the discrete cosine transform, in which all pixels take part, the last one all below
+    two cycles on the short side. Without the mean they add up to the covariance of the frame.
     """
     height, width = x.shape[-2:]
     rows, columns = (_cosines(side, x.dtype, x.device) for side in (height, width))
@@ -99,10 +96,7 @@ def _octaves(height: int, width: int, dtype: torch.dtype, device: torch.device) 
 
 
 def colour_moments(frames: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and covariances of colours and luminance, octave by octave.
-
-    (B, 3, H, W) -> (B, 4) and (B, L, 4, 4), of R, G, B and luminance: see `octave_moments`.
-    """
+    """Mean and `octave_moments` of R, G, B and luminance: (B, 3, H, W) -> (B, 4), (B, L, 4, 4)."""
     values = torch.cat((frames, linear_luminance(frames)), 1)
     mean = values.mean((-2, -1))
     return mean, octave_moments(values - mean[..., None, None])
@@ -132,8 +126,6 @@ def periodic(values: npt.NDArray[np.float64], axes: Sequence[int]) -> npt.NDArra
 
     The periodic component of Moisan (2011, J. Math. Imaging Vis. 39, 161), along some axes.
 
-    Examples
-    --------
     >>> periodic(np.array([1.0, 3, 2, 1]), (0,)).round(6).tolist()  # there is no jump
     [1.0, 3.0, 2.0, 1.0]
     >>> periodic(np.array([0.0, 1, 2, 3]), (0,)).round(3).tolist()

@@ -26,14 +26,11 @@ StreamCall = Callable[[Tensor, Sequence[str]], Mapping[str, Tensor]]
 
 @dataclass(frozen=True)
 class LayerTarget:
-    """Layers that one loss takes from a stream, and how a gap in each is scaled.
-
-    ``scaling`` is ``raw`` (the authors'), ``power`` (divided by the target's mean
-    square) or ``variance`` (divided by the variance of the target's entries).
-    """
+    """Layers that one loss takes from a stream, and how a gap in each is scaled."""
 
     loss: str
     layers: tuple[str, ...]
+    # Raw (the authors'), or divided by the target's mean "power" or by its entries' "variance".
     scaling: str = "raw"
 
     @property
@@ -59,13 +56,11 @@ def represent(
     (B, T, 3, H, W) -> {loss: {layer: (B, C, C) or (B, C, h, w)}}.
     """
     layers = tuple(dict.fromkeys(name for target in targets for name in target.layers))
-    grams: Any = getattr(stream, "grams", None)
-    if grams is not None and all(target.texture for target in targets):
-        values = grams(window, layers)
-        return {target.loss: {name: values[name] for name in target.layers} for target in targets}
-    values = stream(window, layers)
+    textures = all(target.texture for target in targets)
+    grams: Any = getattr(stream, "grams", None) if textures else None
+    values = (grams or stream)(window, layers)
     return {
-        t.loss: {name: gram(values[name]) if t.texture else values[name] for name in t.layers}
+        t.loss: {k: gram(values[k]) if t.texture and not grams else values[k] for k in t.layers}
         for t in targets
     }
 
@@ -89,6 +84,8 @@ class Match:
                 target.loss: {n: target.scale(v) for n, v in self.targets[target.loss].items()}
                 for target in windows
             }
+        layers = (*self.targets.values(), *self.scales.values())
+        self.tensors = [value for values in layers for value in values.values()]
 
     def __call__(self, window: Tensor) -> Losses:
         """Each loss averaged over its layers: {loss: (B,)}."""
@@ -99,17 +96,6 @@ class Match:
             gaps = [mean_square_gap(v, target[name]) / scale[name] for name, v in layers.items()]
             losses[loss] = torch.stack(gaps).mean(0)
         return losses
-
-    @property
-    def tensors(self) -> list[Tensor]:
-        """Targets and their scales, in order."""
-        held = (self.targets, self.scales)
-        return [value for part in held for layers in part.values() for value in layers.values()]
-
-    @property
-    def capturable(self) -> bool:
-        """Whether the stream says that it never waits for the device."""
-        return bool(getattr(self.stream, "capturable", False))
 
     @torch.no_grad()
     def residuals(self, window: Tensor) -> dict[str, Tensor]:
@@ -130,12 +116,9 @@ STEP = 1 / 255  # of an 8-bit value; colours that vary by less do not vary
 class ColourMoments:
     """Mean and covariance of colours, of the frame and of its halved copies (our choice).
 
-    Gram matrices of rectified features hold contrast and what is coarse only roughly. Both
-    gaps are relative: of the mean to the deviation of the natural colours, of each
-    covariance to its size. `natural` is (1 or B, 3, H, W).
+    Gram matrices hold contrast and what is coarse only roughly. Gaps are relative: of the mean to
+    the deviation of the colours of `natural` (1 or B, 3, H, W), of each covariance to its size.
     """
-
-    capturable = True
 
     def __init__(self, natural: Tensor) -> None:
         self.mean, self.covariances = colour_moments(natural)
@@ -143,11 +126,7 @@ class ColourMoments:
         self.powers = powers.clamp_min(4 * STEP**4)
         spread = self.covariances.sum(1).diagonal(dim1=-2, dim2=-1).sum(1)
         self.spread = spread.clamp_min(4 * STEP**2)
-
-    @property
-    def tensors(self) -> list[Tensor]:
-        """Targets and what they are relative to."""
-        return [self.mean, self.covariances, self.powers, self.spread]
+        self.tensors = [self.mean, self.covariances, self.powers, self.spread]
 
     def __call__(self, window: Tensor) -> Losses:
         """(B, T, 3, H, W) -> {"colour_moments": (B,)}."""
@@ -160,24 +139,17 @@ class ColourMoments:
 class Gamut:
     """Colours that the natural frame does not have (our choice): how far out, on average.
 
-    A frame's colours reach as far in each of 26 directions of RGB as all but `RARE` of those of
-    `natural` (1 or B, 3, H, W) do; what lies further out counts by its distance, in natural
-    deviations.
+    What lies further out, in any of 38 directions of RGB, than all but `RARE` of the colours of
+    `natural` (1 or B, 3, H, W) counts by its distance, in natural deviations.
     """
-
-    capturable = True
 
     def __init__(self, natural: Tensor) -> None:
         self.ways = _directions(natural)
-        along = self.ways @ natural.flatten(2)  # (B, 26, N)
+        along = self.ways @ natural.flatten(2)  # (B, 38, N)
         last = max(round((1 - RARE) * along.shape[-1]), 1)
         self.limits = along.kthvalue(last, -1, keepdim=True).values
         self.spread = natural.flatten(1).std(1).clamp_min(STEP)
-
-    @property
-    def tensors(self) -> list[Tensor]:
-        """Limits and their unit."""
-        return [self.limits, self.spread]
+        self.tensors = [self.limits, self.spread]
 
     def inside(self, frames: Tensor) -> Tensor:
         """Bring colours that are out to near ones within: (B, 3, H, W) -> the same."""
@@ -209,15 +181,9 @@ def _directions(like: Tensor) -> Tensor:
 class Variation:
     """Total variation of the last frame; above `allowed` (1 or B,) only, where it is given."""
 
-    capturable = True
-
     def __init__(self, allowed: Tensor | None = None) -> None:
         self.allowed = allowed
-
-    @property
-    def tensors(self) -> list[Tensor]:
-        """What is allowed, if anything."""
-        return [] if self.allowed is None else [self.allowed]
+        self.tensors = [] if allowed is None else [allowed]
 
     def __call__(self, window: Tensor) -> Losses:
         """(B, T, 3, H, W) -> {"total_variation": (B,)}."""
@@ -233,15 +199,9 @@ class Sameness:
     `natural` (1, 3, H, W) is their common target, whose own spread is the unit.
     """
 
-    capturable = True
-
     def __init__(self, natural: Tensor) -> None:
         self.spread = cell_colours(natural).var((-2, -1), correction=0).mean().clamp_min(1e-12)
-
-    @property
-    def tensors(self) -> list[Tensor]:
-        """The unit."""
-        return [self.spread]
+        self.tensors = [self.spread]
 
     def __call__(self, window: Tensor) -> Losses:
         """(B, T, 3, H, W) -> {"sameness": (B,)}."""
@@ -254,8 +214,8 @@ PixelLoss = ColourMoments | Gamut | Sameness | Variation
 class Objective:
     """Weighted sum of named losses of a window.
 
-    Each part takes a window (B, T, 3, H, W) and returns {loss: (B,)}; a weight of each loss is a
-    number or (B,).
+    Each part takes a window (B, T, 3, H, W), returns {loss: (B,)}, and has in `tensors` all that
+    it compares with; a weight of each loss is a number or (B,).
     """
 
     def __init__(
@@ -274,11 +234,7 @@ class Objective:
 
     @torch.no_grad()
     def equalised(self, window: Tensor, value: float) -> Objective:
-        """Rescale so that each weighted loss is weight x `value` now (authors' code).
-
-        A loss that is 0 keeps its weight: there is nothing to scale by, and the
-        authors' division would give infinity.
-        """
+        """Rescale so that each weighted loss, unless it is 0, is weight x `value` now."""
         weights = {
             name: torch.where(now > 0, self.weights[name] * value / now, self.weights[name])
             for name, now in self(window).items()
@@ -293,8 +249,9 @@ class Objective:
 
     @property
     def capturable(self) -> bool:
-        """Whether a CUDA graph can hold it: no part of it waits for the device."""
-        return all(part.capturable for part in self.parts)
+        """Whether a CUDA graph can hold it: each stream says that it never waits for the device."""
+        streams = (part.stream for part in self.parts if isinstance(part, Match))
+        return all(getattr(stream, "capturable", False) for stream in streams)
 
     def load(self, other: Objective) -> None:
         """Take over targets and weights, in place, of an objective of the same structure."""

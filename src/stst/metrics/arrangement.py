@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,16 +35,15 @@ class Arrangement:
 
     @property
     def means(self) -> dict[str, float]:
-        """Mean shape and mean absolute layout of the second half of the frames, and drift.
+        """Mean shape and mean absolute layout of the second half, where what creeps in is largest.
 
-        What creeps in is largest at the end. Drift is the rise of a straight line through the
-        layout, first frame to last; 0 of a single frame.
+        And drift: the rise of a straight line through the layout, first frame to last.
         """
         late = slice(len(self.layout) // 2, None)
         return {
             "shape": float(self.shape[late].mean()),
             "layout": float(np.abs(self.layout[late]).mean()),
-            "drift": _rise(self.layout),
+            "drift": _rise(self.layout) if len(self.layout) > 1 else 0.0,
         }
 
     @property
@@ -61,18 +60,13 @@ def arrangement(made: Footage, natural: Footage) -> dict[str, Arrangement]:
     Parameters
     ----------
     made, natural : Clip or Film
-        Of one length and size. One frame of each is held at a time.
+        Of one length and size, or it is a `FramesError`. One frame of each is held at a time.
 
     Returns
     -------
     dict of str to Arrangement
         ``"luminance"``, and ``"colour"``: two opponent chromatic channels, for objects that
         differ from what is around them in colour only.
-
-    Raises
-    ------
-    FramesError
-        If the clips differ in length or size.
     """
     check_same_form({"natural": natural, "made": made}, rate=False)
     frames = []
@@ -101,8 +95,6 @@ def arrangement_warnings(found: Mapping[str, Mapping[str, Arrangement]]) -> Iter
 
 
 def _rise(values: Array) -> float:
-    if len(values) < 2:
-        return 0.0
     return float(np.polyfit(np.linspace(0, 1, len(values)), values, 1)[0])
 
 
@@ -138,10 +130,7 @@ def _rows(head: tuple[str, str, int, str], made: Footage, natural: Footage) -> R
 def place_claims(rows: pd.DataFrame) -> Iterator[Claim]:
     """Whether the arrangement is kept (the object may be seen) or lost (it is gone).
 
-    Lost: the mean is at most the limit, or that of unrelated clips where it is higher. Kept: the
-    whole interval is above; of a single film, the value is above what chance gives. Not
-    testable: between, or where the natural clip with some noise is not above what chance gives.
-    At its place both the layout and its growth over frames are judged, and the worse one tells.
+    At its place the layout and its growth over frames are judged, and the worse one tells.
     """
     clips = rows[rows["axis"] == "clip"]
     made = clips[~clips["condition"].isin([FLOOR, CEILING])]
@@ -149,16 +138,22 @@ def place_claims(rows: pd.DataFrame) -> Iterator[Claim]:
         same = (clips["reference"] == key.reference) & (clips["part"] == key.part)
         of = "" if key.reference == NATURAL else ", of the clip of the motion"
         for measures in (("shape",), ("layout", "drift")):
-            verdicts = [
+            judged = [
                 _judge(clips[same & (clips["measure"] == measure)], key.condition, measure)
                 for measure in measures
             ]
+            verdicts, reasons = zip(*judged, strict=True)
+            worst = next(v for v in (KEPT, UNTESTABLE, LOST) if v in verdicts)
             name = f"arrangement {LIMITS[measures[0]][2]} ({key.part}{of})"
-            yield Claim(key.condition, name, *_worst(verdicts))
+            yield Claim(key.condition, name, worst, "; ".join(reasons))
 
 
 def _judge(rows: pd.DataFrame, condition: str, measure: str) -> tuple[str, str]:
-    """Verdict and reason, from the rows of one measure of all conditions."""
+    """Verdict and reason, from the rows of one measure of all conditions.
+
+    Lost: the mean is at most the limit, or that of unrelated clips. Kept: the interval is above,
+    or the single value above chance. Not testable: between, or where a noisy copy has no more.
+    """
     limit, by_chance, _ = LIMITS[measure]
     means = rows.groupby("condition")["value"].mean()
     ceiling, floor = means.get(CEILING, 0.0), means.get(FLOOR, 0.0)
@@ -176,10 +171,3 @@ def _judge(rows: pd.DataFrame, condition: str, measure: str) -> tuple[str, str]:
     interval = f"95 % interval {low:.2f} to {high:.2f}, n = {len(values)}"
     span = f"n = 1; chance gives up to {by_chance:.2g}" if single else interval
     return verdict, f"{measure} {mean:.2f} ({span}); at most {limit:.2g} is gone"
-
-
-def _worst(judged: Sequence[tuple[str, str]]) -> tuple[str, str]:
-    """The verdict that most speaks for an object that is left, and all reasons."""
-    verdicts = [verdict for verdict, _ in judged]
-    worst = next(v for v in (KEPT, UNTESTABLE, LOST) if v in verdicts)
-    return worst, "; ".join(why for _, why in judged)

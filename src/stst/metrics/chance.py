@@ -29,11 +29,10 @@ MARGIN = 2  # nearer than that percentile by this factor is matched; our choice
 def null_errors(represent: Represent, needed: int, clips: Sequence[Footage]) -> dict[str, Array]:
     """Layer -> relative errors between ordered pairs of windows of different clips.
 
-    `represent` maps a window to Gram matrices or activations, as the run's losses do; `needed` is
-    the frames of a window, 1 for images, 2 for pairs. The clips, at least two of one size, are
-    the natural one and unrelated ones; eight windows of each are taken, evenly over it.
+    `represent` maps a window of `needed` frames to Gram matrices or activations, as the run's
+    losses do. The clips, at least two of one size, are the natural one and unrelated ones.
     """
-    seen = [list(_represented(represent, needed, clip)) for clip in clips]
+    seen = [_represented(represent, needed, clip) for clip in clips]
     pairs = [(a, b) for one, other in permutations(seen, 2) for a in one for b in other]
     return {
         layer: np.array([relative_error(a[layer], b[layer]).item() for a, b in pairs])
@@ -60,32 +59,25 @@ def chance_rows(
 def chance_claims(rows: pd.DataFrame) -> Iterator[Claim]:
     """Whether each loss is matched beyond chance, in the layer that is matched least.
 
-    Kept: the residual is at most half the 5th percentile, in each layer of each film. Lost: in
-    some layer it is above that percentile. Not testable: nearer than chance, by less than twice.
+    Kept: its residual is at most half the 5th percentile. Lost: above it. Not testable: between.
     """
     layers = rows["layer"].str.split("/", n=1, expand=True)
     layers = layers.reindex(columns=[0, 1]).set_axis(["loss", "name"], axis=1)
     rows = rows.join(layers).assign(ratio=rows["residual"] / rows["null"].clip(lower=1e-12))
     for (condition, loss), own in rows.groupby(["condition", "loss"], sort=False):
-        yield Claim(
-            condition, f"nearer than chance ({loss})", *_judge(own.loc[own["ratio"].idxmax()])
+        worst = own.loc[own["ratio"].idxmax()]
+        ratio, null = worst["ratio"], worst["null"]
+        verdict = KEPT if ratio <= 1 / MARGIN else LOST if ratio > 1 else UNTESTABLE
+        why = (
+            f"{worst['name']}: residual {worst['residual']:.2f}; unrelated frames (of "
+            f"{worst['clips']} clips) are {null:.2f} apart at the {PERCENTILE}th percentile, "
+            f"{worst['median']:.2f} at the median. At most {null / MARGIN:.2f} is matched"
         )
+        yield Claim(condition, f"nearer than chance ({loss})", verdict, why)
 
 
-def _represented(
-    represent: Represent, needed: int, clip: Footage
-) -> Iterator[Mapping[str, Tensor]]:
+@torch.no_grad()
+def _represented(represent: Represent, needed: int, clip: Footage) -> list[Mapping[str, Tensor]]:
     last = max(len(clip) - needed, 0)
-    for start in dict.fromkeys(np.linspace(0, last, WINDOWS).round().astype(int).tolist()):
-        with torch.no_grad():
-            yield represent(clip.take(range(start, start + needed))[None])
-
-
-def _judge(worst: pd.Series) -> tuple[str, str]:
-    ratio, null = worst["ratio"], worst["null"]
-    verdict = KEPT if ratio <= 1 / MARGIN else LOST if ratio > 1 else UNTESTABLE
-    return verdict, (
-        f"{worst['name']}: residual {worst['residual']:.2f}; unrelated frames (of "
-        f"{worst['clips']} clips) are {null:.2f} apart at the {PERCENTILE}th percentile, "
-        f"{worst['median']:.2f} at the median. At most {null / MARGIN:.2f} is matched"
-    )
+    starts = np.unique(np.linspace(0, last, WINDOWS).round().astype(int)).tolist()
+    return [represent(clip.take(range(start, start + needed))[None]) for start in starts]

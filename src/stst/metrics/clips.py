@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -41,13 +40,7 @@ def find_cuts(footage: Footage) -> frozenset[int]:
 def kept_pairs(frames: int, cuts: Collection[int]) -> Indices:
     """The first frame of each pair of neighbours that are of one shot, (P,).
 
-    `cuts` are the frames that begin a shot. A clip without two frames of one shot is taken
-    for a single one.
-
-    Examples
-    --------
-    >>> kept_pairs(5, {2}).tolist()
-    [0, 2, 3]
+    `cuts` are the frames that begin one. A clip of one-frame shots is taken for a single shot.
     """
     first = np.arange(max(frames - 1, 0))
     kept = first[~np.isin(first + 1, list(cuts))]
@@ -64,13 +57,10 @@ JITTERS = 2  # copies
 
 
 class Jittered:
-    """A clip with Gaussian noise on every value, drawn anew for each frame from a seed.
+    """A clip with Gaussian noise on every value: the ceiling of similarity."""
 
-    Its similarity with the clip is the ceiling: what is left where next to nothing changed.
-    """
-
-    def __init__(self, footage: Footage, seed: int, spread: float = JITTER) -> None:
-        self.footage, self.seed, self.spread = footage, seed, spread
+    def __init__(self, footage: Footage, seed: int) -> None:
+        self.footage, self.seed = footage, seed
         self.size, self.frame_rate = footage.size, footage.frame_rate
 
     def __len__(self) -> int:
@@ -82,14 +72,11 @@ class Jittered:
         shape = tuple(frames.shape[1:])
         dice = [np.random.default_rng((self.seed, index)) for index in indices]
         noise = np.stack([one.standard_normal(shape, dtype=np.float32) for one in dice])
-        return (frames + self.spread * torch.from_numpy(noise)).clamp(0, 1)
+        return (frames + JITTER * torch.from_numpy(noise)).clamp(0, 1)
 
 
 class Fitted:
-    """The first frames of a clip, resized to the size of another, whose frame rate it takes.
-
-    The aspect ratio is not kept, as networks do not keep it either.
-    """
+    """The first frames of a clip, stretched to the size of another, whose frame rate it takes."""
 
     def __init__(self, footage: Footage, like: Footage) -> None:
         if len(footage) < len(like):
@@ -98,8 +85,7 @@ class Fitted:
                 f"has {len(footage)}: give one that is at least as long."
             )
         self.footage, self._length = footage, len(like)
-        self.size: tuple[int, int] = like.size
-        self.frame_rate: Fraction = like.frame_rate
+        self.size, self.frame_rate = like.size, like.frame_rate
 
     def __len__(self) -> int:
         return self._length

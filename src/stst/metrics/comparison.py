@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypedDict, Unpack
 
 import pandas as pd
 
@@ -22,6 +23,14 @@ RESERVED = {NATURAL, FLOOR, CEILING}  # conditions of what was not made of a nat
 _Curves = dict[str, Curve]
 
 
+class _How(TypedDict, total=False):
+    """What `evaluate` is told of one stimulus."""
+
+    stimulus: str
+    luminance: Scale
+    flow: Estimator
+
+
 def evaluate(
     natural: Footage,
     against: Mapping[str, Footage | Sequence[Footage]],
@@ -35,9 +44,9 @@ def evaluate(
 ) -> Evaluation:
     """Measure a natural clip and what was made of it, and say what was kept.
 
-    Where the natural clip has cuts (`stst.find_shots`), flow and changes from frame to frame
-    are those within shots: pairs across its cuts, and across those of the other clip, count
-    in none. A jump in a clip whose natural clip has no cut is an error, and counts.
+    Where the natural clip has cuts (`stst.find_shots`), flow and changes from frame to frame are
+    those within the shots of both clips. A jump in a clip whose natural clip has no cut is an
+    error, and counts.
 
     Parameters
     ----------
@@ -45,8 +54,8 @@ def evaluate(
         At least 4 frames of 32 px a side; all luminances and flows are kept in memory (24
         bytes a pixel).
     against : mapping of str to Clip or Film, or to a sequence of such
-        Name of a condition, such as ``"metamer"``, to its clip, or to one clip for each
-        seed; of the length, size and frame rate of `natural`.
+        Condition, such as ``"metamer"``, to its clip, or to one clip for each seed; of the
+        length, size and frame rate of `natural`.
     stimulus : str
         Name of the natural clip in the tables.
     luminance : str
@@ -82,30 +91,50 @@ def evaluate(
     ['kept', 'lost']
     """
     probes = Probes(networks, unrelated, bias_to)
-    return concat_evaluations(
-        evaluate_parts(natural, against, probes, stimulus=stimulus, luminance=luminance, flow=flow)
-    )
+    how: _How = {"stimulus": stimulus, "luminance": luminance, "flow": flow}
+    return concat_evaluations(evaluate_parts(natural, against, probes, **how))
 
 
 def evaluate_parts(
     natural: Footage,
     against: Mapping[str, Footage | Sequence[Footage]],
     probes: Probes,
-    *,
-    stimulus: str = "clip",
-    luminance: Scale = "linear",
-    flow: Estimator = DIS,
+    **how: Unpack[_How],
 ) -> Iterator[Evaluation]:
     """Do what `evaluate` does, clip by clip: all are measured, then shown to each network."""
     clips = {
         name: list(made) if isinstance(made, Sequence) else [made] for name, made in against.items()
     }
-    _check(natural, clips)
+    if not any(clips.values()) or not RESERVED.isdisjoint(clips):
+        raise FramesError(
+            "compare with what? Give at least one clip, by another name than "
+            f"{', '.join(sorted(RESERVED))}."
+        )
+    for name, made in clips.items():
+        for clip in made:
+            check_same_form({NATURAL: natural, name: clip})
+    yield from _parts(natural, clips, probes, **how)
+
+
+def evaluate_natural(natural: Footage, probes: Probes, **how: Unpack[_How]) -> Evaluation:
+    """Measure a natural clip itself, and what is beside it, with nothing that was made of it."""
+    return concat_evaluations(_parts(natural, {}, probes, **how))
+
+
+def _parts(
+    natural: Footage,
+    clips: Mapping[str, Sequence[Footage]],
+    probes: Probes,
+    stimulus: str = "clip",
+    luminance: Scale = "linear",
+    flow: Estimator = DIS,
+) -> Iterator[Evaluation]:
     probes.check(natural)
     cuts = find_cuts(natural)
     reference = clip_features(natural, luminance, flow, cuts)
     own = _curves(reference, reference)
-    yield _natural(stimulus, natural, own, probes)
+    beside = make_table("arrangement", places_beside(stimulus, natural, probes))
+    yield _evaluation((stimulus, NATURAL, 0), own, arrangement=beside)
     for name, made in clips.items():
         for seed, clip in enumerate(made):
             head = stimulus, name, seed
@@ -122,29 +151,7 @@ def evaluate_parts(
                 arrangement=make_table("arrangement", places(head, clip, natural, probes)),
             )
     for layers, labels in probe_layers(natural, clips, probes, stimulus=stimulus):
-        yield _deep(layers, labels)
-
-
-def evaluate_natural(
-    natural: Footage,
-    probes: Probes,
-    *,
-    stimulus: str = "clip",
-    luminance: Scale = "linear",
-    flow: Estimator = DIS,
-) -> Evaluation:
-    """Measure a natural clip itself, and what is beside it, with nothing that was made of it."""
-    probes.check(natural)
-    reference = clip_features(natural, luminance, flow, find_cuts(natural))
-    parts = [_natural(stimulus, natural, _curves(reference, reference), probes)]
-    for layers, labels in probe_layers(natural, {}, probes, stimulus=stimulus):
-        parts.append(_deep(layers, labels))
-    return concat_evaluations(parts)
-
-
-def _natural(stimulus: str, natural: Footage, own: _Curves, probes: Probes) -> Evaluation:
-    beside = places_beside(stimulus, natural, probes)
-    return _evaluation((stimulus, NATURAL, 0), own, arrangement=make_table("arrangement", beside))
+        yield Evaluation(layers=make_table("layers", layers), labels=make_table("labels", labels))
 
 
 def _curves(clip: ClipFeatures, natural: ClipFeatures) -> _Curves:
@@ -154,19 +161,3 @@ def _curves(clip: ClipFeatures, natural: ClipFeatures) -> _Curves:
 def _evaluation(head: tuple[str, str, int], curves: _Curves, **tables: pd.DataFrame) -> Evaluation:
     rows = ((*head, name, *row) for name, curve in curves.items() for row in curve.rows())
     return Evaluation(values=make_table("values", rows), **tables)
-
-
-def _deep(layers: Iterable[Sequence[object]], labels: Iterable[Sequence[object]]) -> Evaluation:
-    return Evaluation(layers=make_table("layers", layers), labels=make_table("labels", labels))
-
-
-def _check(natural: Footage, clips: Mapping[str, Sequence[Footage]]) -> None:
-    """Refuse clips that cannot be compared."""
-    if not any(clips.values()) or not RESERVED.isdisjoint(clips):
-        raise FramesError(
-            "compare with what? Give at least one clip, by another name than "
-            f"{', '.join(sorted(RESERVED))}."
-        )
-    for name, made in clips.items():
-        for clip in made:
-            check_same_form({NATURAL: natural, name: clip})

@@ -116,9 +116,8 @@ class Evaluation:
     def table(self) -> pd.DataFrame:
         """The verdicts: a row for each measure, a column for each condition."""
         verdicts = self.claims.set_index(["measure", "condition"])["verdict"].unstack(fill_value="")
-        return verdicts.reindex(
-            index=self.claims["measure"].unique(), columns=self.claims["condition"].unique()
-        )
+        measures, conditions = (self.claims[name].unique() for name in ("measure", "condition"))
+        return verdicts.reindex(index=measures, columns=conditions)
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -199,12 +198,7 @@ class Evaluation:
 
 
 def claims(summary: pd.DataFrame) -> Iterator[Claim]:
-    """A verdict on each condition and measure.
-
-    Kept: the mean error, and its interval if there is one, is at most the tolerance of the
-    measure. Lost: they are above it. Not testable: the natural clip has too little of what
-    is measured, or the interval holds the tolerance.
-    """
+    """A verdict on each condition and measure: kept, if the interval is within the tolerance."""
     for row in summary.itertuples():
         yield Claim(row.condition, row.measure, *_judge(row))
 
@@ -246,9 +240,5 @@ def concat_evaluations(evaluations: Iterable[Evaluation]) -> Evaluation:
     Means, intervals and tests are then over these clips.
     """
     parts = [Evaluation(), *evaluations]
-    return Evaluation(
-        **{
-            name: pd.concat([getattr(part, name) for part in parts], ignore_index=True)
-            for name in MEASURED
-        }
-    )
+    tables = {name: [getattr(part, name) for part in parts] for name in MEASURED}
+    return Evaluation(**{name: pd.concat(t, ignore_index=True) for name, t in tables.items()})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -58,10 +59,8 @@ def probe_layers(
         **clips,
     }
     for network in probes.networks:
-        own = Responses(network, natural)
-        bias = {}
-        if probes.bias_to is not None:
-            bias[TIME] = Responses(network, Fitted(probes.bias_to, natural))
+        own, time = Responses(network, natural), probes.bias_to
+        bias = {} if time is None else {TIME: Responses(network, Fitted(time, natural))}
         yield _probe((stimulus, NATURAL, 0), own, bias, own)
         for condition, films in shown.items():
             references = {NATURAL: own} | ({} if condition in (FLOOR, CEILING) else bias)
@@ -72,12 +71,8 @@ def probe_layers(
 def _probe(
     head: _Head, made: Responses, references: Mapping[str, Responses], natural: Responses
 ) -> Probed:
-    rows = [
-        row
-        for reference, responses in references.items()
-        for row in _similarities(head, reference, responses, made)
-    ]
-    return rows, list(_labels(head, made, natural))
+    rows = (_similarities(head, name, responses, made) for name, responses in references.items())
+    return list(chain.from_iterable(rows)), list(_labels(head, made, natural))
 
 
 def _similarities(head: _Head, name: str, reference: Responses, made: Responses) -> Rows:
@@ -86,15 +81,14 @@ def _similarities(head: _Head, name: str, reference: Responses, made: Responses)
     for feature, moments in made.moments.items():
         depth = layers.index(feature.layer) / max(len(layers) - 1, 1)
         own, where = reference.moments[feature], (*head, made.network.name, feature.view)
+        layer = feature.layer, depth, name
         for measure, framewise in _FRAMEWISE.items():
             values = framewise(own, moments, cross[feature])
-            place = *where, measure, feature.layer, depth, name
             for start, value in zip(made.starts, values, strict=True):
-                yield *place, "frame", float(start), float(value)
-            yield *place, "clip", "", float(values.mean())
+                yield *where, measure, *layer, "frame", float(start), float(value)
+            yield *where, measure, *layer, "clip", "", float(values.mean())
         for measure, over_frames in _OVER_FRAMES.items():
-            place = *where, measure, feature.layer, depth, name
-            yield *place, "clip", "", over_frames(own, moments)
+            yield *where, measure, *layer, "clip", "", over_frames(own, moments)
 
 
 def _labels(head: _Head, made: Responses, natural: Responses) -> Rows:

@@ -1,13 +1,9 @@
-"""How alike two clips are to a layer, from inner products of its activations alone.
-
-With A (T, N) the activations of a layer, a row for each frame, all that is kept is A A' and the
-sums of the rows: T x T numbers, however many units N the layer has.
-"""
+"""How alike two clips are to a layer, from inner products of its activations alone."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import NamedTuple
 
@@ -28,11 +24,11 @@ Array = npt.NDArray[np.float64]
 
 
 class Moments(NamedTuple):
-    """What is kept of the activations of a layer: ``gram`` (T, T), ``sums`` (T,), ``units`` N."""
+    """What is kept of the activations (T, N) of a layer, however many units N it has."""
 
-    gram: Array
-    sums: Array
-    units: int
+    gram: Array  # (T, T), inner products
+    sums: Array  # (T,), over units
+    units: int  # N
 
     @property
     def centred(self) -> Array:
@@ -47,28 +43,22 @@ class Moments(NamedTuple):
 
 
 def cosine(one: Moments, other: Moments, cross: Array) -> Array:
-    """Cosine of the angle between the activations of each frame: (T,).
+    """Cosine of the angle between the activations of each frame: (T,); NaN where there are none.
 
-    `cross` (T,) are the inner products of the activations of each frame of two clips. NaN where
-    a clip has no activation.
+    `cross` (T,) are the inner products of the activations of each frame of two clips.
     """
     return _over(cross, one.gram.diagonal(), other.gram.diagonal())
 
 
 def pearson(one: Moments, other: Moments, cross: Array) -> Array:
-    """Pearson correlation over units of the activations of each frame: (T,).
-
-    As `cosine`; NaN where the activations of a frame are all the same.
-    """
+    """Pearson correlation over units, as `cosine`; NaN where activations are all the same."""
     return _over(cross - one.sums * other.sums / one.units, one.spread, other.spread)
 
 
 def cka(one: Moments, other: Moments) -> float:
     """Linear centred kernel alignment (Kornblith et al. 2019) over the frames of two clips.
 
-    1 where the frames are arranged alike, whatever rotation or scale lies between; NaN below 4
-    frames, or where a clip's frames are all the same. Not corrected for few frames, which
-    raise it: floor and ceiling have the same number.
+    NaN below 4 frames, or where all are the same. Few raise it, those of floor and ceiling too.
     """
     centred = [_frames_centred(each.gram) for each in (one, other)]
     powers = [float(np.square(each).sum()) for each in centred]
@@ -80,8 +70,7 @@ def cka(one: Moments, other: Moments) -> float:
 def rsa(one: Moments, other: Moments) -> float:
     """Representational similarity analysis (Kriegeskorte et al. 2008) over frames of two clips.
 
-    Spearman correlation of the two matrices of distances between frames; the distance is 1 -
-    Pearson correlation over units. NaN below 4 frames, or where all distances are the same.
+    Of distances 1 - Pearson correlation. NaN below 4 frames, or where distances are the same.
     """
     upper = np.triu_indices(len(one.gram), 1)
     distances = [
@@ -124,11 +113,7 @@ Tile = Mapping[Feature, Tensor]  # (windows, N), float32
 
 
 class Responses:
-    """A network's responses to a clip, made when they are asked for.
-
-    Frames are taken ``network.window`` at a time; `tile` is how many bytes of activations are
-    held together.
-    """
+    """A network's responses to a clip, made when asked for; `tile` bytes are held together."""
 
     def __init__(self, network: Network, footage: Footage, tile: int = TILE) -> None:
         if len(footage) < network.window:
@@ -199,12 +184,9 @@ class Responses:
         """Activations to the windows of a tile; those of the last one are kept."""
         if self._held is None or self._held[0] != index:
             self._held = None  # freed before another one is made
-            numbers = range(len(self.starts))[self.tiles[index]]
-            windows = [self._window(number) for number in numbers]
-            self._held = (
-                index,
-                {name: torch.stack([w[name] for w in windows]) for name in windows[0]},
-            )
+            windows = list(map(self._window, range(len(self.starts))[self.tiles[index]]))
+            activations = {name: torch.stack([w[name] for w in windows]) for name in windows[0]}
+            self._held = index, activations
         return self._held[1]
 
     def _window(self, number: int) -> dict[Feature, Tensor]:
@@ -213,13 +195,10 @@ class Responses:
         activations, probabilities = looked_into(self.network, frames)
         if probabilities is not None:
             self._probabilities[number] = probabilities
-        return dict(_features(activations, self.network.channels_last))
-
-
-def _features(
-    activations: Mapping[str, Tensor], channels_last: bool
-) -> Iterator[tuple[Feature, Tensor]]:
-    for layer, found in activations.items():
-        maps = found[0].movedim(-1 if channels_last or found.ndim == 3 else 0, 0)
-        yield Feature(layer, "places"), maps.reshape(-1)
-        yield Feature(layer, "channels"), maps.reshape(len(maps), -1).mean(1)
+        features = {}
+        for layer, values in activations.items():
+            last = self.network.channels_last or values.ndim == 3
+            maps = values[0].movedim(-1 if last else 0, 0)
+            features[Feature(layer, "places")] = maps.reshape(-1)
+            features[Feature(layer, "channels")] = maps.reshape(len(maps), -1).mean(1)
+        return features

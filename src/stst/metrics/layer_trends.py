@@ -28,9 +28,7 @@ _PLACE = [*CURVE[1:], *LAYER]
 def mean_of(rows: pd.DataFrame) -> tuple[str, int, float, float, float]:
     """What a mean is over, of how many, the mean, and its 95 % bootstrap interval.
 
-    It is over clips, or over the seeds of a single clip, or over the frames of a single seed.
-    Frames are not independent: such an interval tells how even the clip is over time, and
-    nothing of other clips.
+    It is over clips, the seeds of one, or the frames of one seed, which are not independent.
     """
     values = units(rows[rows["axis"] == "clip"])
     if len(values) != 1:
@@ -53,18 +51,13 @@ def profiles(layers: pd.DataFrame) -> pd.DataFrame:
 
 
 def trends(layers: pd.DataFrame) -> pd.DataFrame:
-    """Similarity above the floor in early and in late layers, and its slope over a whole network.
-
-    Each is found for each clip and frame, then averaged.
-    """
+    """Similarity above the floor in early and late layers, and its slope over a whole network."""
     shares = above(layers)
     shares["depth"] = shares["depth"].where(shares["above"].notna())
     shares["early"] = shares["above"].where(shares["depth"] <= EARLY)
     shares["late"] = shares["above"].where(shares["depth"] >= LATE)
-    clips = [*CURVE, "stimulus", "seed", "axis", "at"]
-    centred = shares[["depth", "above"]] - shares.groupby(clips)[["depth", "above"]].transform(
-        "mean"
-    )
+    clips, line = [*CURVE, "stimulus", "seed", "axis", "at"], ["depth", "above"]
+    centred = shares[line] - shares.groupby(clips)[line].transform("mean")
     shares["slope"], shares["depth"] = centred["depth"] * centred["above"], centred["depth"] ** 2
     groups = shares.groupby(clips, sort=False)
     parts = groups[["early", "late"]].mean()
@@ -81,8 +74,7 @@ def trends(layers: pd.DataFrame) -> pd.DataFrame:
 def above(layers: pd.DataFrame) -> pd.DataFrame:
     """Rows of what was made of natural clips, with their similarity ``above`` the floor.
 
-    It is (similarity - floor) / (ceiling - floor): 0 for an unrelated clip, 1 for the clip itself
-    with some noise; NaN where floor and ceiling are less than 0.05 apart.
+    From 0 for an unrelated clip to 1 for a noisy copy; NaN where these are less than 0.05 apart.
     """
     by = ["stimulus", *_PLACE]
     made = (layers["reference"] == NATURAL) & ~layers["condition"].isin([NATURAL, FLOOR, CEILING])
@@ -102,8 +94,7 @@ def _ends(layers: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 def biases(layers: pd.DataFrame) -> pd.DataFrame:
     """Similarity to the natural clip less that to the clip that the motion is of, in each layer.
 
-    ``limit`` is what the natural clip itself has; -``limit`` is what the other has. No rows
-    where no second clip was given.
+    ``limit`` is what the natural clip itself has, and -``limit`` what the other has.
     """
     to_time = layers[layers["reference"] == TIME]
     keys = [name for name in layers if name not in ("reference", "value")]
@@ -123,10 +114,9 @@ JUDGED = "pearson"  # the measure that verdicts are of
 
 
 def similarity_claims(trends: pd.DataFrame) -> Iterator[Claim]:
-    """Kept or lost: the similarity of early and of late layers.
+    """Kept or lost: the similarity (Pearson correlation) of early and of late layers.
 
-    Judged by the Pearson correlation, of units and of channel means. Kept: at least half of
-    the way from floor to ceiling, with the whole interval. Lost: below, with the whole interval.
+    Kept: at least half of the way from floor to ceiling, with the whole interval. Lost: below.
     """
     for row in trends[(trends["measure"] == JUDGED) & (trends["part"] != "slope")].itertuples():
         name = f"{row.part} similarity of {row.view} ({row.network})"
@@ -152,8 +142,7 @@ def _judge(row: Any) -> tuple[str, str]:  # noqa: ANN401
 def label_claims(labels: pd.DataFrame) -> Iterator[Claim]:
     """Kept or lost: the class that a network takes the natural clip for.
 
-    Not testable where noise alone changes that class, or where some clips keep it and some
-    lose it.
+    Not testable where noise alone changes it, or some clips keep it and some lose it.
     """
     shown = ["stimulus", "network"]
     own = labels[labels["condition"] == NATURAL].set_index(shown)[["label", "probability"]]

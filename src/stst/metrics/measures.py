@@ -12,7 +12,7 @@ from scipy.stats import circmean
 
 from stst.errors import FramesError
 from stst.metrics import luminance as light
-from stst.metrics import motion, spectra
+from stst.metrics import motion
 from stst.metrics.clips import Indices, kept_triples
 from stst.metrics.luminance import Array
 from stst.metrics.motion import DIS, Estimator, flow_within_shots
@@ -36,8 +36,8 @@ def clip_features(
     footage: Footage, scale: Scale, flow: Estimator = DIS, cuts: frozenset[int] = frozenset()
 ) -> ClipFeatures:
     """Luminance of a clip on a scale of `stst.video.light`, and its flow within shots."""
-    if len(footage) < LEAST_FRAMES or min(footage.size) < LEAST_SIDE:
-        height, width = footage.size
+    height, width = footage.size
+    if len(footage) < LEAST_FRAMES or min(height, width) < LEAST_SIDE:
         raise FramesError(
             f"{len(footage)} frames of {width}x{height} px are too few to be measured: give at "
             f"least {LEAST_FRAMES} frames of {LEAST_SIDE} px a side."
@@ -73,8 +73,7 @@ class Curve:
 
 
 Find = Callable[[ClipFeatures, ClipFeatures], Curve]  # of a clip, beside its natural one
-# Values of the natural clip, of the other, the natural clip -> error, 0 for none; NaN where the
-# natural clip has too little to tell.
+# Natural values, others, natural clip -> error, 0 for none; NaN where there is too little to tell.
 Gap = Callable[[Array, Array, ClipFeatures], float]
 
 
@@ -104,22 +103,22 @@ def _flicker(clip: ClipFeatures, _: ClipFeatures) -> Curve:
 
 
 def _spatial_spectrum(clip: ClipFeatures, _: ClipFeatures) -> Curve:
-    frequency, amplitude = spectra.spatial_spectrum(clip.luminance)
+    frequency, amplitude = light.spatial_spectrum(clip.luminance)
     return Curve("cycles/px", frequency, np.sqrt(np.square(amplitude).mean(0)))
 
 
 def _spectral_slope(clip: ClipFeatures, _: ClipFeatures) -> Curve:
     side = min(clip.luminance.shape[1:])
-    return _over_frames(spectra.spectral_slope(*spectra.spatial_spectrum(clip.luminance), side))
+    return _over_frames(light.spectral_slope(*light.spatial_spectrum(clip.luminance), side))
 
 
 def _orientation(clip: ClipFeatures, _: ClipFeatures) -> Curve:
-    angle, share = spectra.orientation_energy(clip.luminance)
+    angle, share = light.orientation_energy(clip.luminance)
     return Curve("degrees", angle, share.mean(0))
 
 
 def _xt_spectrum(clip: ClipFeatures, _: ClipFeatures) -> Curve:
-    spatial, temporal, amplitude = spectra.xt_spectrum(clip.luminance, clip.frame_rate)
+    spatial, temporal, amplitude = light.xt_spectrum(clip.luminance, clip.frame_rate)
     places = np.stack(np.meshgrid(spatial, temporal), -1).reshape(-1, 2)
     return Curve("cycles/px; Hz", places, amplitude.ravel())
 
@@ -256,7 +255,7 @@ MEASURES = {
     "temporal_spectrum": Measure(
         "temporal spectrum",
         "amplitude",
-        lambda clip, _: Curve("Hz", *spectra.temporal_spectrum(clip.luminance, clip.frame_rate)),
+        lambda clip, _: Curve("Hz", *light.temporal_spectrum(clip.luminance, clip.frame_rate)),
         _plain(bands),
         _BANDS,
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import NamedTuple
 
 import cv2
@@ -16,8 +16,7 @@ from torch import Tensor
 from stst.errors import FramesError, StreamError, guess
 from stst.losses.functional import periodic
 from stst.metrics.clips import Indices, kept_pairs
-from stst.metrics.luminance import Array
-from stst.metrics.spectra import faded, hann
+from stst.metrics.luminance import Array, faded, hann
 from stst.models.pretrained import import_package, with_weights
 from stst.video.frames import Footage, to_uint8
 
@@ -26,28 +25,17 @@ DIRECTIONS = 12
 
 
 class Estimator(NamedTuple):
-    """An optical-flow method.
+    """An optical-flow method."""
 
-    Parameters
-    ----------
-    name : str
-        As `load_estimator` takes it.
-    sentence : str
-        For Methods.
-    of : callable
-        Clip or Film -> (T - 1, 2, H, W), px a frame to the right and DOWN.
-    """
-
-    name: str
-    sentence: str
-    of: Callable[[Footage], Array]
+    name: str  # as `load_estimator` takes it
+    sentence: str  # for Methods
+    of: Callable[[Footage], Array]  # -> (T - 1, 2, H, W), px a frame to the right and DOWN
 
 
 def optical_flow(footage: Footage) -> Array:
     """Where each pixel of a frame goes until the next: (T - 1, 2, H, W), px.
 
-    Dense inverse search (Kroeger et al. 2016) as in OpenCV, preset MEDIUM, on grey levels of
-    encoded values, of at least 16 px a side. It is no part of what a metamer is matched in.
+    Dense inverse search (Kroeger et al. 2016), preset MEDIUM, on grey levels of encoded values.
     """
     engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     grey = (
@@ -73,20 +61,15 @@ def speed(flow: Array) -> Array:
 
 
 def speed_histogram(flow: Array) -> tuple[Array, Array]:
-    """Lower edges of speed bins, px a frame, and the share of pixels in each.
-
-    Both are (9,), octaves from 1/8 to 16 and beyond, all frames together; the shares are 1
-    together.
-    """
+    """Lower edges of speed bins (9,), px a frame, and the share of pixels of all frames in each."""
     count, _ = np.histogram(np.hypot(flow[:, 0], flow[:, 1]), SPEEDS)
     return np.array(SPEEDS[:-1]), count / count.sum()
 
 
 def direction_histogram(flow: Array) -> tuple[Array, Array]:
-    """Middles of direction bins, degrees counter-clockwise from the right, and shares of motion.
+    """Middles of direction bins (12,), degrees counter-clockwise from the right, and their shares.
 
-    Both are (12,), all frames together. Shares are weighted by speed, since what rests has no
-    direction: 1 together, or all 0 where nothing moves.
+    Weighted by speed, since what rests has no direction: 1 together, or 0 where nothing moves.
     """
     width = 360 / DIRECTIONS
     right, down = flow[:, 0].ravel(), flow[:, 1].ravel()
@@ -96,21 +79,14 @@ def direction_histogram(flow: Array) -> tuple[Array, Array]:
 
 
 def direction(flow: Array) -> Array:
-    """Circular mean of the direction, weighted by speed: (P,), degrees in (-180, 180].
-
-    Counter-clockwise from the right.
-    """
+    """Mean direction, weighted by speed: (P,), degrees counter-clockwise from the right."""
     right, down = flow.mean((2, 3)).T
     return np.asarray(np.degrees(np.arctan2(-down, right)))
 
 
 def coherence(flow: Array) -> Array:
-    """Length of the mean flow in mean speeds: (P,), 1 where all moves as one, else less.
-
-    The resultant length of circular statistics, weighted by speed; 0 where nothing moves.
-    """
-    mean = np.hypot(*flow.mean((2, 3)).T)
-    speeds = speed(flow)
+    """Length of the mean flow in mean speeds: (P,), 1 where all moves as one, 0 at rest."""
+    mean, speeds = np.hypot(*flow.mean((2, 3)).T), speed(flow)
     return np.asarray(np.divide(mean, speeds, out=np.zeros_like(mean), where=speeds > 0))
 
 
@@ -127,25 +103,21 @@ _OCTAVE = 0.4  # standard deviation of a band over its centre frequency
 
 
 def motion_energy(luminance: Array) -> tuple[Array, Array]:
-    """Directions, degrees counter-clockwise from the right, and the share of motion energy in each.
+    """Directions (8,), degrees counter-clockwise from the right, and their shares of motion energy.
 
-    The power that quadrature pairs of space-time Gabor filters (Adelson & Bergen 1985) would
-    let pass, summed over the clip (T, H, W): by Parseval's theorem it is the power spectrum under
-    Gaussian bands. Frames are reduced to 64 px; 3 wavelengths and 2 temporal frequencies.
-    Both are (8,); the shares are 1 together, or all 0 where nothing moves.
+    The power that quadrature pairs of space-time Gabor filters (Adelson & Bergen 1985) would let
+    pass, summed over the clip (T, H, W): by Parseval's theorem the spectrum under Gaussian bands.
     """
     power, (ft, fy, fx) = _power(_reduced(luminance))
     angles = 360 / ENERGY_DIRECTIONS * np.arange(ENERGY_DIRECTIONS, dtype=np.float64)
     energy = np.zeros(ENERGY_DIRECTIONS)
-    for index, angle in enumerate(np.radians(angles)):
-        for wave in WAVES:
-            for rate in RATES:
-                # Motion to the right has frequencies of opposite signs, and so has motion up.
-                centre = np.cos(angle) / wave, -np.sin(angle) / wave, -rate
-                space = (fx - centre[0]) ** 2 + (fy - centre[1]) ** 2
-                band = np.exp(-space / (2 * (_OCTAVE / wave) ** 2))
-                band = band * np.exp(-((ft - centre[2]) ** 2) / (2 * (_OCTAVE * rate) ** 2))
-                energy[index] += (power * band).sum() / band.sum()
+    sided = (np.abs(fy) < 0.5) & (np.abs(fx) < 0.5)  # the Nyquist frequency is of both directions
+    for (index, angle), wave, rate in product(enumerate(np.radians(angles)), WAVES, RATES):
+        # Motion to the right has frequencies of opposite signs, and so has motion up.
+        space = (fx - np.cos(angle) / wave) ** 2 + (fy + np.sin(angle) / wave) ** 2
+        band = np.exp(-space / (2 * (_OCTAVE / wave) ** 2)) * sided
+        band = band * np.exp(-((ft + rate) ** 2) / (2 * (_OCTAVE * rate) ** 2))
+        energy[index] += (power * band).sum() / band.sum()
     return angles, np.asarray(energy / (energy.sum() or 1))
 
 
@@ -170,25 +142,10 @@ _SIDE, _STRIDE = 128, 8  # px: RAFT's least side, and what its sides are multipl
 
 
 def load_estimator(name: str) -> Estimator:
-    """Get an optical-flow method by its name.
+    """Get an optical-flow method by its name; StreamError where there is none.
 
-    Parameters
-    ----------
-    name : str
-        ``'dis'``, or ``'raft'`` (Teed & Deng 2020): torchvision's ``raft_large`` with its default
-        weights, which it fetches.
-
-    Raises
-    ------
-    StreamError
-        Unknown name.
-    WeightsError
-        torchvision or the weights are missing.
-
-    Examples
-    --------
-    >>> load_estimator("dis").sentence
-    'dense inverse search (OpenCV)'
+    ``'dis'``, or ``'raft'`` (Teed & Deng 2020): torchvision's ``raft_large`` with its default
+    weights, which it fetches (WeightsError without torchvision or weights).
     """
     if name not in ESTIMATORS:
         raise StreamError(
@@ -208,8 +165,7 @@ def load_estimator(name: str) -> Estimator:
 def raft_flow(network: Callable[[Tensor, Tensor], list[Tensor]], footage: Footage) -> Array:
     """Flow (T - 1, 2, H, W) by a network of torchvision's RAFT family, of frames taken one by one.
 
-    The network maps two batches (1, 3, H, W) in [-1, 1], sides multiples of 8 px, to flows, the
-    last the best. Frames have at least 128 px a side.
+    It maps two batches in [-1, 1], sides multiples of 8 px, to flows, the last the best.
     """
     height, width = footage.size
     if min(footage.size) < _SIDE:

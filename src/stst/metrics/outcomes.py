@@ -10,8 +10,13 @@ import numpy as np
 
 from stst.errors import FramesError
 from stst.metrics.clips import check_same_form, find_cuts, kept_pairs, kept_triples
-from stst.metrics.luminance import flicker, mean_luminance, pixel_change, rms_contrast
-from stst.metrics.spectra import high_frequency
+from stst.metrics.luminance import (
+    flicker,
+    high_frequency,
+    mean_luminance,
+    pixel_change,
+    rms_contrast,
+)
 from stst.models.pretrained import efficientnet
 from stst.models.recognition import looked_into
 from stst.video.frames import Footage
@@ -23,10 +28,7 @@ _LAST = "_avg_pooling"  # of what the last convolution puts out
 
 
 def late_features() -> Features:
-    """Load EfficientNet-Lite0 (`stst.models.pretrained`) for its last features.
-
-    They are (T, 1280): the last convolution's activations of each frame, averaged over places.
-    """
+    """Load EfficientNet-Lite0 for its last activations of frames, means over places: (T, 1280)."""
     network = replace(efficientnet(), layers=[_LAST], classifies=False)
 
     def features(footage: Footage) -> Array:
@@ -60,11 +62,9 @@ OUTCOMES = {
 
 
 def statistics(footage: Footage, cuts: frozenset[int] = frozenset()) -> dict[str, Array]:
-    """Luminance, contrast, change, flicker and high frequencies of a clip.
+    """Linear luminance (white is 1), contrast, change, flicker and high frequencies of a clip.
 
-    Luminance is linear: of light, on a screen that shows sRGB as it should; white is 1. Change
-    and flicker are those within shots, which begin at `cuts`; empty where there are too few
-    frames.
+    Change and flicker are those within shots, which begin at `cuts`; empty of too few frames.
     """
     light, pairs = luminances(footage, "linear"), kept_pairs(len(footage), cuts)
     return {
@@ -79,14 +79,12 @@ def statistics(footage: Footage, cuts: frozenset[int] = frozenset()) -> dict[str
 def compared(natural: Mapping[str, Array], made: Mapping[str, Array]) -> dict[str, float]:
     """The low-level `OUTCOMES`, from the `statistics` of both clips.
 
-    NaN where there is nothing to compare with: one frame has no change, two have no
-    flicker, a flat clip has no frequencies.
+    NaN where there is nothing: one frame has no change, two no flicker, a flat clip no frequencies.
     """
     errors = {
-        f"{name}_error": _mean(
-            np.abs(made[name] - natural[name]) / np.maximum(natural[name], _FLOOR)
-        )
-        for name in ("luminance", "contrast", "pixel_change")
+        f"{name}_error": _mean(np.abs(made[name] - own) / np.maximum(own, _FLOOR))
+        for name, own in natural.items()
+        if name in ("luminance", "contrast", "pixel_change")
     }
     beyond = _mean(made["flicker"]) - _mean(natural["flicker"])
     own = natural["high_frequency"].mean()
@@ -101,11 +99,9 @@ def _mean(values: Array) -> float:
 
 
 def against(natural: Footage, features: Features | None = None) -> OutcomeMeasure:
-    """A measure of metamers of one clip: footage -> outcome -> value.
+    """A measure of metamers of one clip, which is looked at once, now: footage -> outcome -> value.
 
-    Change and flicker are those within the shots of the natural clip, which is looked at once,
-    now. Without `features`, late ones of a model that was not matched (`late_features`), the
-    outcome ``late_similarity`` is left out.
+    ``late_similarity`` needs `features` of a model that was not matched: `late_features`.
     """
     cuts = find_cuts(natural)
     own, late = statistics(natural, cuts), features and features(natural)
@@ -126,15 +122,14 @@ CELLS = 12  # on the short side of a frame; finer texture differs in any case
 def layout_distances(clips: Sequence[Footage], natural: Footage) -> Array:
     """Distance of each clip from each, in units of the natural clip's own spread.
 
-    Frames are reduced to the mean colours of square cells, 12 on the short side, and the
-    mean square difference is divided by twice the variance of the natural clip's cells over
-    places: 0 for the same layout, about 1 for layouts that know nothing of each other,
-    more for layouts that avoid each other. The mean over frames is given.
+    Frames are reduced to the mean colours of square cells, 12 on the short side; the mean square
+    difference is divided by twice the variance of the natural cells over places, and averaged over
+    frames: 0 for the same layout, about 1 for unrelated ones, more for ones that avoid each other.
 
     Parameters
     ----------
     clips : sequence of Clip or Film
-        K, of the length and size of `natural`.
+        K >= 2, of the length and size of `natural` (else FramesError).
     natural : Clip or Film
         Their target.
 
@@ -142,11 +137,6 @@ def layout_distances(clips: Sequence[Footage], natural: Footage) -> Array:
     -------
     ndarray
         (K, K), symmetric, 0 on the diagonal.
-
-    Raises
-    ------
-    FramesError
-        If there are fewer than two clips, or they differ in length or size.
     """
     if len(clips) < 2:
         raise FramesError(f"distances are between at least 2 clips, got {len(clips)}.")
@@ -155,10 +145,9 @@ def layout_distances(clips: Sequence[Footage], natural: Footage) -> Array:
     total = np.zeros((len(clips), len(clips)))
     for index in range(len(natural)):
         own = _cells(natural, index)
-        spread = 2 * own.var((0, 1)).sum()
         cells = np.stack([_cells(clip, index) for clip in clips])
         gaps = np.square(cells[:, None] - cells[None]).sum(-1).mean((-2, -1))
-        total += gaps / max(spread, 1e-12)
+        total += gaps / max(2 * own.var((0, 1)).sum(), 1e-12)
     return total / len(natural)
 
 

@@ -24,8 +24,7 @@ _C1, _C2 = 0.01**2, 0.03**2  # for values in [0, 1]
 def ssim(one: Tensor, other: Tensor) -> Tensor:
     """Mean structural similarity of pictures (Wang et al. 2004, IEEE Trans. Image Proc. 13, 600).
 
-    A Gaussian window of 11 px, deviation 1.5 px, at all places where it fits; the mean over
-    places and over R, G and B: (B, C, H, W), values in [0, 1] -> (B,), 1 for equal pictures.
+    Means over places where the Gaussian window fits, and R, G and B: (B, C, H, W) -> (B,).
     """
     if min(one.shape[-2:]) < WINDOW:
         raise FramesError(f"SSIM needs sides of {WINDOW} px, got {tuple(one.shape[-2:])}.")
@@ -66,8 +65,7 @@ class PredictionErrors:
     def ratio(self) -> float:
         """Mean MSE over that of repeating the previous frame; NaN where nothing changes.
 
-        Below 1 the network knows more than the last frame shows. MSE alone says more of how
-        much a clip changes than of how well it is predicted.
+        Below 1 the network knows more than the last frame shows.
         """
         repeated = self.repeat_mse.mean()
         return float(self.mse.mean() / repeated) if repeated else float("nan")
@@ -84,12 +82,9 @@ class PredictionErrors:
 
 
 def predictability(clip: Footage, network: PredNet, *, every: int = 1) -> PredictionErrors:
-    """Let a PredNet watch a clip, and measure how well it predicts each next frame.
+    """Let a PredNet watch a clip once, or every n-th frame, and measure how it predicts the next.
 
-    It watches the clip once, from nothing known, without a pause: at least two frames of 16 x 16
-    px, or every n-th one, whose motion is n times faster. Frames are cropped about their centre
-    to sides that it can take, for it and for the repeated frame alike. There is one value for
-    each frame shown but the first, whose prediction is made of nothing.
+    Frames are cropped about their centre to sides that it can take; the first is not predicted.
     """
     return PredictionErrors.of(errors(clip, network, every=every))
 
@@ -97,8 +92,7 @@ def predictability(clip: Footage, network: PredNet, *, every: int = 1) -> Predic
 def natural_no_better(natural: PredictionErrors, other: PredictionErrors) -> bool:
     """Say whether the paper's outcome holds: a natural clip is predicted no better than another.
 
-    In a form that can fail: its `ratio` is not lower. Two clips that do not change make it NaN,
-    and the answer False.
+    Its `ratio` is not lower; False where both clips do not change.
     """
     return natural.ratio >= other.ratio
 

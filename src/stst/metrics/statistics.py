@@ -30,8 +30,7 @@ class Claim(NamedTuple):
 def units(rows: pd.DataFrame) -> pd.Series:
     """Finite values of what counts as independent: the mean of each clip, or the seeds of one.
 
-    Seeds of a clip are no further clips: where there are several clips, their seeds are
-    averaged. The index holds the clips' names, or the seeds.
+    The index holds the clips' names, or the seeds.
     """
     rows = rows[np.isfinite(rows["value"])]
     by = "stimulus" if rows["stimulus"].nunique() > 1 else "seed"

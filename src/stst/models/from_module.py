@@ -124,10 +124,7 @@ def check_activations(
     layers: Sequence[str],
     clip: Tensor,
 ) -> dict[str, Tensor]:
-    """Show a stream a clip (B, T, 3, H, W): its activations, if they can be matched.
-
-    `StreamError` if it cannot be called, puts out another form, or lets no gradient through.
-    """
+    """Activations that a stream puts out for a clip; `StreamError` if they cannot be matched."""
     with torch.inference_mode(False), torch.enable_grad():
         clip = clip.clone().requires_grad_()
         try:

@@ -23,10 +23,9 @@ def _mirrored(length: int, pad: int, device: torch.device) -> Tensor:
 
 
 def symmetric_pad(x: Tensor, pad: int) -> Tensor:
-    """Pad the last two axes in the mirror, the edge sample repeated: (..., H + 2 pad, W + 2 pad).
+    """Pad the last two axes as numpy's ``symmetric``: -> (..., H + 2 pad, W + 2 pad).
 
-    TensorFlow's and numpy's ``symmetric``; torch's ``reflect`` does not repeat the
-    edge and ``replicate`` repeats nothing else. `pad` may exceed the sides themselves.
+    In the mirror, the edge sample repeated, as in TensorFlow. `pad` may exceed the sides.
     """
     height, width = x.shape[-2:]
     if pad <= min(height, width):  # flips: no scattered additions in the backward pass
@@ -51,10 +50,7 @@ def contrast_norm(x: Tensor) -> Tensor:
 @lru_cache(maxsize=32)
 @torch.inference_mode(False)  # a cached inference tensor would stop every later gradient
 def gaussian(
-    size: int,
-    sigma: float,
-    dtype: torch.dtype = torch.float64,
-    device: torch.device | str = "cpu",
+    size: int, sigma: float, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
 ) -> Tensor:
     """Weights of a square Gaussian window that sum to one: (size, size).
 
@@ -67,10 +63,7 @@ def gaussian(
 
 
 def blur_down(x: Tensor, size: int = 5, sigma: float = 2.0) -> Tensor:
-    """One level of the pyramid: Gaussian blur, every second sample.
-
-    (B, C, H, W) -> (B, C, ceil(H / 2), ceil(W / 2)).
-    """
+    """Gaussian blur, every second sample: (B, C, H, W) -> (B, C, ceil(H / 2), ceil(W / 2))."""
     window = gaussian(size, sigma, x.dtype, x.device)[None, None]
     # Channels join the batch: torch's CPU path for grouped convolutions is slow.
     blurred = F.conv2d(symmetric_pad(x, size // 2).flatten(0, 1)[:, None], window, stride=2)
@@ -78,10 +71,10 @@ def blur_down(x: Tensor, size: int = 5, sigma: float = 2.0) -> Tensor:
 
 
 def pyramid_gram(levels: Sequence[Tensor]) -> Tensor:
-    """Gram matrix of all channels at the size of the first level: sum over positions / (H W).
+    """Gram matrix of all channels at the size (H, W) of the first level: mean over positions.
 
-    [(B, C_i, h_i, w_i)], the first at full size (H, W), the others smaller -> (B, N, N) with N the
-    sum of C_i. Fastest in channels-last memory, where positions x channels is a plain matrix.
+    [(B, C_i, h_i, w_i)], fine to coarse -> (B, N, N) with N the sum of C_i. Fastest in
+    channels-last memory, where positions x channels is a plain matrix.
     """
     maps = [level.permute(0, 2, 3, 1) for level in levels]  # (B, h, w, C)
     height, width = maps[0].shape[1:3]
@@ -103,10 +96,9 @@ def _products(own: Tensor, finer: Sequence[Tensor]) -> Tensor:
 
 
 def _carried(fine: Tensor, grids: Sequence[Tensor], height: int, width: int) -> list[Tensor]:
-    """U_i' U of each channel for the grids i: (B, k, l, D) -> [(B, h_i, w_i, D)].
+    """U_i' U of each channel for the grids i, its own first: (B, k, l, D) -> [(B, h_i, w_i, D)].
 
-    The first grid is the map's own, where a full-size map stays as it is. The rows of
-    all grids are one matrix product.
+    A full-size map stays as it is. The rows of all grids are one matrix product.
     """
     own = [fine] if fine.shape[1:3] == (height, width) else []
     sizes = [grid.shape[1:3] for grid in grids[len(own) :]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import torch
@@ -20,24 +21,19 @@ _GATES = ("i", "f", "o", "c")  # input, forget and output gates, and the candida
 
 @dataclass(frozen=True)
 class Layer:
-    """What a layer knows after a frame: its representation, its memory and its errors.
+    """What a layer knows after a frame."""
 
-    ``hidden`` and ``cell`` are (B, C, h, w); ``error`` is (B, 2 C, h, w): by how much the
-    prediction was too high, then by how much it was too low.
-    """
-
-    hidden: Tensor
-    cell: Tensor
-    error: Tensor
+    hidden: Tensor  # (B, C, h, w), its representation
+    cell: Tensor  # (B, C, h, w), its memory
+    error: Tensor  # (B, 2 C, h, w): how much too high the prediction was, then how much too low
 
 
 State = tuple[Layer, ...]  # fine to coarse
 
 
 class PredNet(nn.Module):
-    """The network of Lotter, Kreiman & Cox 2016 (arXiv 1605.08104), of any stack of layers.
+    """The network of Lotter, Kreiman & Cox 2016 (arXiv 1605.08104), of any stack of channels.
 
-    `stack` has the channels of each layer, of its input as of its representation; the first is 3.
     Modules have the names of the authors' Keras layers: ``layer_i_0``, ``layer_ahat_0``, ...
     """
 
@@ -65,19 +61,14 @@ class PredNet(nn.Module):
                 f"{self.multiple}, got {width} x {height} px. Crop them."
             )
 
-        def zeros(depth: int, channels: int) -> Tensor:
-            return frame.new_zeros(batch, channels, height >> depth, width >> depth)
-
-        return tuple(
-            Layer(zeros(depth, channels), zeros(depth, channels), zeros(depth, 2 * channels))
-            for depth, channels in enumerate(self.stack)
-        )
+        layers = []
+        for depth, channels in enumerate(self.stack):
+            zeros = frame.new_zeros(batch, 2 * channels, height >> depth, width >> depth)
+            layers.append(Layer(zeros[:, :channels], zeros[:, :channels], zeros))
+        return tuple(layers)
 
     def forward(self, frame: Tensor, state: State) -> tuple[Tensor, State]:
-        """Predict a frame from the state before it, then see it.
-
-        (B, 3, H, W) in [0, 1] -> prediction of it, (B, 3, H, W), and the state after it.
-        """
+        """Predict a frame (B, 3, H, W) in [0, 1] from the state before it, then see it."""
         memory = self._represent(state)
         layers, seen = [], frame
         for depth, (hidden, cell) in enumerate(memory):
@@ -133,10 +124,7 @@ def hard_sigmoid(x: Tensor) -> Tensor:
 
 
 def follow(network: PredNet, frames: Iterable[Tensor]) -> Iterator[tuple[Tensor, State]]:
-    """Go through frames (B, 3, H, W) in time: each one's prediction, and the state after it.
-
-    The first prediction is made of nothing.
-    """
+    """Go through frames (B, 3, H, W) in time: each one's prediction, and the state after it."""
     state: State | None = None
     for frame in frames:
         prediction, state = network(frame, state or network.start(frame))
@@ -164,14 +152,10 @@ def load_prednet(weights: Path | None = None) -> PredNet:
 
 def _stack(file: str, shapes: Shapes) -> tuple[int, ...]:
     """Channels of the layers that a file has kernels for, believed within bounds."""
-    stack: list[int] = []
-    while shape := shapes.get(f"layer_ahat_{len(stack)}.weight"):
-        stack.append(shape[0])
-        if len(stack) > _DEEPEST or not 1 <= stack[-1] <= _WIDEST:
-            break
-    else:
-        if len(stack) >= 2 and stack[0] == 3:
-            return tuple(stack)
+    kernels = (shapes.get(f"layer_ahat_{depth}.weight") for depth in range(_DEEPEST + 1))
+    stack = [kernel[0] for kernel in takewhile(bool, kernels) if kernel]
+    if 2 <= len(stack) <= _DEEPEST and stack[0] == 3 and 1 <= min(stack) <= max(stack) <= _WIDEST:
+        return tuple(stack)
     raise WeightsError(
         f"{file} is no PredNet: wanted kernels layer_ahat_0, layer_ahat_1 ... of 3 channels and "
         f"then of up to {_WIDEST}, at most {_DEEPEST} layers; got {stack or 'none'}."

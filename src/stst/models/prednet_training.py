@@ -27,9 +27,8 @@ _OTHERS = 0.2  # share of the usual spread, for the other weights of the lowest 
 def new_prednet(stack: Sequence[int], seed: int) -> PredNet:
     """A network that repeats the previous frame, nearly, and is random above (our choice).
 
-    Glorot's uniform weights, as Keras has, but in the lowest layer: there an error moves the
-    memory of its own pixel and colour so that the next prediction is about what was seen. From
-    there a training has motion alone to learn.
+    Glorot's uniform weights, as in Keras; in the lowest layer an error moves the memory of its own
+    pixel and colour to about what was seen, so that a training has motion alone to learn.
     """
     with torch.device("meta"):  # without a draw from the caller's generator
         network = PredNet(stack)
@@ -124,9 +123,8 @@ def train(
 ) -> Iterator[float]:
     """Take the steps that are left of the lesson that a training began with; yield each one's loss.
 
-    `batch` gives the sequences of a step, (B, T, 3, H, W), float32 in [0, 1], and `classes`, for
-    the head, where there is one, theirs, (B,), from 0: functions of the step alone, so that an
-    interrupted training can be resumed. `Diverged` for a loss that is not finite.
+    `batch` gives the sequences of a step, float32 in [0, 1], and `classes`, for the head, theirs,
+    from 0. `Diverged` for a loss that is not finite.
     """
     for step in range(len(training.losses), lesson.steps):
         for group in training.adam.param_groups:
@@ -150,14 +148,11 @@ def prediction_loss(states: Sequence[State], loss: str) -> Tensor:
 
     With ``"L0"`` of the lowest layer, with ``"Lall"`` plus a tenth of that of each other one.
     """
-    return torch.stack([_error(state, loss) for state in states[1:]]).mean()
-
-
-def _error(state: State, loss: str) -> Tensor:
-    means = [
-        value_at(LOSSES[loss], depth) * layer.error.mean() for depth, layer in enumerate(state)
+    weighted = [
+        [value_at(LOSSES[loss], depth) * layer.error.mean() for depth, layer in enumerate(state)]
+        for state in states[1:]
     ]
-    return torch.stack(means).sum()
+    return torch.stack([torch.stack(layers).sum() for layers in weighted]).mean()
 
 
 def new_head(channels: int, classes: int) -> nn.Linear:
@@ -186,10 +181,7 @@ def pack(training: Training) -> bytes:
 
 
 def unpack(data: bytes, lesson: Lesson, classes: int = 0) -> Training:
-    """Resume a training of that lesson, and of as many classes.
-
-    `RunError` for bytes that are damaged, or of another network.
-    """
+    """Resume a training; `RunError` for bytes that are damaged, or of another network."""
     training = Training.begun(lesson, classes)
     try:
         _restore(training, load(data))

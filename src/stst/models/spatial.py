@@ -17,11 +17,7 @@ from stst.models.weights import Provenance
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What a trunk's training did to RGB frames in [0, 1] before the first layer.
-
-    ``(scale x frames - mean) / std``, channels in RGB order here, then turned to BGR
-    where the network wants that.
-    """
+    """What a trunk was trained with: ``(scale x frames - mean) / std``, maybe turned to BGR."""
 
     name: str
     scale: float
@@ -61,9 +57,8 @@ class TrunkShape:
     def __iter__(self) -> Iterator[tuple[str, int, int]]:
         """Name, channels in and channels out of each convolution, in order."""
         before = 3
-        for block, (count, after) in enumerate(
-            zip(self.convolutions, self.channels, strict=True), 1
-        ):
+        blocks = zip(self.convolutions, self.channels, strict=True)
+        for block, (count, after) in enumerate(blocks, 1):
             for position in range(1, count + 1):
                 yield f"block{block}_conv{position}", before, after
                 before = after
@@ -89,10 +84,8 @@ COMPACT = TrunkShape((2, 2, 2, 2, 1), (32, 64, 128, 256, 256))
 class Trunk(nn.Module):
     """A VGG-shaped trunk as a stream (paper, figure 1: the spatial stream).
 
-    Its `preprocessing` is the one that the weights were trained with. Layers are post-ReLU. Texture
-    is by default the first convolution of each block, content the second of the last block
-    (authors' code), where it has one. `receptive_fields` are in px: 3 of ``block1_conv1``, 156 of
-    VGG-19's ``block5_conv1``.
+    Layers are post-ReLU. Texture is by default the first convolution of each block, content the
+    second of the last block (authors' code), where it has one. `receptive_fields` are in px.
     """
 
     frames_needed = 1

@@ -76,17 +76,13 @@ class Stream(Protocol):
 
 @dataclass(frozen=True)
 class StreamInfo:
-    """A stream of the package, and whether it can be loaded now.
-
-    ``'absent'`` weights can be fetched; ``'own file'`` ones must be given. The note has their
-    origin and licence, and whom to cite.
-    """
+    """A stream of the package, and whether it can be loaded now."""
 
     name: str
     role: Role
     layers: tuple[str, ...]
-    weights: State
-    note: str
+    weights: State  # 'absent' ones can be fetched, an 'own file' must be given
+    note: str  # origin, licence, whom to cite
 
 
 _BUILDERS: dict[str, Callable[[], Trunk | Msoe]] = {
@@ -141,8 +137,7 @@ def load_stream(name: str, *, weights: Path | None = None) -> Trunk | Msoe:
         raise StreamError(
             f"{name!r} is no stream.{guess(name, _BUILDERS)} Streams: {', '.join(_BUILDERS)}."
         )
-    # A caller's inference mode would make weights that no gradient can pass.
-    with torch.inference_mode(False):
+    with torch.inference_mode(False):  # in a caller's own no gradient could pass the weights
         module = _hollow(name)
         convolutions = module.convolutions if isinstance(module, Trunk) else module
         module.provenance = load_weights(name, convolutions, weights)
@@ -169,10 +164,7 @@ def check_device(device: str) -> None:
 
 
 def resolved(name: str, device: str) -> torch.dtype:
-    """Number format that a recipe's ``precision`` means on a device.
-
-    ``auto`` is bfloat16 where the device multiplies it in hardware, else float32.
-    """
+    """Number format that a recipe's ``precision`` means on a device."""
     if name != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
     return torch.bfloat16 if _multiplies_bfloat16(torch.device(device)) else torch.float32
@@ -182,8 +174,7 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
     """Whether in hardware: where bfloat16 is emulated it is no faster than float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    able: dict[str, object] = {}
-    # An older torch cannot tell.
-    if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):
-        able = dict(torch.cpu.get_capabilities())
+    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
+        return False  # an older torch cannot tell
+    able = torch.cpu.get_capabilities()
     return any(able.get(name) for name in ("avx512_bf16", "amx_bf16"))

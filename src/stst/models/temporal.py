@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -67,10 +68,9 @@ class Msoe(nn.Module):
         return f"Msoe({name}, layers: {', '.join(self.layers)})"
 
     def local(self, share: float) -> Msoe:
-        """The same stream, whose layer ``energy`` has local levels alone (our choice).
+        """The same stream, whose ``energy`` has local levels alone (our choice), the finest always.
 
-        Those whose receptive field is at most `share` of the frame's short side, the finest in any
-        case. Places of the others see much of the frame: averages over so few tell its layout.
+        Their receptive field is at most `share` of the frame's short side.
         """
         local = copy.copy(self)  # with the same weights
         local.share = share
@@ -97,9 +97,8 @@ class Msoe(nn.Module):
     def grams(self, clip: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Gram matrices (B, C, C), exactly those of `forward`'s activations.
 
-        That of ``energy`` is formed on the coarse grids, without the frame-sized maps, and
-        of the 32 energies that the second convolution mixes into 64: it is linear, so it
-        can as well mix their Gram matrix.
+        That of ``energy`` is formed on the coarse grids, and of the 32 energies that the second
+        convolution mixes into 64: it is linear, so it can as well mix their Gram matrix.
         """
         others = [name for name in layers if name != "energy"]
         activations = self(clip, others) if others else {}
@@ -143,17 +142,14 @@ class Msoe(nn.Module):
 
 
 def _to_size(x: Tensor, size: torch.Size) -> Tensor:
-    if x.shape[-2:] == size:
-        return x
-    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+    return x if x.shape[-2:] == size else F.interpolate(x, size=size, mode="bilinear")
 
 
 class Distant(nn.Module):
     """The layers of a stream of frame pairs, for pairs at several `distances` in frames.
 
-    Two neighbouring frames say nothing of motion that takes long. Layer ``energy@4`` is the
-    layer ``energy`` of the last frame and the fourth before it (our choice; the paper has
-    neighbours alone). `StreamError` if `inner` does not look at frame pairs or names no layers.
+    Layer ``energy@4`` is ``energy`` of the last frame and the fourth before it (our choice; the
+    paper has neighbours alone). `StreamError` if `inner` takes no frame pairs or names no layers.
     """
 
     def __init__(self, inner: Any, distances: Sequence[int]) -> None:  # noqa: ANN401
@@ -171,14 +167,11 @@ class Distant(nn.Module):
         self.layers = self._named(names)
         self.texture_layers = self._named(getattr(inner, "texture_layers", names))
         self.content_layers = self._named(getattr(inner, "content_layers", names))
-        self.grams = self._grams if hasattr(inner, "grams") else None
+        self.grams = partial(self._each, inner.grams) if hasattr(inner, "grams") else None
 
     def forward(self, clip: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Activations: (B, T, 3, H, W) -> {``layer@distance``: (B, C, h, w)}."""
         return self._each(self.inner, clip, layers)
-
-    def _grams(self, clip: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-        return self._each(self.inner.grams, clip, layers)
 
     def _each(
         self,

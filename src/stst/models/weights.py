@@ -30,20 +30,14 @@ _TIMEOUT = 30  # s without a byte
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A file of trained weights, and what the network that they belong to is for.
-
-    ``place`` is where it lies: in the package, the cache of fetched weights, torchvision's folder,
-    the optional extra ``models``, or with the user, who must give it. ``digest`` is
-    ``"md5:..."`` or ``"sha256:..."`` as its publishers state it; of torchvision's files the first 8
-    digits, which their names end in; empty where a user's file is wanted.
-    """
+    """A file of trained weights, and what the network that they belong to is for."""
 
     role: Role
-    place: Place
+    place: Place  # folder of fetched weights, of torchvision, ...; the user must give the others
     file: str
     megabytes: float
     note: str  # origin, licence, whom to cite
-    digest: str = ""
+    digest: str = ""  # "md5:..." or "sha256:...", as published; torchvision has 8 digits
     url: str = ""  # empty where it cannot be fetched
 
     @property
@@ -108,25 +102,13 @@ CATALOGUE = {
 
 @dataclass(frozen=True)
 class Provenance:
-    """Which weights a network carries, for the manifest of a run.
+    """Which weights a network carries, for the manifest of a run."""
 
-    Attributes
-    ----------
-    name, file : str
-        Of the network, and of the file without its folder.
-    sha256 : str
-        Digest of the file, 64 hexadecimal digits.
-    origin : {'embedded', 'fetched', 'file'}
-        Shipped with the package, from the cache folder, or handed over by the user.
-    note : str
-        What a reader of the manifest should know.
-    """
-
-    name: str
-    file: str
+    name: str  # of the network
+    file: str  # without its folder
     sha256: str
-    origin: Literal["embedded", "fetched", "file"]
-    note: str
+    origin: Literal["embedded", "fetched", "file"]  # a file that the user gave
+    note: str  # what a reader of the manifest should know
 
 
 def entry(name: str) -> WeightsFile:
@@ -165,10 +147,7 @@ def path(name: str) -> Path:
 
 
 def state(name: str) -> State:
-    """Say whether weights are there: looks for the file, not into it.
-
-    ``'own file'``: no published digest, so they are neither fetched nor cached.
-    """
+    """Say whether weights are there: looks for the file, not into it."""
     weights = entry(name)
     if weights.place == "user":
         return "own file"
@@ -182,10 +161,7 @@ def state(name: str) -> State:
 
 
 def verify(name: str, file: Path | None = None) -> Path:
-    """Return the file of a network's weights, or `file` in its place, its digest checked.
-
-    `WeightsError` if it is absent, with the ways out, or not the published file.
-    """
+    """Return the file of a network's weights, or `file`; `WeightsError` if it is another one."""
     if file is None and state(name) in ("absent", "own file"):
         raise WeightsError(_absent(name))
     file = file or path(name)
@@ -206,9 +182,8 @@ def verify(name: str, file: Path | None = None) -> Path:
 def fetch(name: str, progress: Progress | None = None) -> Path:
     """Bring weights to where they are looked for, if they are not there; embedded ones are.
 
-    `progress` is called with (bytes so far, bytes in all). The digest is checked first: until
-    then the file has another name, and it goes when the download is cut. `WeightsError` if there
-    is no internet, for ``STST_OFFLINE=1``, a wrong digest, or weights that are not fetched.
+    `progress` is called with (bytes so far, bytes in all). `WeightsError` if there is no internet,
+    for ``STST_OFFLINE=1``, a wrong digest, or weights that are not fetched.
     """
     weights = entry(name)
     if not weights.url or _offline():
@@ -250,10 +225,7 @@ def _download(name: str, file: Path, progress: Progress | None) -> Path:
 
 
 def load_weights(name: str, network: nn.Module, own: Path | None = None) -> Provenance:
-    """Give a network, which may be on the device ``meta``, its weights or those of a file.
-
-    `WeightsError` if they are absent, damaged, or of another network.
-    """
+    """Give a network, which may be on the device ``meta``, its weights or those of a file."""
     file = verify(name) if own is None else Path(own)
     shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     network.load_state_dict(read_weights(file, name, shapes), assign=True)

@@ -57,8 +57,6 @@ class Cell:
 def level_text(level: object) -> str:
     """A level as it is written on the command line.
 
-    Examples
-    --------
     >>> [level_text(level) for level in (True, "adam", 0.5, ["block1_conv1", "block2_conv1"])]
     ['on', 'adam', '0.5', '["block1_conv1","block2_conv1"]']
     """
@@ -80,8 +78,6 @@ def design(
     to `leave_out` (``("all",)``: all `STEPS`) each is left out alone, beside a cell that has all of
     them: one more factor, ``without``. Two cells may not have the same recipe.
 
-    Examples
-    --------
     >>> cells = design(Recipe.preset("default"), vary={"pad": [2, 4]}, leave_out=["blend"])
     >>> [cell.label for cell in cells]
     ['pad=2, without=nothing', 'pad=2, without=blend', 'pad=4, without=nothing', \
@@ -110,17 +106,13 @@ def _changed(recipe: Recipe, levels: Mapping[str, object]) -> Recipe:
     for name, level in levels.items():
         settings: Settings = {name: level}
         if name == WITHOUT:
-            settings = {} if level == NOTHING else _step(str(level))(recipe)
+            if level not in (NOTHING, *STEPS):
+                raise RecipeError(
+                    f"there is no preconditioning step {level!r}.{guess(str(level), STEPS)} Steps: "
+                    f"{', '.join(STEPS)}; or all."
+                )
+            settings = {} if level == NOTHING else STEPS[str(level)](recipe)
         elif name in STEPS and level in (True, False):
             settings = {} if level else STEPS[name](recipe)
         recipe = recipe.with_settings(settings)
     return recipe
-
-
-def _step(name: str) -> Callable[[Recipe], Settings]:
-    if name not in STEPS:
-        raise RecipeError(
-            f"there is no preconditioning step {name!r}.{guess(name, STEPS)} Steps: "
-            f"{', '.join(STEPS)}; or all."
-        )
-    return STEPS[name]

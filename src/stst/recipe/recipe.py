@@ -33,13 +33,7 @@ Memory = Annotated[float, Field(ge=0, lt=1)]  # share of the past in a running m
 
 
 def value_at(schedule: tuple[Number, ...], index: int) -> Number:
-    """Value of a schedule for frame `index`; its last value goes on for ever.
-
-    Examples
-    --------
-    >>> [value_at((80, 28), i) for i in range(4)]
-    [80, 28, 28, 28]
-    """
+    """Value of a schedule for frame `index`; its last value goes on for ever."""
     return schedule[min(index, len(schedule) - 1)]
 
 

@@ -34,15 +34,7 @@ def tidy_table(records: Records) -> pd.DataFrame:
 
 
 def tidy_csv(records: Records) -> str:
-    """The `tidy_table` as CSV.
-
-    Examples
-    --------
-    >>> print(tidy_csv([{"factors": {"pad": "2"}, "seed": 0, "outcomes": {"flicker": 0.5}}]))
-    pad,seed,outcome,value,error
-    2,0,flicker,0.5,
-    <BLANKLINE>
-    """
+    """The `tidy_table` as CSV."""
     table = tidy_table(records)
     return str(table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
@@ -57,9 +49,8 @@ def outcome_figure(
 ) -> Figure:
     """Draw an outcome against the levels of each factor: a panel for each.
 
-    A point for each metamer, of a colour and form for each seed, and a bar at their mean.
-    `label` is that of the ordinate; `alike`, the value of a clip that is as the natural one, is
-    a dashed line. Metamers without the outcome are left out.
+    A point for each metamer that has it, of a colour and form for each seed, and a bar at their
+    mean. `alike`, the value of a clip that is as the natural one, is a dashed line.
     """
     factors = {
         name: list(dict.fromkeys(record["factors"][name] for record in records))

@@ -18,9 +18,8 @@ from stst.metrics.layer_trends import LAYER_MEASURES
 from stst.metrics.measures import MEASURES
 from stst.metrics.motion import Estimator
 from stst.metrics.statistics import KEPT, LOST, UNTESTABLE
+from stst.report import measures
 from stst.report.flow import flow_figure
-from stst.report.layers import arrangement_figure, bias_figure, chance_figure, layer_figure
-from stst.report.measures import band_figure, frame_figure, xt_figure
 from stst.report.page import html
 from stst.report.sheet import contact_sheet
 from stst.video.frames import Footage
@@ -99,20 +98,20 @@ def pictures(
         )
         drawings: dict[str, Image | Figure] = {
             "sheet": contact_sheet(scene.films),
-            "arrangement": arrangement_figure(arrangement),
-            **({} if chance.empty else {"chance": chance_figure(chance)}),
+            "arrangement": measures.arrangement_figure(arrangement),
+            **({} if chance.empty else {"chance": measures.chance_figure(chance)}),
             "flow": flow_figure(scene.films, flow),
-            "frames": frame_figure(values),
-            "bands": band_figure(values),
-            "xt": xt_figure(values),
+            "frames": measures.frame_figure(values),
+            "bands": measures.band_figure(values),
+            "xt": measures.xt_figure(values),
         }
         for name, drawing in drawings.items():
             title, alt = _TITLES[name]
             alt = f"{alt} Of {', '.join(scene.films)}."
             drawn[f"{scene.name}_{name}"] = Picture(png_bytes(drawing), title, alt, scene.name)
     for name, table, draw in (
-        ("layers", evaluation.profiles, layer_figure),
-        ("bias", evaluation.biases, bias_figure),
+        ("layers", evaluation.profiles, measures.layer_figure),
+        ("bias", evaluation.biases, measures.bias_figure),
     ):
         title, alt = _TITLES[name]
         for network, rows in table.groupby("network", sort=False):
@@ -137,8 +136,7 @@ def evaluation_page(
     """Write the page: HTML that holds its films and figures.
 
     `made` says of each clip and condition ``stimulus``, ``condition``, ``how`` it was made and
-    ``notes`` on it; `scale` is that of luminances; `networks` have a ``name`` and a ``note``;
-    `untested` says why there are none, if there are none.
+    ``notes``; `networks` have a ``name`` and a ``note``, and `untested` says why there are none.
     """
     claims, trends = evaluation.claims, evaluation.trends
     curves = trends.groupby(["network", "condition", "view", "measure"], sort=False)

@@ -23,26 +23,8 @@ def flow_picture(flow: Tensor, fastest: float | None = None) -> npt.NDArray[np.u
     """Draw a flow: the hue is the direction, the saturation the speed.
 
     Red moves to the right, and a hue goes around the wheel with the direction, counter-clockwise
-    as seen: yellow-green up, cyan to the left, violet down. White is at rest.
-
-    Parameters
-    ----------
-    flow : Tensor
-        (T, 2, H, W), px a frame to the right and DOWN; NaN where it is not known.
-    fastest : float, optional
-        Speed of full saturation, px a frame; without, the highest one in the flow.
-
-    Returns
-    -------
-    ndarray
-        (T, H, W, 3), uint8; mid grey where the flow is not known.
-
-    Examples
-    --------
-    >>> import torch
-    >>> flow = torch.tensor([[2.0, 0.0], [0.0, 1.0], [torch.nan, 0.0]])  # right, down, unknown
-    >>> flow_picture(flow.T[None, :, None])[0, 0].tolist()
-    [[255, 0, 0], [191, 128, 255], [128, 128, 128]]
+    as seen; white is at rest. (T, 2, H, W), px a frame to the right and DOWN -> (T, H, W, 3); mid
+    grey where it is NaN. `fastest` has full saturation, by default the highest speed.
     """
     right, down = flow.detach().double().cpu().numpy().transpose(1, 0, 2, 3)
     speed = np.hypot(right, down)
@@ -55,10 +37,9 @@ def flow_picture(flow: Tensor, fastest: float | None = None) -> npt.NDArray[np.u
 
 
 def flow_figure(films: Mapping[str, Footage], flow: Estimator) -> Figure:
-    """Draw the mean flow of each clip, on one scale, and the wheel of its colours.
+    """Draw the mean flow of each clip as colours and arrows, on one scale, and their wheel.
 
     The first clip is the natural one; pairs across cuts are left out as in `stst.evaluate`.
-    Arrows say the same, for those who cannot tell the colours.
     """
     cuts = find_cuts(next(iter(films.values())))
     fields = {

@@ -1,8 +1,9 @@
-"""Measures of stimuli, drawn: errors, curves over frames, spectra and histograms."""
+"""An evaluation, drawn: curves over frames, spectra, layers, arrangement and residuals."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MultipleLocator, NullFormatter
 
 from stst.drawing.figures import Styles, make_panels, styles
+from stst.metrics.arrangement import LIMITS
+from stst.metrics.chance import MARGIN
+from stst.metrics.layer_trends import LAYER_MEASURES, VIEWS
 from stst.metrics.measures import MEASURES
+from stst.metrics.tables import CEILING, FLOOR, NATURAL
 
 _FRAMES = (
     *("luminance", "contrast", "histogram", "pixel_change", "flicker", "spectral_slope"),
@@ -99,3 +104,109 @@ def _panels(
         axes.set_title(MEASURES[name].label, fontsize="medium")
         axes.set_ylabel(MEASURES[name].unit, fontsize="small")
         yield axes, name, values[(values["measure"] == name) & (values["axis"] != "clip")]
+
+
+_NAMES = 6  # of layers, written along the axis
+_GREY: dict[str, Any] = {"color": "0.5", "linewidth": 1}
+_ENDS: Styles = {
+    CEILING: {"linestyle": "-", "label": "ceiling: noise added", **_GREY},
+    FLOOR: {"linestyle": "--", "label": "floor: unrelated clips", **_GREY},
+}
+
+Ends = Callable[[Axes, pd.Series, pd.DataFrame], None]  # panel, abscissae, rows of a condition
+
+
+def layer_figure(profiles: pd.DataFrame) -> Figure:
+    """Draw the similarity of each condition in each layer of one network; bars: 95 % intervals.
+
+    A column for each measure, a row for each view; grey from floor (dashed) to ceiling.
+    """
+
+    def ends(axes: Axes, places: pd.Series, rows: pd.DataFrame) -> None:
+        axes.fill_between(places, rows["floor"], rows["ceiling"], color="0.92")
+        axes.plot(places, rows["ceiling"], **_ENDS[CEILING])
+        axes.plot(places, rows["floor"], **_ENDS[FLOOR])
+
+    return _layer_grid(profiles, "similarity", ends)
+
+
+def bias_figure(biases: pd.DataFrame) -> Figure:
+    """Draw the bias of each condition as `layer_figure` does; grey to that of natural clips."""
+
+    def ends(axes: Axes, places: pd.Series, rows: pd.DataFrame) -> None:
+        limit = rows["limit"]
+        axes.fill_between(places, -limit, limit, color="0.92", label="limits: natural clips")
+        axes.axhline(0, **_GREY)
+
+    return _layer_grid(biases, "bias (above 0: to the natural clip)", ends)
+
+
+def _layer_grid(rows: pd.DataFrame, label: str, ends: Ends) -> Figure:
+    figure, grid = make_panels(len(VIEWS), len(LAYER_MEASURES), size=(13, 6), sharex=True)
+    layers, looks = list(rows["layer"].unique()), styles(rows["condition"])
+    for across, view in zip(grid, VIEWS, strict=True):
+        for axes, measure in zip(across, LAYER_MEASURES, strict=True):
+            shown = rows[(rows["view"] == view) & (rows["measure"] == measure)]
+            _draw_layers(axes, shown, layers, looks, ends)
+        across[0].set_ylabel(f"{label}\n{VIEWS[view]}", fontsize="small")
+    for axes, title in zip(grid[0], LAYER_MEASURES.values(), strict=True):
+        axes.set_title(title, fontsize="medium")
+    ticks = sorted({round(place) for place in np.linspace(0, len(layers) - 1, _NAMES)})
+    for axes in grid[-1]:
+        axes.set_xticks(ticks, [layers[tick] for tick in ticks], rotation=45, ha="right")
+    return with_legend(figure, grid[0, 0])
+
+
+def _draw_layers(
+    axes: Axes, rows: pd.DataFrame, layers: Sequence[str], looks: Styles, ends: Ends
+) -> None:
+    """A line for each condition, and once what they lie between."""
+    for index, (condition, own) in enumerate(rows.groupby("condition", sort=False)):
+        places, look = own["layer"].map(layers.index), looks[condition]
+        if index == 0:
+            ends(axes, places, own)
+        axes.plot(places, own["mean"], markersize=3, label=condition, **look)
+        axes.vlines(places, own["low"], own["high"], color=look["color"])
+
+
+def arrangement_figure(rows: pd.DataFrame) -> Figure:
+    """Draw shape and layout over frames, of one stimulus; grey: chance alone gives as much."""
+    rows = rows[(rows["axis"] == "frame") & (rows["reference"] == NATURAL)]
+    measures, parts = ("shape", "layout"), rows["part"].unique()
+    sharing = {"sharex": True, "sharey": "row"}
+    figure, grid = make_panels(len(measures), len(parts), size=(10, 6), **sharing)
+    looks = {**styles(rows.loc[~rows["condition"].isin(_ENDS), "condition"]), **_ENDS}
+    for across, measure in zip(grid, measures, strict=True):
+        _, limit, where = LIMITS[measure]
+        across[0].set_ylabel(f"{measure}: arrangement {where}", fontsize="small")
+        for axes, part in zip(across, parts, strict=True):
+            draw_curves(axes, rows[(rows["measure"] == measure) & (rows["part"] == part)], looks)
+            axes.axhspan(-limit, limit, color="0.92")
+    for axes, part in zip(grid[0], parts, strict=True):
+        axes.set_title(part, fontsize="medium")
+    for axes in grid[-1]:
+        axes.set_xlabel("frame")
+    return with_legend(figure, grid[0, 0])
+
+
+def chance_figure(rows: pd.DataFrame) -> Figure:
+    """Draw the residual of each layer of one stimulus; grey is nearer than chance with the margin.
+
+    Black ticks are the 5th percentile and the median of errors between unrelated frames.
+    """
+    nulls = rows.drop_duplicates("layer").reset_index(drop=True)
+    layers = list(nulls["layer"])
+    figure, ((axes,),) = make_panels(1, 1, size=(9, 1.5 + 0.3 * len(layers)))
+    axes.barh(nulls.index, nulls["null"] / MARGIN, 0.9, color="0.9")
+    for place, row in nulls.iterrows():
+        axes.plot([row["null"], row["median"]], [place, place], "|-", color="black", linewidth=1)
+    looks = styles(rows["condition"])
+    for name, own in rows.groupby("condition", sort=False):
+        places = own["layer"].map(layers.index)
+        axes.plot(own["residual"], places, label=name, **looks[name] | {"linestyle": ""})
+    axes.set_yticks(range(len(layers)), layers)
+    axes.set_ylim(len(layers) - 0.5, -0.5)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("relative error (black: unrelated frames, 5th percentile to median)")
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, frameon=False)
+    return figure

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -41,11 +40,7 @@ def clip_table(predictions: Predictions) -> pd.DataFrame:
 
 
 def prediction_figure(predictions: Predictions) -> Figure:
-    """Draw the error of each predicted frame, a column for each rate, a colour for each clip.
-
-    Above, MSE over the clip's mean for repeating the previous frame; below, SSIM. Thin lines
-    are those of repeating. All clips have the same rates.
-    """
+    """Draw the error of each predicted frame, a column for each rate, a colour for each clip."""
     rates = list(next(iter(predictions.values())))
     size = (1.5 + 4 * len(rates), 6)
     figure, panels = make_panels(2, len(rates), size=size, sharex="col", sharey="row")
@@ -53,24 +48,18 @@ def prediction_figure(predictions: Predictions) -> Figure:
         above.set_title(f"every {_ORDINALS.get(every, f'{every}th ')}frame")
         below.set_xlabel("frame of the clip")
         below.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
-        for (name, errors), colour in zip(predictions.items(), cycle(COLOURS), strict=False):
-            _draw(above, below, errors[every], every, colour, name)
+        for (name, by_rate), colour in zip(predictions.items(), cycle(COLOURS), strict=False):
+            errors = by_rate[every]
+            frames = every * np.arange(1, len(errors.mse) + 1)
+            unit = errors.repeat_mse.mean() or np.nan
+            own: dict[str, Any] = {"color": colour, "linewidth": 1.5}
+            repeated: dict[str, Any] = {"color": colour, "linewidth": 0.6, "markersize": 3}
+            above.plot(frames, errors.mse / unit, ".-", label=name, **own)
+            above.plot(frames, errors.repeat_mse / unit, ".-", **repeated)
+            below.plot(frames, errors.ssim, ".-", **own)
+            below.plot(frames, errors.repeat_ssim, ".-", **repeated)
     panels[0, 0].set_ylabel("MSE / mean of repeating\nthe previous frame")
     panels[1, 0].set_ylabel("SSIM")
-    panels[0, -1].legend(
-        loc="upper left", bbox_to_anchor=(1, 1), frameon=False, title="thin: repeating"
-    )
+    beside = {"loc": "upper left", "bbox_to_anchor": (1, 1), "frameon": False}
+    panels[0, -1].legend(title="thin: repeating", **beside)
     return figure
-
-
-def _draw(
-    above: Axes, below: Axes, errors: PredictionErrors, every: int, colour: str, name: str
-) -> None:
-    frames = every * np.arange(1, len(errors.mse) + 1)
-    unit = errors.repeat_mse.mean() or np.nan
-    own: dict[str, Any] = {"color": colour, "linewidth": 1.5}
-    repeated: dict[str, Any] = {"color": colour, "linewidth": 0.6, "markersize": 3}
-    above.plot(frames, errors.mse / unit, ".-", label=name, **own)
-    above.plot(frames, errors.repeat_mse / unit, ".-", **repeated)
-    below.plot(frames, errors.ssim, ".-", **own)
-    below.plot(frames, errors.repeat_ssim, ".-", **repeated)

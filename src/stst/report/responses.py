@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,7 +17,7 @@ from stst.analysis.cells import ALL, ARROW, CellEstimate, DesignCell
 from stst.analysis.power import ENOUGH, Power, PowerAnalysis, needed
 from stst.analysis.psychometric import weibull
 from stst.analysis.sensitivity import CHANCE
-from stst.drawing.figures import COLOURS, MARKERS, png_bytes
+from stst.drawing.figures import COLOURS, MARKERS, make_panels, png_bytes
 from stst.report.evaluation import Picture
 from stst.report.page import html
 from stst.report.surface import surface_picture
@@ -42,9 +43,8 @@ def pictures(found: Analysis) -> dict[str, Picture]:
         drawn["answers"] = Picture(png_bytes(confusion_figure(found)), "answers", told)
     if any(row.measure == "threshold" for row in summary(found)):
         told = "Accuracy by level with intervals, and psychometric functions of the mean values."
-        drawn["functions"] = Picture(
-            png_bytes(function_figure(found)), "psychometric functions", told
-        )
+        png = png_bytes(function_figure(found))
+        drawn["functions"] = Picture(png, "psychometric functions", told)
     if found.frequencies:
         drawn["surface"] = surface_picture(summary(found), found.frequencies)
     return drawn
@@ -60,21 +60,19 @@ def measure_figure(found: Analysis, measure: str) -> Figure:
     """Participants as points, and all of them with an interval, by condition."""
     rows = [row for row in found.estimates if row.measure == measure]
     labels = {label: place for place, label in enumerate(dict.fromkeys(map(_label, rows)))}
-    figure = Figure(figsize=(8, 1.3 + 0.4 * len(labels)), dpi=150, layout="constrained")
-    axes = figure.subplots()
-    for one in (row for row in rows if row.participant != ALL):
-        axes.plot(one.value, labels[_label(one)] + 0.2, "o", color="0.6", markersize=4)
-    for one in (row for row in summary(found) if row.measure == measure):
-        place = labels[_label(one)]
-        axes.plot([one.low, one.high], [place] * 2, color=COLOURS[0])
-        axes.plot(one.value, place, "D", color=COLOURS[0])
+    figure, ((axes,),) = make_panels(1, 1, size=(8, 1.3 + 0.4 * len(labels)))
+    for row in (row for row in rows if row.participant != ALL):
+        axes.plot(row.value, labels[_label(row)] + 0.2, "o", color="0.6", markersize=4)
+    for row in (row for row in summary(found) if row.measure == measure):
+        place = labels[_label(row)]
+        axes.plot([row.low, row.high], [place] * 2, color=COLOURS[0])
+        axes.plot(row.value, place, "D", color=COLOURS[0])
     if rows and math.isfinite(rows[0].chance):
         axes.axvline(rows[0].chance, color="0.3", linestyle="--", linewidth=1)
         axes.set_title("dashed: without any sensitivity", fontsize=9, loc="right")
     axes.set_yticks(list(labels.values()), list(labels))
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.set_xlabel(measure)
-    axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 
@@ -87,10 +85,9 @@ def function_figure(found: Analysis) -> Figure:
     """Accuracy over levels and the functions, a colour and a marker for each band."""
     rows = summary(found)
     lines = dict.fromkeys(row[1:3] for row in rows if row.measure == "threshold")
-    figure = Figure(figsize=(8, 5), dpi=150, layout="constrained")
-    axes = figure.subplots()
-    for index, line in enumerate(lines):
-        colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
+    figure, ((axes,),) = make_panels(1, 1, size=(8, 5))
+    looks = zip(cycle(COLOURS), cycle(MARKERS), strict=False)
+    for index, (line, (colour, marker)) in enumerate(zip(lines, looks, strict=False)):
         own = [row for row in rows if row[1:3] == line]
         told = {row.measure: row.value for row in own if row.measure in _CURVES}
         points = [row for row in own if row.measure == "accuracy" and row.level > 0]
@@ -108,7 +105,6 @@ def function_figure(found: Analysis) -> Figure:
     axes.set_xticks(levels, [f"{level:g}" for level in levels])
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.axhline(CHANCE[found.task], color="0.3", linestyle="--", linewidth=1)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     return figure
 
@@ -163,9 +159,7 @@ def power_figure(found: PowerAnalysis) -> Figure:
     panels = list(dict.fromkeys(DesignCell(*row[1:4]) for row in found.rows))
     across = min(_COLUMNS, len(panels))
     down = math.ceil(len(panels) / across)
-    size = (max(5, 3.6 * across), 3.6 * down)
-    figure = Figure(figsize=size, dpi=150, layout="constrained")
-    grid = figure.subplots(down, across, squeeze=False, sharey=True)
+    figure, grid = make_panels(down, across, size=(max(5, 3.6 * across), 3.6 * down), sharey=True)
     for axes, panel in zip(grid.flat, panels, strict=False):
         own = [row for row in found.rows if DesignCell(*row[1:4]) == panel]
         trials = dict.fromkeys(f"{row.trials:.3g}" for row in own)
@@ -173,15 +167,15 @@ def power_figure(found: PowerAnalysis) -> Figure:
         axes.set_title(f"{_label(panel)}\n{', '.join(trials)} trials of each", fontsize=9)
     for axes in grid.flat[len(panels) :]:
         axes.remove()
-    handles, labels = grid.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    legend = grid.flat[0].get_legend_handles_labels()
+    figure.legend(*legend, loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 
 def _draw(axes: Axes, rows: Sequence[Power]) -> None:
-    for index, repeats in enumerate(dict.fromkeys(row.repeats for row in rows)):
+    designs = dict.fromkeys(row.repeats for row in rows)
+    for repeats, colour, marker in zip(designs, cycle(COLOURS), cycle(MARKERS), strict=False):
         own = sorted(row for row in rows if row.repeats == repeats)
-        colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
         people = [row.participants for row in own]
         axes.vlines(people, [r.low for r in own], [r.high for r in own], colour, linewidth=1)
         label = f"{repeats} repeat{'s' * (repeats > 1)}"
@@ -189,7 +183,6 @@ def _draw(axes: Axes, rows: Sequence[Power]) -> None:
     axes.axhline(ENOUGH, color="0.3", linestyle="--", linewidth=1, label=f"power {ENOUGH:g}")
     axes.set(xlabel="participants", ylabel="power", ylim=(-0.02, 1.02))
     axes.set_xticks(sorted({row.participants for row in rows}))
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def power_page(found: PowerAnalysis, drawn: Mapping[str, Picture], citation: str) -> str:

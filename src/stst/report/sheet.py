@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 from textwrap import wrap
 
 import numpy as np
@@ -18,25 +16,16 @@ from stst.report.page import GAP, Pixels, below, beside, font, line, page, parag
 from stst.video.frames import Footage, to_uint8
 
 
-@dataclass(frozen=True, eq=False)
 class SideBySide:
-    """Clips beside each other, joined frame by frame when frames are taken."""
+    """Clips of one form beside each other, joined frame by frame when frames are taken."""
 
-    films: tuple[Footage, ...]
+    def __init__(self, films: Sequence[Footage]) -> None:
+        self.films, self.frame_rate = films, films[0].frame_rate
+        height, width = films[0].size
+        self.size = height, len(films) * (width + GAP) - GAP
 
     def __len__(self) -> int:
         return len(self.films[0])
-
-    @property
-    def frame_rate(self) -> Fraction:
-        """Frames per second, of all."""
-        return self.films[0].frame_rate
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width in px, the gaps included."""
-        height, width = self.films[0].size
-        return height, len(self.films) * (width + GAP) - GAP
 
     def take(self, indices: Sequence[int]) -> Tensor:
         """Join frames in the order asked for: (n, 3, H, W), the first film on the left."""
@@ -48,12 +37,9 @@ class SideBySide:
 
 
 def side_by_side(films: Mapping[str, Footage]) -> SideBySide:
-    """Show clips of one form from left to right, (3, H, n W + 8 (n - 1)), with gaps of mid grey.
-
-    No frame is copied before it is taken.
-    """
+    """Show clips of one form from left to right, with gaps of 8 px of mid grey."""
     check_same_form(films)
-    return SideBySide(tuple(films.values()))
+    return SideBySide(list(films.values()))
 
 
 _SMALL, _LARGE = 160, 360  # px: frames below half are enlarged, frames above reduced
@@ -64,10 +50,8 @@ def contact_sheet(
 ) -> Image.Image:
     """Draw frames of each film below one another, and an x-t slice of each at the foot.
 
-    No pixel is interpolated: frames stand as they are; small ones (and the slices) are
-    enlarged by repeating pixels, wide ones reduced by averaging square blocks of them. The
-    films, by the names to be shown, are of one form; `columns` frames of each are shown, evenly
-    spread. The slices are of the middle row of pixels; time runs down.
+    The films, by the names to be shown, are of one form. No pixel is interpolated: small frames
+    are enlarged by repeating pixels, wide ones reduced by averaging square blocks.
     """
     first = next(iter(films.values()))
     check_same_form(films)
@@ -127,10 +111,9 @@ def tile(footage: Footage, label: str) -> Pixels:
     """A label, the middle frame, and the middle row of pixels of all frames; time runs down."""
     frame = fitted(to_uint8(footage.take([len(footage) // 2]))[0])
     times = -(-_NARROWEST // frame.shape[1])
-    frame = _repeat(frame, times, times)
-    across = frame.shape[1]
+    across = times * frame.shape[1]
     slices = enlarged(row_of(footage, footage.size[0] // 2), across)
-    return below([_labelled(label, across), frame, slices])
+    return below([_labelled(label, across), _repeat(frame, times, times), slices])
 
 
 def card(picture: Pixels, label: str) -> Pixels:

@@ -47,10 +47,9 @@ def surface_figure(rows: Sequence[CellEstimate], known: Frequencies) -> Figure:
                 _draw(axes, row, boxes[row.band], colours)
         _frame(axes, known, boxes)
         axes.set_title(", ".join(filter(None, panel)), fontsize=10)
-        label, ticks = shown[0].measure, MaxNLocator(6)
-        figure.colorbar(
-            colours, ax=axes, label=label, ticks=ticks, format="{x:.3g}"
-        ).minorticks_off()
+        bar = figure.colorbar(colours, ax=axes, ticks=MaxNLocator(6), format="{x:.3g}")
+        bar.set_label(shown[0].measure)
+        bar.minorticks_off()
     return figure
 
 
@@ -92,12 +91,10 @@ def _closed(side: FrequencyRange, limits: Sequence[float]) -> tuple[float, float
 
 def _draw(axes: Axes, row: CellEstimate, box: _Box, colours: ScalarMappable) -> None:
     left, right, bottom, top = box
-    red, green, blue, _ = colours.to_rgba(np.array(row.value))
-    ink = "black" if 0.3 * red + 0.59 * green + 0.11 * blue > 0.5 else "white"
-    size = (right - left, top - bottom)
-    axes.add_patch(
-        Rectangle((left, bottom), *size, facecolor=(red, green, blue), edgecolor="white")
-    )
+    colour = colours.to_rgba(np.array(row.value))
+    ink = "black" if np.dot((0.3, 0.59, 0.11, 0), colour) > 0.5 else "white"
+    corner, size = (left, bottom), (right - left, top - bottom)
+    axes.add_patch(Rectangle(corner, *size, facecolor=colour, edgecolor="white"))
     middle = math.sqrt(left * right), math.sqrt(bottom * top)
     low, high = ("\N{EN DASH}" if math.isnan(x) else f"{x:.3g}" for x in (row.low, row.high))
     told = f"{row.value:.3g}\n{low} to {high}"
@@ -107,8 +104,8 @@ def _draw(axes: Axes, row: CellEstimate, box: _Box, colours: ScalarMappable) -> 
 def _frame(axes: Axes, known: Frequencies, boxes: dict[str, _Box]) -> None:
     """Logarithmic axes over all bands, with the limits of the bands as ticks."""
     lefts, rights, bottoms, tops = zip(*boxes.values(), strict=True)
-    axes.set(xscale="log", yscale="log", xlim=(min(lefts), max(rights)))
-    axes.set_ylim(min(bottoms), max(tops))
+    axes.set(xscale="log", yscale="log")
+    axes.set(xlim=(min(lefts), max(rights)), ylim=(min(bottoms), max(tops)))
     axes.set(xlabel=f"spatial frequency ({known.unit})", ylabel="temporal frequency (Hz)")
     space, time = _limits(known)
     axes.set_xticks(space, [f"{limit:.3g}" for limit in space])

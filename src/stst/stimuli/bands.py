@@ -20,31 +20,24 @@ from stst.video.light import Array, clip_to_unit
 
 @dataclass(frozen=True)
 class Passband:
-    """A band of spatial or of temporal frequencies, whose limits do not cut where they are None.
-
-    `names` are those of the settings, low and high. Frequencies of the clip, in `unit`, are below
-    `nyquist` along an axis; `ruler` says how that comes about.
-    """
+    """A band of spatial or of temporal frequencies, whose limits do not cut where they are None."""
 
     kind: str
-    names: tuple[str, str]
+    names: tuple[str, str]  # of the settings, low and high
     low: float | None
     high: float | None
     unit: str
-    nyquist: float
-    ruler: str
+    nyquist: float  # the highest frequency of the clip along an axis
+    ruler: str  # how that comes about
 
     def gain(self, frequencies: Array, edge: float) -> Array:
-        """Factor of each frequency, of the same shape; `edge` in octaves.
-
-        `FramesError` if a limit is above what the clip can hold, or no frequency is in the band.
-        """
+        """Factor of each frequency, of the same shape; `edge` in octaves."""
         self._check(frequencies)
-        above_low = np.ones_like(frequencies)
+        passed = np.ones_like(frequencies)
         if self.low is not None:
-            above_low = _rise(frequencies, self.low, edge)
+            passed = _rise(frequencies, self.low, edge)
         # A difference, so that bands that share a limit add up to exactly what both span.
-        return above_low if self.high is None else above_low - _rise(frequencies, self.high, edge)
+        return passed if self.high is None else passed - _rise(frequencies, self.high, edge)
 
     def _check(self, frequencies: Array) -> None:
         for name, limit in zip(self.names, (self.low, self.high), strict=True):
@@ -84,14 +77,13 @@ def _rise(frequencies: Array, limit: float, edge: float) -> Array:
 class Band(Control):
     """The clip with only a band of its spatial and, or, of its temporal frequencies.
 
-    A limit that is not given does not cut. Of what is outside the band only the mean
-    colour of the whole clip is kept. Spatial frequency 0, brightness that the whole frame
-    has in common, goes with `low`; temporal frequency 0, what stands still, with `low_hz`.
+    A limit that is not given does not cut. Of what is outside the band only the mean colour of the
+    clip is kept. Spatial frequency 0, brightness that the whole frame has in common, goes with
+    `low`; temporal frequency 0, what stands still, with `low_hz`.
 
-    Encoded values (gamma not undone) are filtered, each channel by itself. Beyond its
-    borders the clip goes on as its mirror image, in space and in time, so that opposite
-    borders do not leak into each other. Bands that share a limit and `edge` add up to the
-    clip: where the gain of one falls, that of the other rises by as much.
+    Encoded values (gamma not undone) are filtered, each channel by itself. Beyond its borders the
+    clip goes on as its mirror image, so that opposite ones do not leak into each other. Bands that
+    share a limit and `edge` add up to the clip.
 
     Parameters
     ----------
@@ -105,10 +97,8 @@ class Band(Control):
         Limits of temporal frequency, Hz; at most half the frame rate.
     edge : float
         How many octaves the gain takes to rise or fall, as a raised cosine on log frequency;
-        it is 0.5 at the limit. A band is at least as wide. Narrower edges ring further:
-        round a step the ripple more than one period away is 0.3 % of it with 1 octave, 2.5 %
-        with none. Some energy of a motion leaks into other frequencies where the clip begins
-        and ends, the more of it the fewer cycles the clip has.
+        it is 0.5 at the limit. A band is at least as wide. Narrower edges ring further: round a
+        step the ripple more than one period away is 0.3 % of it with 1 octave, 2.5 % with none.
 
     Examples
     --------
@@ -183,12 +173,12 @@ class Band(Control):
         return gain
 
     def _space(self, density: float) -> Passband:
-        unit = "cycles/degree" if self.degrees else "cycles/px"
-        ruler = "for cycles/degree set degrees, the visual angle of the clip's width"
-        if self.degrees:
-            ruler = f"0.5 per px; {density:.4g} px/degree"
-        names = ("low", "high")
-        return Passband("spatial", names, self.low, self.high, unit, density / 2, ruler)
+        limits = (("low", "high"), self.low, self.high)
+        unit, ruler = "cycles/degree", f"0.5 per px; {density:.4g} px/degree"
+        if not self.degrees:
+            unit = "cycles/px"
+            ruler = "for cycles/degree set degrees, the visual angle of the clip's width"
+        return Passband("spatial", *limits, unit, density / 2, ruler)
 
     def _time(self, rate: Fraction) -> Passband:
         limits = (("low_hz", "high_hz"), self.low_hz, self.high_hz)

@@ -31,9 +31,8 @@ class CameraPath(Generator):
     """A photograph seen under a path of translation, turn and zoom, the same in every frame.
 
     From each frame to the next, what is seen is enlarged and turned about the centre of the
-    frame, and then moved: the flow is affine, and the same at all times. The first frame shows
-    the centre of the picture. A pixel is a mean, under a Gaussian whose deviation is half a
-    pixel, of a cubic spline through the picture's values as encoded (gamma not undone).
+    frame, and then moved: the flow is affine. The first frame shows the centre of the picture. A
+    pixel is a Gaussian mean of a cubic spline through encoded values (gamma not undone).
 
     Parameters
     ----------
@@ -73,8 +72,7 @@ class CameraPath(Generator):
 
     def make(self) -> Stimulus:
         """Film it; RecipeError where the picture cannot be read or is too small for the path."""
-        need = self._need()
-        file = self.picture
+        need, file = self._need(), self.picture
         picture = draw_picture(self.seed, need) if file is None else read_picture(file, need)
         # Of a large photograph that is seen as a whole, fewer pixels are enough.
         coarse = max(1, math.floor(self.scale * min(1, self.zoom ** (1 - self.frames)) / 2))
@@ -110,17 +108,13 @@ class CameraPath(Generator):
     def _seen(self, spline: list[Array], middle: Array, coarse: int, t: int) -> Array:
         """Frame t, (3, H, W), of coefficients of means of `coarse` pixels each way."""
         times = max(2, math.ceil(self.scale / coarse * self.zoom**-t))  # samples a px
-        x, y = (
-            (np.arange(side * times) + 0.5) / times - side / 2
-            for side in (self.width + 2 * _EDGE, self.height + 2 * _EDGE)
-        )
+        sides = (self.width + 2 * _EDGE, self.height + 2 * _EDGE)
+        x, y = ((np.arange(side * times) + 0.5) / times - side / 2 for side in sides)
         back = self._back(t)[..., None, None] / coarse
         place = back[:, 0] * x + back[:, 1] * y[:, None] + back[:, 2] + middle[:, None, None]
-        fine = [
-            map_coordinates(channel, place[::-1], mode="mirror", prefilter=False)
-            for channel in spline
-        ]
-        return _reduced(_reduced(np.stack(fine), times).swapaxes(1, 2), times).swapaxes(1, 2)
+        how = {"mode": "mirror", "prefilter": False}
+        fine = np.stack([map_coordinates(channel, place[::-1], **how) for channel in spline])
+        return _reduced(_reduced(fine, times).swapaxes(1, 2), times).swapaxes(1, 2)
 
     @property
     def sentence(self) -> str:
@@ -168,10 +162,8 @@ _MIXTURE = np.array(((0.15, 0.15, 0.15), (0.03, 0.03, -0.06), (0.02, -0.02, 0)),
 
 
 def draw_picture(seed: int, need: tuple[int, int]) -> Array:
-    """Coloured noise with amplitudes as 1 / frequency: (3, N, N), float32, about 0.5.
-
-    N is a power of 2, so that a somewhat longer path sees the same picture.
-    """
+    """Coloured noise with amplitudes as 1 / frequency: (3, N, N), float32, about 0.5."""
+    # A power of 2, so that a somewhat longer path sees the same picture.
     side = max(_LEAST, 1 << (max(need) - 1).bit_length())
     if side > _MOST:
         raise RecipeError(

@@ -19,11 +19,8 @@ class MotionCloud(Generator):
 
     The amplitude of each component is the envelope of Sanz-Leon, Vanzetta, Masson & Perrinet
     2012, J. Neurophysiol. 107, 3217; their symbols are in brackets, and the defaults are those
-    of their program. It is periodic in space, and in time unless `speed_band` is 0. Amplitudes
-    are the envelope's exactly: only phases are random.
-
-    The flow is None, because components move at speeds of their own; with a `speed_band` of 0
-    it is the drift of the one rigid texture that is left.
+    of their program. Only phases are random. It is periodic in space, and in time unless
+    `speed_band` is 0: then it is one rigid texture, and its flow the drift, else None.
 
     Parameters
     ----------
@@ -67,11 +64,7 @@ class MotionCloud(Generator):
         return speed
 
     def make(self) -> Stimulus:
-        """Draw it.
-
-        RecipeError for bands so narrow that they lie between the components of the raster, which
-        are 1 / width, 1 / height and 1 / frames apart.
-        """
+        """Draw it; RecipeError for a band so narrow that no component of the raster is in it."""
         rigid = self.speed_band == 0
         noise = self._rigid() if rigid else self._cloud()
         scale = 0.5 * self.contrast / noise.std()

@@ -26,11 +26,8 @@ class RandomDots(Generator):
 
     A dot is signal or noise for as long as the clip lasts (the rule "same" of Scase, Braddick
     & Raymond 1996, Vision Res. 36, 2579). Dots that leave the frame come in again on the other
-    side; one whose life ends appears at a random place in the next frame, and ages are spread
-    evenly over the dots.
-
-    The flow is known where there are dots, signal or noise. It is NaN on the ground and on dots
-    that are elsewhere in the next frame, because their life ends or because noise is new positions.
+    side; one whose life ends appears at a random place in the next frame. The flow is NaN on the
+    ground and on dots that jump, because their life ends or because noise is new positions.
 
     Parameters
     ----------
@@ -39,8 +36,7 @@ class RandomDots(Generator):
     density : float
         Dots per square px.
     dot_size : float
-        Diameter, px, at least 1. Pixels are means over their areas, so that a dot's middle, as
-        pixels show it, is right to 0.03 px from 3 px on, and to 0.15 px at 1 px.
+        Diameter, px, at least 1; pixels show a dot's middle to 0.03 px from 3 px on.
     speed, direction : float
         Of the signal, px a frame, and degrees counter-clockwise from the right.
     lifetime : int or None
@@ -70,9 +66,8 @@ class RandomDots(Generator):
         count = max(1, round(self.density * float(period(self, margin).prod())))
         signs = np.resize(_POLARITIES[self.polarity], count)
         levels = np.append(0.5 + 0.5 * self.contrast * signs, 0.5)
-        return _film_discs(
-            self, self._moments(count, margin), np.full(count, self.dot_size / 2), levels
-        )
+        radii = np.full(count, self.dot_size / 2)
+        return _film_discs(self, self._moments(count, margin), radii, levels)
 
     def _moments(self, count: int, margin: float) -> Iterator[tuple[Array, Array]]:
         """Places of the dots in each frame, (N, 2), and steps of dots and ground, (N + 1, 2)."""
@@ -209,12 +204,10 @@ def _film_discs(
 def draw_discs(
     raster: Generator, places: Array, radii: Array, levels: Array
 ) -> tuple[Array, Names]:
-    """Draw discs over each other, the last one on top, into frames of the size of `raster`.
+    """Draw discs, the last one on top: the frame (H, W), means over the areas of pixels.
 
-    `places`, (N, 2), are px to the right and DOWN of the centre of the first pixel, to 1 / 128 px;
-    `radii`, (N,), px; `levels`, (N + 1,), the grey of each disc and, last, of the ground. Gives the
-    frame, (H, W), float32, the mean over the area of each pixel, and the index of the disc at the
-    middle of each pixel, to 1 / 16 px, (H, W), N for the ground.
+    Also the index of the disc at the middle of each pixel, (H, W), N for the ground. `places`,
+    (N, 2), are px to the right and DOWN of the first pixel; `levels`, (N + 1,), end in the ground.
     """
     middles = (places + 0.5) * _FINE - 0.5  # in samples, then as fixed-point numbers
     reach = (radii * _FINE - _RIM)[:, None, None]

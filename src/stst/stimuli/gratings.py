@@ -42,14 +42,7 @@ Speed = Annotated[float, Field(validate_default=True), AfterValidator(_below_hal
 
 
 class Windowed(Generator):
-    """What is seen in a round window, or everywhere.
-
-    Parameters
-    ----------
-    radius : float or None
-        Of the window, px, about the centre of the frame; mid grey, at rest, is beside it.
-        The edge is one px soft. None shows the whole frame.
-    """
+    """What is seen in a round window of a `radius` in px, one px soft, or everywhere (None)."""
 
     radius: float | None = Field(None, gt=0)
 
@@ -71,7 +64,7 @@ class Grating(Windowed):
     Parameters
     ----------
     wavelength : float
-        px per cycle, at least 2 (one is the raster's limit).
+        px per cycle, at least 2.
     contrast : float
         Michelson contrast, about mid grey.
     phase : float
@@ -127,9 +120,7 @@ class DriftingGrating(Grating):
 
 
 class CounterphaseGrating(Grating):
-    """A standing sine grating whose contrast reverses in time as a cosine.
-
-    It has no flow: it is the sum of two gratings that drift in opposite directions.
+    """A standing sine grating whose contrast reverses in time as a cosine; it has no flow.
 
     Parameters
     ----------
@@ -171,8 +162,7 @@ Pair = tuple[float, float]
 class Plaid(Windowed):
     """The sum of two drifting sine gratings; its flow is the intersection of constraints.
 
-    That is the one velocity whose part along the normal of each grating is the speed of that
-    grating (Adelson & Movshon 1982, Nature 300, 523).
+    See Adelson & Movshon 1982, Nature 300, 523.
 
     Parameters
     ----------
@@ -247,10 +237,8 @@ class Plaid(Windowed):
     @property
     def sentence(self) -> str:
         """What it is."""
-        each = (
-            f"{g.cycle}, {g.speed:g} px a frame towards {g.direction:g} degrees"
-            for g in self.gratings
-        )
+        form = "{0.cycle}, {0.speed:g} px a frame towards {0.direction:g} degrees"
+        each = map(form.format, self.gratings)
         speed, direction = (round(part, 3) + 0.0 for part in self.velocity)  # never -0
         return (
             f"a plaid of two sine gratings ({'; '.join(each)}, counter-clockwise from the right), "
@@ -295,9 +283,8 @@ class RotatingGrating(Grating):
 
     def make(self) -> Stimulus:
         """Draw it; the flow is a rotation inside the disc, and 0 beside it."""
-        waves = (
-            self.wave(across(self, self.direction + self.turn * t)) for t in range(self.frames)
-        )
+        directions = (self.direction + self.turn * t for t in range(self.frames))
+        waves = (self.wave(across(self, direction)) for direction in directions)
         x, y = centred(self)
         cos, sin = math.cos(math.radians(self.turn)), math.sin(math.radians(self.turn))
         # To where the whole turn, not its tangent, takes each pixel.

@@ -7,17 +7,11 @@ from typing import TypeVar
 
 from stst.errors import RecipeError, guess
 from stst.recipe import validated
+from stst.stimuli import gratings
 from stst.stimuli.bands import Band
 from stst.stimuli.camera import CameraPath
 from stst.stimuli.clouds import MotionCloud
 from stst.stimuli.discs import DeadLeaves, RandomDots
-from stst.stimuli.gratings import (
-    CounterphaseGrating,
-    DriftingGrating,
-    ExpandingRings,
-    Plaid,
-    RotatingGrating,
-)
 from stst.stimuli.portilla import PortillaSimoncelli
 from stst.stimuli.scrambling import Reversed, Shuffled, SpacePhases, Static, Stps, TimePhases
 from stst.stimuli.stimulus import Control, Generator, Stimulus
@@ -27,14 +21,14 @@ Kind = TypeVar("Kind", Generator, Control)
 
 STIMULI: dict[str, type[Generator]] = {
     "camera-path": CameraPath,
-    "counterphase-grating": CounterphaseGrating,
+    "counterphase-grating": gratings.CounterphaseGrating,
     "dead-leaves": DeadLeaves,
-    "drifting-grating": DriftingGrating,
-    "expanding-rings": ExpandingRings,
+    "drifting-grating": gratings.DriftingGrating,
+    "expanding-rings": gratings.ExpandingRings,
     "motion-cloud": MotionCloud,
-    "plaid": Plaid,
+    "plaid": gratings.Plaid,
     "random-dots": RandomDots,
-    "rotating-grating": RotatingGrating,
+    "rotating-grating": gratings.RotatingGrating,
 }
 CONTROLS: dict[str, type[Control]] = {
     "band": Band,

@@ -18,10 +18,7 @@ Statistic = Literal["mean", "rms", "histogram"]
 
 
 def measure(groups: Array, statistic: Statistic) -> Array:
-    """The statistic of each group of luminances: (n, N) -> (n, 1), (n, 2) or (n, N).
-
-    The mean; the mean and the standard deviation; or all luminances, sorted.
-    """
+    """Mean, mean and standard deviation, or sorted luminances: (n, N) -> (n, 1), (n, 2), (n, N)."""
     if statistic == "histogram":
         return np.sort(groups, 1)
     moments = [groups.mean(1), groups.std(1)] if statistic == "rms" else [groups.mean(1)]
@@ -42,9 +39,8 @@ def match_groups(frames: Array, groups: Array, target: Array, statistic: Statist
 def _ranked(frames: Array, groups: Array, target: Array) -> Array:
     """Exact histogram specification: the k-th darkest px of a group gets the k-th target value.
 
-    Of px as dark as each other that with the darker surround (3 x 3 px) comes first (after
-    Coltuc, Bolon & Chassery 2006, IEEE Trans. Image Process. 15, 1143), and of those whose
-    surround is equal too the order is random, the same in every frame: by position, an even
+    Of equal px that with the darker surround (3 x 3 px) comes first (after Coltuc, Bolon & Chassery
+    2006, IEEE Trans. Image Process. 15, 1143); else the order is random, as by position an even
     area would become a slope.
     """
     surround = correlate1d(correlate1d(frames, np.ones(3), 1), np.ones(3), 2)
@@ -57,25 +53,17 @@ def _ranked(frames: Array, groups: Array, target: Array) -> Array:
 
 
 def gap(groups: Array, target: Array, statistic: Statistic) -> float:
-    """How far the worst group is from the target, in luminance.
-
-    The larger of the differences of mean and contrast; or the mean difference of sorted
-    luminances.
-    """
+    """How far the worst group is from the target, in luminance: see `Matched.gaps`."""
     off = np.abs(measure(groups, statistic) - target)
     return float((off.mean(1) if statistic == "histogram" else off).max())
 
 
 @dataclass(frozen=True)
 class Level:
-    """Luminance of a clip, 0 black and 1 white, and its RMS contrast, a standard deviation.
-
-    Both over the clip; where frames are matched, contrast is that over a frame, averaged over
-    frames. None for a target without one.
-    """
+    """Luminance of a clip, 0 black and 1 white, and its RMS contrast, a standard deviation."""
 
     mean: float
-    contrast: float | None
+    contrast: float | None  # mean over frames where these are matched; None: not a target
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,10 +136,9 @@ def match_set(
 ) -> Matched:
     """Bring the clips of a set to the average luminance, contrast or histogram of the set.
 
-    Every clip counts the same, whatever its size, and their order does not matter. A pixel
-    gets its new luminance by one factor for R, G and B, so that its colour stays. A value
-    that does not fit into [0, 1] is clipped, after which a clip misses the target by what
-    `Matched.gaps` says; another statistic or scale may clip less.
+    Every clip counts the same, whatever its size, and their order does not matter. A pixel gets
+    its new luminance by one factor for R, G and B, so that its colour stays. Values are clipped
+    to [0, 1], after which a clip misses the target by what `Matched.gaps` says.
 
     Parameters
     ----------
@@ -165,10 +152,9 @@ def match_set(
         ``"histogram"``: all luminances, sorted, become the average of those of the set, as
         in the SHINE toolbox (Willenbockel et al. 2010, Behav. Res. Methods 42, 671).
     luminance : str
-        ``"linear"``: of light, as a photometer measures it on a screen that shows sRGB;
-        what most screens do. ``"encoded"``: the weighted sum of encoded values; for a
-        screen whose gamma is undone, and to compare with SHINE. Both have the weights of
-        Rec. 709, and 1 is white.
+        ``"linear"``: of light, as a photometer measures it on a screen that shows sRGB.
+        ``"encoded"``: of encoded values; for a screen whose gamma is undone, and to compare with
+        SHINE. Both have the weights of Rec. 709, and 1 is white.
     per : str
         ``"clip"``: over all frames together, so that their changes in time stay.
         ``"frame"``: every frame gets the same.
@@ -183,8 +169,7 @@ def match_set(
     RecipeError
         If there is no such statistic, luminance or span.
     FramesError
-        If there are fewer than two clips; if numbers of pixels differ and histograms are to
-        match; if a clip or frame is black, or even where its contrast is to match.
+        If there are fewer than two clips, or clips that cannot be matched.
 
     Examples
     --------
@@ -204,18 +189,19 @@ def match_set(
     # Sorted before they are added up, so that no rounding tells the order of the clips.
     means = np.sort([measure(group, how.statistic).mean(0) for group in groups], 0)
     target: Array = means.mean(0)
-    relit_clips = []
+    parts = []
     for clip, frames, group in zip(clips, natural, groups, strict=True):
         wanted = match_groups(frames, group, target, how.statistic).reshape(frames.shape)
-        relit_clips.append(relit(clip, frames, wanted, how.luminance))
-    after = [how.groups(luminances(clip, how.luminance)) for clip, _ in relit_clips]
+        parts.append(relit(clip, frames, wanted, how.luminance))
+    relit_clips, clipped = zip(*parts, strict=True)
+    after = [how.groups(luminances(clip, how.luminance)) for clip in relit_clips]
     return Matched(
-        clips=tuple(clip for clip, _ in relit_clips),
+        clips=relit_clips,
         target=_target_level(target, how.statistic),
         before=tuple(map(_level, groups)),
         after=tuple(map(_level, after)),
         gaps=tuple(gap(group, target, how.statistic) for group in after),
-        clipped=tuple(clipped for _, clipped in relit_clips),
+        clipped=clipped,
     )
 
 

@@ -23,11 +23,7 @@ Loss = Callable[[Tensor], Tensor]
 
 
 class TextureModel:
-    """Statistics of pictures of one size: (1, K, H, W), float64, each channel by itself.
-
-    Taken at most at so many `scales` as leave the smaller side of the frames `NEIGHBOURS` px.
-    `RecipeError` if plenoptic is not installed, `FramesError` if a side is too small for one scale.
-    """
+    """Statistics of pictures of one size: (1, K, H, W), float64, each channel by itself."""
 
     def __init__(self, size: tuple[int, int], scales: int, orientations: int) -> None:
         try:
@@ -67,12 +63,11 @@ class TextureModel:
         gap = self._gap_from(self._model, goal)
         return lambda picture: gap(self._model(picture), wanted)
 
+    @torch.no_grad()
     def error(self, picture: Tensor, goal: Tensor) -> float:
         """Relative error of the statistics of a picture, weighted as `distance_to` weighs."""
-        gap = self._gap_from(self._model, goal)
-        with torch.no_grad():
-            wanted = self._model(goal)
-            return float(gap(self._model(picture), wanted) / gap(torch.zeros_like(wanted), wanted))
+        gap, wanted = self._gap_from(self._model, goal), self._model(goal)
+        return float(gap(self._model(picture), wanted) / gap(torch.zeros_like(wanted), wanted))
 
 
 def descend(start: Tensor, loss: Loss, steps: int) -> Tensor:
@@ -97,15 +92,10 @@ _STEP = 1 / 255  # of an 8-bit value; what varies by less is rounding
 
 @dataclass(frozen=True, eq=False)
 class Components:
-    """Principal components of the colours of some frames, each of mean 0 and variance 1.
+    """Principal components of the colours of some frames, each of mean 0 and variance 1."""
 
-    `mean`, (3,), is the mean colour, and `basis`, (3, K), the colour that one standard deviation of
-    each adds, the least first. K is 3, or less where colours vary in fewer directions: 1 for grey
-    frames.
-    """
-
-    mean: Tensor
-    basis: Tensor
+    mean: Tensor  # (3,), the mean colour
+    basis: Tensor  # (3, K), what a standard deviation of each adds, the least first; K=1 for grey
 
     @classmethod
     def of(cls, frames: Tensor) -> Self:
@@ -143,15 +133,11 @@ class PortillaSimoncelli(Control):
     Keeps what their model (Int. J. Comput. Vis. 40, 49) measures in a frame: moments of the
     pixels, and correlations of oriented filters across places, orientations and scales. Loses
     where things are, and all motion: each frame starts from noise of its own, so the clip
-    flickers. Statistics are matched as far as `steps` allow; in them opposite borders of a
-    frame are neighbours.
+    flickers. In the statistics opposite borders of a frame are neighbours.
 
-    The model is for grey pictures. It is applied to the principal components of the colours
-    of the clip (mostly light, and two opponent colours), each by itself: mean and covariance
-    of the colours are kept, and nothing else that components have in common.
-
-    It is made by plenoptic, an optional extra, on the CPU: a frame of 160 x 90 px takes
-    about 20 s of one core.
+    The model is for grey pictures, and is applied to each principal component of the colours of
+    the clip by itself: only their mean and covariance are kept. It is made by plenoptic, an
+    optional extra, on the CPU: a frame of 160 x 90 px takes about 20 s of one core.
 
     Parameters
     ----------
@@ -174,11 +160,7 @@ class PortillaSimoncelli(Control):
     steps: int = Field(50, ge=1)
 
     def make(self, natural: Clip) -> Stimulus:
-        """Make one frame after the other, and clip what leaves [0, 1].
-
-        RecipeError if plenoptic is not installed, FramesError for a side of fewer than 14 px, and
-        Diverged for a frame that became infinite or not a number.
-        """
+        """Make frame after frame, and clip what leaves [0, 1]; Diverged for values not finite."""
         model = TextureModel(natural.size, self.scales, self.orientations)
         components = Components.of(natural.frames)
         textures = torch.empty(natural.frames.shape, dtype=torch.float64)

@@ -78,13 +78,11 @@ class PhaseScrambled(Control):
     Parameters
     ----------
     channels : {"shared", "independent"}
-        The same random phases for R, G and B: added to theirs they keep the covariance of the
-        colours. Or others for each: the channels no longer have anything in common, and all
-        colours come up that they can mix.
+        The same random phases for R, G and B, which keep the covariance of the colours if they
+        are added; or others for each, so that all colours come up that they can mix.
     phases : {"added", "replaced"}
-        Random phases added to those of the clip, or put in their place. Two things to which
-        the same phases are added keep their difference of phase; two that get the same in
-        place of their own have none any more.
+        Random phases added to those of the clip, which keeps differences of phase between things
+        that share them, or put in their place.
     seed : int
         Random seed of the phases.
     """
@@ -102,7 +100,7 @@ class PhaseScrambled(Control):
         for name, axes in (("frames", TIME), ("pixels", SPACE)):
             if getattr(self, name, "") == "shared":
                 shape = [1 if axis in axes else side for axis, side in enumerate(shape)]
-        channels, outside = [], []
+        channels, outside = [], 0.0
         for channel in range(3):
             if channel == 0 or self.channels == "independent":
                 field = phase_field(shape, self.axes, (self.seed, channel))
@@ -112,9 +110,8 @@ class PhaseScrambled(Control):
             values = scramble(values, self.axes, field, replace=self.phases == "replaced")
             values, clipped = clip_to_unit(values)
             channels.append(torch.from_numpy(values).float())
-            outside.append(clipped / 3)
-        clip = Clip(torch.stack(channels, 1), natural.frame_rate)
-        return Stimulus(clip, clipped=sum(outside))
+            outside += clipped / 3
+        return Stimulus(Clip(torch.stack(channels, 1), natural.frame_rate), clipped=outside)
 
     @property
     def _tapers(self) -> dict[Axes, float]:
@@ -149,19 +146,16 @@ class Stps(PhaseScrambled):
 
     Keeps how much there is of every spatial frequency and orientation at every temporal
     frequency, hence of every speed and direction in the whole clip, and (with the defaults)
-    mean and covariance of the colours. Loses edges and objects, where things are and when
-    they happen, and so the motions of different places: all are mixed everywhere.
+    mean and covariance of the colours. Loses edges, objects, and where and when motions are.
 
     Parameters
     ----------
     taper_space, taper_time : float
         Share of height and width that is faded to the mean colour of each frame, and of the
-        length to the mean frame, before the transform: 0 nothing, 1 a Hann window. The
-        transform takes opposite borders to be neighbours; where they differ there are
-        amplitudes that nobody sees in the clip, and in what is made of it stripes along rows
-        and columns; 0.1 of space removes most of them. Of a few frames time has little to
-        gain. Amplitudes are then those of the faded clip: smoother over frequency, and
-        lower, as is contrast.
+        length to the mean frame, before the transform: 0 nothing, 1 a Hann window. The transform
+        takes opposite borders to be neighbours; where they differ, the control has stripes along
+        rows and columns, and 0.1 of space removes most of them. Amplitudes are then those of the
+        faded clip: smoother over frequency, and lower, as is contrast.
     channels, phases, seed
         See `PhaseScrambled`.
     """
@@ -176,11 +170,10 @@ class Stps(PhaseScrambled):
 class SpacePhases(PhaseScrambled):
     """Each frame scrambled by itself: its 2-D amplitude spectrum and mean colour are kept.
 
-    With the same phases added to all frames (the defaults) every frame is spread out in one
-    and the same way: form is lost, but what moved still moves, by as much, and the 3-D
-    amplitude spectrum is kept as well. With others in every frame motion is lost too, and the
-    clip flickers. The same phases put in the place of those of all frames make a picture
-    that stands still and only changes its contrast.
+    With the same phases added to all frames (the defaults) form is lost, but what moved still
+    moves, by as much, and the 3-D amplitude spectrum is kept. With others in every frame motion
+    is lost too, and the clip flickers. The same phases in the place of those of all frames make a
+    picture that stands still and only changes its contrast.
 
     Parameters
     ----------
@@ -203,11 +196,9 @@ class TimePhases(PhaseScrambled):
     """Each pixel's course scrambled by itself: its temporal amplitudes and mean are kept.
 
     What stands still stays as it is and can be recognised. With the same phases added at all
-    pixels (the defaults) every temporal frequency keeps its picture and is shown at another
-    time: the order of events is lost, the 3-D amplitude spectrum is kept, and with it speed
-    and direction. With others at every pixel neighbours no longer change together: motion
-    is lost, and noise flickers where it was. The same phases put in the place of those of
-    all pixels make them all change at one time.
+    pixels (the defaults) the order of events is lost; the 3-D amplitude spectrum is kept, and
+    with it speed and direction. With others at every pixel motion is lost, and noise flickers
+    where it was. The same phases in the place of those of all pixels make them change at one time.
 
     Parameters
     ----------
@@ -235,9 +226,7 @@ class TimePhases(PhaseScrambled):
 def phase_field(shape: Sequence[int], axes: Sequence[int], seed: Sequence[int]) -> Array:
     """Draw the phases of real white noise of a shape, radians, as ``rfftn`` along `axes` has them.
 
-    So they are opposite at opposite frequencies, and 0 or pi where a frequency is its own
-    opposite. An axis of length 1 that is not in `axes` lends its phases to all that they are
-    added to.
+    An axis of length 1 that is not in `axes` lends its phases to all that they are added to.
     """
     noise = np.random.default_rng(seed).standard_normal(shape)
     return np.asarray(np.angle(fft.rfftn(noise, axes=axes)))
@@ -246,8 +235,7 @@ def phase_field(shape: Sequence[int], axes: Sequence[int], seed: Sequence[int]) 
 def scramble(frames: Array, axes: Sequence[int], phases: Array, *, replace: bool = False) -> Array:
     """Add phases, as `phase_field` gives them, to those of real values, or `replace` these.
 
-    The amplitude of every frequency and the mean along `axes` stay what they were. Values may leave
-    the range of `frames`; nothing is clipped. Takes four times the memory of `frames` in float64.
+    The amplitude of every frequency and the mean along `axes` stay; nothing is clipped.
     """
     spectrum = fft.rfftn(frames, axes=axes)
     constant = tuple(0 if axis in axes else slice(None) for axis in range(frames.ndim))
@@ -259,12 +247,9 @@ def scramble(frames: Array, axes: Sequence[int], phases: Array, *, replace: bool
 
 
 def taper(frames: Array, axes: Sequence[int], share: float) -> Array:
-    """Fade values to their mean along some axes, at both ends of these, by Tukey windows.
+    """Fade values to their mean along some axes by Tukey windows; the mean stays what it was.
 
-    The Fourier transform takes the last value of an axis to be the neighbour of the first.
-    Where they differ there is an edge that nobody sees, with amplitudes at all frequencies
-    along that axis; values that fade to their mean have none. `share` in [0, 1] of each axis is
-    faded, half of it at either end; the mean along the axes stays what it was.
+    `share` in [0, 1] of each axis is faded, half of it at either end.
     """
     if not share:
         return frames

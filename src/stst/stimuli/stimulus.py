@@ -137,10 +137,9 @@ def drift(raster: Generator, speed: float, direction: float) -> Array:
 
 
 def to_stimulus(raster: Generator, frames: Iterable[Array], flow: Array | None = None) -> Stimulus:
-    """Make a stimulus of the frames of `raster` and the truth that goes with them.
+    """Make a stimulus of frames, (H, W) or (3, H, W), which are clipped to [0, 1].
 
-    Frames are (H, W), grey, or (3, H, W), RGB; what is not in [0, 1] is clipped, and counted. The
-    flow is (2, H, W), the same at all times, or (T - 1, 2, H, W).
+    The flow is (2, H, W), the same at all times, or (T - 1, 2, H, W).
     """
     drawn = torch.from_numpy(np.stack([frame.astype(np.float32) for frame in frames]))
     fits = drawn.clamp(0, 1)
@@ -154,22 +153,14 @@ def to_stimulus(raster: Generator, frames: Iterable[Array], flow: Array | None =
 
 
 def pink_noise(
-    shape: tuple[int, int],
-    rng: np.random.Generator,
-    *,
-    slope: float = 1.0,
-    stretch: int = 1,
+    shape: tuple[int, int], rng: np.random.Generator, *, slope: float = 1.0, stretch: int = 1
 ) -> Array:
     """Draw Gaussian noise whose amplitude falls as 1 / frequency ** slope: float32, SD 1, mean 0.
 
-    Natural photographs have a slope near 1 (Field 1987, J. Opt. Soc. Am. A 4, 2379); 0 is white.
-    It is periodic in height and width. `stretch` is how many times longer than high the features
-    are, as ground seen at a slant.
+    Photographs have a slope near 1 (Field 1987). `stretch`: how much longer than high features are.
     """
     spectrum = np.fft.rfft2(rng.standard_normal(shape))
-    vertical = np.fft.fftfreq(shape[0])[:, None]
-    horizontal = np.fft.rfftfreq(shape[1])[None, :]
-    frequency = np.hypot(vertical, horizontal * stretch)
+    frequency = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1]) * stretch)
     frequency[0, 0] = np.inf  # no constant part: the mean is 0
     noise = np.fft.irfft2(spectrum * frequency**-slope, s=shape)
     return np.asarray(noise / noise.std(), np.float32)

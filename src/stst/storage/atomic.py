@@ -20,9 +20,8 @@ UNFINISHED = "unfinished"  # the part of a run's folder that is there until the 
 def write_whole(path: Path, data: bytes | str) -> None:
     """Write a file so that its name only ever stands for all of its bytes.
 
-    A temporary file in the same folder is flushed to disk, read back, and then takes the name,
-    and the folder is flushed too, so that a loss of power keeps data before name. RunError if the
-    folder is missing or full, or gives back something else; whatever had the name is still there.
+    A temporary file is flushed to disk, read back, and takes the name, and the folder is flushed.
+    RunError if the disk is full or gives back something else; what had the name is still there.
     """
     data = data.encode() if isinstance(data, str) else data
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -73,19 +72,15 @@ def _nearest(folder: Path) -> Path:
 
 
 def refuse_folder(folder: Path, *, overwrite: bool) -> None:
-    """RunError, before any work, if a run could not be written to `folder`; makes nothing.
-
-    That is if it is not empty and `overwrite` is false, or cannot be made or written to.
-    """
+    """RunError, before any work, if `folder` cannot be written to, or not without `overwrite`."""
     nearest = _nearest(folder)
     if not (nearest.is_dir() and os.access(nearest, os.R_OK | os.W_OK)):
         raise _no_folder(folder, f"{nearest} is not a folder that can be written to")
     if nearest == folder and any(folder.iterdir()) and not overwrite:
-        stopped = (folder / UNFINISHED).is_dir()
+        stopped = f"; or go on with the run that was stopped there: stst resume {folder}"
         raise RunError(
             f"{folder} already holds files. Give another folder, or --overwrite to replace them"
-            + (f"; or go on with the run that was stopped there: stst resume {folder}." * stopped)
-            + "." * (not stopped)
+            f"{stopped if (folder / UNFINISHED).is_dir() else ''}."
         )
 
 
@@ -108,10 +103,7 @@ class InUse(RunError):
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold ``run.lock`` of a folder; the kernel lets go of it however the process ends.
-
-    InUse if another process holds it, which is named; RunError if there can be no lock.
-    """
+    """Hold ``run.lock`` of a folder, however the process ends; InUse if another does."""
     path = folder / "run.lock"
     lock = FileLock(path, mode=0o644, fallback_to_soft=False)
     try:

@@ -1,6 +1,6 @@
 """What a run that was stopped goes on from: a file for each finished frame, and a small state.
 
-Bytes and plain data alone: what they mean is known elsewhere (`stst.workflows.journal`).
+Bytes and plain data alone: what they mean is known elsewhere (`stst.workflows.prepared`).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import accumulate, takewhile
 from pathlib import Path
 from typing import Any, Self
 
@@ -59,8 +60,7 @@ def chained(chain: str, frame: bytes) -> str:
 class Checkpoint:
     """The state of a run in a folder, which grows by a frame at a time.
 
-    A frame's file is written before the state that counts it: a process that is stopped in
-    between leaves a file that is written again, with the same bytes.
+    A frame's file is written before the state that counts it: what is lost is written again.
     """
 
     def __init__(self, folder: Path, state: State) -> None:
@@ -75,10 +75,7 @@ class Checkpoint:
 
     @classmethod
     def load(cls, folder: Path) -> tuple[Self, list[str]]:
-        """Read the newest state that is whole, with all its frames, and what was found damaged.
-
-        RunError if no state is whole, or the newest is of another version.
-        """
+        """Read the newest state that is whole, with all its frames, and what was found damaged."""
         states, remarks = dict[str, State](), list[str]()
         for path in filter(Path.exists, (folder / name for name in GENERATIONS)):
             try:
@@ -120,9 +117,5 @@ def _file(folder: Path, index: int) -> Path:
 
 def _chains(folder: Path, count: int) -> list[str]:
     """Digests of the first 0, 1, ... `count` frames, as far as there are files."""
-    chains = [""]
-    for path in (_file(folder, index) for index in range(count)):
-        if not path.is_file():
-            break
-        chains.append(chained(chains[-1], path.read_bytes()))
-    return chains
+    files = takewhile(Path.is_file, (_file(folder, index) for index in range(count)))
+    return list(accumulate(map(Path.read_bytes, files), chained, initial=""))

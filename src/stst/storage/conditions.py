@@ -37,13 +37,7 @@ def _without_paths(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def differences(before: object, now: object, name: str = "") -> Iterator[str]:
-    """Name each fact that differs, with both values.
-
-    Examples
-    --------
-    >>> list(differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}}))
-    ['a.c was 2 and is 3']
-    """
+    """Name each fact that differs, with both values: ``a.c was 2 and is 3``."""
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for key in [*before, *(key for key in now if key not in before)]:
             yield from differences(before.get(key), now.get(key), f"{name}.{key}".strip("."))
@@ -54,10 +48,7 @@ def differences(before: object, now: object, name: str = "") -> Iterator[str]:
 def refuse_others(
     before: Mapping[str, Any], now: Mapping[str, Any], *, allow_mixed: bool
 ) -> list[str]:
-    """RunError if another run would go on, or on another machine unless that is allowed.
-
-    Gives what differs about the machine; the error names each field with both values.
-    """
+    """What differs about the machine; RunError if that is not allowed, or it is another run."""
     if others := list(differences(before["config"], now["config"])):
         raise RunError(
             f"this is not the run that was stopped: {'; '.join(others)}. Give it what it had, or "
@@ -76,16 +67,16 @@ def refuse_others(
 def is_finished(folder: Path, config: WorkflowConfig) -> bool:
     """Say whether `folder` holds the whole run of these settings, made by this version.
 
-    Settings, seeds and the digests of all that went in (which `config` must hold) are
-    compared, paths are not; and each file is looked at: it must be as the manifest says.
+    Settings, seeds and digests (which `config` must hold) are compared, and each file is looked at.
     """
     try:
         manifest = read_manifest(folder)
-        found = type(config).parse(read_config(folder / "recipe.yaml"))
+        before = type(config).parse(read_config(folder / "recipe.yaml"))
     except (RunError, RecipeError):
         return False
     return (
-        (asked(found), _device(found)) == (asked(config), _device(config))
+        asked(before) == asked(config)
+        and getattr(before, "device", None) == getattr(config, "device", None)
         and manifest.environment["packages"].get("stst-vision") == __version__
         and not changed(folder, manifest)
     )
@@ -98,7 +89,3 @@ def changed(folder: Path, manifest: Manifest) -> list[str]:
         for name, record in manifest.outputs.items()
         if not (folder / name).is_file() or digest(folder / name) != record["sha256"]
     ]
-
-
-def _device(config: WorkflowConfig) -> str | None:
-    return getattr(config, "device", None)

@@ -8,17 +8,13 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import (
-    Any,
-    Literal,
-    NotRequired,  # typing's own needs Python 3.12
-)
+from typing import Any, Literal, NotRequired, get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from typing_extensions import TypedDict
+from typing_extensions import TypedDict  # typing's own needs Python 3.12 for pydantic
 
 from stst._version import __version__
 from stst.errors import RunError
@@ -31,20 +27,11 @@ MATCHED = 0.25  # relative error above which a layer is reported as not matched
 PACKAGES = ("torch", "numpy", "av", "opencv-python-headless")
 
 
-Kind = Literal[
-    "synthesis",
-    "stimulus",
-    "prediction",
-    "training",
-    "experiment",
-    "evaluation",
-    "ablation",
-    "analysis",
-    "power",
-]
 MANIFEST = "manifest.json"
 # Results about other folders, which may lie in these, have a file name of their own.
-OTHER_NAMES = {kind: f"{kind}.json" for kind in ("evaluation", "ablation", "analysis", "power")}
+OfOthers = Literal["evaluation", "ablation", "analysis", "power"]
+OTHER_NAMES = {kind: f"{kind}.json" for kind in get_args(OfOthers)}
+Kind = Literal["synthesis", "stimulus", "prediction", "training", "experiment", OfOthers]
 
 
 class FileRecord(TypedDict):
@@ -105,13 +92,8 @@ def recipe_record(recipe: Recipe) -> dict[str, Any]:
     return {"fingerprint": recipe.fingerprint, **recipe.model_dump(mode="json")}
 
 
-def residual_record(
-    residuals: Mapping[str, npt.NDArray[np.float32]],
-) -> dict[str, dict[str, Any]]:
-    """Per layer: mean and maximum over kept frames, and each frame's. {layer: (T,)}.
-
-    A frame whose recipe does not weigh the loss has NaN, and None in the record.
-    """
+def residual_record(residuals: Mapping[str, npt.NDArray[np.float32]]) -> dict[str, dict[str, Any]]:
+    """Of {layer: (T,)}, per layer: mean, maximum, and each frame's; NaN becomes None."""
     return {
         layer: {
             "mean": round(float(np.nanmean(values)), 5),
@@ -138,57 +120,29 @@ def stand_ins(provenances: Sequence[Mapping[str, Any] | None]) -> list[str]:
 
 
 class Manifest(BaseModel):
-    """What was done in a folder; a kind of run has further fields of its own.
-
-    Attributes
-    ----------
-    version : int
-        Version of this form, ``schema`` in the file.
-    kind : str
-        What the folder holds: ``synthesis``, ``stimulus``, ``evaluation``, ...
-    outcome : str
-        Always ``complete``: the file is written last.
-    seed : int, optional
-        Random seed; None where nothing is random.
-    seconds : float, optional
-        How long it took.
-    source, time, given : dict
-        Clips that went in, with SHA-256 and cut: the natural clip, the one behind the temporal
-        losses where it is another, and first frames that were kept. Empty if there is none.
-    streams, recipe, stimulus, prediction : list or dict
-        How it was made: provenance of the streams and settings of a synthesis, or kind, settings
-        and sentence of a stimulus, or what a PredNet was shown and what came out.
-    residuals : dict
-        Relative errors of each layer: mean, maximum and each frame's.
-    clipped_share : float
-        Share of values of a stimulus that were clipped to [0, 1].
-    environment : dict
-        Versions of packages, device, precision.
-    outputs : dict
-        SHA-256 of the files that came out, by their names.
-    warnings : list of str
-        What a user of the results should know.
-    """
+    """What was done in a folder; a kind of run has further fields of its own."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    version: Literal[1] = Field(alias="schema")
+    version: Literal[1] = Field(alias="schema")  # of this form
     kind: Kind
-    outcome: Literal["complete"]
-    seed: int | None = None
-    seconds: float | None = None
-    source: dict[str, Any] = Field(default_factory=dict)
-    time: dict[str, Any] = Field(default_factory=dict)
-    given: dict[str, Any] = Field(default_factory=dict)
-    streams: list[dict[str, Any] | None] = Field(default_factory=list)
-    recipe: dict[str, Any] = Field(default_factory=dict)
-    stimulus: dict[str, Any] = Field(default_factory=dict)
-    prediction: dict[str, Any] = Field(default_factory=dict)
-    residuals: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    clipped_share: float = 0.0
+    outcome: Literal["complete"]  # the file is written last
+    seed: int | None = None  # None where nothing is random
+    seconds: float | None = None  # how long it took
+    # Clips that went in, with SHA-256 and cut: the natural one, that behind the temporal losses
+    # where it is another, and first frames that were kept.
+    source: dict[str, Any] = {}
+    time: dict[str, Any] = {}
+    given: dict[str, Any] = {}
+    streams: list[dict[str, Any] | None] = []  # of a synthesis: their provenance
+    recipe: dict[str, Any] = {}  # of a synthesis
+    stimulus: dict[str, Any] = {}  # of another stimulus: kind, settings and sentence
+    prediction: dict[str, Any] = {}  # what a PredNet was shown and what came out
+    residuals: dict[str, dict[str, Any]] = {}  # of each layer: mean, max and each frame's
+    clipped_share: float = 0.0  # of the values of a stimulus, to [0, 1]
     environment: Environment
-    outputs: dict[str, FileRecord] = Field(min_length=1)
-    warnings: list[str]
+    outputs: dict[str, FileRecord] = Field(min_length=1)  # by their names
+    warnings: list[str]  # what a user of the results should know
 
 
 def write_manifest(
@@ -202,19 +156,12 @@ def write_manifest(
 ) -> None:
     """Write the manifest of a folder, after all else that is in it.
 
-    The SHA-256 of `files` is taken now; `outputs` are records of other files, which are known
-    already. Further `fields` are those of `Manifest` and those that the kind has for itself.
+    The SHA-256 of `files` is taken now; `outputs` are records of files that are known already.
     """
     records = {**(outputs or {}), **{name: {"sha256": digest(folder / name)} for name in files}}
-    common: dict[str, Any] = {
-        "schema": SCHEMA,
-        "kind": kind,
-        "outcome": "complete",
-        "environment": environment(),
-        "outputs": records,
-        "warnings": list(warnings),
-    }
-    data = Manifest(**common | fields).model_dump(by_alias=True, exclude_unset=True)
+    common: dict[str, Any] = {"schema": SCHEMA, "outcome": "complete", "environment": environment()}
+    facts = common | fields | {"kind": kind, "outputs": records, "warnings": list(warnings)}
+    data = Manifest(**facts).model_dump(by_alias=True, exclude_unset=True)
     write_whole(manifest_path(folder, kind), json.dumps(data, indent=1, allow_nan=False))
 
 

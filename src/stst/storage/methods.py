@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stst._version import __version__
 from stst.errors import RunError
@@ -26,13 +26,12 @@ CITATION = f"""\
   year    = {{2026}}
 }}"""
 
-
-_RULES = {
+RULES = {
     "normalised": "gradient descent on the gradient divided by its standard deviation",
     "adam": "Adam",
     "lbfgs": "L-BFGS",
 }
-_PATHS = {
+PATHS = {
     "affine": "by the affine motion nearest to",
     "dense": "along",
     "scrambled": "by the affine motion nearest to, and the phase-scrambled rest of,",
@@ -40,10 +39,7 @@ _PATHS = {
 
 
 def methods(manifest: Manifest) -> str:
-    """Write the paragraph: what was shown to what, how it was optimised, how well it fits.
-
-    RunError of a folder that holds no stimulus and no measurement.
-    """
+    """Write the paragraph; RunError of a folder without a stimulus and without a measurement."""
     if manifest.kind == "prediction":
         return f"{manifest.prediction['sentence']}. {_versions(manifest)}"
     if manifest.kind == "stimulus":
@@ -61,72 +57,58 @@ def _made(manifest: Manifest) -> str:
     sentence = manifest.stimulus["sentence"]
     if not manifest.source:
         return f"The stimulus was {sentence}."
-    source, clipped = manifest.source, manifest.clipped_share
+    clipped = manifest.clipped_share
     lost = f"; {100 * clipped:.2g} % of its values were clipped to [0, 1]" if clipped else ""
     natural = manifest.stimulus["kind"] == "natural"
     what = "The natural clip" if natural else "The control stimulus of the natural clip"
-    return (
-        f"{what} {source['file']} ({source['frames']} frames, "
-        f"{source['width']} x {source['height']} px, {_rate(source)} frames/s) "
-        f"{sentence}{lost}.{_fit(manifest.residuals)}"
-    )
+    text = f"{what} {manifest.source['file']} ({_form(manifest, ', ')}) {sentence}{lost}."
+    if error := manifest.residuals.get("statistics"):
+        text += (
+            f" The relative error of the statistics was {error['mean']:.3f} on average over "
+            f"frames (largest: {error['max']:.3f})."
+        )
+    return text
 
 
-def _rate(source: dict[str, Any]) -> str:
-    """As people write it; the manifest has the exact fraction."""
-    return f"{float(Fraction(source['frame_rate'])):.5g}"
-
-
-def _fit(residuals: dict[str, Any]) -> str:
-    if "statistics" not in residuals:
-        return ""
-    found = residuals["statistics"]
-    return (
-        f" The relative error of the statistics was {found['mean']:.3f} on average over frames "
-        f"(largest: {found['max']:.3f})."
-    )
+def _form(manifest: Manifest, opening: str) -> str:
+    """Length, size and rate of the natural clip, as people write them."""
+    source = manifest.source
+    rate = float(Fraction(source["frame_rate"]))  # the manifest has the exact one
+    size = f"{source['width']} x {source['height']} px"
+    return f"{source['frames']} frames{opening}{size}, {rate:.5g} frames/s"
 
 
 def _stimulus(manifest: Manifest) -> str:
-    source = manifest.source
-    form = (
-        f"{source['frames']} frames ({source['width']} x {source['height']} px, "
-        f"{_rate(source)} frames/s)"
-    )
+    form, natural = f"{_form(manifest, ' (')})", manifest.source["file"]
     by = "was synthesised by spatiotemporal style transfer (Greco & Siegel, 2024)"
     if not manifest.time:
-        return f"A dynamic model metamer of {form} of the natural clip {source['file']} {by}."
+        return f"A dynamic model metamer of {form} of the natural clip {natural} {by}."
     return (
-        f"A clip of {form} with the spatial features of the natural clip {source['file']} and "
+        f"A clip of {form} with the spatial features of the natural clip {natural} and "
         f"the temporal ones of {manifest.time['file']} {by}."
     )
 
 
 def _streams(manifest: Manifest) -> str:
-    weights = manifest.recipe["weights"]
+    recipe, given = manifest.recipe, manifest.given
+    order = f"Frames after those given ({given['path']}) were" if given else "Frames were"
+    way = "one after the other"
+    if recipe["whole"] is not None:
+        way = f"all together{' as a seamless loop' if recipe['whole']['loop'] else ''}"
+    if recipe["distances"] != [1]:
+        way += f" (frame pairs at distances of {', '.join(map(str, recipe['distances']))})"
     clips = "clips" if manifest.time else "clip"
-    losses = [_loss(name, manifest) for name, value in weights.items() if any(value)]
+    losses = [_loss(name, manifest) for name, value in recipe["weights"].items() if any(value)]
+    weights = [
+        f"{stream['name']} ({stream['note'].removeprefix(stream['name'] + ': ')}; SHA-256 "
+        f"{stream['sha256'][:12]})"
+        for stream in manifest.streams
+        if stream
+    ]
     return (
-        f"{_order(manifest)} optimised {_way(manifest.recipe)} to match the natural {clips} in "
-        "these losses: "
-        + "; ".join(losses)
-        + ". Weights: "
-        + "; ".join(_weights(s) for s in manifest.streams if s)
-        + "."
+        f"{order} optimised {way} to match the natural {clips} in these losses: "
+        f"{'; '.join(losses)}. Weights: {'; '.join(weights)}."
     )
-
-
-def _order(manifest: Manifest) -> str:
-    given = manifest.given
-    return f"Frames after those given ({given['path']}) were" if given else "Frames were"
-
-
-def _way(recipe: dict[str, Any]) -> str:
-    far = recipe["distances"]
-    pairs = "" if far == [1] else f" (frame pairs at distances of {', '.join(map(str, far))})"
-    if recipe["whole"] is None:
-        return f"one after the other{pairs}"
-    return f"all together{' as a seamless loop' if recipe['whole']['loop'] else ''}{pairs}"
 
 
 def _loss(name: str, manifest: Manifest) -> str:
@@ -138,67 +120,39 @@ def _loss(name: str, manifest: Manifest) -> str:
     return f"{name.replace('_', ' ')}{of} (weight {_short(manifest.recipe['weights'][name])})"
 
 
-def _weights(stream: dict[str, Any]) -> str:
-    note = stream["note"].removeprefix(f"{stream['name']}: ")
-    return f"{stream['name']} ({note}; SHA-256 {stream['sha256'][:12]})"
-
-
 def _short(schedule: list[float]) -> str:
     return "/".join(f"{value:g}" for value in schedule)
 
 
 def _optimisation(manifest: Manifest) -> str:
-    recipe = manifest.recipe
-    most = "at most " if recipe["stop"] else ""
+    recipe, stop = manifest.recipe, manifest.recipe["stop"]
+    most = "at most " if stop else ""
     octaves = ", ".join(
         f"{most}{_short(o['steps'])} steps at scale {o['scale']:.3g} (rate {o['rate']:g})"
         for o in recipe["octaves"]
     )
-    return (
-        f"Optimisation: {_rule(recipe['optimiser'])}, coarse to fine, {octaves}; "
-        f"{_stop(recipe['stop'])}{_start(recipe['start'])}"
-        f"{_pad(manifest)}seed {manifest.seed}."
-    )
-
-
-def _pad(manifest: Manifest) -> str:
-    recipe = manifest.recipe
-    if manifest.given or (recipe["whole"] and recipe["whole"]["loop"]):
-        return ""
-    return f"{recipe['pad']} pad frames were made first and dropped; "
-
-
-def _stop(stop: dict[str, Any] | None) -> str:
-    if stop is None:
-        return ""
-    return (
-        f"an octave ended once the relative residual of every loss was at most "
-        f"{stop['tolerance']:g} (twice that below full size){_rounds(stop)}; "
-    )
-
-
-def _rule(optimiser: dict[str, Any]) -> str:
-    damping = optimiser.get("damping", 0)
-    return _RULES[optimiser["method"]] + (f" (damping {damping:g})" if damping else "")
-
-
-def _rounds(stop: dict[str, Any]) -> str:
-    if stop["rounds"] == 1:
-        return ""
-    return (
-        f", or else its steps were repeated up to {stop['rounds']} times in all, as long as they "
-        f"lowered all together by at least {100 * stop['improvement']:g} %"
-    )
-
-
-def _start(start: dict[str, Any]) -> str:
-    if start["warp"] == "none":
-        return ""
-    path = _PATHS[start["warp"]]
-    return (
-        f"a frame started from the finished one before it, moved {path} the optical flow of "
-        "the natural clip (dense inverse search); "
-    )
+    damping = recipe["optimiser"].get("damping", 0)
+    rule = RULES[recipe["optimiser"]["method"]] + (f" (damping {damping:g})" if damping else "")
+    text = f"Optimisation: {rule}, coarse to fine, {octaves}; "
+    if stop:
+        text += (
+            "an octave ended once the relative residual of every loss was at most "
+            f"{stop['tolerance']:g} (twice that below full size)"
+        )
+        if stop["rounds"] != 1:
+            text += (
+                f", or else its steps were repeated up to {stop['rounds']} times in all, as long "
+                f"as they lowered all together by at least {100 * stop['improvement']:g} %"
+            )
+        text += "; "
+    if (warp := recipe["start"]["warp"]) != "none":
+        text += (
+            f"a frame started from the finished one before it, moved {PATHS[warp]} the optical "
+            "flow of the natural clip (dense inverse search); "
+        )
+    if not (manifest.given or (recipe["whole"] and recipe["whole"]["loop"])):
+        text += f"{recipe['pad']} pad frames were made first and dropped; "
+    return f"{text}seed {manifest.seed}."
 
 
 def _outcome(manifest: Manifest) -> str:

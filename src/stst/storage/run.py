@@ -161,7 +161,7 @@ class Run:
         RunError
             If the run has none, or it is no longer what it was.
         """
-        return tuple(map(_film, self.folders, self.manifests))
+        return tuple(map(_open_film, self.folders, self.manifests))
 
     @property
     def clip(self) -> Clip:
@@ -199,12 +199,9 @@ class Run:
 
         shown: dict[str, Clip] = {}
         if self.kind in ("synthesis", "stimulus"):
-            shown = {**self.naturals, **dict(zip(self._titles, self.clips, strict=True))}
+            titles = [f"{self.kind}, seed {seed}" for seed in self.seeds]
+            shown = {**self.naturals, **dict(zip(titles, self.clips, strict=True))}
         return f"<p>{escape(repr(self))}</p>{preview_html(shown)}"
-
-    @property
-    def _titles(self) -> list[str]:
-        return [f"{self.kind}, seed {seed}" for seed in self.seeds]
 
 
 def load_run(folder: str | Path) -> Run:
@@ -239,32 +236,25 @@ def run_folders(path: Path) -> list[Path]:
     """The folder of each clip of a run: itself, or those of its seeds in their order."""
     if (path / MANIFEST).is_file():
         return [path]
-    found = {folder.name.removeprefix("seed_"): folder for folder in path.glob("seed_*")}
-    seeds = sorted((seed for seed in found if seed.isdecimal()), key=int)
-    return [found[seed] for seed in seeds if (found[seed] / MANIFEST).is_file()]
+    folders = (manifest.parent for manifest in path.glob(f"seed_*/{MANIFEST}"))
+    seeds = {folder.name.removeprefix("seed_"): folder for folder in folders}
+    return [seeds[seed] for seed in sorted(filter(str.isdecimal, seeds), key=int)]
 
 
 def open_source(source: Source) -> tuple[Film, list[str]]:
     """A natural clip, and what its reader remarked."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", FramesWarning)
-        film = open_video(
-            source.path,
-            width=source.width,
-            start=source.start,
-            frames=source.frames,
-            every=source.every,
-            frame_rate=source.fps,
-        )
+        cut = source.model_dump(exclude={"path", "fps"})
+        film = open_video(source.path, frame_rate=source.fps, **cut)
     return film, [str(w.message) for w in caught if issubclass(w.category, FramesWarning)]
 
 
-def _film(folder: Path, manifest: Manifest) -> Film:
-    name = next((name for name in manifest.outputs if name.endswith(".webm")), None)
-    if name is None or not (folder / name).is_file():
+def _open_film(folder: Path, manifest: Manifest) -> Film:
+    name = next((name for name in manifest.outputs if name.endswith(".webm")), "")
+    path = folder / name
+    if not path.is_file():
         raise RunError(f"{folder} has no lossless film (.webm). Make it again.")
-    if digest(folder / name) != manifest.outputs[name]["sha256"]:
-        raise RunError(
-            f"{folder / name} is not the film that its manifest tells of. Make it again."
-        )
-    return open_video(folder / name)
+    if digest(path) != manifest.outputs[name]["sha256"]:
+        raise RunError(f"{path} is not the film that its manifest tells of. Make it again.")
+    return open_video(path)

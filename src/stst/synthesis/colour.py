@@ -63,17 +63,11 @@ def _match(values: Array, wanted: Array) -> Array:
     low = min(values.min(), wanted.min()) - 1e-6
     high = max(values.max(), wanted.max()) + 1e-6
     edges = np.linspace(low, high, BINS + 1)
-    have, want = (_cumulative(v, edges) for v in (values, wanted))
+    have, want = (np.cumsum(np.histogram(v, edges)[0]) / v.size for v in (values, wanted))
     mapped = np.interp(have, want, edges[:-1])
     mapped[have <= want[0]] = low
     mapped[have >= want[-1]] = high
     return np.interp(values, edges[:-1], mapped)
-
-
-def _cumulative(values: Array, edges: Array) -> Array:
-    counts = np.cumsum(np.histogram(values, edges)[0])
-    share: Array = counts / counts[-1]
-    return share
 
 
 def restore_grain(source: Tensor, moved: Tensor) -> Tensor:

@@ -35,18 +35,16 @@ def estimate(
 ) -> Estimate:
     """Run a few steps of each octave and scale them up to all that the recipe allows.
 
-    `begin` starts a synthesis on the real target with the recipe it is given. `frames` are to be
-    made, pad frames included, the very first not; `shots` says how many of them each shot has, if
-    there are several: its steps begin anew. With a stop the time is an upper bound.
+    `begin` starts a synthesis on the real target. `frames` are to be made, pad frames included,
+    the very first not; `shots` says how many of them each of several shots has.
     """
-    settings: dict[str, object] = {
-        f"octaves.{i}.steps": PROBE_STEPS for i in range(len(recipe.octaves))
-    }
+    octaves = range(len(recipe.octaves))
+    settings: dict[str, object] = {f"octaves.{i}.steps": PROBE_STEPS for i in octaves}
     # A loss that the first frame leaves out costs the later ones their time.
     settings |= {f"weights.{name}": max(schedule) for name, schedule in recipe.weights}
     settings |= {"stop": None}  # an octave that begins near its target has a cost too
     probe = begin(recipe.with_settings(settings))
-    gaps: dict[int, list[float]] = {i: [] for i in range(len(recipe.octaves))}
+    gaps: dict[int, list[float]] = {i: [] for i in octaves}
     began = last = time.perf_counter()
     for event in probe:
         now = time.perf_counter()
@@ -91,8 +89,6 @@ def peak_memory() -> int:
 def duration(seconds: float) -> str:
     """Put a time into the unit that suits it.
 
-    Examples
-    --------
     >>> [duration(s) for s in (42, 300, 7300, 400000)]
     ['42 s', '5 min', '2.0 h', '4.6 days']
     """
@@ -106,8 +102,6 @@ def duration(seconds: float) -> str:
 def size(count: float) -> str:
     """Put bytes into MB or GB.
 
-    Examples
-    --------
     >>> size(3.2e8), size(2.1e9)
     ('320 MB', '2.1 GB')
     """

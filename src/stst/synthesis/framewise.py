@@ -28,15 +28,12 @@ class ClipState:
 
 @dataclass(frozen=True)
 class FrameDone:
-    """A finished frame of each metamer.
+    """A finished frame of each metamer."""
 
-    ``index`` counts kept frames from 0; it is negative for a pad frame. ``residuals``
-    holds the relative error of each layer against the full-size natural target.
-    """
-
-    index: int
+    index: int  # of the kept frames; negative for a pad frame
     frame: Tensor  # (B, 3, H, W)
-    residuals: dict[str, Tensor]  # loss/layer -> (B,); none of a frame that was given
+    # loss/layer -> (B,), relative error to the full-size target; none of a frame that was given
+    residuals: dict[str, Tensor]
     state: ClipState | None  # None where frames are not made one after the other
 
 
@@ -56,12 +53,6 @@ def frame_order(
     Pad frames come first, unless frames are given to begin with or the clip is a loop. Streams look
     at `span` frames together: the first ``span - 1`` made are noise. With `to_and_fro` too few
     frames are no error: pad frames turn round at the last, too.
-
-    Examples
-    --------
-    >>> recipe = Recipe(octaves=[{}], pad=2)
-    >>> frame_order(4, recipe), frame_order(2, recipe, to_and_fro=True)
-    ([2, 1, 0, 1, 2, 3], [0, 1, 0, 1])
     """
     if given is not None and (recipe.loop or not span - 1 <= given < frames):
         raise FramesError(
@@ -105,12 +96,10 @@ def synthesize_framewise(
 ) -> Iterator[Event]:
     """Make all frames, in order: the steps of a frame, then the frame.
 
-    The streams look at `span` frames together. `finished` are events of the same frames, stopped
-    earlier, from the first state on (frames that are given come before it): they come again, and
-    the rest goes on after them.
+    Streams look at `span` frames together. `finished` are earlier events of the same frames, from
+    the first state on (given frames come before it): they come again, and the rest after them.
     """
-    recipe, order = source.recipe, source.order
-    fixed = source.fixed
+    recipe, order, fixed = source.recipe, source.order, source.fixed
     first = torch.stack([source.begin(t) for t in range(fixed or span - 1)], 1)
     for kept in range(fixed):
         yield FrameDone(kept, first[:, kept], {}, None)
@@ -160,9 +149,8 @@ def shot_by_shot(
 ) -> Iterator[Event]:
     """Make all shots, of so many made frames (`lengths`), one after the other.
 
-    Transitions are counted through all frames made, pad frames among them, and frames as in the
-    film: a state tells by its transition alone in which shot, and where, to go on. Events of the
-    same shots that are `finished` come again. With several shots Diverged names the frames.
+    Transitions are counted through all frames made, pad frames too, and frames as in the film.
+    Events of the same shots that are `finished` come again. With several shots Diverged names them.
     """
     left, before = iter(finished), 0
     for shot, length in zip(shots, lengths, strict=True):
@@ -198,10 +186,9 @@ DONE = {"each": "each is made as a clip of its own", "first": "the first alone i
 
 
 def common_shots(targets: Sequence[Iterable[Footage]], recipe: Recipe) -> tuple[range, ...]:
-    """The shots of the targets of each metamer; one of all frames if the recipe ignores cuts.
+    """The shots of each metamer's targets, all of one length; FramesError if metamers differ.
 
-    All are of one length. A cut in any target begins a shot; FramesError if metamers differ in
-    cuts.
+    A cut in any target begins a shot. One shot of all frames if the recipe ignores cuts.
     """
     distinct = [list({id(clip): clip for clip in clips}.values()) for clips in targets]
     frames = len(distinct[0][0])
@@ -220,11 +207,7 @@ def common_shots(targets: Sequence[Iterable[Footage]], recipe: Recipe) -> tuple[
 def select_shots(
     shots: tuple[range, ...], recipe: Recipe, *, given: bool = False
 ) -> tuple[range, ...]:
-    """Those of all shots that the recipe makes.
-
-    FramesError if it refuses cuts, or if a loop or a clip that goes on from `given` frames has
-    some.
-    """
+    """Those of all shots that the recipe makes; FramesError if it can make none with these cuts."""
     cuts = _listed([shot.start for shot in shots[1:]])
     if len(shots) == 1 or recipe.shots in ("first", "ignore"):
         return shots[:1]
@@ -253,14 +236,7 @@ def check_shots(shots: Sequence[range], frames: int) -> tuple[range, ...]:
 
 
 def describe_shots(shots: Sequence[range], recipe: Recipe) -> str:
-    """What is done about cuts, for people; nothing if there are none.
-
-    Examples
-    --------
-    >>> describe_shots((range(0, 58), range(58, 121)), Recipe(octaves=[{}]))
-    '2 shots (frames 0-57, 58-120): each is made as a clip of its own; --shots first, ignore or \
-refuse changes that.'
-    """
+    """What is done about cuts, for people; nothing if there are none."""
     if len(shots) == 1:
         return ""
     frames = ", ".join(f"{shot[0]}-{shot[-1]}" for shot in shots)

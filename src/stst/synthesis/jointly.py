@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from stst.losses.objective import Losses, Objective
-from stst.recipe import Recipe
 from stst.synthesis.framewise import Event, FrameDone
 from stst.synthesis.refine import (
     Evaluate,
-    Step,
     colourless_items,
     grey_out,
     optimise_octave,
@@ -57,11 +55,8 @@ class ClipWindows:
         return (torch.tensor(ends, device=device)[:, None] + back) % len(self.source.order)
 
     def natural(self, ends: Sequence[int]) -> dict[str, Tensor]:
-        """Natural windows of each loss, (1 or B, n, T, 3, H, W).
-
-        The natural clip is no loop: where the made one begins anew, the motion of the first
-        whole natural window is wanted.
-        """
+        """Natural windows of each loss, (1 or B, n, T, 3, H, W)."""
+        # Where a loop begins anew, the natural clip, which is none, has its first whole motion.
         windows = []
         for end in ends:
             space, time = self._window(end), self._window(max(end, self.span - 1))
@@ -98,8 +93,7 @@ def synthesize_jointly(
 ) -> Iterator[Event]:
     """Make all frames together; arguments and events are those of `synthesize_framewise`.
 
-    The slope is gathered chunk by chunk: a longer clip takes memory for its frames, their
-    targets and the optimiser's two moments, and not for more activations.
+    The slope is gathered chunk by chunk: a longer clip takes no memory for more activations.
     """
     recipe = source.recipe
     assert recipe.whole is not None
@@ -113,7 +107,9 @@ def synthesize_jointly(
         clip = to_octave(clip, opening, size, recipe)
         chunks = [c for x in windows.chunks(size, stream_losses, recipe.whole.chunk) for c in x]
         evaluate = tie_channels(slope_of_all(chunks, clip.shape, source.fixed), grey)
-        clip = yield from _octave(clip, evaluate, recipe, number)
+        frames, batch = clip.flatten(0, 1), len(clip)
+        moved = yield from optimise_octave(frames, evaluate, recipe, (0, number), batch=batch)
+        clip = moved.view(clip.shape)
         finest = number + 1 == len(recipe.octaves)
         if recipe.colour.after == ("frame" if finest else "octave"):
             clip = _recoloured(clip, source)
@@ -136,13 +132,10 @@ def opening_frames(source: FrameSource) -> Tensor:
 
 
 def close_loop(turns: Tensor) -> Tensor:
-    """Two turns of a loop, one after the other, as one without a seam.
+    """Two turns of a loop as one without a seam, the second fading into the first.
 
-    (B, 2 L, ...) -> (B, L, ...): the second fades into the first, so that the last frame goes
-    on where the first one of the second turn begins.
+    (B, 2 L, ...) -> (B, L, ...)
 
-    Examples
-    --------
     >>> close_loop(torch.arange(8.0)[None]).tolist()
     [[4.0, 4.0, 4.0, 4.0]]
     """
@@ -160,26 +153,8 @@ def _colourless_frames(source: FrameSource, batch: int) -> Tensor:
     return mask.flatten(0, 1)
 
 
-def _octave(
-    clip: Tensor, evaluate: Evaluate, recipe: Recipe, number: int
-) -> Generator[Step, None, Tensor]:
-    """All steps of one octave: (B, L, 3, h, w) -> refined (B, L, 3, h, w)."""
-    steps = optimise_octave(clip.flatten(0, 1), evaluate, recipe, (0, number))
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as stop:
-            refined: Tensor = stop.value
-            return refined.view(clip.shape)
-        means = {name: loss.view(len(clip), -1).mean(1) for name, loss in step.losses.items()}
-        yield replace(step, losses=means)
-
-
 def slope_of_all(chunks: Sequence[Chunk], shape: torch.Size, fixed: int) -> Evaluate:
-    """The function that maps all frames (B L, 3, h, w) to losses of windows and the slope.
-
-    The first `fixed` frames have no slope.
-    """
+    """The map from all frames (B L, 3, h, w) to losses of windows and slope, 0 where `fixed`."""
 
     def evaluate(x: Tensor) -> tuple[Losses, Tensor]:
         frames = x.view(shape)

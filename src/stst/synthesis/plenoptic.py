@@ -126,12 +126,9 @@ class _Part(nn.Module):
 
     def _values(self, video: Tensor) -> list[tuple[LayerTarget, Tensor]]:
         """What is matched of all windows, layer by layer."""
-        values = represent(self.stream, self._windows(video), self.targets)
+        runs = video.transpose(1, 2).unfold(1, self.span, 1)  # (B, runs, 3, H, W, span)
+        values = represent(self.stream, runs.movedim(-1, 2).flatten(0, 1), self.targets)
         return [(target, values[target.loss][k]) for target in self.targets for k in target.layers]
-
-    def _windows(self, video: Tensor) -> Tensor:
-        """All runs of `span` frames: (B, 3, T, H, W) -> (B x runs, span, 3, H, W)."""
-        return video.transpose(1, 2).unfold(1, self.span, 1).movedim(-1, 2).flatten(0, 1)
 
 
 def _entries(value: Tensor, target: LayerTarget) -> Tensor:

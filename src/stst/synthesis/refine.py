@@ -41,13 +41,11 @@ def refine(
     index: int,
     evaluations: Evaluations | None = None,
 ) -> Generator[Step, None, Tensor]:
-    """Optimise the last frame of a window; the others are its fixed past.
+    """Optimise the last frame of a window (B, T, 3, H, W); the others are its fixed past.
 
-    `window` (B, T, 3, H, W) holds finished frames, then the start of the current one; `targets` the
-    natural window (1 or B, T, 3, H, W) that each loss is to match. `index` is that of the
-    transition, for settings that change from frame to frame; `evaluations` makes the function that
-    is descended, and is kept for all frames of a clip. Returns the refined frame, (B, 3, H, W);
-    Diverged if a loss or the frame becomes infinite or not a number.
+    `index` is that of the transition, for settings that change from frame to frame; `evaluations`
+    are kept for all frames of a clip. Returns the refined frame, (B, 3, H, W); Diverged if a loss
+    or the frame becomes infinite or not a number.
     """
     full = (window.shape[-2], window.shape[-1])
     grey = colourless_items(targets, recipe)
@@ -81,9 +79,17 @@ def refine(
 
 
 def optimise_octave(
-    start: Tensor, evaluate: Evaluate, recipe: Recipe, place: tuple[int, int]
+    start: Tensor,
+    evaluate: Evaluate,
+    recipe: Recipe,
+    place: tuple[int, int],
+    *,
+    batch: int | None = None,
 ) -> Generator[Step, None, Tensor]:
-    """All steps of one octave: (B, 3, h, w) -> refined frame (B, 3, h, w)."""
+    """All steps of one octave: (B, 3, h, w) -> refined frame (B, 3, h, w).
+
+    Of frames of a `batch` of clips each step has the mean losses of each clip, (batch,).
+    """
     octave, finest = recipe.octaves[place[1]], place[1] + 1 == len(recipe.octaves)
     rates = rates_of(value_at(octave.steps, place[0]), octave.rate, recipe.optimiser.decay)
     criterion = None
@@ -95,6 +101,8 @@ def optimise_octave(
         if criterion is not None and criterion.ends(len(steps), losses):
             break  # the losses are those before the step, which is not taken
         frame = moved
+        if batch is not None:
+            losses = {name: loss.view(batch, -1).mean(1) for name, loss in losses.items()}
         steps.append(Step(*place, len(steps), losses))
         yield steps[-1]
     refuse_divergence(steps, frame)
@@ -102,10 +110,7 @@ def optimise_octave(
 
 
 def refuse_divergence(steps: list[Step], frame: Tensor) -> None:
-    """Raise at the first loss that is not finite, or if the frame after them is not.
-
-    Once an octave, to spare the device.
-    """
+    """Raise at the first loss, or the last frame, that is not finite; once an octave, for speed."""
     if not steps:
         return
     values = [(step, name, value) for step in steps for name, value in step.losses.items()]
@@ -138,8 +143,7 @@ def colourless_items(targets: Windows, recipe: Recipe) -> Tensor:
 def to_octave(frame: Tensor, start: Tensor, size: tuple[int, int], recipe: Recipe) -> Tensor:
     """Bring an octave's result (B, 1, 3, h, w) to the size of the next.
 
-    With ``resize: source`` the change that the octave made is added to the start, so that
-    detail finer than the octave is not lost: a later frame starts from a finished one.
+    With ``resize: source`` its change is added to the start, so that finer detail is not lost.
     """
     if recipe.resize == "successive":
         return resized(frame, size, recipe.antialias)
@@ -156,15 +160,12 @@ WARM_UP = 3  # evaluations before a capture, in which libraries choose their alg
 
 
 def slope_of(objective: Objective, history: Tensor) -> Evaluate:
-    """The function that maps a frame (B, 3, H, W) after `history` to its losses and slope.
-
-    One part after the other, so that the activations of one stream alone are held.
-    """
+    """The map from a frame (B, 3, H, W) after `history` to its losses and slope."""
 
     def evaluate(x: Tensor) -> tuple[Losses, Tensor]:
         x = x.detach().requires_grad_()
         losses, slope = dict[str, Tensor](), torch.zeros_like(x)
-        for part in objective.parts:
+        for part in objective.parts:  # one after the other, to hold less
             with torch.enable_grad():
                 values = part(torch.cat((history, x[:, None]), 1))
                 total = objective.total(values).sum()
@@ -177,11 +178,7 @@ def slope_of(objective: Objective, history: Tensor) -> Evaluate:
 
 @dataclass(frozen=True)
 class Evaluations:
-    """Make `slope_of`; its CUDA graphs are kept from frame to frame, one for each key.
-
-    A kept graph reads its targets and history where they were when it was captured: those
-    of a new frame are copied there.
-    """
+    """Make `slope_of`; its CUDA graphs are kept from frame to frame, one for each key."""
 
     kept: dict[Hashable, tuple[Objective, Tensor, Evaluate]] = field(default_factory=dict)
 
@@ -194,7 +191,7 @@ class Evaluations:
         if key not in self.kept:
             past = history.clone()
             self.kept[key] = (objective, past, _captured(slope_of(objective, past), start))
-        held, past, replay = self.kept[key]
+        held, past, replay = self.kept[key]  # a graph reads where it read when it was captured
         held.load(objective)
         past.copy_(history)
         return replay
@@ -282,10 +279,7 @@ COARSE = 2.0  # how much further an octave below full size may stay from its tar
 
 
 class StopCriterion:
-    """Look at the losses of one octave, of `length` steps a round, every few steps.
-
-    A batch goes on until each of its items is done.
-    """
+    """When an octave, of `length` steps a round, ends: when each item of the batch is done."""
 
     def __init__(self, stop: Stop, length: int, *, finest: bool) -> None:
         self.stop, self.length = stop, length

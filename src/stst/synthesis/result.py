@@ -102,10 +102,8 @@ class Result:
         """Draw the losses over steps and the residuals over frames of one metamer."""
         from stst.drawing.figures import loss_figure  # Matplotlib: whoever does not draw needs none
 
-        losses, residuals = (
-            {name: values[index] for name, values in curves.items()}
-            for curves in (self.losses, self.residuals)
-        )
+        losses = {name: values[index] for name, values in self.losses.items()}
+        residuals = {name: values[index] for name, values in self.residuals.items()}
         return loss_figure(losses, residuals, boundaries=self.boundaries)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
@@ -191,10 +189,9 @@ _DAMAGE = (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError
 class Synthesis(Iterator[Event]):
     """A synthesis under way: iterate for its events, or ask for the `result`.
 
-    ``len`` counts all events: each optimiser step and each finished frame; where the recipe
-    has a stop, octaves may end sooner, and it is the most there can be. Finished frames go
-    to disk (`stst.video.film.Film`), losses and residuals are kept as plain numbers, so
-    that memory does not grow with the clip.
+    ``len`` counts all events, optimiser steps and finished frames; with a stop in the recipe it
+    is the most there can be. Finished frames go to disk (`stst.video.film.Film`): memory does not
+    grow with the clip.
     """
 
     def __init__(

@@ -21,10 +21,7 @@ Noise = Callable[[int], Tensor]  # transition -> (B, 3, H, W) in [0, 1]
 
 
 def noise(seed: int, index: int, shape: Sequence[int]) -> Tensor:
-    """Uniform noise in [0, 1] for frame `index`, whatever was made before it.
-
-    A function of its arguments alone, so that a resumed run needs no generator state.
-    """
+    """Uniform noise in [0, 1] for frame `index`: a function of its arguments alone."""
     key = hashlib.sha256(f"{seed}/{index}".encode()).digest()[:7]
     rng = torch.Generator().manual_seed(int.from_bytes(key, "big"))
     return torch.rand(tuple(shape), generator=rng, dtype=torch.float32)
@@ -57,13 +54,10 @@ def matched_noise(random: Tensor, natural: Tensor) -> Tensor:
 def scrambled_noise(random: Tensor, natural: Tensor, draws: int = 1) -> Tensor:
     """The natural frame with the phases of noise added to its own, in [0, 1].
 
-    (B, 3, H, W) uniform, (1 or B, 3, H, W) -> (B, 3, H, W). The same phases for R, G and B:
-    amplitudes are kept, and with them contrast and the covariance of channels at each
-    frequency, but nothing of the layout (random phase noise: Galerne, Gousseau & Morel 2011).
-    Amplitudes are of the periodic component, or else the borders would give stripes.
-
-    Of several draws each item takes the one that is least like its natural frame. They are the
-    three channels of the noise, each turned four ways: twelve at most.
+    (B, 3, H, W) uniform, (1 or B, 3, H, W) -> (B, 3, H, W). The same phases for R, G and B: the
+    covariance of channels at each frequency is kept, and nothing of the layout (random phase noise:
+    Galerne, Gousseau & Morel 2011). Of several draws, the channels of the noise, each turned four
+    ways, each item takes the one that is least like its natural frame.
     """
     mean = natural.mean((-2, -1), keepdim=True)
     waves, deviation = periodic_spectrum(natural - mean), _deviation(natural - mean)
@@ -107,10 +101,9 @@ NOISE = 2 / 255  # slope a px, which contours are above
 
 
 def backward_flow(before: Tensor, after: Tensor) -> Tensor:
-    """Where each pixel of `after` was in `before`: displacement in px, (right, down).
+    """Where each pixel of `after` was in `before`: (B, 3, H, W), twice -> (B, 2, H, W) in px.
 
-    (B, 3, H, W), (B, 3, H, W) in [0, 1] -> (B, 2, H, W). Dense inverse search (Kroeger et
-    al. 2016) as in OpenCV, on the CPU; none, that is 0, below 16 px a side.
+    (right, down). Dense inverse search (Kroeger et al. 2016) as in OpenCV; 0 below 16 px a side.
     """
     if min(before.shape[-2:]) < MIN_SIDE:
         return torch.zeros_like(before[:, :2])
@@ -124,12 +117,11 @@ def backward_flow(before: Tensor, after: Tensor) -> Tensor:
 def affine(flow: Tensor, frame: Tensor) -> Tensor:
     """Keep the motion of a frame as a whole: the affine flow that most of it follows.
 
-    (B, 2, H, W) in px, and the frames that it is of, (B, 3, H, W) -> (B, 2, H, W). Six numbers a
-    frame: it pans, turns, grows and shears, and holds no borders of objects. Least squares, with
-    less weight for pixels that move otherwise (Cauchy's weights, reweighted). Motion is seen across
-    a contour, and not along it or in a plain field, where it weighs as little as `UNSEEN`.
+    (B, 2, H, W) in px, and the frames that it is of, (B, 3, H, W) -> (B, 2, H, W). Least squares,
+    with less weight for pixels that move otherwise (Cauchy's weights, reweighted), and, along
+    contours and in plain fields, where motion is not seen, as little as `UNSEEN`.
     """
-    x, y = pixels(*flow.shape[-2:])
+    y, x = _pixels(*flow.shape[-2:])
     places = torch.stack((torch.ones_like(x), x, y)).flatten(1).to(flow.device, torch.float64)
     moved, seen = flow.double().flatten(2), _visibility(frame).flatten(3)
     weight = torch.ones_like(moved[:, 0])  # (B, H W)
@@ -151,8 +143,7 @@ def scrambled_flow(flow: Tensor, random: Tensor) -> Tensor:
     """A flow as fast and as coarse, in other places.
 
     (1 or B, 2, H, W) in px, noise (B, 3, H, W) in [0, 1] -> (B, 2, H, W). The phases of the noise
-    are added to both components alike, and each is given the values that it had, in the new order.
-    With the same noise for all frames, what moves on in the flow moves on here.
+    are added to both components, and each gets the values that it had, in the new order.
     """
     mean = flow.mean((-2, -1), keepdim=True)
     scrambled = add_phases(periodic_spectrum(flow - mean), random)
@@ -175,25 +166,19 @@ def _trace(matrices: Tensor) -> Tensor:
     return matrices[:, 0, 0] + matrices[:, 1, 1]
 
 
-def pixels(height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Across and down of each pixel, from the first: (H, W) each."""
-    down, across = torch.meshgrid(
-        torch.arange(height, dtype=torch.float32),
-        torch.arange(width, dtype=torch.float32),
-        indexing="ij",
-    )
-    return across, down
+def _pixels(*size: int) -> tuple[Tensor, ...]:
+    """Down and across of each pixel, from the first: (H, W) each."""
+    return torch.meshgrid(*(torch.arange(float(side)) for side in size), indexing="ij")
 
 
 def warp(frames: Tensor, flow: Tensor) -> Tensor:
     """Move frames (B, 3, H, W) in [0, 1] along a flow (1 or B, 2, H, W) in px, bicubic.
 
-    What leaves on one side comes in on the other, as in the random phases that frames
-    start from: mirrors would draw streaks where motion goes inwards for long.
+    What leaves on one side comes in on the other: mirrors would draw streaks in time.
     """
     height, width = frames.shape[-2:]
-    x, y = (line.to(frames.device) for line in pixels(height, width))
-    x, y = x + flow[:, 0], y + flow[:, 1]
+    down, across = (line.to(frames.device) for line in _pixels(height, width))
+    x, y = across + flow[:, 0], down + flow[:, 1]
     # grid_sample counts from the centre, in half sides.
     across, down = (
         (2 * (place % side + EDGE) + 1) / (side + 2 * EDGE) - 1
@@ -241,11 +226,9 @@ class FrameSource:
 
     def begin(self, transition: int, previous: Tensor | None = None) -> Tensor:
         """The start of one frame, (B, 3, H, W); a given one is the frame itself."""
-        if self.given is not None and transition < self.fixed:
-            frame = self.given.take([transition]).to(self.device)
-            return frame.expand_as(self.noise(transition))
-        if self.start is not None:
-            frame = self.start.take([self.order[transition]]).to(self.device)
+        beginning = self.given if transition < self.fixed else self.start
+        if beginning is not None:
+            frame = beginning.take([self.order[transition]]).to(self.device)
             return frame.expand_as(self.noise(transition))
         if previous is None:
             return self._random(transition)

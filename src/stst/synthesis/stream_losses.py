@@ -36,15 +36,11 @@ THIRD = 0.34  # of the short side: layers that see more of it tell where things 
 
 @dataclass(frozen=True)
 class StreamLosses:
-    """A stream and the layers that each of its losses matches.
-
-    ``exact``, where given, is the same stream in float32: it finds the residuals that
-    are reported, whatever the frames were optimised in.
-    """
+    """A stream and the layers that each of its losses matches."""
 
     stream: StreamCall
     layers: tuple[LayerTarget, ...]
-    exact: StreamCall | None = None
+    exact: StreamCall | None = None  # in float32, for the residuals, where the stream is not
 
     @property
     def in_float32(self) -> StreamLosses:
@@ -80,10 +76,9 @@ def window_length(stream_losses: Sequence[StreamLosses]) -> int:
 def check_streams(
     stream_losses: Sequence[StreamLosses], size: tuple[int, int], recipe: Recipe, device: str
 ) -> None:
-    """Refuse frames (height, width) too small for a stream at the coarsest octave.
+    """Refuse frames (height, width) too small for a stream at the coarsest octave: FramesError.
 
-    Streams that are not the package's own are shown such a frame: StreamError if one cannot be
-    called, or nothing that it puts out could be matched.
+    StreamError if a stream that is not the package's cannot take such a frame, or be matched.
     """
     scale = min(octave.scale for octave in recipe.octaves)
     coarsest = octave_size(size, scale)
@@ -109,8 +104,7 @@ def layer_warnings(
 ) -> list[str]:
     """Warn where textures are matched in layers that see more than a third of the frame.
 
-    `streams` are the spatial and the temporal one; `size` is height and width. The statistics of
-    such a layer average over few places, and the natural arrangement may come back.
+    `streams` are the spatial and the temporal one; `size` is height and width.
     """
     shares = dict[str, float]()
     for prefix, stream in zip(("space", "time"), streams, strict=True):
@@ -212,10 +206,9 @@ def build_objective(
 
 
 def local_layers(target: LayerTarget, stream: StreamCall, side: int, recipe: Recipe) -> LayerTarget:
-    """Of what a loss matches, the layers that see a small part of a short side: `Recipe.field`.
+    """Of a texture's layers those that see a small part of a short side, in px: `Recipe.field`.
 
-    A stream that does not know its receptive fields keeps its layers, and so does a content loss,
-    which is there to tell what is where.
+    A stream that does not know its receptive fields keeps its layers.
     """
     fields: Mapping[str, int] = getattr(stream, "receptive_fields", {})
     if recipe.field is None or not target.texture:

@@ -10,26 +10,12 @@ from stst.errors import FramesError, RecipeError, only_known
 from stst.losses.objective import StreamCall
 from stst.models.stream import check_device
 from stst.recipe import LOSSES, Recipe
-from stst.synthesis.framewise import (
-    Event,
-    check_shots,
-    common_shots,
-    count_events,
-    excerpt,
-    frame_order,
-    select_shots,
-    shot_by_shot,
-    shot_targets,
-    synthesize_framewise,
-)
+from stst.synthesis import framewise
+from stst.synthesis.framewise import Event
 from stst.synthesis.jointly import synthesize_jointly
 from stst.synthesis.result import Synthesis, repeating
 from stst.synthesis.starts import FrameSource, seeded_noise
-from stst.synthesis.stream_losses import (
-    check_streams,
-    load_stream_losses,
-    window_length,
-)
+from stst.synthesis.stream_losses import check_streams, load_stream_losses, window_length
 from stst.video.film import blank_films
 from stst.video.frames import Footage, check_footage
 
@@ -170,28 +156,32 @@ def synthesize_many(
     with repeating() if deterministic else nullcontext():
         check_streams(stream_losses, size, recipe, device)
     if shots is None:
-        cut = common_shots([target.values() for target in each], recipe)
-        shots = select_shots(cut, recipe, given=given is not None)
-    shots = check_shots(shots, frames)
+        cut = framewise.common_shots([target.values() for target in each], recipe)
+        shots = framewise.select_shots(cut, recipe, given=given is not None)
+    shots = framewise.check_shots(shots, frames)
     # The natural clip of each metamer; of all of them where there is but one.
     copies = 1 if len(each) == 1 else len(seeds)
     clips = {loss: [target[loss] for target in each for _ in range(copies)] for loss in each[0]}
     span, fixed = window_length(stream_losses), None if given is None else len(given)
     short = shots[0] != range(frames)  # a shot may be shorter than its pad frames
     orders = {
-        shot: frame_order(len(shot), recipe, span, given=fixed, to_and_fro=short) for shot in shots
+        shot: framewise.frame_order(len(shot), recipe, span, given=fixed, to_and_fro=short)
+        for shot in shots
     }
 
     def make(shot: range, before: int, again: Iterator[Event]) -> Iterator[Event]:
         random = seeded_noise(seeds * len(each), before, (3, *size), device)
-        targets, begin = shot_targets(clips, shot), start and excerpt(start, shot)
+        targets = framewise.shot_targets(clips, shot)
+        begin = start and framewise.excerpt(start, shot)
         source = FrameSource(targets, orders[shot], recipe, random, begin, given, device)
         if recipe.whole is None:
-            return synthesize_framewise(source, stream_losses, span=span, finished=again)
+            return framewise.synthesize_framewise(source, stream_losses, span=span, finished=again)
         return synthesize_jointly(source, stream_losses, span=span)
 
-    events = shot_by_shot(shots, [len(orders[shot]) for shot in shots], make, finished)
-    length = sum(count_events(order, recipe, span, fixed or 0) for order in orders.values())
+    lengths = [len(orders[shot]) for shot in shots]
+    events = framewise.shot_by_shot(shots, lengths, make, finished)
+    counts = (framewise.count_events(x, recipe, span, fixed or 0) for x in orders.values())
+    length = sum(counts)
     films = blank_films(len(each) * len(seeds), natural)
     naturals = tuple(_titled(target) for target in each for _ in seeds)
     return Synthesis(events, length, films, naturals, deterministic=deterministic)

@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import re
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import av
+from av.codec.context import CodecContext, Flags
 from av.container import InputContainer
 from av.logging import get_last_error
 from av.packet import Packet
 from av.stream import Disposition
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
+from PIL import ExifTags, Image
 
 from stst.errors import FramesError
 from stst.video.files import Limits
-from stst.video.pixels import Pixels, to_rgb
+from stst.video.pixels import Pixels, Tags, to_rgb, turned, upright
 
 HEAD, TAIL = 1 << 16, 2  # bytes of a file that are looked at
 PACKETS = ((188, 0), (192, 4), (204, 0))  # of MPEG-TS: bytes of each, and where its mark is
 GIF_DELAY = re.compile(rb"!\xf9\x04.(..).\0[!,]", re.DOTALL)
-
-
-def ends(file: IO[bytes]) -> tuple[bytes, bytes, int]:
-    """Read the first and the last bytes and the size, and go back to the first."""
-    head, size = file.read(HEAD), file.seek(0, 2)
-    file.seek(max(0, size - TAIL))
-    tail = file.read()
-    file.seek(0)
-    return head, tail, size
 
 
 def states_no_rate(head: bytes) -> bool:
@@ -88,33 +83,6 @@ def _television(rate: Fraction | None) -> Fraction | None:
 
 
 LETTERS = 100  # of what FFmpeg says, at most
-
-
-class DecodingFaults:
-    """Each frame near which there was a fault, and what was said of it."""
-
-    def __init__(self) -> None:
-        self._texts: dict[int, str] = {}
-        self._logged, _ = get_last_error()
-
-    def note(self, frame: int, text: str | None) -> None:
-        """Keep a fault; its text may come from the file, and is shortened."""
-        self._texts.setdefault(frame, "".join(filter(str.isprintable, text or "?"))[:LETTERS])
-
-    def listen(self, frame: int, speakers: Collection[str]) -> None:
-        """Keep an error that was logged since, if it is by one of `speakers`: not the sound's."""
-        before, (self._logged, last) = self._logged, get_last_error()
-        if last and self._logged > before and last[1] in speakers:
-            self.note(frame, last[2])
-
-    def remarks(self) -> list[str]:
-        """Say how many there are, as a clause about the file."""
-        return [
-            f"is damaged (in {len(self._texts)} places, the first near frame {frame}: {text})"
-            for frame, text in list(self._texts.items())[:1]
-        ]
-
-
 # Containers that carry time stamps. No playlists (hls, concat, image2), which open other
 # files, and no raw streams (h264, m4v), which have no frame rate.
 CONTAINERS = "mp4,matroska,avi,gif,apng,ogg,mpegts,mpeg,flv,asf,yuv4mpegpipe,nut,ivf,mxf,dv"
@@ -153,12 +121,16 @@ class Video(FrameReader):
         self._limits = limits
         self._times: list[Fraction | None] = []
         self._remarks: set[str] = set()
+        self._faults: dict[int, str] = {}  # by the frame that each was near
+        self._logged, _ = get_last_error()
         file = path.open("rb")
-        head, tail, size = ends(file)
+        head, size = file.read(HEAD), file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - TAIL))
+        tail = file.read()
+        file.seek(0)
         self._rateless = states_no_rate(head)
         if is_cut_off(head, tail, size):
             self._remarks.add("is cut off: frames may be missing at its end")
-        self._faults = DecodingFaults()
         self._container = av.open(
             Nameless(file),
             "r",
@@ -174,6 +146,10 @@ class Video(FrameReader):
         self.declared = declared(self._container, self._stream)
         self._speakers = (self._container.format.name, context.codec.name)
         context.options = {"max_pixels": str(limits.side**2)}
+        context.flags |= Flags.unaligned  # else a crop of the left is rounded to whole words
+        # Decoders forget what the container alone says of colours once they have begun.
+        self._tags = Tags(context.colorspace, context.color_trc, context.color_range)
+        self._decoder = _with_alpha(self._stream) or self._stream
 
     def __iter__(self) -> Iterator[Pixels]:
         try:
@@ -182,34 +158,44 @@ class Video(FrameReader):
         except MemoryError:  # FFmpeg's own, which is no damage
             raise
         except av.FFmpegError as error:  # cut off: what the decoder still holds is good
-            self._faults.note(len(self._times), error.strerror)
+            self._note_fault(error.strerror)
             yield from map(self._checked, self._decoded(None))
 
     def _decoded(self, packet: Packet[VideoStream] | None) -> list[av.VideoFrame]:
         try:
-            frames = self._stream.decode(packet)
+            frames = self._decoder.decode(packet)
         except MemoryError:
             raise
         except av.FFmpegError as error:
-            self._faults.note(len(self._times), error.strerror)
+            self._note_fault(error.strerror)
             frames = []
-        self._faults.listen(len(self._times), self._speakers)
+        before, (self._logged, last) = self._logged, get_last_error()
+        if last and self._logged > before and last[1] in self._speakers:  # not the sound's
+            self._note_fault(last[2])
         return frames
+
+    def _note_fault(self, text: str | None) -> None:
+        """Keep a fault near the next frame; its text may come from the file, and is shortened."""
+        text = "".join(filter(str.isprintable, text or "?"))[:LETTERS]
+        self._faults.setdefault(len(self._times), text)
 
     def _checked(self, frame: av.VideoFrame) -> Pixels:
         check_frame_size(frame.width, frame.height, self._limits)
         if frame.is_corrupt:
-            self._faults.note(len(self._times), "corrupt frame")
+            self._note_fault("corrupt frame")
         pts, base = frame.pts, frame.time_base
         self._times.append(None if pts is None or base is None else pts * base)
-        rgb, transparent = to_rgb(frame)
+        rgb, transparent = to_rgb(frame, self._tags)
         if transparent:
             self._remarks.add("has transparent pixels; they are shown over black")
         if (self._stream.sample_aspect_ratio or 1) != 1:
             self._remarks.add("has pixels that are not square; they are taken as square")
         if frame.interlaced_frame:
             self._remarks.add("is interlaced; each frame mixes two instants")
-        return rgb
+        return self._upright(rgb, frame)
+
+    def _upright(self, rgb: Pixels, frame: av.VideoFrame) -> Pixels:
+        return upright(rgb, frame)
 
     def frame_rate(self) -> Fraction | None:
         """Give the one rate that fits the times of the frames read, else none."""
@@ -217,10 +203,14 @@ class Video(FrameReader):
 
     def remarks(self) -> list[str]:
         """Say what is wrong with the frames read, as clauses about the file."""
-        remarks = [*sorted(self._remarks), *self._faults.remarks()]
-        if self.frame_rate() is None:
-            for rate in self._rates()[:1]:
-                remarks.append(f"shows frame {self._off(rate)} off the times of {rate} a second")
+        remarks = sorted(self._remarks)
+        if self._faults:
+            count, (frame, text) = len(self._faults), next(iter(self._faults.items()))
+            remarks.append(f"is damaged (in {count} places, the first near frame {frame}: {text})")
+        if (rates := self._rates()) and self.frame_rate() is None:
+            remarks.append(
+                f"shows frame {self._off(rates[0])} off the times of {rates[0]} a second"
+            )
         return remarks
 
     def _rates(self) -> list[Fraction]:
@@ -235,6 +225,35 @@ class Video(FrameReader):
             if time is None or first is None or abs(time - first - index / rate) > slack:
                 return index
         return None
+
+
+class Still(Video):
+    """One image file, shown as the orientation in its EXIF data says."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        super().__init__(path, limits, STILLS)
+        self._orientation = _orientation(path)
+
+    def _upright(self, rgb: Pixels, frame: av.VideoFrame) -> Pixels:
+        return turned(rgb, self._orientation)
+
+
+def _orientation(path: Path) -> int:
+    """EXIF's tag Orientation, by Pillow: FFmpeg tells of turns alone, not of mirrors."""
+    try:
+        with Image.open(path) as image:
+            stated = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except (OSError, ValueError, SyntaxError, KeyError):  # FFmpeg says what is wrong with it
+        return 1
+    return stated if stated in range(1, 9) else 1
+
+
+def _with_alpha(stream: VideoStream) -> VideoCodecContext | None:
+    """A decoder of VP8 and VP9 that reads transparency, which FFmpeg's own ones leave out."""
+    name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.name)
+    if name is None or stream.metadata.get("alpha_mode") != "1":
+        return None
+    return cast(VideoCodecContext, CodecContext.create(name, "r"))
 
 
 def _first_film(streams: tuple[VideoStream, ...]) -> VideoStream:

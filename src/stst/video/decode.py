@@ -23,7 +23,7 @@ import numpy as np
 from av.error import FFmpegError
 
 from stst.errors import FramesError
-from stst.video.container import STILLS, FrameReader, Video, check_frame_size
+from stst.video.container import FrameReader, Still, Video, check_frame_size
 from stst.video.files import Limits, Request, stills
 from stst.video.pixels import Pixels, channels_last, downsize, smaller_size, to_unit
 
@@ -93,7 +93,7 @@ class Folder(FrameReader):
     def __iter__(self) -> Iterator[Pixels]:
         for path in self._stills:
             try:
-                image = Video(path, self._limits, STILLS)
+                image = Still(path, self._limits)
                 yield next(iter(image))
             except (av.FFmpegError, StopIteration):
                 raise FramesError(f"holds {path.name}, which is damaged or no image.") from None

@@ -25,7 +25,7 @@ IMAGES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".pgm", ".p
 
 
 def find(path: str | Path) -> Path:
-    """Check that the path is a regular file or a folder, and refuse all else."""
+    """Check that the path is a file or a folder that may be read, and refuse all else."""
     path = Path(path)
     try:
         exists = path.exists()
@@ -80,34 +80,14 @@ def digest(path: str | Path) -> str:
 class Limits:
     """Bounds on what is read, so that no file can take the machine.
 
-    Checked against what a file declares, before decoding, and again while decoding,
-    because a file may lie.
-
-    Parameters
-    ----------
-    side : int
-        Longest side of a frame as stored, in px.
-    frames : int
-        Most frames returned.
-    bytes : int
-        Most bytes returned: frames x 3 x height x width x 4, on disk, and with
-        `read_video` in memory too.
-    memory : int
-        Address space of the decoding process, in bytes (not enforced on Windows).
-    seconds : float
-        Time for decoding, after which the decoding process is killed.
-
-    Examples
-    --------
-    >>> Limits(seconds=60).side
-    4096
+    Checked against what a file declares, and again while decoding, because a file may lie.
     """
 
-    side: int = 4096
-    frames: int = 20_000
-    bytes: int = 8 * 2**30
-    memory: int = 6 * 2**30
-    seconds: float = 600.0
+    side: int = 4096  # px: longest side of a frame as stored
+    frames: int = 20_000  # most frames returned
+    bytes: int = 8 * 2**30  # most bytes returned: 12 for each px of each frame
+    memory: int = 6 * 2**30  # bytes: address space of the decoding process; none on Windows
+    seconds: float = 600.0  # after which the decoding process is killed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,13 +109,7 @@ class Request:
             )
 
     def indices(self, length: int) -> range:
-        """Give the frames chosen from a source of `length` frames.
-
-        Examples
-        --------
-        >>> Request(path="clip.mp4", start=2, frames=3, every=4).indices(100)
-        range(2, 14, 4)
-        """
+        """Give the frames chosen from a source of `length` frames."""
         chosen = range(self.start, length, self.every)
         return chosen if self.frames is None else chosen[: self.frames]
 
@@ -150,8 +124,8 @@ class Answer:
 
     frames: int  # that it wrote
     size: tuple[int, int]  # height and width in px
-    declared: int | None  # frames that the source says it has
-    rate: Fraction | None  # that fits the times of the frames
+    declared: int | None  # frames that the source says it has; a damaged one may have fewer
+    rate: Fraction | None  # that fits the times of the frames; None for a folder or an array
     remarks: tuple[str, ...]
 
 
@@ -166,10 +140,7 @@ def _tell_unbounded() -> None:
 
 
 def ask(request: Request, out: FileIO) -> Answer:
-    """Decode in a process of its own, into the file `out`: raw float32, (T, 3, H, W).
-
-    FramesError if the process refuses the file, crashes or takes too long.
-    """
+    """Decode in a process of its own into the file `out`: raw float32, (T, 3, H, W)."""
     _tell_unbounded()
     path, limits = request.path, request.limits
     paths = (PACKAGES, os.environ.get("PYTHONPATH"))

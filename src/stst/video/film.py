@@ -22,7 +22,7 @@ from stst.video.frames import Clip, Footage, as_rate, check_frames
 
 
 class LazyClip(Clip):
-    """A clip whose frames are fetched when used; a copy (`copy`, `pickle`) is in memory."""
+    """A clip whose frames are fetched when used, by `take`; a copy or pickle is in memory."""
 
     def __init__(self, size: tuple[int, int], frame_rate: Fraction | float | str) -> None:
         self._size, self._rate = size, as_rate(frame_rate)
@@ -36,13 +36,6 @@ class LazyClip(Clip):
     def size(self) -> tuple[int, int]:
         """Height and width in px."""
         return self._size
-
-    def __len__(self) -> int:
-        raise NotImplementedError
-
-    def take(self, indices: Sequence[int]) -> Tensor:
-        """Fetch frames in the order asked for: (n, 3, H, W)."""
-        raise NotImplementedError
 
     def load(self) -> Clip:
         """Read all frames into memory."""
@@ -59,11 +52,7 @@ class LazyClip(Clip):
 
 
 class View(LazyClip):
-    """Frames of another clip, chosen, and changed when they are taken; nothing is copied.
-
-    `change` maps frames (n, 3, H, W) to frames (n, 3, *size); the frame rate and the size are
-    those of `whole` if not given.
-    """
+    """Frames of another clip, chosen, and changed to (n, 3, *size) when taken."""
 
     def __init__(
         self,
@@ -94,17 +83,9 @@ class Film(LazyClip):
 
     They are in a file without a name in the system's temporary folder (the environment variable
     TMPDIR names another), which is gone as soon as the film is closed or forgotten or the process
-    ends, in whatever way. It is read and not mapped, so that frames once used leave no trace
-    in the process's memory. `file`, which the film closes, may hold frames already: raw float32 of
-    (T, 3, H, W), open to read and write without a buffer. FramesError if a frame is cut off, or
-    holds a value that is not finite or not in [0, 1].
-
-    Examples
-    --------
-    >>> film = Film((64, 48), Fraction(25))
-    >>> film.append(torch.full((3, 64, 48), 0.5))
-    >>> len(film), film.take([0, 0]).shape
-    (1, torch.Size([2, 3, 64, 48]))
+    ends. It is read and not mapped, so that frames once used take no memory. `file`, which the film
+    closes, may hold frames already: raw float32 of (T, 3, H, W), open to read and write without a
+    buffer. FramesError if a frame is cut off, or holds a value that is not in [0, 1].
     """
 
     def __init__(
@@ -209,6 +190,5 @@ def blank_films(count: int, natural: Footage) -> tuple[Film, ...]:
 
 def _no_room(what: str) -> FramesError:
     return FramesError(
-        f"{what}. Make room in the temporary folder, or name another in the environment "
-        f"variable TMPDIR."
+        f"{what}. Make room in the temporary folder, or name another in the variable TMPDIR."
     )

@@ -341,10 +341,9 @@ def as_rate(given: Fraction | float | str) -> Fraction:
 
 
 def to_uint8(frames: Tensor) -> npt.NDArray[np.uint8]:
-    """Eight-bit frames for files and screens: clipped, then rounded.
+    """Eight-bit frames for files and screens, (T, H, W, 3): clipped, then rounded.
 
-    (T, 3, H, W) in [0, 1] -> (T, H, W, 3). The authors' code truncates and wraps
-    (1.004 becomes 0); a value that is not finite is refused.
+    The authors' code truncates and wraps (1.004 becomes 0); values that are not finite are refused.
     """
     if not bool(torch.isfinite(frames).all()):
         raise FramesError("frames hold values that are not finite; nothing was written.")

@@ -21,20 +21,18 @@ _ROUNDING = 1e-6  # beyond [0, 1] by less than this is no clipping
 def luminances(footage: Footage, scale: Scale) -> Array:
     """Luminance of every pixel: (T, H, W), 0 is black and 1 is white.
 
-    ``linear`` is of light, on a screen that shows sRGB (IEC 61966-2-1) as it should. ``encoded``
-    is the weighted sum of the values as they are (luma), that of light on a screen whose gamma
-    was undone.
+    ``linear`` is of light, on a screen that shows sRGB (IEC 61966-2-1) as it should; ``encoded`` is
+    the weighted sum of the values as they are (luma).
     """
-    frames = (_light(footage.take([index]), scale) for index in range(len(footage)))
-    return np.concatenate([_weighted(frame) for frame in frames])
+    frames = (_light(footage.take([index]), scale)[0] for index in range(len(footage)))
+    return np.stack([r * WEIGHTS[0] + g * WEIGHTS[1] + b * WEIGHTS[2] for r, g, b in frames])
 
 
 def relit(footage: Footage, before: Array, after: Array, scale: Scale) -> tuple[Clip, float]:
     """Give every pixel another luminance by one factor for R, G and B.
 
-    `before` and `after`, (T, H, W), are its luminance, as `luminances` gives it on this `scale`,
-    and the wanted one. In linear light this keeps the chromaticity; a black pixel, which has none,
-    becomes grey. Also returns the share of values that had to be clipped to [0, 1].
+    `before` and `after`, (T, H, W), are its luminance on this `scale` and the wanted one. A black
+    pixel becomes grey. Also returns the share of values that had to be clipped to [0, 1].
     """
     parts = []
     for index, (old, new) in enumerate(zip(before, after, strict=True)):
@@ -66,9 +64,3 @@ def _shown(light: Array, scale: Scale) -> Tensor:
         curve = 1.055 * light ** (1 / 2.4) - 0.055
         light = np.where(light <= 0.0031308, 12.92 * light, curve).clip(0, 1)
     return torch.from_numpy(light.astype(np.float32))
-
-
-def _weighted(light: Array) -> Array:
-    """(T, 3, H, W) -> (T, H, W)."""
-    red, green, blue = (light[:, channel] * WEIGHTS[channel] for channel in range(3))
-    return red + green + blue

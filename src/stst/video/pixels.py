@@ -7,7 +7,7 @@ because swscale's own route to more than 8 bits scales white to 65280 of 65535. 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import av
 import cv2
@@ -71,35 +71,35 @@ def downsize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
 
 BT601, BT709 = (0.299, 0.114), (0.2126, 0.0722)
 # ITU-T H.273, MatrixCoefficients -> (Kr, Kb)
-MATRICES = {
-    1: BT709,
-    4: (0.30, 0.11),
-    5: BT601,
-    6: BT601,
-    7: (0.212, 0.087),
-    9: (0.2627, 0.0593),
-}
+MATRICES = {1: BT709, 4: (0.30, 0.11), 5: BT601, 6: BT601, 7: (0.212, 0.087), 9: (0.2627, 0.0593)}
 UNTAGGED = (0, 2, 3)  # identity on a YUV format, unspecified, reserved
 HD_LINES = 720
 CHROMA = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INP | Interpolation.ACCURATE_RND
 
 
-def to_rgb(frame: av.VideoFrame) -> tuple[Pixels, bool]:
-    """RGB as encoded, upright, and whether any pixel was transparent.
+class Tags(NamedTuple):
+    """Codes of ITU-T H.273 that a container states; those of a frame itself go before them."""
 
-    Returns (H, W, 3) float32 in [0, 1]. The matrix and range are those the frame is
-    tagged with; without a tag BT.601 below 720 lines and BT.709 from there, limited range
-    for YUV and full range for grey and RGB. Transparent pixels are shown over black.
+    matrix: int = 2  # unspecified
+    transfer: int = 2
+    range: int = 0
+
+
+def to_rgb(frame: av.VideoFrame, tags: Tags = Tags()) -> tuple[Pixels, bool]:  # noqa: B008
+    """RGB as encoded, (H, W, 3), over black; and whether any pixel was transparent.
+
+    Matrix and range are those of the frame's tags, else of the file's, else by the rules of
+    `stst.read_video`.
     """
-    if frame.color_trc in (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67):
+    if {ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67} & {frame.color_trc, tags.transfer}:
         raise FramesError("is a high dynamic range video (PQ or HLG); convert it to SDR first.")
     form = frame.format  # black-and-white bitmaps of one bit go the way of palettes
     is_rgb = form.is_rgb or form.has_palette or form.components[0].bits < 8
-    rgb = _from_rgb(frame) if is_rgb else _from_yuv(frame)
-    if not any(part.is_alpha for part in form.components):
-        return _upright(rgb, frame), False
+    rgb = _from_rgb(frame) if is_rgb else _from_yuv(frame, tags)
+    if not form.has_palette and not any(part.is_alpha for part in form.components):
+        return rgb, False
     alpha = np.divide(frame.reformat(format="rgba").to_ndarray()[..., 3:], 255, dtype=np.float32)
-    return _upright(rgb * alpha, frame), bool((alpha < 1).any())
+    return rgb * alpha, bool((alpha < 1).any())
 
 
 def _from_rgb(frame: av.VideoFrame) -> Pixels:
@@ -108,9 +108,9 @@ def _from_rgb(frame: av.VideoFrame) -> Pixels:
     return np.divide(frame.reformat(format=name).to_ndarray(), top, dtype=np.float32)
 
 
-def _from_yuv(frame: av.VideoFrame) -> Pixels:
-    kr, kb = matrix(frame)
-    luma, blue, red = _scaled(frame)
+def _from_yuv(frame: av.VideoFrame, tags: Tags) -> Pixels:
+    kr, kb = matrix(frame, tags)
+    luma, blue, red = _scaled(frame, is_full_range(frame, tags))
     r = luma + np.float32(2 * (1 - kr)) * red
     b = luma + np.float32(2 * (1 - kb)) * blue
     g = (luma - np.float32(kr) * r - np.float32(kb) * b) / np.float32(1 - kr - kb)
@@ -118,7 +118,7 @@ def _from_yuv(frame: av.VideoFrame) -> Pixels:
     return rgb.clip(0, 1)
 
 
-def _scaled(frame: av.VideoFrame) -> tuple[Pixels, Pixels, Pixels]:
+def _scaled(frame: av.VideoFrame, full: bool) -> tuple[Pixels, Pixels, Pixels]:
     """Y in [0, 1], Cb and Cr in [-0.5, 0.5], each (H, W)."""
     bits = frame.format.components[0].bits
     full_size = frame.reformat(
@@ -133,32 +133,43 @@ def _scaled(frame: av.VideoFrame) -> tuple[Pixels, Pixels, Pixels]:
     luma = (y >> (16 - bits)).astype(np.float32)
     unit = np.float32(2.0 ** (bits - 8))
     blue, red = (plane / np.float32(2 ** (16 - bits)) - 128 * unit for plane in chroma)
-    if is_full_range(frame):
+    if full:
         top = np.float32(2**bits - 1)
         return luma / top, blue / top, red / top
     return (luma / unit - 16) / 219, blue / (224 * unit), red / (224 * unit)
 
 
-def matrix(frame: av.VideoFrame) -> tuple[float, float]:
+def matrix(frame: av.VideoFrame, tags: Tags = Tags()) -> tuple[float, float]:  # noqa: B008
     """Weights of red and blue in luma: those of the tag, or of the untagged convention."""
-    if frame.colorspace in UNTAGGED:
+    code = tags.matrix if frame.colorspace in UNTAGGED else frame.colorspace
+    if code in UNTAGGED:
         return BT601 if frame.height < HD_LINES else BT709
-    if frame.colorspace not in MATRICES:
+    if code not in MATRICES:
         raise FramesError(
-            f"has colour matrix {frame.colorspace} of ITU-T H.273, which is not known "
-            f"here; convert it to BT.709 first."
+            f"has colour matrix {code} of ITU-T H.273, which is not known here; convert it to "
+            "BT.709 first."
         )
-    return MATRICES[frame.colorspace]
+    return MATRICES[code]
 
 
-def is_full_range(frame: av.VideoFrame) -> bool:
+def is_full_range(frame: av.VideoFrame, tags: Tags = Tags()) -> bool:  # noqa: B008
     """Whether luma uses all codes (0 to 255) or those of television (16 to 235)."""
-    if frame.color_range in (ColorRange.MPEG, ColorRange.JPEG):
-        return frame.color_range == ColorRange.JPEG
+    for stated in (frame.color_range, tags.range):
+        if stated in (ColorRange.MPEG, ColorRange.JPEG):
+            return bool(stated == ColorRange.JPEG)
     return frame.format.name.startswith(("yuvj", "gray", "ya"))
 
 
-def _upright(rgb: Pixels, frame: av.VideoFrame) -> Pixels:
+def turned(rgb: Pixels, orientation: int) -> Pixels:
+    """Turn and mirror a picture as EXIF's tag Orientation, 1 to 8, says it is to be shown."""
+    if orientation > 4:  # rows are columns
+        rgb = rgb.transpose(1, 0, 2)
+    down = orientation in (3, 4, 7, 8)
+    across = orientation in (2, 3, 6, 7)
+    return rgb[:: -1 if down else 1, :: -1 if across else 1]
+
+
+def upright(rgb: Pixels, frame: av.VideoFrame) -> Pixels:
     """Apply the display matrix once: quarter turns and mirrors."""
     try:
         side = cast(Mapping[str, bytes], frame.side_data).get("DISPLAYMATRIX")

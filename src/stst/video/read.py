@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,21 +13,11 @@ from stst.video.files import Answer, Limits, Request, ask, digest, find, stamp
 from stst.video.film import Film, nameless_file
 from stst.video.frames import Clip, as_rate
 
-__all__ = ["FramesWarning", "Limits", "VideoInfo", "digest", "open_video", "probe", "read_video"]
+__all__ = ["FramesWarning", "Limits", "digest", "open_video", "probe", "read_video"]
 
 
 class FramesWarning(UserWarning):
     """Frames that were read although they are damaged, too few or converted."""
-
-
-@dataclass(frozen=True)
-class VideoInfo:
-    """What a video says of itself."""
-
-    width: int  # px, upright
-    height: int
-    frames: int | None  # declared; a damaged file may have fewer
-    frame_rate: Fraction | None  # per second, declared; None for a folder or an array
 
 
 def read_video(
@@ -131,15 +120,14 @@ def _film(request: Request, frame_rate: Fraction | float | str | None) -> Film:
     return film
 
 
-def probe(path: str | Path, *, limits: Limits = Limits()) -> VideoInfo:  # noqa: B008
+def probe(path: str | Path, *, limits: Limits = Limits()) -> Answer:  # noqa: B008
     """State size, length and rate of a video; only its first frame is decoded."""
     path = find(path)
     with nameless_file() as file:
         answer = ask(Request(path=str(path), frames=1, limits=limits), file)
     if answer.frames == 0:
         raise _no_frame(path)
-    height, width = answer.size
-    return VideoInfo(width, height, answer.declared, answer.rate)
+    return answer
 
 
 def _no_frame(path: Path, known: str = "") -> FramesError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -77,7 +78,8 @@ def find_shots(film: Footage) -> tuple[range, ...]:
     (range(0, 5), range(5, 8))
     """
     check_footage(film, "the film")
-    changes = _changes(film)
+    pictures = (_picture(film, index) for index in range(len(film)))
+    changes = [_change(*pair) for pair in pairwise(pictures)]
     cuts = [at + 1 for at, change in enumerate(changes) if _is_cut(at, change, changes)]
     return split_at(_without_flashes(film, cuts), len(film))
 
@@ -85,15 +87,6 @@ def find_shots(film: Footage) -> tuple[range, ...]:
 def split_at(cuts: Sequence[int], frames: int) -> tuple[range, ...]:
     """The shots that begin at 0 and at each of these frames."""
     return tuple(map(range, [0, *cuts], [*cuts, frames]))
-
-
-def _changes(film: Footage) -> list[Change]:
-    changes, before = list[Change](), _picture(film, 0)
-    for index in range(1, len(film)):
-        after = _picture(film, index)
-        changes.append(_change(before, after))
-        before = after
-    return changes
 
 
 def _is_cut(at: int, change: Change, changes: Sequence[Change]) -> bool:
@@ -154,11 +147,8 @@ def _picture(film: Footage, index: int) -> Picture:
 def _change(before: Picture, after: Picture) -> Change:
     moved = _moved(before, after)
     colours = [np.sort(picture.reshape(-1, 3), 0) for picture in (before, after)]
-    return Change(
-        unlike=_unlike(moved, after),
-        gap=float(np.abs(moved - after).mean()),
-        repainted=float(np.abs(colours[0] - colours[1]).mean()),
-    )
+    gap, repainted = (float(np.abs(a - b).mean()) for a, b in ((moved, after), colours))
+    return Change(_unlike(moved, after), gap, repainted)
 
 
 def _unlike(one: Picture, other: Picture) -> float:

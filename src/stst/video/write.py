@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from html import escape
 from io import BytesIO
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import av
@@ -42,36 +42,27 @@ VP9_LOSSLESS = {
 }
 REPEATABLE = {"fflags": "+bitexact"}  # no random identifiers, no date
 # Without looking ahead: what x264 decides there differs from run to run.
-H264_PREVIEW = {
-    "crf": "16",
-    "preset": "medium",
-    "threads": "1",
-    "x264-params": "rc-lookahead=0:mbtree=0",
-}
+NOT_AHEAD = "rc-lookahead=0:mbtree=0"
+H264_PREVIEW = {"crf": "16", "preset": "medium", "threads": "1", "x264-params": NOT_AHEAD}
 
 
 def encode_master(levels: Iterable[Levels], rate: Fraction, path: Path) -> None:
     """Write frames, one by one, as WebM: VP9 lossless, planes G, B, R, tagged sRGB full range."""
+    frames = (av.VideoFrame.from_ndarray(level, "rgb24") for level in levels)
+    planes = (frame.reformat(format="gbrp") for frame in frames)
     with av.open(str(path), "w", format="webm", options=REPEATABLE) as container:
         container.metadata[RATE_TAG] = str(rate)
         stream = container.add_stream("libvpx-vp9", rate, options=VP9_LOSSLESS)
-        context = stream.codec_context
-        context.color_range, context.colorspace = ColorRange.JPEG, RGB_MATRIX
-        context.color_trc = ColorTrc.IEC61966_2_1
-        frames = (av.VideoFrame.from_ndarray(level, "rgb24") for level in levels)
-        _mux(container, stream, "gbrp", (frame.reformat(format="gbrp") for frame in frames))
+        _mux(container, stream, planes, (ColorRange.JPEG, RGB_MATRIX, ColorTrc.IEC61966_2_1))
 
 
 def encode_preview(levels: Iterable[Levels], rate: Fraction, path: Path) -> None:
     """Write frames as MP4: H.264 4:2:0, BT.709 limited range, odd sides padded."""
-    with av.open(
-        str(path), "w", format="mp4", options=REPEATABLE | {"movflags": "faststart"}
-    ) as container:
+    options = REPEATABLE | {"movflags": "faststart"}
+    with av.open(str(path), "w", format="mp4", options=options) as container:
         stream = container.add_stream("libx264", rate, options=H264_PREVIEW)
-        context = stream.codec_context
-        context.color_range, context.colorspace = ColorRange.MPEG, Colorspace.ITU709
-        context.color_trc = ColorTrc.BT709
-        _mux(container, stream, "yuv420p", map(_to_yuv, levels))
+        tags = (ColorRange.MPEG, Colorspace.ITU709, ColorTrc.BT709)
+        _mux(container, stream, map(_to_yuv, levels), tags)
 
 
 def _to_yuv(levels: Levels) -> av.VideoFrame:
@@ -89,15 +80,17 @@ def _to_yuv(levels: Levels) -> av.VideoFrame:
 def _mux(
     container: av.container.OutputContainer,
     stream: VideoStream,
-    pixel_format: str,
     frames: Iterable[av.VideoFrame],
+    tags: tuple[int, int, int],  # range, matrix and transfer curve of the colours
 ) -> None:
-    stream.pix_fmt = pixel_format
-    stream.codec_context.color_primaries = ColorPrimaries.BT709
+    context = stream.codec_context
+    context.color_range, context.colorspace, context.color_trc = tags
+    context.color_primaries = ColorPrimaries.BT709
     for index, frame in enumerate(frames):
         if index == 0:
             stream.width, stream.height = frame.width, frame.height
-        frame.pts, frame.time_base = index, 1 / stream.codec_context.framerate
+            stream.pix_fmt = frame.format.name
+        frame.pts, frame.time_base = index, 1 / context.framerate
         container.mux(stream.encode(frame))
     container.mux(stream.encode(None))
 
@@ -232,21 +225,11 @@ def animation(clip: Footage) -> bytes:
     """Encode the first frames, made small, as an animated WebP that repeats."""
     from PIL import Image  # which only notebooks ask for
 
-    pictures = [
-        Image.fromarray(to_uint8(clip.take([index]))[0]) for index in range(min(len(clip), FRAMES))
-    ]
+    pictures = list(map(Image.fromarray, islice(_levels(clip), FRAMES)))
     for picture in pictures:
         picture.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
     starts = [round(1000 * index / clip.frame_rate) for index in range(len(pictures) + 1)]
-    encoded = BytesIO()
-    pictures[0].save(
-        encoded,
-        "WebP",
-        save_all=True,
-        append_images=pictures[1:],
-        duration=[end - start for start, end in pairwise(starts)],
-        loop=0,
-        quality=80,
-        method=0,
-    )
+    durations = [end - start for start, end in pairwise(starts)]
+    encoded, options = BytesIO(), {"loop": 0, "quality": 80, "method": 0, "duration": durations}
+    pictures[0].save(encoded, "WebP", save_all=True, append_images=pictures[1:], **options)
     return encoded.getvalue()

@@ -160,46 +160,31 @@ def findings(
 
 
 def _by_loss(residuals: Mapping[str, float]) -> dict[str, float]:
-    """Mean of the layers of each loss: ``{"space_texture/block1_conv1": 0.1}``."""
-    losses = dict.fromkeys(layer.split("/")[0] for layer in residuals)
-    return {
-        f"residual_{loss}": float(
-            np.mean([v for layer, v in residuals.items() if layer.startswith(f"{loss}/")])
-        )
-        for loss in losses
-    }
+    """Mean of the layers of each loss; a key is its name and the layer's, joined by ``/``."""
+    layers = dict[str, list[float]]()
+    for layer, value in residuals.items():
+        layers.setdefault(layer.split("/")[0], []).append(value)
+    return {f"residual_{loss}": float(np.mean(values)) for loss, values in layers.items()}
 
 
-class Runs:
-    """What is to be made, and what is there already and is not made again.
+class _Runs:
+    """Makes runs in folders, a folder for each cell and in it one for each seed.
 
-    Parameters
-    ----------
-    config : SynthesisConfig
-        Bound to its files; the recipe and the seeds of each run take the place of its own.
-    cells : sequence of Cell
-        Each is made with each seed of it.
-    out : Path
-        Has a folder for each cell, and that one for each seed.
-    overwrite : bool
-        Make runs anew that are of other settings, which are refused otherwise, or that were
-        stopped.
+    Those that are there already are not made again. Those of other settings are refused, unless
+    `overwrite` lets them be made anew, with those that were stopped.
     """
 
     def __init__(
         self,
-        config: SynthesisConfig,
+        config: SynthesisConfig,  # bound to its files
         cells: Sequence[Cell],
         out: Path,
         *,
         overwrite: bool,
         report: Reporter,
     ) -> None:
-        self._job, self._out, self._overwrite, self._report = config, out, overwrite, report
-        self._total, self._made = (
-            len(cells) * len(config.seeds),
-            list[float](),
-        )  # and seconds of each
+        self._config, self._out, self._overwrite, self._report = config, out, overwrite, report
+        self._seconds = list[float]()  # of each that was made
         places = [(cell, seed) for cell in cells for seed in config.seeds]
         self._todo = [
             self.folder(*place)
@@ -212,43 +197,33 @@ class Runs:
                     f"{folder} holds a run of other settings, or one that was changed. Give "
                     "another folder with --out, or --overwrite to replace it."
                 )
-        if len(self._todo) < self._total:
-            report.say(f"{self._total - len(self._todo)} of {self._total} runs are there already.")
+        if there := len(places) - len(self._todo):
+            report.say(f"{there} of {len(places)} runs are there already.")
 
     def folder(self, cell: Cell, seed: int) -> Path:
         """Where a run is."""
         return self._out / cell.folder / f"seed_{seed}"
 
+    def _own(self, cell: Cell, seed: int) -> SynthesisConfig:
+        return self._config.model_copy(update={"recipe": cell.recipe, "seeds": (seed,)})
+
     def make(self, cell: Cell, seed: int) -> Metamer:
         """The metamer of a run and the mean residual of each layer; made unless it is there."""
         folder = self.folder(cell, seed)
         if folder in self._todo:
-            self._announce(folder, f"{cell.label}, seed {seed}")
-            began = time.perf_counter()
-            self._run(self._own(cell, seed), folder)
-            self._made.append(time.perf_counter() - began)
+            index, count, left = self._todo.index(folder), len(self._todo), ""
+            if self._seconds:
+                left = f" ({duration(float(np.mean(self._seconds)) * (count - index))} left)"
+            self._report.say(f"\nRun {index + 1}/{count}{left}: {cell.label}, seed {seed}")
+            began, config = time.perf_counter(), self._own(cell, seed)
+            if self._overwrite:
+                run_synthesis(config, folder, overwrite=True, report=self._report)
+            else:
+                complete_synthesis(config, folder, report=self._report)
+            self._seconds.append(time.perf_counter() - began)
         film, _ = read_source(Source(path=str(folder / "metamer.webm")))
         residuals = read_manifest(folder).residuals
-        return film, {layer: found["mean"] for layer, found in residuals.items()}
-
-    def _run(self, config: SynthesisConfig, folder: Path) -> None:
-        """Make a run, or what is left to make of one that was stopped."""
-        if self._overwrite:
-            run_synthesis(config, folder, overwrite=True, report=self._report)
-        else:
-            complete_synthesis(config, folder, report=self._report)
-
-    def _own(self, cell: Cell, seed: int) -> SynthesisConfig:
-        return self._job.model_copy(update={"recipe": cell.recipe, "seeds": (seed,)})
-
-    def _announce(self, folder: Path, name: str) -> None:
-        index = self._todo.index(folder)
-        each = sum(self._made) / len(self._made) if self._made else None
-        left = f" ({duration(each * (len(self._todo) - index))} left)" if each else ""
-        self._report.say(f"\nRun {index + 1}/{len(self._todo)}{left}: {name}")
-
-
-RESIDUAL = "relative error of this loss, mean of its layers and of frames"
+        return film, {layer: record["mean"] for layer, record in residuals.items()}
 
 
 def run_ablation(
@@ -263,75 +238,28 @@ def run_ablation(
     streams = load_streams(config.streams)
     config = with_digests(config, streams)
     natural, _ = read_source(config.source)
-    runs = Runs(config, cells, out, overwrite=overwrite, report=report)
+    runs = _Runs(config, cells, out, overwrite=overwrite, report=report)
     new_folder(out, overwrite=True)
-    features, notes = _late()
-    origins = [vars(one.provenance) if one.provenance else None for one in streams]
-    notes += stand_ins(origins)
-    records, tiles = list[Mapping[str, Any]](), [tile(natural, "natural")]
+    origins = [vars(stream.provenance) if stream.provenance else None for stream in streams]
+    features, notes = None, stand_ins(origins)
+    try:
+        features = late_features()
+    except WeightsError as error:
+        notes = [f"late_similarity is left out: {error}", *notes]
+    records, tiles = list[dict[str, Any]](), [tile(natural, "natural")]
     for finding in findings(cells, config.seeds, runs.make, against(natural, features)):
-        records.append(finding.record | {"folder": _place(runs, finding, out)})
-        tiles += _tiles(finding)
+        folder = runs.folder(finding.cell, finding.seed).relative_to(out)
+        records.append(finding.record | {"folder": folder.as_posix()})
+        if finding.film is not None:
+            tiles.append(tile(finding.film, f"{finding.cell.label}, seed {finding.seed}"))
         if finding.error:
             report.say(f"could not be made: {finding.error}")
-    source = source_record(config.source, natural, config.digests["source"])
-    _write(out, config, records, tiles, {"source": source, "streams": origins, "notes": notes})
-    _tell(records, notes, out, report)
-    return load_run(out)
-
-
-def _late() -> tuple[Features | None, list[str]]:
-    """What late similarity is found with, or a note that says why it is not."""
-    try:
-        return late_features(), []
-    except WeightsError as error:
-        return None, [f"late_similarity is left out: {error}"]
-
-
-def _place(runs: Runs, finding: Finding, out: Path) -> str:
-    return runs.folder(finding.cell, finding.seed).relative_to(out).as_posix()
-
-
-def _tiles(finding: Finding) -> list[Pixels]:
-    label = f"{finding.cell.label}, seed {finding.seed}"
-    return [] if finding.film is None else [tile(finding.film, label)]
-
-
-def _write(
-    out: Path,
-    config: SynthesisConfig,
-    records: Records,
-    tiles: Sequence[Pixels],
-    told: Mapping[str, Any],
-) -> None:
-    """Write the tables, a figure of each outcome, and a sheet of all metamers."""
-    names = outcome_names(records)
-    for name in names:
-        label, alike = OUTCOMES.get(name, (RESIDUAL, 0.0))
-        figure = outcome_figure(records, name, label=label, alike=alike)
-        write_whole(out / f"ablation_{name}.png", png_bytes(figure))
-    caption = " · ".join(["middle frames, and x-t slices of the middle row", *told["notes"]])
-    write_whole(out / "ablation.png", png_bytes(mosaic(tiles, caption=caption)))
-    write_whole(out / "ablation.csv", tidy_csv(records))
-    write_manifest(
-        out,
-        "ablation",
-        files=["ablation.csv", "ablation.png", *(f"ablation_{name}.png" for name in names)],
-        source=told["source"],
-        warnings=told["notes"],
-        recipe=recipe_record(config.recipe),
-        streams=told["streams"],
-        environment=environment(config.device, config.recipe.precision),
-        outcomes={name: OUTCOMES.get(name, (RESIDUAL,))[0] for name in names},
-        runs=[{**record, "outcomes": _plain(record["outcomes"])} for record in records],
-    )
-
-
-def _plain(outcomes: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: round(v, 6) if np.isfinite(v) else None for name, v in outcomes.items()}
-
-
-def _tell(records: Records, notes: Sequence[str], out: Path, report: Reporter) -> None:
+    facts = {
+        "source": source_record(config.source, natural, config.digests["source"]),
+        "streams": origins,
+        "warnings": notes,
+    }
+    _write(out, config, records, tiles, facts)
     report.table(*_table(records))
     for note in notes:
         report.say(f"Note: {note}")
@@ -341,6 +269,39 @@ def _tell(records: Records, notes: Sequence[str], out: Path, report: Reporter) -
             f"{failed} of {len(records)} runs could not be made; ablation.csv says why. The same "
             "command tries them again and keeps the others."
         )
+    return load_run(out)
+
+
+def _write(
+    out: Path,
+    config: SynthesisConfig,
+    records: Records,
+    tiles: Sequence[Pixels],
+    facts: Mapping[str, Any],
+) -> None:
+    """Write the tables, a figure of each outcome, and a sheet of all metamers."""
+    residual = ("relative error of this loss, mean of its layers and of frames", 0.0)
+    outcomes = {name: OUTCOMES.get(name, residual) for name in outcome_names(records)}
+    for name, (label, alike) in outcomes.items():
+        figure = outcome_figure(records, name, label=label, alike=alike)
+        write_whole(out / f"ablation_{name}.png", png_bytes(figure))
+    caption = " · ".join(["middle frames, and x-t slices of the middle row", *facts["warnings"]])
+    write_whole(out / "ablation.png", png_bytes(mosaic(tiles, caption=caption)))
+    write_whole(out / "ablation.csv", tidy_csv(records))
+    finite = [
+        {n: round(v, 6) if np.isfinite(v) else None for n, v in record["outcomes"].items()}
+        for record in records
+    ]
+    write_manifest(
+        out,
+        "ablation",
+        files=["ablation.csv", "ablation.png", *(f"ablation_{name}.png" for name in outcomes)],
+        recipe=recipe_record(config.recipe),
+        environment=environment(config.device, config.recipe.precision),
+        outcomes={name: label for name, (label, _) in outcomes.items()},
+        runs=[{**record, "outcomes": o} for record, o in zip(records, finite, strict=True)],
+        **facts,
+    )
 
 
 def _table(records: Records) -> tuple[list[str], list[list[str]]]:

@@ -8,18 +8,7 @@ from stst.storage.methods import CITATION, methods
 
 
 def methods_paragraph(folder: Path) -> tuple[str, list[str]]:
-    """The Methods paragraph of a run, and the warnings of its manifest.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-
-    Raises
-    ------
-    RunError
-        If it holds no manifest that can be read.
-    """
+    """The Methods paragraph of a run, and the warnings of its manifest; RunError if it has none."""
     from stst.storage.manifest import read_manifest  # loads torch, which `stst cite` need not
 
     manifest = read_manifest(folder)
@@ -27,11 +16,5 @@ def methods_paragraph(folder: Path) -> tuple[str, list[str]]:
 
 
 def citation() -> str:
-    """What to cite, as BibTeX.
-
-    Examples
-    --------
-    >>> citation().startswith("@")
-    True
-    """
+    """What to cite, as BibTeX."""
     return CITATION

@@ -1,4 +1,4 @@
-"""EvaluatedClip sets evaluated: each run against its natural clip, pooled over clips and seeds."""
+"""Stimulus sets evaluated: each run against its natural clip, pooled over clips and seeds."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ import pandas as pd
 from stst._version import __version__
 from stst.errors import RunError, StstError
 from stst.metrics.comparison import evaluate_natural, evaluate_parts
-from stst.metrics.evaluation import MEASURED, Evaluation, by_verdict, concat_evaluations
+from stst.metrics.evaluation import MEASURED, Evaluation, concat_evaluations
 from stst.metrics.layer_probing import Probes
 from stst.metrics.tables import NATURAL, make_table, plain
 from stst.models.recognition import network_record
 from stst.storage.atomic import locked, new_folder, refuse_folder, write_whole
-from stst.workflows.chance import chance_of
-from stst.workflows.evaluate import write_evaluation
+from stst.workflows.evaluate import chance_of, say_verdicts, write_evaluation
 from stst.workflows.material import EvaluatedClip, EvaluationConfig
 from stst.workflows.progress import SILENT, Reporter
 from stst.workflows.set_runs import FACTS, SetRun, SetUnit, noting, open_film, read_sets, set_units
@@ -155,9 +154,7 @@ def evaluate_sets(
         found = SetEvaluation(**vars(measures), runs=table[table["condition"] != NATURAL])
         with report.busy("drawing ..."):
             write_evaluation(out, [unit.stimulus for unit in units], found, config)
-    for condition, verdicts in by_verdict(found.claims).items():
-        for verdict, names in verdicts.items():
-            report.say(f"{condition}, {verdict}: {', '.join(names) or 'nothing'}")
+    say_verdicts(found, report)
     for name, reason in found.failed.items():
         report.say(f"{name} is left out: {reason}")
     report.say(f"Written to {out}: open {out / 'index.html'}; summary.csv has the pooled errors.")
@@ -206,13 +203,13 @@ def _measured(
     for unit, run in report.track(steps, "measuring", len(steps)):
         if run is None:
             with noting(table, [run.row for run in unit.runs]):
-                inputs = {**unit.inputs, "unrelated": [other.sha256 for other in unit.unrelated]}
+                inputs = unit.inputs | {"unrelated": [other.sha256 for other in unit.unrelated]}
                 part = parts.get(inputs, partial(_measure_natural, unit, parts.config))
                 evaluations[unit.name] = [part]
         elif unit.name in evaluations:
             with noting(table, [run.row]):
-                inputs = {**unit.inputs, "condition": run.condition, "number": run.number}
-                inputs["film"] = run.film.sha256
+                inputs = unit.inputs | {"film": run.film.sha256}
+                inputs |= {"condition": run.condition, "number": run.number}
                 part = parts.get(inputs, partial(_measure_run, unit, run, parts.config))
                 evaluations[unit.name].append(part)
     return {name: concat_evaluations(found) for name, found in evaluations.items()}

@@ -31,12 +31,7 @@ def write_films(
 ) -> dict[str, Any]:
     """Write NAME.webm, NAME.mp4, the contact sheet and, beside its sources, a film of all.
 
-    `pictures` are further rows of the sheet.
-
-    Returns
-    -------
-    dict
-        What the manifest says of each file.
+    `pictures` are further rows of the sheet. Gives what the manifest says of each file.
     """
     films = {f"{name}.webm": made, f"{name}.mp4": made}
     shown = {**sources, name: made}
@@ -86,12 +81,9 @@ def read_source(source: Source) -> tuple[Film, list[str]]:
 
 
 def clip_names(paths: Sequence[str | Path]) -> list[str]:
-    """Stems of the clips' files; none leads out of a folder, and no two are the same.
+    """Stems of the clips' files; RecipeError if two are one, or one is no name of a folder.
 
-    Raises
-    ------
-    RecipeError
-        If a stem is no name of a folder (the stem of ``...mp4`` is ``..``), or two are one.
+    The stem of ``...mp4`` is ``..`` and would lead out of it.
     """
     names = [Path(os.path.abspath(path)).stem for path in paths]
     for path, name in zip(paths, names, strict=True):
@@ -103,13 +95,7 @@ def clip_names(paths: Sequence[str | Path]) -> list[str]:
 
 
 def named(text: str, option: str) -> tuple[str, str]:
-    """``metamer=out`` -> its name and what it names; without ``=`` the latter is empty.
-
-    Raises
-    ------
-    RecipeError
-        If one side of the ``=`` is empty.
-    """
+    """``metamer=out`` -> its name and what it names; without ``=`` the latter is empty."""
     name, equals, place = (part.strip() for part in text.partition("="))
     if equals and not (name and place):
         raise RecipeError(
@@ -126,13 +112,7 @@ def named_clip(text: str) -> tuple[str, str]:
 
 
 def clips_by_name(texts: Sequence[str]) -> dict[str, dict[str, str]]:
-    """``natural=A.mp4`` and others -> ``{"natural": {"path": "/films/A.mp4"}}``.
-
-    Raises
-    ------
-    RecipeError
-        If two clips have one name.
-    """
+    """``natural=A.mp4`` and others -> ``{"natural": {"path": "/films/A.mp4"}}``."""
     clips: dict[str, dict[str, str]] = {}
     for name, path in map(named_clip, texts):
         if name in clips:

@@ -1,10 +1,12 @@
-"""What is installed: whether this machine can make metamers, and the weights of the networks."""
+"""First steps: a demonstration, what this machine can do, and the weights of the networks."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
 from typing import NamedTuple
 
 import av
@@ -15,10 +17,52 @@ from stst.models.stream import list_streams, resolved
 from stst.models.weights import fetch as fetch_weights
 from stst.models.weights import path as weights_path
 from stst.models.weights import verify as verify_weights
+from stst.recipe import Recipe
+from stst.storage.atomic import new_folder
+from stst.storage.config import Source, Streams, SynthesisConfig
 from stst.storage.manifest import environment
 from stst.synthesis.estimate import size
+from stst.workflows.progress import SILENT, Reporter
+from stst.workflows.synthesize import run_synthesis
 
-__all__ = ["check_machine", "fetch_weights", "list_weights", "verify_weights", "weights_path"]
+FILM = Path(str(files("stst.stimuli"))) / "data" / "reef.webm"  # by tools/reef.py
+__all__ = [
+    "check_machine",
+    "fetch_weights",
+    "list_weights",
+    "run_demo",
+    "verify_weights",
+    "weights_path",
+]
+
+
+def run_demo(
+    out: Path, *, seed: int = 0, overwrite: bool = False, report: Reporter = SILENT
+) -> None:
+    """Synthesise the metamer of a generated film, a fish over a reef, with the embedded network.
+
+    Parameters
+    ----------
+    out : Path
+        Folder for the film and the results.
+    seed : int
+        Random seed.
+    overwrite : bool
+        Write into a folder that is not empty.
+    report : Reporter
+        Hears what is under way.
+    """
+    new_folder(out, overwrite=overwrite)
+    film = out / "natural.webm"
+    shutil.copyfile(FILM, film)
+    config = SynthesisConfig(
+        source=Source(path=str(film.absolute())),
+        streams=Streams(spatial="compact"),
+        seeds=(seed,),
+        recipe=Recipe.preset("default"),
+    )
+    run_synthesis(config, out, overwrite=True, report=report)
+    report.say("The fish should be gone; its colours, textures and motion should still be there.")
 
 
 class MachineFact(NamedTuple):
@@ -57,11 +101,8 @@ def _software() -> Iterator[MachineFact]:
     here = environment("cpu", _precision("cpu"))
     packages = ", ".join(f"{name} {version}" for name, version in here["packages"].items())
     yield MachineFact(True, f"Python {here['python']}, {packages}")
-    yield MachineFact(
-        True,
-        f"{here['cpus']} CPUs ({here['cpu_capability']}), {here['threads']} threads, "
-        f"precision auto: {here['precision']}",
-    )
+    cpus = f"{here['cpus']} CPUs ({here['cpu_capability']}), {here['threads']} threads"
+    yield MachineFact(True, f"{cpus}, precision auto: {here['precision']}")
 
 
 def _devices() -> Iterator[MachineFact]:
@@ -85,14 +126,10 @@ def _codecs() -> Iterator[MachineFact]:
 
 
 def _weights() -> Iterator[MachineFact]:
-    states = {
-        "embedded": "embedded",
-        "absent": "not here; stst weights fetch {name}",
-        "cached": "here",
-    }
     for info in list_streams():
-        if info.weights in states:
-            state = states[info.weights].format(name=info.name)
+        states = {"cached": "here", "absent": f"not here; stst weights fetch {info.name}"}
+        if info.weights in ("embedded", *states):
+            state = states.get(info.weights, info.weights)
             yield MachineFact(True, f"weights of {info.name}: {state}")
     if os.environ.get("STST_OFFLINE"):
         yield MachineFact(True, "STST_OFFLINE is set: nothing will be fetched")

@@ -1,15 +1,17 @@
-"""What an evaluation is of: natural clips, what was made of them, and what is shown beside."""
+"""What an evaluation is of: natural clips, what was made of them, clips beside, networks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stst.errors import RecipeError
+from stst.errors import RecipeError, WeightsError
 from stst.metrics.motion import DIS, Estimator
+from stst.models.pretrained import load_network
 from stst.models.recognition import Network
+from stst.models.weights import EFFICIENTNET
 from stst.stimuli.kinds import CONTROLS, chosen
 from stst.storage.config import Source
 from stst.storage.methods import methods
@@ -75,49 +77,83 @@ class EvaluatedClip:
     bias_to: Footage | None = None
 
 
-def read_all(sources: Sequence[Source], config: EvaluationConfig) -> list[EvaluatedClip]:
-    """Read everything.
+def load_networks(
+    names: Sequence[str] | None = None, layers: Sequence[str] | None = None
+) -> tuple[list[Network], str]:
+    """Load networks, ``vgg16``, ``vgg16=FILE`` or ``timm:NAME``; or say why there is none.
 
-    Of several natural clips, each is unrelated to the others that are not longer.
+    By default the one that works offline, if it is installed; ``none`` asks for none. `layers`
+    are those of a single network.
     """
+    if names and "none" in names:
+        if len(names) > 1 or layers:
+            raise RecipeError("--network none asks for no network: leave the others out.")
+        return [], "no network was asked for (--network none)."
+    if layers and names and len(names) > 1:
+        raise RecipeError("--layers are those of one network: give --network once.")
+    networks = []
+    try:
+        for text in names or [EFFICIENTNET]:
+            name, file = named(text, "--network")
+            networks.append(load_network(name, weights=Path(file) if file else None, layers=layers))
+    except WeightsError as error:
+        if names:
+            raise
+        return [], str(error)
+    if len({network.name for network in networks}) < len(networks):
+        raise RecipeError("--network names a network twice.")
+    return networks, ""
+
+
+def read_all(sources: Sequence[Source], config: EvaluationConfig) -> list[EvaluatedClip]:
+    """Read everything; each clip is unrelated to the others that are not longer."""
     if len(sources) > 1 and config.bias_to:
         raise RecipeError("--bias-to is of one natural clip: evaluate one at a time.")
     stimuli = [_read(source, config, alone=len(sources) == 1) for source in sources]
     names = [stimulus.name for stimulus in stimuli]
     if len(set(names)) < len(names):
         raise RecipeError(f"natural clips need different names, got {', '.join(names)}.")
-    for one in stimuli:
-        others = (other.natural for other in stimuli if other is not one)
-        one.unrelated.extend(other for other in others if len(other) >= len(one.natural))
+    for stimulus in stimuli:
+        others = (other.natural for other in stimuli if other is not stimulus)
+        stimulus.unrelated.extend(o for o in others if len(o) >= len(stimulus.natural))
     return stimuli
 
 
 def _read(source: Source, config: EvaluationConfig, *, alone: bool) -> EvaluatedClip:
-    path, made = Path(source.path), dict[str, Condition]()
+    path, conditions = Path(source.path), dict[str, Condition]()
     if path.is_dir() and run_folders(path):
         run = load_run(path)
-        made["metamer"] = _made_by(run)
+        conditions["metamer"] = _made_by(run)
         source = run.source
-    film, _ = read_source(source)
-    for one in config.against:
-        name, place = named(one, "--against")
-        if name in made:
+    natural, _ = read_source(source)
+    for text in config.against:
+        name, place = named(text, "--against")
+        if name in conditions:
             raise RecipeError(
-                f"--against {one}: there is a {name!r} already. Give another name, OTHER=PATH."
+                f"--against {text}: there is a {name!r} already. Give another name, OTHER=PATH."
             )
         if place and not alone:
             raise RecipeError(
-                f"--against {one}: of which natural clip? With several, only kinds of control "
+                f"--against {text}: of which natural clip? With several, only kinds of control "
                 f"can be given: {', '.join(CONTROLS)}."
             )
-        if not place:
-            seeds = max((len(other.films) for other in made.values()), default=1)
-            made[name] = _control(film, name, seeds)
+        if place:
+            conditions[name] = _read_condition(Path(place))
         else:
-            made[name] = _read_condition(Path(place))
-    record = source_record(source, film, digest(source.path))
-    found = EvaluatedClip(Path(source.path).stem, film, record, made)
-    return _shown_beside(found, config, source)
+            seeds = max((len(other.films) for other in conditions.values()), default=1)
+            conditions[name] = _control(natural, name, seeds)
+    record = source_record(source, natural, digest(source.path))
+
+    def beside(path: Path) -> Footage:
+        """As many frames of another clip; the record of the natural one tells of it too."""
+        other = Source(path=str(path.absolute()), frames=len(natural), every=source.every)
+        film, _ = read_source(other)
+        record.setdefault("beside", []).append(source_record(other, film, digest(other.path)))
+        return film
+
+    unrelated = [beside(path) for path in config.unrelated]
+    bias_to = beside(config.bias_to) if config.bias_to else None
+    return EvaluatedClip(Path(source.path).stem, natural, record, conditions, unrelated, bias_to)
 
 
 def _read_condition(path: Path) -> Condition:
@@ -132,20 +168,6 @@ def _made_by(run: Run) -> Condition:
     synthesised = run.folders if run.kind == "synthesis" else ()
     notes = run.manifest.warnings
     return Condition(run.clips, methods(run.manifest), notes, run.matched, synthesised)
-
-
-def _shown_beside(one: EvaluatedClip, config: EvaluationConfig, source: Source) -> EvaluatedClip:
-    unrelated = [_beside(path, one, source) for path in config.unrelated]
-    bias_to = _beside(config.bias_to, one, source) if config.bias_to else None
-    return replace(one, unrelated=unrelated, bias_to=bias_to)
-
-
-def _beside(path: Path, one: EvaluatedClip, source: Source) -> Footage:
-    """As many frames of another clip; the record of the natural one tells of it too."""
-    other = Source(path=str(path.absolute()), frames=len(one.natural), every=source.every)
-    found, _ = read_source(other)
-    one.record.setdefault("beside", []).append(source_record(other, found, digest(other.path)))
-    return found
 
 
 def _control(natural: Footage, kind: str, seeds: int) -> Condition:

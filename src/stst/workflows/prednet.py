@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -46,18 +47,14 @@ def of_scenes(lesson: Lesson, step: int) -> Tensor:
 def of_clips(clips: Sequence[Footage], lesson: Lesson, step: int) -> Tensor:
     """Pieces of clips, at random places and times, half of them mirrored: (B, T, 3, H, W)."""
     rng = np.random.default_rng((lesson.seed, step))
-    chosen = _chosen(len(clips), lesson, rng)
+    chosen = rng.integers(len(clips), size=lesson.batch)
     return torch.stack([_piece(clips[index], lesson, rng) for index in chosen])
 
 
 def classes_of(labels: Sequence[int], lesson: Lesson, step: int) -> Tensor:
     """Classes of the clips that `of_clips` takes its pieces from: (B,)."""
     rng = np.random.default_rng((lesson.seed, step))
-    return torch.tensor([labels[index] for index in _chosen(len(labels), lesson, rng)])
-
-
-def _chosen(count: int, lesson: Lesson, rng: np.random.Generator) -> list[int]:
-    return [int(index) for index in rng.integers(count, size=lesson.batch)]
+    return torch.tensor(labels)[rng.integers(len(labels), size=lesson.batch)]
 
 
 def _piece(clip: Footage, lesson: Lesson, rng: np.random.Generator) -> Tensor:
@@ -91,19 +88,42 @@ _OFTEN = 60.0  # s between checkpoints
 WEIGHTS, CHECKPOINT = "prednet.safetensors", "checkpoint.safetensors"
 
 
+@dataclass(frozen=True)
+class _Course:
+    """The settings of a training, checked, with its clips."""
+
+    config: TrainingConfig
+    lesson: Lesson
+    classes: list[str]
+    films: list[Film]
+
+    @classmethod
+    def of(cls, config: TrainingConfig) -> Self:
+        """Read all that settings name; nothing is written."""
+        lesson = validated(Lesson, config.settings, "prednet train")
+        classes = sorted(set(config.labels))
+        if lesson.semantic and len(classes) < 2:
+            raise RecipeError(
+                "--semantic needs clips of two classes or more: fish=A.mp4 leaf=B.mp4."
+            )
+        films = [read_source(source)[0] for source in config.sources]
+        refuse_small(films, lesson)
+        digests = {f"clip {i}": digest(s.path) for i, s in enumerate(config.sources, 1)}
+        return cls(config.checked(digests), lesson, classes, films)
+
+
 def run_prednet_training(
     config: TrainingConfig, out: Path, *, overwrite: bool = False, report: Reporter = SILENT
 ) -> Run:
     """Train a PredNet; nothing is written before its input is found good."""
     refuse_folder(out, overwrite=overwrite)
-    lesson = _lesson(config)
-    config, films = _read_clips(config, lesson)
-    training = Training.begun(lesson, len(_classes(config)))
+    course = _Course.of(config)
+    training = Training.begun(course.lesson, len(course.classes))
     new_folder(out, overwrite=overwrite)
     remove_manifest(out, "training")
     (out / CHECKPOINT).unlink(missing_ok=True)  # of a training that is overwritten
-    write_whole(out / "recipe.yaml", config.to_yaml())
-    return _teach(training, lesson, config, films, out, report)
+    write_whole(out / "recipe.yaml", course.config.to_yaml())
+    return _teach(training, course, out, report)
 
 
 def is_stopped_training(out: Path) -> bool:
@@ -113,46 +133,21 @@ def is_stopped_training(out: Path) -> bool:
 
 def resume_prednet_training(config: TrainingConfig, out: Path, *, report: Reporter = SILENT) -> Run:
     """Go on with a training from its last checkpoint."""
-    lesson = _lesson(config)
-    config, films = _read_clips(config, lesson)
+    course = _Course.of(config)
     try:
         data = (out / CHECKPOINT).read_bytes()
     except OSError as fault:
         raise RunError(
             f"{out} has no {CHECKPOINT} ({fault.strerror}): nothing can be taken up. Begin anew."
         ) from fault
-    return _teach(unpack(data, lesson, len(_classes(config))), lesson, config, films, out, report)
+    return _teach(unpack(data, course.lesson, len(course.classes)), course, out, report)
 
 
-def _lesson(config: TrainingConfig) -> Lesson:
-    lesson = validated(Lesson, config.settings, "prednet train")
-    if lesson.semantic and len(_classes(config)) < 2:
-        raise RecipeError("--semantic needs clips of two classes or more: fish=A.mp4 leaf=B.mp4.")
-    return lesson
-
-
-def _classes(config: TrainingConfig) -> list[str]:
-    return sorted(set(config.labels))
-
-
-def _read_clips(config: TrainingConfig, lesson: Lesson) -> tuple[TrainingConfig, list[Film]]:
-    films = [read_source(source)[0] for source in config.sources]
-    refuse_small(films, lesson)
-    digests = {f"clip {i}": digest(s.path) for i, s in enumerate(config.sources, 1)}
-    return config.checked(digests), films
-
-
-def _teach(
-    training: Training,
-    lesson: Lesson,
-    config: TrainingConfig,
-    films: Sequence[Film],
-    out: Path,
-    report: Reporter,
-) -> Run:
+def _teach(training: Training, course: _Course, out: Path, report: Reporter) -> Run:
     torch.set_num_threads(1)  # so that sums do not depend on the number of cores
+    lesson, films = course.lesson, course.films
     shown: Batch = partial(of_clips, films, lesson) if films else partial(of_scenes, lesson)
-    labels = [_classes(config).index(label) for label in config.labels]
+    labels = [course.classes.index(label) for label in course.config.labels]
     began = saved = time.monotonic()
     write_whole(out / CHECKPOINT, pack(training))
     steps = train(training, lesson, shown, partial(classes_of, labels, lesson))
@@ -167,48 +162,38 @@ def _teach(
                         saved = time.monotonic()
             finally:  # a training that is stopped loses no step
                 write_whole(out / CHECKPOINT, pack(training))
-        _write_training(training, lesson, config, films, out, time.monotonic() - began)
+        _write_training(training, course, out, time.monotonic() - began)
     report.say(f"Written to {out}: stst prednet evaluate CLIPS --weights {out / WEIGHTS}")
     return load_run(out)
 
 
-def _write_training(
-    training: Training,
-    lesson: Lesson,
-    config: TrainingConfig,
-    films: Sequence[Film],
-    out: Path,
-    seconds: float,
-) -> None:
-    facts = {"training": json.dumps({"settings": lesson.model_dump(mode="json"), **_shown(config)})}
+def _write_training(training: Training, course: _Course, out: Path, seconds: float) -> None:
+    config, settings = course.config, course.lesson.model_dump(mode="json")
+    digests = list(config.digests.values())
+    about = {
+        "settings": settings,
+        "shown": dict(zip(digests, config.labels, strict=True)) or "generated scenes",
+        "stst": __version__,
+        "torch": torch.__version__,
+    }
     weights = training.network.state_dict()
     if training.head:
         weights |= {f"head.{name}": w for name, w in training.head.state_dict().items()}
-    write_whole(out / WEIGHTS, save(weights, facts))
+    write_whole(out / WEIGHTS, save(weights, {"training": json.dumps(about)}))
     lines = [f"{step},{loss:.8f}" for step, loss in enumerate(training.losses, 1)]
     write_whole(out / "losses.csv", "\n".join(["step,loss", *lines]) + "\n")
-    digests = list(config.digests.values())
-    sources = zip(config.sources, films, digests, strict=True)
     write_manifest(
         out,
         "training",
         files=[WEIGHTS, "losses.csv"],
-        seed=lesson.seed,
+        seed=course.lesson.seed,
         seconds=round(seconds, 1),
         training={
-            "settings": lesson.model_dump(mode="json"),
-            "classes": _classes(config) if training.head else [],
-            "clips": [source_record(source, film, sha) for source, film, sha in sources],
+            "settings": settings,
+            "classes": course.classes if training.head else [],
+            "clips": list(map(source_record, config.sources, course.films, digests)),
         },
     )
-
-
-def _shown(config: TrainingConfig) -> dict[str, Any]:
-    """What was shown, and by which program, for the file of weights."""
-    shown: object = (
-        dict(zip(config.digests.values(), config.labels, strict=True)) or "generated scenes"
-    )
-    return {"shown": shown, "stst": __version__, "torch": torch.__version__}
 
 
 def run_prediction(
@@ -222,47 +207,64 @@ def run_prediction(
     films = {name: film for name, (film, _) in read.items()}
     digests = {name: digest(source.path) for name, source in config.clips.items()}
     config = config.checked({**digests, "prednet": network.provenance.sha256})
-    watched = _watched(films, network, config.every, report)
+    predictions = _predict(films, network, config.every, report)
+    outcomes, table = _outcomes(predictions), clip_table(predictions)
     notes = stand_ins([vars(network.provenance)])
+    new_folder(out, overwrite=overwrite)
+    remove_manifest(out, "prediction")
+    write_whole(out / "clips.csv", to_csv(table))
+    write_whole(out / "frames.csv", to_csv(frame_table(predictions)))
+    write_whole(out / "prednet.png", png_bytes(prediction_figure(predictions)))
+    write_whole(out / "recipe.yaml", config.to_yaml())
     sources = {n: source_record(config.clips[n], film, digests[n]) for n, film in films.items()}
-    record = {
-        "prediction": {
+    write_manifest(
+        out,
+        "prediction",
+        files=["clips.csv", "frames.csv", "prednet.png"],
+        warnings=[*(remark for _, remarks in read.values() for remark in remarks), *notes],
+        prediction={
             "sentence": _sentence(network, list(films)),
             "network": vars(network.provenance) | {"stack": network.stack},
             "clips": sources,
-            "measures": plain(clip_table(watched)),
-            "outcomes": _outcomes(watched),
+            "measures": plain(table),
+            "outcomes": outcomes,
         },
-        "warnings": [*(remark for _, remarks in read.values() for remark in remarks), *notes],
-    }
-    new_folder(out, overwrite=overwrite)
-    _write_prediction(out, config, watched, record)
-    _tell(watched, notes, report)
+    )
+    rows = table.itertuples(index=False)
+    cells = ([f"{v:.4g}" if isinstance(v, float) else str(v) for v in row] for row in rows)
+    report.table(list(table), cells)
+    for outcome in outcomes:
+        verdict = "no better" if outcome["natural_no_better"] else "better"
+        report.say(
+            f"natural is predicted {verdict} than {outcome['than']}, every {outcome['every']}"
+        )
+    for note in notes:
+        report.say(f"Note: {note}")
     report.say(f"Written to {out}: open {out / 'prednet.png'}.")
     return load_run(out)
 
 
-def _watched(
+def _predict(
     films: Mapping[str, Film], network: PredNet, rates: Iterable[int], report: Reporter
 ) -> dict[str, dict[int, PredictionErrors]]:
-    watched: dict[str, dict[int, PredictionErrors]] = {name: {} for name in films}
+    predictions: dict[str, dict[int, PredictionErrors]] = {name: {} for name in films}
     for every in rates:
         for name, film in films.items():
             total = len(range(every, len(film), every))
             predicted = errors(film, network, every=every)
-            watched[name][every] = PredictionErrors.of(
+            predictions[name][every] = PredictionErrors.of(
                 report.track(predicted, f"{name}, every {every}", total)
             )
-    return watched
+    return predictions
 
 
-def _outcomes(watched: Predictions) -> list[dict[str, Any]]:
+def _outcomes(predictions: Predictions) -> list[dict[str, Any]]:
     """The paper's outcome, of the natural clip beside each other one at each rate."""
     return [
-        {"than": name, "every": every, "natural_no_better": natural_no_better(natural, found)}
-        for name, rates in watched.items()
-        for every, found in rates.items()
-        if name != "natural" and (natural := watched.get("natural", {}).get(every))
+        {"than": name, "every": every, "natural_no_better": natural_no_better(natural, other)}
+        for name, rates in predictions.items()
+        for every, other in rates.items()
+        if name != "natural" and (natural := predictions.get("natural", {}).get(every))
     ]
 
 
@@ -274,29 +276,3 @@ def _sentence(network: PredNet, names: Sequence[str]) -> str:
         f"{network.provenance.note}); mean square error and structural similarity (SSIM, Wang et "
         "al. 2004) were compared with those of repeating the previous frame"
     )
-
-
-def _write_prediction(
-    out: Path, config: PredictionConfig, watched: Predictions, record: Mapping[str, Any]
-) -> None:
-    remove_manifest(out, "prediction")
-    write_whole(out / "clips.csv", to_csv(clip_table(watched)))
-    write_whole(out / "frames.csv", to_csv(frame_table(watched)))
-    write_whole(out / "prednet.png", png_bytes(prediction_figure(watched)))
-    write_whole(out / "recipe.yaml", config.to_yaml())
-    write_manifest(out, "prediction", files=["clips.csv", "frames.csv", "prednet.png"], **record)
-
-
-def _tell(watched: Predictions, notes: Iterable[str], report: Reporter) -> None:
-    """Print the table, and whether the natural clip was predicted better than another."""
-    table = clip_table(watched)
-    rows = table.itertuples(index=False)
-    cells = ([f"{v:.4g}" if isinstance(v, float) else str(v) for v in row] for row in rows)
-    report.table(list(table), cells)
-    for outcome in _outcomes(watched):
-        verdict = "no better" if outcome["natural_no_better"] else "better"
-        report.say(
-            f"natural is predicted {verdict} than {outcome['than']}, every {outcome['every']}"
-        )
-    for note in notes:
-        report.say(f"Note: {note}")

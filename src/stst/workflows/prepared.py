@@ -1,22 +1,34 @@
-"""Settings with all that they name read and found good, ready to begin."""
+"""A synthesis made ready, all that its settings name read, and what it keeps on disk."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+import logging
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
 
 from stst.errors import RunError
 from stst.models.spatial import Trunk
 from stst.models.stream import check_device, load_stream, resolved
 from stst.models.temporal import Msoe
 from stst.recipe import Recipe
-from stst.storage.conditions import conditions
+from stst.storage.atomic import UNFINISHED, new_folder, write_whole
+from stst.storage.checkpoint import Checkpoint
+from stst.storage.conditions import conditions, refuse_others
 from stst.storage.config import Streams as Chosen
 from stst.storage.config import SynthesisConfig
 from stst.storage.manifest import stand_ins
-from stst.synthesis.framewise import common_shots, describe_shots, excerpt, select_shots
+from stst.synthesis.framewise import ClipState, FrameDone, common_shots, excerpt, select_shots
+from stst.synthesis.refine import Step
 from stst.synthesis.result import Synthesis
 from stst.synthesis.stream_losses import layer_warnings
 from stst.synthesis.synthesize import factor_targets, synthesize
@@ -24,9 +36,9 @@ from stst.video.files import digest
 from stst.video.film import frame_bytes
 from stst.video.frames import Footage
 from stst.workflows.films import read_source
-from stst.workflows.journal import Event
-from stst.workflows.progress import FrameCount
+from stst.workflows.progress import Event, FrameCount
 
+log = logging.getLogger(__name__)
 Streams = tuple[Trunk, Msoe]
 
 
@@ -46,15 +58,19 @@ class PreparedRun:
     def of(cls, config: SynthesisConfig, streams: Streams | None = None) -> Self:
         """Read and load what settings name, or take streams that are loaded; nothing is written."""
         check_device(config.device)
-        read = [read_source(source) for source in config.sources.values()]
-        remarks = [one for _, some in read for one in some]
-        sources = dict[str, Footage](zip(config.titles, (film for film, _ in read), strict=True))
+        clips, remarks = zip(*map(read_source, config.sources.values()), strict=True)
         given, more = (None, list[str]()) if config.given is None else read_source(config.given)
         streams = streams or load_streams(config.streams)
-        found = common_shots([sources.values()], config.recipe)
+        found = common_shots([clips], config.recipe)
         shots = select_shots(found, config.recipe, given=given is not None)
         return cls(
-            with_digests(config, streams), sources, given, streams, remarks + more, found, shots
+            config=with_digests(config, streams),
+            sources=dict(zip(config.titles, clips, strict=True)),
+            given=given,
+            streams=streams,
+            remarks=[*chain(*remarks), *more],
+            found=found,
+            shots=shots,
         )
 
     @property
@@ -81,32 +97,22 @@ class PreparedRun:
         return found + layer_warnings(self.streams, losses, self.natural.size, self.config.recipe)
 
     @property
-    def cuts(self) -> str:
-        """What is done about cuts; nothing if there are none."""
-        return describe_shots(self.found, self.config.recipe)
-
-    @property
     def record(self) -> dict[str, Any]:
         """What the manifest says of what went in."""
-        provenances = [stream.provenance for stream in self.streams]
         return {
             "warnings": [*self.remarks, *self.notes],
-            "streams": [vars(p) if p else None for p in provenances],
+            "streams": [vars(s.provenance) if s.provenance else None for s in self.streams],
             "shots": [[shot[0], shot[-1]] for shot in self.shots],
         }
 
     @property
     def conditions(self) -> dict[str, Any]:
         """What decides the bytes that come out."""
-        return conditions(
-            self.config, str(resolved(self.config.recipe.precision, self.config.device))
-        )
+        precision = resolved(self.config.recipe.precision, self.config.device)
+        return conditions(self.config, str(precision))
 
     def room(self, finished: int = 0) -> int:
-        """Bytes on disk that the run may need, `finished` frames being there already.
-
-        Each made frame until the run has ended, and its films, which are smaller.
-        """
+        """Bytes on disk for frames that are kept until the run has ended, and for its films."""
         frames = self.plan.made - finished + len(self.natural)
         return len(self.config.seeds) * frames * frame_bytes(self.natural.size)
 
@@ -147,14 +153,122 @@ def load_streams(chosen: Chosen) -> Streams:
 def with_digests(config: SynthesisConfig, streams: Streams) -> SynthesisConfig:
     """The settings with the SHA-256 of every file that goes in; refused where one has changed."""
     clips = config.sources | ({} if config.given is None else {"given": config.given})
+    digests = {key: digest(source.path) for key, source in clips.items()}
     weights = [stream.provenance for stream in streams]
-    return config.checked(
-        {
-            **{key: digest(source.path) for key, source in clips.items()},
-            **{
-                role: p.sha256
-                for role, p in zip(("spatial", "temporal"), weights, strict=True)
-                if p
-            },
-        }
-    )
+    for role, provenance in zip(("spatial", "temporal"), weights, strict=True):
+        if provenance:
+            digests[role] = provenance.sha256
+    return config.checked(digests)
+
+
+RECIPE = "recipe.yaml"  # written last and removed first: with it, all the rest is there
+
+
+def is_stopped(out: Path) -> bool:
+    """Whether there is a run to go on with."""
+    return (out / UNFINISHED / RECIPE).exists()
+
+
+def remove(out: Path) -> None:
+    """Remove what a run keeps, if it is there: it has ended, or another takes its place."""
+    folder = out / UNFINISHED
+    (folder / RECIPE).unlink(missing_ok=True)
+    if folder.is_dir():
+        shutil.rmtree(folder)
+
+
+class Journal:
+    """The events of a synthesis, frame by frame, in a checkpoint."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self._before, self._began = checkpoint.state.facts["seconds"], time.perf_counter()
+
+    @classmethod
+    def begin(cls, out: Path, prepared: PreparedRun) -> Self:
+        """Make it anew for a run that begins."""
+        remove(out)
+        folder = out / UNFINISHED
+        new_folder(folder, overwrite=False)
+        checkpoint = Checkpoint.begin(folder, {**prepared.conditions, "seconds": 0.0, "mixed": []})
+        write_whole(folder / RECIPE, prepared.config.to_yaml())
+        return cls(checkpoint)
+
+    @classmethod
+    def load(cls, out: Path, prepared: PreparedRun, *, allow_mixed: bool) -> Self:
+        """Read it for a run that goes on; what is damaged is said, what differs refused."""
+        checkpoint, remarks = Checkpoint.load(out / UNFINISHED)
+        facts, count, now = checkpoint.state.facts, checkpoint.state.count, prepared.conditions
+        for remark in remarks:
+            log.warning("%s; going on after %d finished frame(s)", remark, count)
+        for change in refuse_others(facts, now, allow_mixed=allow_mixed):
+            facts["mixed"].append(f"from made frame {count + 1} on: {change}")
+        facts |= now
+        return cls(checkpoint)
+
+    @property
+    def seconds(self) -> float:
+        """How long the synthesis took up to now, those times together in which it ran."""
+        return float(self._before + time.perf_counter() - self._began)
+
+    @property
+    def count(self) -> int:
+        """How many frames are on disk."""
+        return self.checkpoint.state.count
+
+    @property
+    def mixed(self) -> list[str]:
+        """What changed between the sessions in which the frames were made."""
+        return list(self.checkpoint.state.facts["mixed"])
+
+    def finished(self, device: str) -> Iterator[Event]:
+        """All events of the frames that are on disk: what the synthesis is to go on after."""
+        for data in self.checkpoint.frames():
+            yield from unpacked(data, device)
+
+    def kept(self, run: Iterable[Event]) -> Iterator[Event]:
+        """The same events; a frame that ends is on disk before it is passed on."""
+        there, steps, self._began = self.count, list[Step](), time.perf_counter()
+        for event in run:
+            if isinstance(event, Step):
+                steps.append(event)
+            else:
+                if event.state is not None and (there := there - 1) < 0:
+                    self.checkpoint.append(packed(steps, event, event.state), seconds=self.seconds)
+                steps.clear()
+            yield event
+
+
+def packed(steps: Sequence[Step], done: FrameDone, state: ClipState) -> bytes:
+    """All about one frame: its steps, what it ended in, and the state to go on from."""
+    losses = [torch.stack([loss.float() for loss in step.losses.values()]) for step in steps]
+    about = {
+        "index": done.index,
+        "transition": state.transition,
+        "losses": list(steps[0].losses) if steps else [],
+        "residuals": list(done.residuals),
+    }
+    tensors = {
+        "about": torch.frombuffer(bytearray(json.dumps(about).encode()), dtype=torch.uint8),
+        "history": state.history,  # its last frame is the one that is done
+        "places": torch.tensor([(s.transition, s.octave, s.step) for s in steps]).view(-1, 3),
+        "losses": _stacked(losses),
+        "residuals": _stacked(list(done.residuals.values())),
+    }
+    return save({name: value.cpu().contiguous() for name, value in tensors.items()})
+
+
+def unpacked(data: bytes, device: str) -> Iterator[Event]:
+    """The events that `packed` was given."""
+    found = load(data)
+    about = json.loads(found["about"].numpy().tobytes())
+    for place, values in zip(found["places"].tolist(), found["losses"], strict=True):
+        transition, octave, step = place
+        yield Step(transition, octave, step, dict(zip(about["losses"], values, strict=True)))
+    state = ClipState(about["transition"], found["history"].to(device))
+    residuals = dict(zip(about["residuals"], found["residuals"], strict=True))
+    yield FrameDone(about["index"], state.history[:, -1], residuals, state)
+
+
+def _stacked(values: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(values)) if values else torch.empty(0)

@@ -14,9 +14,9 @@ from stst.synthesis.estimate import Estimate
 from stst.synthesis.framewise import FrameDone
 from stst.synthesis.refine import Step
 from stst.video.frames import Footage
-from stst.workflows.journal import Event
 
 Item = TypeVar("Item")
+Event = Step | FrameDone  # of a synthesis
 Advance = Callable[[int, int], object]  # how many are done, of how many
 
 
@@ -50,27 +50,21 @@ class FrameCount:
         """How many frames are finished when each shot is."""
         return list(accumulate(self.lengths))
 
-    def stage(self, event: Step | FrameDone) -> str:
+    def stage(self, event: Event) -> str:
         """What is under way at an event."""
         if isinstance(event, FrameDone):
             return self._frame(event.index)
-        shot, before = self._shot(event.transition)
+        before = 0  # transitions of earlier shots
+        for shot in self.shots or (range(self.frames),):
+            if event.transition < before + len(shot) + self.pad:
+                break
+            before += len(shot) + self.pad
         place = f"octave {event.octave + 1}/{len(self.recipe.octaves)}, step {event.step + 1}"
         if self.recipe.whole:
             several = len(self.shots) > 1
             return f"{f'frames {shot[0] + 1}-{shot[-1] + 1}' if several else 'whole clip'}, {place}"
         index = event.transition - before + (self.given - 1 if self.given else 1 - self.pad)
         return f"{self._frame(index + shot.start if index >= 0 else index)}, {place}"
-
-    def _shot(self, transition: int) -> tuple[range, int]:
-        """The shot of a transition, and how many frames were made before it."""
-        before = 0
-        for shot in self.shots or (range(self.frames),):
-            end = before + len(shot) + self.pad
-            if transition < end:
-                break
-            before = end
-        return shot, before
 
     def _frame(self, index: int) -> str:
         return f"frame {index + 1}/{self.frames}" if index >= 0 else f"pad frame {index + self.pad}"

@@ -1,29 +1,35 @@
-"""A stimulus made without optimisation: read, made, written with its truth and manifest."""
+"""Stimuli made without optimisation: read, made, written with their truth and manifest."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
+from stst.errors import RecipeError
+from stst.recipe import validated
 from stst.report.flow import flow_picture
 from stst.stimuli.kinds import CONTROLS, STIMULI, chosen
+from stst.stimuli.matching import Level, Matched, Matching, match_set
 from stst.stimuli.stimulus import Control, Generator, Stimulus
 from stst.storage.atomic import new_folder, refuse_folder, write_whole
-from stst.storage.config import StimulusConfig, WorkflowConfig
+from stst.storage.config import MatchConfig, StimulusConfig, WorkflowConfig
 from stst.storage.manifest import remove_manifest, residual_record, verdicts, write_manifest
 from stst.storage.run import Run, load_run
 from stst.video.files import digest
 from stst.video.frames import Clip, Footage, to_clip
-from stst.workflows.films import read_source, source_record, write_films
+from stst.workflows.films import clip_names, read_source, source_record, write_films
+from stst.workflows.progress import SILENT, Reporter
 
 log = logging.getLogger(__name__)
-NAME = "stimulus"  # of the films
+MISSED = 0.01  # of the target's mean: a gap above it is warned of
 
 
 def run_stimulus(config: StimulusConfig, out: Path, *, overwrite: bool = False) -> Run:
@@ -31,43 +37,32 @@ def run_stimulus(config: StimulusConfig, out: Path, *, overwrite: bool = False) 
     refuse_folder(out, overwrite=overwrite)
     began = time.perf_counter()
     stimulus: Generator | Control
-    if config.source is None:
+    sources, record = dict[str, Footage](), dict[str, Any](warnings=[])
+    if (source := config.source) is None:
         config = _with_picture(config)
         stimulus = chosen(config.kind, config.settings, STIMULI)
-        sources, remarks, made = dict[str, Footage](), list[str](), stimulus.make()
+        made = stimulus.make()
+        if "picture" in config.digests:
+            record["picture"] = config.digests["picture"]
     else:
         stimulus = chosen(config.kind, config.settings, CONTROLS)
-        natural, remarks = read_source(config.source)
-        config = config.checked({"source": digest(config.source.path)})
+        natural, record["warnings"] = read_source(source)
+        config = config.checked({"source": digest(source.path)})
         sources, made = {"natural": natural}, stimulus.make(to_clip(natural))
+        record["source"] = source_record(source, natural, config.digests["source"])
     new_folder(out, overwrite=overwrite)
-    record = {
-        **_told(config, stimulus, sources),
-        "seconds": round(time.perf_counter() - began, 2),
-        "warnings": remarks,
-    }
-    write_stimulus(out, sources, made, config, record)
-    log.info("Written to %s: open %s.", out, out / "contact_sheet.png")
-    return load_run(out)
-
-
-def _told(
-    config: StimulusConfig, stimulus: Generator | Control, sources: Mapping[str, Footage]
-) -> dict[str, Any]:
-    """What was asked for."""
-    source = config.source and source_record(
-        config.source, sources["natural"], config.digests["source"]
-    )
-    return {
+    record |= {
         "seed": stimulus.seed,
-        **({"source": source} if source else {}),
-        **({"picture": config.digests["picture"]} if "picture" in config.digests else {}),
         "stimulus": {
             "kind": config.kind,
             "settings": stimulus.model_dump(mode="json"),
             "sentence": stimulus.sentence,
         },
+        "seconds": round(time.perf_counter() - began, 2),
     }
+    write_stimulus(out, sources, made, config, record)
+    log.info("Written to %s: open %s.", out, out / "contact_sheet.png")
+    return load_run(out)
 
 
 def _with_picture(config: StimulusConfig) -> StimulusConfig:
@@ -80,12 +75,21 @@ def _with_picture(config: StimulusConfig) -> StimulusConfig:
     return config.checked({"picture": digest(path)})
 
 
-def _drawn(made: Stimulus) -> dict[str, Footage]:
-    """The flow in colours, as a row of the sheet; that of the last frame is the one before."""
-    if made.flow is None:
-        return {}
-    frames = torch.from_numpy(flow_picture(made.flow)).movedim(-1, 1) / 255
-    return {"flow": Clip(torch.cat((frames, frames[-1:])), made.clip.frame_rate)}
+def run_trim(config: StimulusConfig, out: Path) -> None:
+    """Write the clip of `config` into a folder that is there, by the folder's name."""
+    assert config.source is not None
+    began = time.perf_counter()
+    source, (film, remarks) = config.source, read_source(config.source)
+    config = config.checked({"source": digest(source.path)})
+    sentence = "was cut and resized, and not altered otherwise"
+    record = {
+        "seed": None,
+        "source": source_record(source, film, config.digests["source"]),
+        "stimulus": {"kind": config.kind, "settings": {}, "sentence": sentence},
+        "seconds": round(time.perf_counter() - began, 2),
+        "warnings": remarks,
+    }
+    write_stimulus(out, {}, Stimulus(to_clip(film)), config, record, out.name)
 
 
 def write_stimulus(
@@ -94,7 +98,7 @@ def write_stimulus(
     made: Stimulus,
     config: WorkflowConfig,
     record: Mapping[str, Any],
-    name: str = NAME,
+    name: str = "stimulus",
 ) -> None:
     """Write everything about a stimulus into a folder that is there; the manifest comes last.
 
@@ -103,38 +107,122 @@ def write_stimulus(
     """
     remove_manifest(out, "stimulus")
     caption = f"{record['stimulus']['kind']}: {record['stimulus']['sentence']}"
-    outputs = write_films(out, name, sources, made.clip, caption, _drawn(made))
+    pictures = dict[str, Footage]()
     if made.flow is not None:
         np.save(out / "flow.npy", made.flow.numpy(), allow_pickle=False)
+        # A row of the sheet; the flow of the last frame is shown as that of the one before.
+        frames = torch.from_numpy(flow_picture(made.flow)).movedim(-1, 1) / 255
+        pictures["flow"] = Clip(torch.cat((frames, frames[-1:])), made.clip.frame_rate)
+    outputs = write_films(out, name, sources, made.clip, caption, pictures)
     write_whole(out / "recipe.yaml", config.to_yaml())
     residuals = {"statistics": np.array(made.residuals, np.float32)} if made.residuals else {}
-    fields = dict(record)
+    warnings = [*record["warnings"], *verdicts(residuals)]
     write_manifest(
         out,
         "stimulus",
         files=[] if made.flow is None else ["flow.npy"],
         outputs=outputs,
-        warnings=[*fields.pop("warnings"), *verdicts(residuals)],
         residuals=residual_record(residuals),
         clipped_share=round(made.clipped, 6),
-        **fields,
+        **{**record, "warnings": warnings},
     )
 
 
-SENTENCE = "was cut and resized, and not altered otherwise"
+def run_match(
+    config: MatchConfig, out: Path, *, overwrite: bool = False, report: Reporter = SILENT
+) -> dict[str, Run]:
+    """Make a set of clips alike; a folder for each, by its name.
 
-
-def run_trim(config: StimulusConfig, out: Path) -> None:
-    """Write the clip of `config` into a folder that is there, by the folder's name."""
-    assert config.source is not None
+    Nothing is written before all input is found good.
+    """
+    if len(config.sources) < 2:
+        raise RecipeError("a set takes at least two clips: stst match A.mp4 B.mp4 --out DIR.")
+    names = clip_names([source.path for source in config.sources])
+    settings = validated(Matching, config.settings, "match")
+    refuse_folder(out, overwrite=overwrite)
     began = time.perf_counter()
-    source, (film, remarks) = config.source, read_source(config.source)
-    config = config.checked({"source": digest(source.path)})
-    record = {
-        "seed": None,
-        "source": source_record(source, film, config.digests["source"]),
-        "stimulus": {"kind": config.kind, "settings": {}, "sentence": SENTENCE},
-        "seconds": round(time.perf_counter() - began, 2),
-        "warnings": remarks,
+    with report.busy("reading ...") as update:
+        films, remarks = zip(*map(read_source, config.sources), strict=True)
+        digests = [digest(source.path) for source in config.sources]
+        config = config.checked(dict(zip(names, digests, strict=True)))
+        update(f"matching {settings.statistic} ...")
+        matched = match_set(films, **settings.model_dump())
+        seconds, missed = round(time.perf_counter() - began, 2), _missed(matched)
+        new_folder(out, overwrite=overwrite)
+        for i, name in enumerate(names):
+            update(f"writing {name}, {i + 1} of {len(names)} ...")
+            new_folder(out / name, overwrite=True)
+            made = Stimulus(matched.clips[i], clipped=matched.clipped[i])
+            record = _match_record(config, settings, matched, i) | {
+                "source": source_record(config.sources[i], films[i], digests[i]),
+                "seconds": seconds,
+                "warnings": [*remarks[i], *missed[i]],
+            }
+            write_stimulus(out / name, {"natural": films[i]}, made, config, record)
+        write_whole(out / "summary.csv", _match_table(names, matched))
+    for name, warnings in zip(names, missed, strict=True):
+        for warning in warnings:
+            report.say(f"warning: {name}: {warning}")
+    report.say(f"Written to {out}: a folder for each of {len(names)} clips, and summary.csv.")
+    return {name: load_run(out / name) for name in names}
+
+
+def _missed(matched: Matched) -> list[list[str]]:
+    """Of each clip, what says that clipping defeated the match, and what might help."""
+    shares = (gap / matched.target.mean for gap in matched.gaps)
+    return [
+        [
+            f"clipping leaves it {100 * share:.1f} % of the mean luminance away from the set's "
+            "target; another statistic, or the luminance of encoded values, may clip less"
+        ]
+        if share > MISSED
+        else []
+        for share in shares
+    ]
+
+
+def _match_record(
+    config: MatchConfig, settings: Matching, matched: Matched, index: int
+) -> dict[str, Any]:
+    """How a clip was made, and of which set."""
+    files = [Path(source.path).name for source in config.sources]
+    return {
+        "stimulus": {
+            "kind": "match",
+            "settings": settings.model_dump(),
+            "sentence": settings.sentence(matched.target, files),
+        },
+        "set": {
+            "sha256": dict(zip(files, config.digests.values(), strict=True)),
+            **{when: _rounded(level) for when, level in _levels(matched, index).items()},
+            "gap": round(matched.gaps[index], 6),
+        },
     }
-    write_stimulus(out, {}, Stimulus(to_clip(film)), config, record, out.name)
+
+
+def _levels(matched: Matched, index: int) -> dict[str, Level]:
+    """Luminance and contrast of a clip before and after, between them what was wanted."""
+    before, after = matched.before[index], matched.after[index]
+    return {"before": before, "target": matched.target, "after": after}
+
+
+def _rounded(level: Level) -> dict[str, float]:
+    return {name: round(value, 6) for name, value in asdict(level).items() if value is not None}
+
+
+def _match_table(names: list[str], matched: Matched) -> str:
+    """Luminance and contrast of each clip, before and after, as CSV."""
+    rows = [
+        {
+            "clip": name,
+            **{
+                f"{what}_{when}": value
+                for when, level in _levels(matched, index).items()
+                for what, value in _rounded(level).items()
+            },
+            "gap": round(matched.gaps[index], 6),
+            "clipped_share": round(matched.clipped[index], 6),
+        }
+        for index, name in enumerate(names)
+    ]
+    return str(pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))

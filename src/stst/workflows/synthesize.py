@@ -1,147 +1,36 @@
-"""A synthesis carried out: read, estimate, synthesise with progress, write the folder."""
+"""Syntheses carried out: read, estimated, made with progress, written, and gone on with."""
 
 from __future__ import annotations
 
 import logging
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 
 from stst.drawing.figures import loss_figure, png_bytes
-from stst.errors import RunError
+from stst.errors import RecipeError, RunError
 from stst.metrics.arrangement import arrangement, arrangement_warnings
 from stst.metrics.outcomes import layout_distances
 from stst.models.stream import resolved
-from stst.storage.atomic import (
-    UNFINISHED,
-    clear_parts,
-    locked,
-    new_folder,
-    refuse_folder,
-    refuse_full,
-    write_whole,
-)
-from stst.storage.checkpoint import Checkpoint
-from stst.storage.conditions import refuse_others
-from stst.storage.config import SynthesisConfig
-from stst.storage.manifest import (
-    environment,
-    recipe_record,
-    remove_manifest,
-    residual_record,
-    stand_ins,
-    verdicts,
-    write_manifest,
-)
-from stst.storage.run import Run, load_run
+from stst.storage import atomic
+from stst.storage import manifest as manifests
+from stst.storage.atomic import locked, new_folder, refuse_folder, write_whole
+from stst.storage.conditions import changed
+from stst.storage.config import SynthesisConfig, TrainingConfig, read_config
+from stst.storage.run import Run, load_run, run_folders
 from stst.synthesis.estimate import Estimate, estimate
+from stst.synthesis.framewise import describe_shots
 from stst.synthesis.result import Result
 from stst.video.frames import Footage
-from stst.workflows.films import source_record, write_films
-from stst.workflows.journal import Journal
-from stst.workflows.prepared import PreparedRun, Streams
+from stst.workflows.films import clip_names, source_record, write_films
+from stst.workflows.prednet import is_stopped_training, resume_prednet_training
+from stst.workflows.prepared import RECIPE, Journal, PreparedRun, Streams, is_stopped, remove
 from stst.workflows.process import Stopping
 from stst.workflows.progress import SILENT, Reporter
-
-
-def write_folder(
-    folder: Path,
-    sources: Mapping[str, Footage],
-    result: Result,
-    index: int,
-    config: SynthesisConfig,
-    record: dict[str, Any],
-) -> None:
-    """Write everything about the metamer of one seed; the manifest comes last."""
-    remove_manifest(folder, "synthesis")
-    seed = config.seeds[index]
-    residuals = {layer: values[index] for layer, values in result.residuals.items()}
-    losses = {name: values[index] for name, values in result.losses.items()}
-    precision = str(resolved(config.recipe.precision, config.device)).removeprefix("torch.")
-    names = f"{config.streams.spatial} + {config.streams.temporal}"
-    # Whoever sees the sheet alone must learn that VGG-19 was stood in for.
-    caption = " · ".join([names, f"seed {seed}", *stand_ins(record["streams"][:1])])
-    outputs = write_films(folder, "metamer", sources, result.films[index], caption)
-    figure = loss_figure(losses, residuals, boundaries=result.boundaries)
-    write_whole(folder / "losses.png", png_bytes(figure))
-    # With all seeds: one alone would round otherwise than in a batch.
-    write_whole(folder / "recipe.yaml", config.to_yaml())
-    places = {name: arrangement(result.films[index], film) for name, film in sources.items()}
-    write_manifest(
-        folder,
-        "synthesis",
-        files=["losses.png"],
-        outputs=outputs,
-        warnings=[*record["warnings"], *verdicts(residuals), *arrangement_warnings(places)],
-        seed=seed,
-        batch=list(config.seeds),
-        **{
-            key: source_record(source, sources[name], config.digests[key])
-            for (key, source), name in zip(config.sources.items(), sources, strict=True)
-        },
-        **({} if config.given is None else {"given": given_record(config)}),
-        shots=record["shots"],
-        streams=record["streams"],
-        recipe=recipe_record(config.recipe),
-        environment=environment(config.device, precision),
-        seconds=record["seconds"],
-        residuals=residual_record(residuals),
-        arrangement={
-            target: {part: one.record for part, one in found.items()}
-            for target, found in places.items()
-        },
-    )
-
-
-def given_record(config: SynthesisConfig) -> dict[str, Any]:
-    """What the manifest says of frames that were given."""
-    assert config.given is not None
-    record = config.given.model_dump(mode="json", exclude_none=True)
-    return record | {"path": Path(config.given.path).name, "sha256": config.digests["given"]}
-
-
-RECIPE = "recipe.yaml"  # written last and removed first: with it, all the rest is there
-
-
-def is_stopped(out: Path) -> bool:
-    """Whether there is a run to go on with."""
-    return (out / UNFINISHED / RECIPE).exists()
-
-
-def begin(prepared: PreparedRun, out: Path) -> Journal:
-    """Make it anew for a run that begins."""
-    remove(out)
-    folder = out / UNFINISHED
-    new_folder(folder, overwrite=False)
-    checkpoint = Checkpoint.begin(folder, {**prepared.conditions, "seconds": 0.0, "mixed": []})
-    write_whole(folder / RECIPE, prepared.config.to_yaml())
-    return Journal(checkpoint)
-
-
-def go_on(prepared: PreparedRun, out: Path, *, allow_mixed: bool) -> Journal:
-    """Read it for a run that goes on; what is damaged is said, what differs refused."""
-    checkpoint, remarks = Checkpoint.load(out / UNFINISHED)
-    for remark in remarks:
-        log.warning("%s; going on after %d finished frame(s)", remark, checkpoint.state.count)
-    facts, now = checkpoint.state.facts, prepared.conditions
-    for one in refuse_others(facts, now, allow_mixed=allow_mixed):
-        facts["mixed"].append(f"from made frame {checkpoint.state.count + 1} on: {one}")
-    facts |= now
-    return Journal(checkpoint)
-
-
-def remove(out: Path) -> None:
-    """Remove it, if it is there: the run has ended, or another takes its place."""
-    folder = out / UNFINISHED
-    (folder / RECIPE).unlink(missing_ok=True)
-    if folder.is_dir():
-        shutil.rmtree(folder)
-
 
 log = logging.getLogger(__name__)
 
@@ -160,25 +49,9 @@ def run_synthesis(
     expected = _expected(prepared, out)
     new_folder(out, overwrite=overwrite)
     with locked(out):
-        clear_parts(out)
-        _make(prepared, out, begin(prepared, out), expected, report)
-    return load_run(out)
-
-
-def resume_synthesis(
-    config: SynthesisConfig,
-    out: Path,
-    *,
-    allow_mixed: bool = False,
-    streams: Streams | None = None,
-    report: Reporter = SILENT,
-) -> Run:
-    """Do the rest of a run that was stopped; its folder is locked."""
-    clear_parts(out)
-    prepared = PreparedRun.of(config, streams)
-    journal = go_on(prepared, out, allow_mixed=allow_mixed)
-    _make(prepared, out, journal, _expected(prepared, out, journal.count), report)
-    return load_run(out)
+        atomic.clear_parts(out)
+        journal = Journal.begin(out, prepared)
+        return _make(prepared, out, journal, expected, report)
 
 
 def complete_synthesis(
@@ -193,14 +66,142 @@ def complete_synthesis(
     if not is_stopped(out):
         return run_synthesis(config, out, overwrite=True, streams=streams, report=report)
     with locked(out):
-        return resume_synthesis(
-            config, out, allow_mixed=allow_mixed, streams=streams, report=report
+        prepared = PreparedRun.of(config, streams)
+        return _go_on(prepared, out, allow_mixed=allow_mixed, report=report)
+
+
+def _go_on(prepared: PreparedRun, out: Path, *, allow_mixed: bool, report: Reporter) -> Run:
+    """Do the rest of a run that was stopped; its folder is locked."""
+    atomic.clear_parts(out)
+    journal = Journal.load(out, prepared, allow_mixed=allow_mixed)
+    return _make(prepared, out, journal, _expected(prepared, out, journal.count), report)
+
+
+def run_factorization(
+    config: SynthesisConfig,
+    videos: Sequence[Path],
+    out: Path,
+    *,
+    crossed: bool = False,
+    overwrite: bool = False,
+    report: Reporter = SILENT,
+) -> None:
+    """Synthesise clips with the appearance of one video and the motion of another.
+
+    Parameters
+    ----------
+    config : SynthesisConfig
+        How: its ``source`` and ``time`` say which frames are read; their paths are replaced.
+    videos : sequence of Path
+        Appearance and motion; with `crossed` two or more clips.
+    out : Path
+        Folder of the pair; with `crossed` the folder that holds one for each ordered pair.
+    crossed : bool
+        Combine each clip with each.
+    overwrite : bool
+        Write into folders that are not empty.
+    report : Reporter
+        Hears what is under way.
+
+    Raises
+    ------
+    RecipeError
+        If the clips are too few, too many, or of one name.
+    RunError
+        If a folder is in use; before anything is made.
+    """
+    pairs = _pairs(videos, out, crossed=crossed)
+    for folder in pairs:
+        refuse_folder(folder, overwrite=overwrite)
+    for number, (folder, (space, time)) in enumerate(pairs.items(), 1):
+        if crossed:
+            report.say(
+                f"Pair {number}/{len(pairs)}: appearance of {space.name}, motion of {time.name}"
+            )
+        source, other = config.source, config.time or config.source
+        sources = {
+            "source": source.model_copy(update={"path": str(space.absolute())}),
+            "time": other.model_copy(update={"path": str(time.absolute())}),
+        }
+        run_synthesis(config.model_copy(update=sources), folder, overwrite=overwrite, report=report)
+
+
+def _pairs(videos: Sequence[Path], out: Path, *, crossed: bool) -> dict[Path, tuple[Path, Path]]:
+    """The folder of each pair, and its clips for space and time."""
+    if not crossed:
+        if len(videos) != 2:
+            raise RecipeError(
+                f"a factorisation takes two clips, SPACE and TIME, got {len(videos)}. For a set of "
+                "clips, each with each: --crossed."
+            )
+        return {out: (videos[0], videos[1])}
+    if len(videos) < 2:
+        raise RecipeError("a crossed set takes at least two clips.")
+    named = zip(clip_names(videos), videos, strict=True)
+    return {
+        out / f"{a}_{b}": (first, second) for (a, first), (b, second) in product(named, repeat=2)
+    }
+
+
+def resume_run(folder: Path, *, allow_mixed: bool = False, report: Reporter = SILENT) -> Run:
+    """Go on with a run that was stopped; what comes out is that of an unbroken run, to the bit.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run, as it was named when it began. One that is finished is looked through.
+    allow_mixed : bool
+        Go on with a synthesis on another machine or other versions too, whose frames need not be
+        those of an unbroken run. The manifest then says so.
+    report : Reporter
+        Hears how it goes.
+
+    Returns
+    -------
+    Run
+        The finished run.
+
+    Raises
+    ------
+    RunError
+        If no run was stopped there, or if one is finished and its files are not as its manifest
+        says.
+    """
+    if not folder.is_dir():
+        raise RunError(f"{folder} is not a folder. Give the one that --out named.")
+    with locked(folder):
+        if is_stopped(folder):
+            config = SynthesisConfig.parse(read_config(folder / atomic.UNFINISHED / RECIPE))
+            prepared = PreparedRun.of(config)
+            return _go_on(prepared, folder, allow_mixed=allow_mixed, report=report)
+        if is_stopped_training(folder):
+            training = TrainingConfig.parse(read_config(folder / "recipe.yaml"))
+            return resume_prednet_training(training, folder, report=report)
+        runs = run_folders(folder)
+        if not runs:
+            raise RunError(
+                f"{folder} holds no run that was stopped. Give the folder of a run, or begin one "
+                "there with --overwrite."
+            )
+        for run in runs:
+            _refuse_damage(run)
+        remove(folder)  # what may be left of it
+        report.say(f"{folder} is finished: there is nothing to do.")
+        return load_run(folder)
+
+
+def _refuse_damage(run: Path) -> None:
+    """Do not call a run finished whose manifest is broken, or whose files are not as it says."""
+    if wrong := changed(run, manifests.read_manifest(run)):
+        raise RunError(
+            f"{run} is finished, but not as its manifest says: {', '.join(wrong)} changed or gone. "
+            "Copy the folder again, or make the run again with --overwrite."
         )
 
 
 def _expected(prepared: PreparedRun, out: Path, finished: int = 0) -> Estimate:
     """What the rest will take; refused where the disk has no room for it."""
-    refuse_full(out, prepared.room(finished))
+    atomic.refuse_full(out, prepared.room(finished))
     left = prepared.plan.made - prepared.plan.given - finished
     # Of shots that are begun, what is left; that of a single one is all there is.
     ends = [max(end - prepared.plan.given - finished, 0) for end in prepared.plan.ends]
@@ -210,16 +211,22 @@ def _expected(prepared: PreparedRun, out: Path, finished: int = 0) -> Estimate:
 
 def _make(
     prepared: PreparedRun, out: Path, journal: Journal, expected: Estimate, report: Reporter
-) -> None:
+) -> Run:
     config, plan, before = prepared.config, prepared.plan, journal.count
-    if prepared.cuts:
-        log.info("%s", prepared.cuts)
+    if cuts := describe_shots(prepared.found, config.recipe):
+        log.info("%s", cuts)
     report.announce(prepared.natural, config, expected, prepared.notes, plan)
     run = prepared.begin(config.recipe, journal.finished(config.device))
     advice = f"go on with: stst resume {out}"
-    with Stopping(advice) as stopping, _memory(advice):
-        report.follow(stopping.until(journal.kept(run)), plan, before and before + plan.given)
-        _write(prepared, out, run.result(), journal)
+    try:
+        with Stopping(advice) as stopping:
+            report.follow(stopping.until(journal.kept(run)), plan, before and before + plan.given)
+            _write(prepared, out, run.result(), journal)
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise RunError(
+            f"out of memory ({str(error).splitlines()[0]}). Once there is more, {advice}. Less is "
+            "taken by fewer seeds, a smaller --width, and whole.chunk=1 of a whole clip."
+        ) from error
     remove(out)
     log.info(
         f"Written to {out}: open {out / 'contact_sheet.png'} and {out / 'side_by_side.mp4'}."
@@ -227,18 +234,7 @@ def _make(
         else f"Written to {out}: one folder for each of {len(config.seeds)} seeds; distances.csv "
         "says how unlike they are (1: unrelated)."
     )
-
-
-@contextmanager
-def _memory(advice: str) -> Iterator[None]:
-    """Say what helps where there is too little memory."""
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise RunError(
-            f"out of memory ({str(error).splitlines()[0]}). Once there is more, {advice}. Less is "
-            "taken by fewer seeds, a smaller --width, and whole.chunk=1 of a whole clip."
-        ) from error
+    return load_run(out)
 
 
 def _write(prepared: PreparedRun, out: Path, result: Result, journal: Journal) -> None:
@@ -250,12 +246,64 @@ def _write(prepared: PreparedRun, out: Path, result: Result, journal: Journal) -
         new_folder(folder, overwrite=True)
         write_folder(folder, prepared.shown, result, i, prepared.config, record)
     if len(seeds) > 1:
-        write_whole(out / "distances.csv", _table(seeds, result, prepared.natural))
+        distances = pd.DataFrame(
+            layout_distances(result.films, prepared.natural), pd.Index(seeds, name="seed"), seeds
+        )
+        table = distances.to_csv(float_format="%.4f", lineterminator="\n")
+        write_whole(out / "distances.csv", table)
 
 
-def _table(seeds: Sequence[int], result: Result, natural: Footage) -> str:
-    """Distances between the layouts of the metamers, as CSV."""
-    rows = zip(seeds, layout_distances(result.films, natural), strict=True)
-    lines = [",".join(["seed", *map(str, seeds)])]
-    lines += [",".join([str(seed), *(f"{d:.4f}" for d in row)]) for seed, row in rows]
-    return "\n".join(lines) + "\n"
+def write_folder(
+    folder: Path,
+    sources: Mapping[str, Footage],
+    result: Result,
+    index: int,
+    config: SynthesisConfig,
+    record: dict[str, Any],
+) -> None:
+    """Write everything about the metamer of one seed; the manifest comes last."""
+    manifests.remove_manifest(folder, "synthesis")
+    seed = config.seeds[index]
+    residuals = {layer: values[index] for layer, values in result.residuals.items()}
+    losses = {name: values[index] for name, values in result.losses.items()}
+    precision = str(resolved(config.recipe.precision, config.device)).removeprefix("torch.")
+    names = f"{config.streams.spatial} + {config.streams.temporal}"
+    # Whoever sees the sheet alone must learn that VGG-19 was stood in for.
+    caption = " · ".join([names, f"seed {seed}", *manifests.stand_ins(record["streams"][:1])])
+    outputs = write_films(folder, "metamer", sources, result.films[index], caption)
+    figure = loss_figure(losses, residuals, boundaries=result.boundaries)
+    write_whole(folder / "losses.png", png_bytes(figure))
+    # With all seeds: one alone would round otherwise than in a batch.
+    write_whole(folder / "recipe.yaml", config.to_yaml())
+    clips = {
+        key: source_record(source, sources[name], config.digests[key])
+        for (key, source), name in zip(config.sources.items(), sources, strict=True)
+    }
+    if config.given is not None:
+        clips["given"] = config.given.model_dump(mode="json", exclude_none=True)
+        clips["given"] |= {"path": Path(config.given.path).name, "sha256": config.digests["given"]}
+    places = {name: arrangement(result.films[index], film) for name, film in sources.items()}
+    manifests.write_manifest(
+        folder,
+        "synthesis",
+        files=["losses.png"],
+        outputs=outputs,
+        warnings=[
+            *record["warnings"],
+            *manifests.verdicts(residuals),
+            *arrangement_warnings(places),
+        ],
+        seed=seed,
+        batch=list(config.seeds),
+        **clips,
+        shots=record["shots"],
+        streams=record["streams"],
+        recipe=manifests.recipe_record(config.recipe),
+        environment=manifests.environment(config.device, precision),
+        seconds=record["seconds"],
+        residuals=manifests.residual_record(residuals),
+        arrangement={
+            target: {part: one.record for part, one in found.items()}
+            for target, found in places.items()
+        },
+    )
