@@ -5,6 +5,7 @@ import sys
 import pytest
 import test_read_faults as faults
 import test_read_forms as forms
+import test_second_opinion as opinion
 
 from stst.video import files, read
 
@@ -50,6 +51,12 @@ BUGS = {  # the bug, and the test that must fail
     "C9, not turned": (
         "container.upright = lambda rgb, frame: rgb",
         lambda made, films, tmp: forms.test_rotation_is_applied_once(made, tmp),
+    ),
+    "C9, mirrors that are not known": (
+        "container.turned = lambda rgb, orientation: rgb",
+        lambda made, films, tmp: opinion.test_pictures_are_turned_and_mirrored_as_pillow_does(
+            "png", 2, tmp
+        ),
     ),
     "C9, turned twice": (
         TWICE,

@@ -144,12 +144,12 @@ class Video(FrameReader):
             raise FramesError("is encoded in a way that FFmpeg has no decoder for.")
         check_frame_size(context.width, context.height, limits)
         self.declared = declared(self._container, self._stream)
-        self._speakers = (self._container.format.name, context.codec.name)
-        context.options = {"max_pixels": str(limits.side**2)}
-        context.flags |= Flags.unaligned  # else a crop of the left is rounded to whole words
         # Decoders forget what the container alone says of colours once they have begun.
         self._tags = Tags(context.colorspace, context.color_trc, context.color_range)
-        self._decoder = _with_alpha(self._stream) or self._stream
+        self._decoder = _with_alpha(self._stream) or context
+        self._decoder.options = {"max_pixels": str(limits.side**2)}
+        self._decoder.flags |= Flags.unaligned  # else a crop on the left is rounded
+        self._speakers = (self._container.format.name, self._decoder.codec.name)
 
     def __iter__(self) -> Iterator[Pixels]:
         try:
@@ -243,7 +243,8 @@ def _orientation(path: Path) -> int:
     try:
         with Image.open(path) as image:
             stated = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except (OSError, ValueError, SyntaxError, KeyError):  # FFmpeg says what is wrong with it
+    # FFmpeg says what is wrong with it.
+    except (OSError, ValueError, SyntaxError, KeyError, Image.DecompressionBombError):
         return 1
     return stated if stated in range(1, 9) else 1
 

@@ -85,7 +85,10 @@ class Tags(NamedTuple):
     range: int = 0
 
 
-def to_rgb(frame: av.VideoFrame, tags: Tags = Tags()) -> tuple[Pixels, bool]:  # noqa: B008
+UNSTATED = Tags()
+
+
+def to_rgb(frame: av.VideoFrame, tags: Tags = UNSTATED) -> tuple[Pixels, bool]:
     """RGB as encoded, (H, W, 3), over black; and whether any pixel was transparent.
 
     Matrix and range are those of the frame's tags, else of the file's, else by the rules of
@@ -139,7 +142,7 @@ def _scaled(frame: av.VideoFrame, full: bool) -> tuple[Pixels, Pixels, Pixels]:
     return (luma / unit - 16) / 219, blue / (224 * unit), red / (224 * unit)
 
 
-def matrix(frame: av.VideoFrame, tags: Tags = Tags()) -> tuple[float, float]:  # noqa: B008
+def matrix(frame: av.VideoFrame, tags: Tags = UNSTATED) -> tuple[float, float]:
     """Weights of red and blue in luma: those of the tag, or of the untagged convention."""
     code = tags.matrix if frame.colorspace in UNTAGGED else frame.colorspace
     if code in UNTAGGED:
@@ -152,7 +155,7 @@ def matrix(frame: av.VideoFrame, tags: Tags = Tags()) -> tuple[float, float]:  #
     return MATRICES[code]
 
 
-def is_full_range(frame: av.VideoFrame, tags: Tags = Tags()) -> bool:  # noqa: B008
+def is_full_range(frame: av.VideoFrame, tags: Tags = UNSTATED) -> bool:
     """Whether luma uses all codes (0 to 255) or those of television (16 to 235)."""
     for stated in (frame.color_range, tags.range):
         if stated in (ColorRange.MPEG, ColorRange.JPEG):

@@ -43,7 +43,33 @@ def run_synthesis(
     streams: Streams | None = None,
     report: Reporter = SILENT,
 ) -> Run:
-    """Make the metamers of a natural clip; nothing is written before all input is found good."""
+    """Make the metamers of a natural clip; nothing is written before all input is found good.
+
+    Parameters
+    ----------
+    config : SynthesisConfig
+        The clip, the streams, the seeds and the recipe.
+    out : Path
+        Folder of the run; of several seeds, the folder that holds one for each.
+    overwrite : bool
+        Write into a folder that is not empty.
+    streams : tuple of Trunk and Msoe, optional
+        Streams that are loaded already.
+    report : Reporter
+        Hears what is under way.
+
+    Returns
+    -------
+    Run
+        Clips, residuals and warnings, read when used.
+
+    Raises
+    ------
+    FramesError, RecipeError, StreamError, WeightsError
+        Before anything is written.
+    RunError
+        If the folder is in use or the disk too small, or memory runs out.
+    """
     refuse_folder(out, overwrite=overwrite)
     prepared = PreparedRun.of(config, streams)
     expected = _expected(prepared, out)
@@ -85,7 +111,7 @@ def run_factorization(
     crossed: bool = False,
     overwrite: bool = False,
     report: Reporter = SILENT,
-) -> None:
+) -> list[Run]:
     """Synthesise clips with the appearance of one video and the motion of another.
 
     Parameters
@@ -103,6 +129,11 @@ def run_factorization(
     report : Reporter
         Hears what is under way.
 
+    Returns
+    -------
+    list of Run
+        One for each pair.
+
     Raises
     ------
     RecipeError
@@ -113,6 +144,7 @@ def run_factorization(
     pairs = _pairs(videos, out, crossed=crossed)
     for folder in pairs:
         refuse_folder(folder, overwrite=overwrite)
+    runs = list[Run]()
     for number, (folder, (space, time)) in enumerate(pairs.items(), 1):
         if crossed:
             report.say(
@@ -123,7 +155,9 @@ def run_factorization(
             "source": source.model_copy(update={"path": str(space.absolute())}),
             "time": other.model_copy(update={"path": str(time.absolute())}),
         }
-        run_synthesis(config.model_copy(update=sources), folder, overwrite=overwrite, report=report)
+        pair = config.model_copy(update=sources)
+        runs.append(run_synthesis(pair, folder, overwrite=overwrite, report=report))
+    return runs
 
 
 def _pairs(videos: Sequence[Path], out: Path, *, crossed: bool) -> dict[Path, tuple[Path, Path]]:
