@@ -234,7 +234,34 @@ def run_ablation(
     overwrite: bool = False,
     report: Reporter = SILENT,
 ) -> Run:
-    """Make what is not there yet, measure all, write tables and pictures."""
+    """Make the metamers that are not there yet, measure all, write tables and pictures.
+
+    Parameters
+    ----------
+    config : SynthesisConfig
+        The clip, the streams and the seeds; its recipe is the one that `cells` change.
+    cells : sequence of Cell
+        Recipes: `stst.recipe.design.design`. Each is made with every seed.
+    out : Path
+        Folder for the results.
+    overwrite : bool
+        Make runs of other settings, or stopped ones, anew.
+    report : Reporter
+        Hears what is under way.
+
+    Returns
+    -------
+    Run
+        With the table ``ablation``: a row for each metamer and outcome.
+
+
+    Raises
+    ------
+    RunError
+        After all else, if some metamers could not be made; and if a run is of other settings.
+    FramesError, RecipeError
+        If the clip cannot be read or a setting is wrong.
+    """
     streams = load_streams(config.streams)
     config = with_digests(config, streams)
     natural, _ = read_source(config.source)

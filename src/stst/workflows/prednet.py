@@ -115,7 +115,32 @@ class _Course:
 def run_prednet_training(
     config: TrainingConfig, out: Path, *, overwrite: bool = False, report: Reporter = SILENT
 ) -> Run:
-    """Train a PredNet; nothing is written before its input is found good."""
+    """Train a PredNet; nothing is written before its input is found good.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        Clips, or none for generated scenes, and the settings of the training.
+    out : Path
+        Folder for the results.
+    overwrite : bool
+        Write into a folder that is not empty.
+    report : Reporter
+        Hears what is under way.
+
+    Returns
+    -------
+    Run
+        With the table ``losses``; the weights are in ``prednet.safetensors``.
+
+
+    Raises
+    ------
+    FramesError, RecipeError, RunError
+        If a clip cannot be read, a setting is wrong, or the folder is in use.
+    Stopped
+        By a signal; `resume_run` goes on.
+    """
     refuse_folder(out, overwrite=overwrite)
     course = _Course.of(config)
     training = Training.begun(course.lesson, len(course.classes))
@@ -199,7 +224,32 @@ def _write_training(training: Training, course: _Course, out: Path, seconds: flo
 def run_prediction(
     config: PredictionConfig, out: Path, *, overwrite: bool = False, report: Reporter = SILENT
 ) -> Run:
-    """Predict clips with a PredNet; nothing is written before its input is found good."""
+    """Predict the next frames of clips with a PredNet, against repeating the previous frame.
+
+    Parameters
+    ----------
+    config : PredictionConfig
+        The clips by name, at which rates, and the file of weights.
+    out : Path
+        Folder for the results.
+    overwrite : bool
+        Write into a folder that is not empty.
+    report : Reporter
+        Hears what is under way.
+
+    Returns
+    -------
+    Run
+        With the tables ``clips`` and ``frames``.
+
+
+    Raises
+    ------
+    FramesError, RecipeError, RunError
+        If a clip cannot be read, a setting is wrong, or the folder is in use.
+    WeightsError
+        If the weights cannot be read.
+    """
     refuse_folder(out, overwrite=overwrite)
     network = load_prednet(Path(config.weights) if config.weights else None)
     assert network.provenance is not None

@@ -33,7 +33,28 @@ MISSED = 0.01  # of the target's mean: a gap above it is warned of
 
 
 def run_stimulus(config: StimulusConfig, out: Path, *, overwrite: bool = False) -> Run:
-    """Make a stimulus or a control; nothing is written before its input is found good."""
+    """Make a stimulus or a control; nothing is written before its input is found good.
+
+    Parameters
+    ----------
+    config : StimulusConfig
+        Kind and settings; with a ``source`` a control of that clip, else a generated stimulus.
+    out : Path
+        Folder for the results.
+    overwrite : bool
+        Write into a folder that is not empty.
+
+    Returns
+    -------
+    Run
+        With ``clip`` and ``warnings``; the flow, if it is known, is in ``flow.npy``.
+
+
+    Raises
+    ------
+    FramesError, RecipeError, RunError
+        If a clip cannot be read, a setting is wrong, or the folder is in use.
+    """
     refuse_folder(out, overwrite=overwrite)
     began = time.perf_counter()
     stimulus: Generator | Control
@@ -131,9 +152,29 @@ def write_stimulus(
 def run_match(
     config: MatchConfig, out: Path, *, overwrite: bool = False, report: Reporter = SILENT
 ) -> dict[str, Run]:
-    """Make a set of clips alike; a folder for each, by its name.
+    """Make a set of clips alike; nothing is written before all input is found good.
 
-    Nothing is written before all input is found good.
+    Parameters
+    ----------
+    config : MatchConfig
+        The clips, two or more, and what they shall have in common.
+    out : Path
+        Folder for the results.
+    overwrite : bool
+        Write into a folder that is not empty.
+    report : Reporter
+        Hears what is under way.
+
+    Returns
+    -------
+    dict of str to Run
+        The folder of each clip, by its name.
+
+
+    Raises
+    ------
+    FramesError, RecipeError, RunError
+        If a clip cannot be read, a setting is wrong, or the folder is in use.
     """
     if len(config.sources) < 2:
         raise RecipeError("a set takes at least two clips: stst match A.mp4 B.mp4 --out DIR.")
