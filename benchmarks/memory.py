@@ -13,7 +13,6 @@ import common  # before torch
 # isort: split
 import argparse
 import multiprocessing
-import resource
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -72,6 +71,8 @@ def held(device: str) -> int:
     if torch.device(device).type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     unit = 1 if sys.platform == "darwin" else 1024
+    import resource  # of Unix alone
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 

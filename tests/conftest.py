@@ -1,5 +1,6 @@
 """What all tests share: toy streams, the reference folder, a watch on global state."""
 
+import logging
 import os
 import random
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from skip_watch import pytest_addoption, pytest_configure  # noqa: F401
 from small_clips import clip, recipe
 from stst.synthesis.synthesize import synthesize
 from stst.video.frames import Footage
+from unix_watch import pytest_collection_modifyitems  # noqa: F401
 
 torch.set_num_threads(1)
 settings.register_profile(
@@ -103,6 +105,27 @@ def reference() -> Reference:
     """``reference("temporal.npz")`` -> arrays; ``reference.path(...)`` -> file."""
     beside = ROOT.parent / "shared" / "reference"
     return Reference(Path(os.environ.get("STST_REFERENCE") or beside))
+
+
+class Messages(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a message."""
+        self.texts.append(record.getMessage())
+
+
+@pytest.fixture
+def logged():
+    """What the library logs, also after a command line took its logger to itself."""
+    logger, messages = logging.getLogger("stst"), Messages()
+    logger.addHandler(messages)
+    yield messages.texts
+    logger.removeHandler(messages)
 
 
 def _global_state() -> dict[str, object]:

@@ -1,5 +1,6 @@
 """Designs of ablations, and what comes of their cells."""
 
+from contextlib import suppress
 from fractions import Fraction
 from itertools import product
 
@@ -12,6 +13,7 @@ from stst import Clip, Recipe, ablate, synthesize
 from stst.errors import FramesError, RecipeError
 from stst.metrics.outcomes import against
 from stst.recipe.design import STEPS, design
+from stst.workflows.ablation import Findings
 
 DEFAULT = Recipe.preset("default")
 QUICK = Recipe.parse({"octaves": [{"steps": 3}], "pad": 1})
@@ -127,3 +129,35 @@ def test_a_fault_of_the_program_is_no_failed_cell(toy_space, toy_time, monkeypat
 def test_metamers_of_another_form_are_not_measured():
     with pytest.raises(FramesError, match="3 frames"):
         against(clip())(clip(2))
+
+
+def test_after_ctrl_c_no_finding_is_left_out():
+    """A generator would end there without a word: the planted bug."""
+    cells, interrupted = design(QUICK, vary={"pad": [1, 2, 3]}), []
+
+    def make(cell, seed):
+        if len(interrupted) < 2 and cell.recipe.pad == 2:
+            interrupted.append(seed)
+            raise KeyboardInterrupt
+        return clip(), {}
+
+    run, found = Findings(cells, [0, 1], make, lambda film: {}), []
+    for _ in range(3):
+        with suppress(KeyboardInterrupt):
+            found.extend(run)
+    assert [(x.cell.recipe.pad, x.seed) for x in found] == [
+        (1, 0), (1, 1), (2, 0), (2, 1), (3, 0), (3, 1),
+    ]  # fmt: skip
+    assert interrupted == [0, 0]
+    assert next(run, None) is None
+
+    def generator():
+        for cell in cells:
+            yield make(cell, 0)
+
+    interrupted.clear()
+    bad, made = generator(), []
+    for _ in range(3):
+        with suppress(KeyboardInterrupt):
+            made.extend(bad)
+    assert len(made) < len(cells)

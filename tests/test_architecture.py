@@ -34,7 +34,7 @@ ALLOWED = {
     },
     "storage": {"video"},
     "experiment": {"stimuli", "video", "storage"},
-    "analysis": {"experiment", "metrics.statistics", "metrics.tables", "stimuli.bands"},
+    "analysis": {"experiment", "metrics.bounds", "metrics.tables", "stimuli.bands"},
     "report": {"metrics", "analysis", "video", "drawing"},
     "workflows": {
         *("video", "losses", "models", "synthesis", "stimuli", "metrics", "report"),
@@ -48,7 +48,7 @@ ALLOWED = {
         "stimuli",
         "report",
         "drawing",
-        "synthesis.estimate",
+        *("synthesis.estimate", "synthesis.threads"),
     },
     "cli": {EVERYTHING},
     "__init__": {EVERYTHING},

@@ -1,6 +1,5 @@
 """Every module is imported where Python lacks the modules that only Unix has."""
 
-import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -46,20 +45,18 @@ def test_a_planted_import_of_them_is_caught(name):
     assert f"import of {name} halted" in done.stderr
 
 
-def test_an_unknown_peak_of_memory_is_said_in_one_line(monkeypatch, caplog):
+def test_an_unknown_peak_of_memory_is_said_in_one_line(monkeypatch, logged):
     monkeypatch.setitem(sys.modules, "resource", None)
     monkeypatch.setattr(Path, "exists", lambda _: False)  # no /proc either
-    with caplog.at_level(logging.WARNING):
-        assert estimate.peak_memory() == 0
-    (record,) = caplog.records
-    assert "no Python module 'resource'" in record.getMessage()
+    assert estimate.peak_memory() == 0
+    (text,) = logged
+    assert "no Python module 'resource'" in text
 
 
-def test_a_decoder_without_a_bound_of_memory_is_said_once(monkeypatch, caplog):
+def test_a_decoder_without_a_bound_of_memory_is_said_once(monkeypatch, logged):
     monkeypatch.setitem(sys.modules, "resource", None)
     files._tell_unbounded.cache_clear()
-    with caplog.at_level(logging.WARNING):
-        files._tell_unbounded()
-        files._tell_unbounded()
+    files._tell_unbounded()
+    files._tell_unbounded()
     files._tell_unbounded.cache_clear()
-    assert ["not limited" in record.getMessage() for record in caplog.records] == [True]
+    assert ["not limited" in text for text in logged] == [True]

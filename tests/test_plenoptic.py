@@ -10,8 +10,8 @@ from PIL import Image
 from torch import nn
 
 from reef import natural_scene
-from stst import Recipe, write_video
-from stst.errors import FramesError, RecipeError
+from stst import Recipe, stream, write_video
+from stst.errors import FramesError, RecipeError, StreamError
 from stst.losses.objective import LayerTarget, Match, Objective
 from stst.synthesis.plenoptic import VideoModel
 
@@ -133,6 +133,103 @@ def test_plenoptics_metamer_goes_down_our_losses(build, toys):
     assert after < 0.5 * before
 
 
+WARNS = pytest.mark.filterwarnings(
+    "ignore:plenoptic's methods have mostly been tested on 4d",
+    "ignore:The use of `x.T`",
+    "ignore:Randomized SVD complete",
+    "ignore:Validating whether model can work with coarse-to-fine",
+)
+
+
+def textures(loss, side=34):
+    """The streams of the package in float64, for one loss, and a video of two frames."""
+    natural = video(length=2, side=side).double()
+    return natural, VideoModel(natural, spatial="compact", recipe=recipe(loss))
+
+
+@WARNS
+@pytest.mark.parametrize("loss", ["space_texture", "time_texture", "time_content"])
+def test_eigendistortions_are_those_of_the_jacobian(loss):
+    """The fault: the slope did not depend on the slope above it, which plenoptic's trick needs."""
+    plenoptic = pytest.importorskip("plenoptic", reason="the extra plenoptic is not installed")
+    natural, model = textures(loss)
+    eigen = plenoptic.Eigendistortion(natural.clone(), model)
+    eigen.synthesize(method="randomized_svd", k=1, p=8, q=6)
+    way = eigen.eigendistortions[0][None]
+    # The length of the change that it makes, by differences, squared: the eigenvalue.
+    step = 1e-5 * way
+    change = (model(natural + step) - model(natural - step)).norm() / (2e-5)
+    assert change.square().item() == pytest.approx(eigen.eigenvalues.item(), rel=1e-2)
+    other = torch.randn(way.shape, generator=torch.Generator().manual_seed(1)).double()
+    other *= 1e-5 / other.norm()
+    weaker = (model(natural + other) - model(natural - other)).norm() / 2e-5
+    assert weaker < 0.5 * change
+
+
+@WARNS
+def test_every_method_of_eigendistortions_agrees(build):
+    plenoptic = pytest.importorskip("plenoptic", reason="the extra plenoptic is not installed")
+    natural = video(length=2)
+    top = {}
+    for method in ("exact", "power", "randomized_svd"):
+        torch.manual_seed(0)
+        eigen = plenoptic.Eigendistortion(natural.clone(), build(natural))
+        eigen.synthesize(method=method, **({"max_iter": 200} if method == "power" else {}))
+        top[method] = eigen.eigenvalues.flatten()[0].item()
+    assert top["power"] == pytest.approx(top["exact"], rel=1e-3)
+    assert top["randomized_svd"] == pytest.approx(top["exact"], rel=0.05)
+
+
+@WARNS
+def test_maximal_differentiation_goes_down_one_metric_and_keeps_the_other(build):
+    plenoptic = pytest.importorskip("plenoptic", reason="the extra plenoptic is not installed")
+    natural = video()
+    model = build(natural)
+    torch.manual_seed(0)
+    mad = plenoptic.MADCompetition(
+        natural,
+        model.distance,
+        lambda one, other: (one - other).square().mean(),
+        "min",
+        metric_tradeoff_lambda=1.0,
+    )
+    mad.synthesize(40)
+    assert mad.optimized_metric_loss[-1] < 0.5 * mad.optimized_metric_loss[0]
+    assert mad.reference_metric_loss[-1] == pytest.approx(mad.reference_metric_loss[0], rel=0.5)
+
+
+@WARNS
+def test_coarse_to_fine_is_refused_with_the_reason(build):
+    plenoptic = pytest.importorskip("plenoptic", reason="the extra plenoptic is not installed")
+    natural = video()
+    with pytest.raises(StreamError, match=r"MetamerCTF takes .*scales.* Take plenoptic\.Metamer"):
+        plenoptic.MetamerCTF(natural, build(natural))
+    with pytest.raises(AttributeError, match="stale"):
+        build(natural).stale  # noqa: B018
+
+
+def test_every_synthesis_of_plenoptic_is_answered_for():
+    plenoptic = pytest.importorskip("plenoptic", reason="the extra plenoptic is not installed")
+    names = {name for name in dir(plenoptic) if name[0].isupper()}
+    assert names == {"Eigendistortion", "MADCompetition", "Metamer", "MetamerCTF"}
+
+
+def test_the_distance_is_the_sum_of_our_losses(build, toys):
+    natural, made = video(), video(seed=1)
+    weights = {"space_texture": 1.0, "time_texture": 1.0}
+    found = build(natural).distance(made, natural)
+    torch.testing.assert_close(found, expected(toys, made, natural, weights))
+
+
+def test_streams_of_ones_own_stay_as_they_are():
+    network = nn.Sequential(nn.Conv2d(3, 4, 5)).eval()
+    mine = stream(network, layers=["0"], min_side=8)
+    model = VideoModel(video(), spatial=mine, recipe=recipe("space_texture"))
+    model.to(torch.float64)
+    assert not any(weight.requires_grad for weight in model.parameters())
+    assert all(x.requires_grad and x.dtype == torch.float32 for x in network.parameters())
+
+
 @pytest.mark.parametrize("loss", ["space_texture", "time_texture"])
 def test_every_frame_gets_a_slope(build, loss):
     natural = video()
@@ -152,10 +249,15 @@ def test_it_learns_nothing_and_takes_its_streams_along():
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        (video()[0], r"\(batch, 3, time, height, width\) and float32, got \(3, 4, 12, 12\)"),
+        (
+            video()[0],
+            r"\(batch, 3, time, height, width\) and float32 or float64, got \(3, 4, 12, 12\)",
+        ),
         (video()[:, :1], r"got \(1, 1, 4, 12, 12\)"),
-        (video().double(), "torch.float64"),
+        (video().double(), r"float32, as its natural one; got .*torch\.float64"),
+        (video().half(), "got .*torch.float16"),
         (video(length=5), "Make another model"),
+        (video().numpy(), "is a tensor, got ndarray"),
     ],
 )
 def test_what_is_no_video_of_its_kind_is_refused(build, wrong, told):
@@ -185,16 +287,30 @@ def test_a_recipe_that_weighs_nothing_to_the_end_is_refused(build):
 
 
 @pytest.mark.slow
-def test_the_guides_example_runs_and_its_loss_falls(tmp_path):
-    pytest.importorskip("plenoptic", reason="the extra plenoptic is not installed")
-    code = GUIDE.read_text("utf-8").split("```python\n", 1)[1].split("```", 1)[0]
+def test_the_guides_examples_run_and_do_what_it_says(tmp_path):
+    plenoptic = pytest.importorskip("plenoptic", reason="the extra plenoptic is not installed")
+    blocks = [part.split("```", 1)[0] for part in GUIDE.read_text("utf-8").split("```python\n")[1:]]
+    assert len(blocks) == 3
     write_video(natural_scene(frames=4, height=64, width=64), tmp_path / "clip.webm")
-    code = code.replace("clip.mp4", "clip.webm")
+    code = "\n".join(blocks).replace("clip.mp4", "clip.webm")
     said = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert said.returncode == 0, said.stderr
-    first, last = map(float, said.stdout.split()[-2:])
+    lines = [line.split() for line in said.stdout.splitlines()]
+    numbers = [[float(word) for word in line] for line in lines if is_numbers(line)]
+    (first, last), (most, least), (before, after) = numbers
     assert last < 0.1 * first
+    assert 0 <= least < 0.5 * most
+    assert after < 0.5 * before
     with Image.open(tmp_path / "plenoptic.png") as sheet:
         assert sheet.size == (4 * 128, 2 * 128)
+    for name in dir(plenoptic):
+        assert not name[0].isupper() or f"`{name}`" in GUIDE.read_text("utf-8")
+
+
+def is_numbers(words):
+    """Whether a line is two numbers, and not what plenoptic says."""
+    return len(words) == 2 and all(
+        word.replace(".", "").replace("e-", "").isdigit() for word in words
+    )

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 from importlib.metadata import PackageNotFoundError, distribution
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -18,23 +19,45 @@ from stst.recipe import QUALITIES, list_presets
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-PINS = {
-    pin.name: next(iter(pin.specifier)).version
-    for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines()
-    if not line.startswith("#")
-    for pin in [Requirement(line)]
-}
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PROJECT = PYPROJECT["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+def pins(text):
+    """Each version that a file of constraints names."""
+    lines = (Requirement(line) for line in text.splitlines() if not line.startswith("#"))
+    return {line.name: next(iter(line.specifier)).version for line in lines}
+
+
+PINS = pins((ROOT / "constraints.txt").read_text("utf-8"))
+LOWEST = (ROOT / "constraints-lowest.txt").read_text("utf-8")
 REQUIREMENTS = [
-    Requirement(line)
-    for lines in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
-    for line in lines
+    Requirement(line) for lines in (PROJECT["dependencies"], *EXTRAS.values()) for line in lines
 ]
 
 
 @pytest.mark.parametrize("wanted", REQUIREMENTS, ids=lambda wanted: wanted.name)
 def test_every_requirement_has_a_tested_version(wanted):
     assert wanted.specifier.contains(PINS[wanted.name.lower()])
+
+
+def lower_bounds():
+    """The oldest version of each dependency that is promised to work, developers' tools apart."""
+    extras = (lines for name, lines in EXTRAS.items() if name != "dev")
+    lines = chain(PYPROJECT["build-system"]["requires"], PROJECT["dependencies"], *extras)
+    wanted = map(Requirement, lines)
+    return {line.name.lower(): next(iter(line.specifier)).version for line in wanted}
+
+
+def test_the_oldest_versions_that_are_promised_are_those_that_are_tested():
+    _, head, rest = re.split(r"^# (?:Lower bounds|Needed by these)\n", LOWEST, flags=re.MULTILINE)
+    assert pins(head) == lower_bounds()
+    assert list(pins(head)) == sorted(pins(head))
+    assert not pins(rest).keys() & pins(head).keys()
+    continuous = (ROOT / ".ci" / "run").read_text("utf-8")
+    (extras,) = re.findall(r"-c constraints-lowest\.txt '\.\[(.*)\]'\npytest -n 2\n", continuous)
+    assert sorted(extras.split(",")) == sorted(EXTRAS.keys() - {"dev"})
 
 
 def test_versions_agree():

@@ -19,10 +19,44 @@ SHOWN = {
 }
 
 
+TARGET = {"natural": "natural", "detection": "signal", "oddity": "odd"}
+PLACES = ("first", "second", "third")
+
+
+def clips(task, conditions, expected="", response="", chosen=""):
+    """Cells of what is shown, in the order that makes an answer right, or what it chose."""
+    roles = conditions if task == "natural" else SHOWN[task][1]
+    shown = list(zip(conditions.split(";"), roles.split(";"), strict=True))
+    place = PLACES.index(expected) if expected in PLACES else None
+    if task in TARGET and place is not None:
+        target = next(clip for clip in shown if clip[1] == TARGET[task])
+        shown.remove(target)
+        shown.insert(place, target)
+    if (
+        task == "source"
+        and chosen
+        and [role for _, role in shown][1:].index(chosen) != (PLACES.index(response))
+    ):
+        shown = [shown[0], *shown[:0:-1]]
+    stimuli = [f"sea_{condition}_0" for condition, _ in shown]
+    if task == "abx":
+        stimuli[1] += "1"
+        stimuli[2] = stimuli[place or 0]
+    asked = shown[1:] if task == "source" else shown
+    answered = response in PLACES[: len(asked)] and task not in ("naming", "category")
+    return {
+        "stimuli": ";".join(stimuli),
+        "conditions": ";".join(condition for condition, _ in shown),
+        "roles": ";".join(role for _, role in shown),
+        "chosen": asked[PLACES.index(response)][1] if answered else "",
+        "response_time": "500" if response else "",
+    }
+
+
 def rows(task, trials, who="P1", phase="test", start=0):
     """Rows of a session; each trial is what it has of its own."""
-    conditions, roles = SHOWN[task]
-    clips = conditions.count(";") + 1
+    conditions = SHOWN[task][0]
+    count = conditions.count(";") + 1
     common = EMPTY | {
         "participant": who,
         "session": f"{who:0>16}",
@@ -30,15 +64,17 @@ def rows(task, trials, who="P1", phase="test", start=0):
         "task": task,
         "phase": phase,
         "clip": "sea",
-        "conditions": conditions,
-        "roles": roles,
-        "stimuli": ";".join(["film"] * clips),
-        "kinds": ";".join(["vp9"] * clips),
-        "response_time": "500",
-        "frames_expected": ";".join(["10"] * clips),
-        "frames_dropped": ";".join(["0"] * clips),
+        "kinds": ";".join(["vp9"] * count),
+        "frames_expected": ";".join(["10"] * count),
+        "frames_dropped": ";".join(["0"] * count),
     }
-    return [common | {"row": start + k} | trial for k, trial in enumerate(trials)]
+    made = []
+    for number, trial in enumerate(trials, start):
+        of = {name: trial.get(name, "") for name in ("expected", "response", "chosen")}
+        shown = clips(task, trial.get("conditions", conditions), **of)
+        own = {name: cell for name, cell in trial.items() if name != "conditions"}
+        made.append(common | {"row": number} | shown | own)
+    return made
 
 
 def forced(rng, correct, answers=("first", "second"), first=0.5, **more):

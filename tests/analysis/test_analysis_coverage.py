@@ -7,18 +7,20 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from stst.analysis.cells import CellEstimate, differences
-from stst.analysis.intervals import Interval, mean, proportion
-from stst.analysis.psychometric import fit, weibull
+from stst.analysis.cells import CellEstimate, DesignCell, differences
+from stst.analysis.intervals import Interval, mean, mean_of_estimates, proportion
+from stst.analysis.psychometric import fit, over_participants, weibull
 from stst.analysis.sensitivity import (
     abx_correct,
     from_correct,
     oddity_correct,
     two_intervals,
 )
+from stst.metrics.bounds import INTERVAL, RANGE
 
 pytestmark = pytest.mark.slow
 LEVELS = np.geomspace(0.01, 1, 8)
+CELLS = [DesignCell(condition, "", np.nan) for condition in "ab"]
 
 
 def covered(intervals, truth):
@@ -56,6 +58,22 @@ def test_d_over_participants():
     assert good(covered(found, 1.2)), covered(found, 1.2)
 
 
+@pytest.mark.parametrize("people", [4, 8, 16])
+@pytest.mark.parametrize("trials", [20, 60])
+@pytest.mark.parametrize(
+    ("d", "spread"), [(0, 0.3), (1, 0), (1, 0.4), (2, 0), (2, 0.4), (3, 0.4), (4.5, 0.3)]
+)
+def test_hopeless_good_and_perfect_participants(d, spread, people, trials):
+    """Where many are perfect there is no upper bound; a one-sided one covers 97.5 % or more."""
+    rng, bounds = np.random.default_rng(0), []
+    for _ in range(1500):
+        own, c = rng.normal(d, spread, people), rng.normal(0, 0.2, people)
+        found, _ = two_intervals(*two_interval_choices(rng, own, c, trials, people))
+        bounds.append(mean_of_estimates(found.T)[1:])
+    opened, share = np.isnan(bounds).any(1).mean(), covered(bounds, d)
+    assert good(share) or (opened > 0.05 and share > 0.93), (share, opened)
+
+
 def test_differences_of_d_within_participants():
     rng, found = np.random.default_rng(0), []
     for _ in range(2000):
@@ -65,8 +83,8 @@ def test_differences_of_d_within_participants():
             for d in (common, common - rng.normal(0.5, 0.3, 12))
         ]
         rows = [
-            CellEstimate("d'", condition, "", np.nan, "", str(who), 1, 100, value, 0, 0, 0.0)
-            for condition, values in zip("ab", each, strict=True)
+            CellEstimate("d'", *cell, "", str(who), 1, 100, value, 0, 0, 0.0, INTERVAL)
+            for cell, values in zip(CELLS, each, strict=True)
             for who, value in enumerate(values)
         ]
         found.append(differences(rows)[0][9:11])
@@ -129,6 +147,55 @@ def test_psychometric_functions(levels, trials, truth):
     each = np.array(found).swapaxes(0, 1)
     shares = [covered(f, t) for f, t in zip(each, truth, strict=True)]
     assert all(map(good, shares)), shares
+
+
+def parameters(rng, levels, trials, truth, spread):
+    """What is estimated of a participant whose threshold and slope vary by factors."""
+    a, b = np.array(truth[:2]) * np.exp(rng.normal(0, spread, 2))
+    right = rng.binomial(trials, weibull(levels, a, b, truth[2], 0.5))
+    found = fit(levels, right, [trials] * len(levels), 0.5)
+    names = ("threshold", "slope", "lapse")
+    return [(name, interval) for name, interval in zip(names, found, strict=False)]
+
+
+@pytest.mark.parametrize(("trials", "lapse"), [(15, 0.02), (30, 0.0)])
+def test_slopes_over_participants(trials, lapse):
+    """Few trials at four levels: a quarter of slopes is at the limit of 10, for a truth of 2.
+
+    Groups are drawn of 500 participants. The planted fault: their mean with all slopes is 3.2.
+    """
+    rng, levels = np.random.default_rng(0), np.array([0.02, 0.05, 0.12, 0.3])
+    pool = [parameters(rng, levels, trials, (0.1, 2, lapse), 0.2) for _ in range(500)]
+    found = {"threshold": [], "slope": [], "lapse": []}
+    for _ in range(1000):
+        rows = [
+            CellEstimate(name, *CELLS[0], "", str(who), 1, 60, *interval, np.nan, INTERVAL)
+            for who, pick in enumerate(rng.integers(0, len(pool), 8))
+            for name, interval in pool[pick]
+        ]
+        for row in over_participants(CELLS[0], rows):
+            found[row.measure].append(row)
+    assert {row.bounds for row in found["lapse"]} == {RANGE}
+    for name, truth in (("threshold", 0.1), ("slope", 2)):
+        own = [row for row in found[name] if row.bounds == INTERVAL]
+        share = covered([(row.low, row.high) for row in own], truth)
+        assert good(share) or (name == "threshold" and share > 0.9), (name, share)
+    means = [row.value for row in found["slope"]]
+    assert 1.8 < np.exp(np.log(means).mean()) < 2.3
+    assert len(means) > 800  # of the others, half of the slopes or more are at the limit
+
+
+@pytest.mark.parametrize(("people", "trials"), [(1, 60), (4, 20), (8, 40), (16, 60)])
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.98, 0.995, 1.0])
+def test_shares_of_hopeless_and_perfect_participants(share, people, trials):
+    """Counts near the end are few: no interval covers 95 % there at every share, but no less."""
+    rng, differ = np.random.default_rng(0), people > 1 and share <= 0.9
+    size = share * (1 - share) / 0.08**2 - 1  # of a beta distribution of this deviation
+    each = rng.beta(share * size, (1 - share) * size, (2000, people)) if differ else share
+    hits = rng.binomial(trials, each, (2000, people))
+    found = covered([proportion(own, [trials] * people)[1:] for own in hits], share)
+    assert found > 0.93, found
+    assert found <= 0.97 or share > 0.9, found
 
 
 def test_a_planted_interval_is_caught():

@@ -104,10 +104,11 @@ PLANTED = {
 def test_every_rule_is_counted(tmp_path):
     rng = np.random.default_rng(0)
     trials = [forced(rng, 0.8) for _ in range(30)] + [forced(rng, 1) | p for p in PLANTED.values()]
+    missed = {"expected": "f", "response": "j", "correct": "0"}
     good = rows("natural", trials)
     few = rows("natural", trials[:5], "P2")
     asleep = rows("natural", trials[:20], "P3")
-    asleep += rows("natural", [{"correct": "0"}, {"correct": ""}], "P3", "attention", 20)
+    asleep += rows("natural", [missed, {"expected": "f"}], "P3", "attention", 20)
     paths = [write(tmp_path / f"{k}.csv", some) for k, some in enumerate((good, few, asleep))]
     found = analyze(paths, Rules(slowest=4000))
     assert len(found.trials) == 30

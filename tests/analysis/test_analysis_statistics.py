@@ -1,14 +1,15 @@
 """Intervals, d' and psychometric functions against scipy, simulation and closed forms."""
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, norm, ttest_1samp
+from scipy.stats import binom, binomtest, chi2, norm, ttest_1samp
 
-from stst.analysis.intervals import Interval, mean, proportion
+from stst.analysis.intervals import Interval, geometric, mean, mean_of_estimates, proportion
 from stst.analysis.psychometric import fit, weibull
 from stst.analysis.sensitivity import (
     abx_correct,
@@ -21,9 +22,26 @@ LEVELS = np.geomspace(0.01, 1, 8)
 
 
 @given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_a_share_of_one_participant_is_wilsons(case):
-    wanted = binomtest(*case).proportion_ci(0.95, "wilson")
-    assert proportion(*([x] for x in case)) == pytest.approx((case[0] / case[1], *wanted))
+def test_a_share_of_one_participant_is_wilsons_and_poissons_at_the_ends(case):
+    """Brown, Cai & DasGupta (2001): Wilson's covers 84 % where one or two trials differ."""
+    hits, trials = case
+    low, high = binomtest(*case).proportion_ci(0.95, "wilson")
+    few = 3 if trials > 50 else 2
+    if 0 < hits <= few:
+        low = min(low, chi2.ppf(0.05, 2 * hits) / 2 / trials)
+    if 0 < trials - hits <= few:
+        high = max(high, 1 - chi2.ppf(0.05, 2 * (trials - hits)) / 2 / trials)
+    assert proportion([hits], [trials]) == pytest.approx((hits / trials, low, high))
+
+
+def test_the_share_of_nearly_all_trials_is_covered():
+    """The planted fault: with Wilson's bounds alone the least is 0.837."""
+    covered = []
+    for trials, share in product((20, 60), np.linspace(0.9, 0.999, 50)):
+        bounds = [proportion([k], [trials])[1:] for k in range(trials + 1)]
+        chances = binom.pmf(np.arange(trials + 1), trials, share)
+        covered.append(sum(c for c, (a, b) in zip(chances, bounds, strict=True) if a <= share <= b))
+    assert min(covered) > 0.91
 
 
 def test_participants_who_differ_widen_the_interval():
@@ -35,10 +53,18 @@ def test_participants_who_differ_widen_the_interval():
     assert proportion([30, 0, 20], [40, 0, 40]) == proportion([30, 20], [40, 40])
 
 
-@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=9).filter(lambda x: np.std(x) > 1e-3))
+@given(st.lists(st.floats(-1e3, 1e3), min_size=4, max_size=9).filter(lambda x: np.std(x) > 1e-3))
 def test_a_mean_has_students_interval(values):
     wanted = ttest_1samp(values, 0).confidence_interval(0.95)
     assert mean(values)[1:] == pytest.approx((wanted.low, wanted.high))
+
+
+@given(st.lists(st.floats(0.1, 1e3), min_size=2, max_size=3))
+def test_few_values_have_a_range_and_no_interval(values):
+    assert mean(values)[1:] == (min(values), max(values))
+    assert geometric(values)[1:] == pytest.approx((min(values), max(values)))
+    shares = proportion([20, 30, 35][: len(values)], [40] * len(values))
+    assert shares[1:] == (0.5, max([0.5, 0.75, 0.875][: len(values)]))
 
 
 def test_two_intervals_by_hand_and_at_the_ends():
@@ -47,8 +73,27 @@ def test_two_intervals_by_hand_and_at_the_ends():
     assert d[0] == pytest.approx((hit - alarm) / math.sqrt(2))
     assert c[0] == pytest.approx(-(hit + alarm) / 2)
     perfect, _ = two_intervals(*map(np.array, (20.0, 20.0, 0.0, 20.0)))
-    assert np.isfinite(perfect).all()
-    assert perfect[1] < perfect[0] < perfect[2]
+    assert perfect[1] < perfect[0] < math.inf
+    assert np.isnan(perfect[2])  # the truth may be any larger
+    never, _ = two_intervals(*map(np.array, (0.0, 20.0, 20.0, 20.0)))
+    assert never[0] == pytest.approx(-perfect[0])
+    assert np.isnan(never[1])
+
+
+def test_of_perfect_participants_the_mean_has_a_lower_bound_only():
+    """The planted fault: Student's interval of values that are all the same has no width."""
+    perfect, criterion = two_intervals(*(np.full(8, x) for x in (20.0, 20.0, 0.0, 20.0)))
+    assert np.diff(mean(perfect[0])[1:]) == 0
+    found = mean_of_estimates(perfect.T)
+    assert found.low < found.value - 0.2
+    assert math.isnan(found.high)
+    assert np.isnan(mean_of_estimates(criterion.T)[1:]).all()
+
+
+def test_one_perfect_participant_of_many_opens_nothing():
+    hits = np.array([20.0, *range(10, 19), 12, 14])
+    d, _ = two_intervals(hits, np.full(12, 20.0), np.full(12, 4.0), np.full(12, 20.0))
+    assert mean_of_estimates(d.T) == pytest.approx(mean(d[0]))
 
 
 def test_who_prefers_the_second_interval_has_a_criterion_above_0():

@@ -12,6 +12,7 @@ from scipy.stats import ttest_rel
 
 from stst.analysis.analyze import analyze
 from stst.analysis.cells import CellEstimate, Difference, differences
+from stst.metrics.bounds import INTERVAL, ONE_SIDED, RANGE
 
 sys.path.append(str(Path(__file__).parents[1] / "cli"))
 from terminal import stst_command
@@ -20,7 +21,9 @@ from terminal import stst_command
 def told(who, value, condition="a", band="", measure="d'", half=1.0):
     """A result of one participant, with its interval."""
     interval = (value, value - half, value + half)
-    return CellEstimate(measure, condition, band, math.nan, "", who, 1, 40, *interval, 0.0)
+    return CellEstimate(
+        measure, condition, band, math.nan, "", who, 1, 40, *interval, 0.0, INTERVAL
+    )
 
 
 def pair(first, second, **more):
@@ -39,7 +42,8 @@ def test_a_difference_is_that_of_pairs():
     oracle = ttest_rel(first, second)
     found, (low, high) = pair(first, second), oracle.confidence_interval()
     assert found[:4] == ("d'", "condition", "a", "b")
-    assert found[7:] == pytest.approx((9, (first - second).mean(), low, high, 0))
+    assert found[7:-1] == pytest.approx((9, (first - second).mean(), low, high, 0))
+    assert found.bounds == INTERVAL
 
 
 def test_what_participants_have_in_common_widens_nothing():
@@ -49,10 +53,10 @@ def test_what_participants_have_in_common_widens_nothing():
 
 
 def test_thresholds_are_told_as_ratios_and_only_where_they_are_bounded():
-    first, second = np.array([0.2, 0.4, 0.3]), np.array([0.1, 0.1, 0.2])
+    first, second = np.array([0.2, 0.4, 0.3, 0.2]), np.array([0.1, 0.1, 0.2, 0.2])
     found = pair(first, second, measure="threshold", half=0.05)
     oracle = ttest_rel(np.log(first), np.log(second)).confidence_interval()
-    assert found.value == pytest.approx((2 * 4 * 1.5) ** (1 / 3))
+    assert found.value == pytest.approx((2 * 4 * 1.5 * 1) ** (1 / 4))
     assert np.log([found.low, found.high]) == pytest.approx(oracle)
     assert found.null == 1
     assert not differences(
@@ -65,6 +69,20 @@ def test_only_those_who_did_both_count_and_two_of_them_are_needed():
     assert not differences(some)
     (found,) = differences([*some, told("Q", 3.0, "b")])
     assert (found.participants, found.value) == (2, -1.5)
+    assert (found.low, found.high, found.bounds) == (-2, -1, RANGE)
+
+
+def test_of_perfect_participants_a_difference_may_be_any_larger():
+    """The planted fault: two conditions that all do perfectly differed by 0, surely."""
+    perfect = [told(f"P{k}", 2.5 + 0.01 * k, c, half=math.nan) for k in range(6) for c in "ab"]
+    (alike,) = differences(perfect)
+    assert math.isnan(alike.low)
+    assert math.isnan(alike.high)
+    worse = [told(f"P{k}", 1 + 0.1 * k, "b") for k in range(6)]
+    (found,) = differences([row for row in perfect if row.condition == "a"] + worse)
+    assert found.low > 0
+    assert math.isnan(found.high)
+    assert found.bounds == ONE_SIDED
 
 
 def test_bands_are_compared_within_a_condition_and_conditions_within_a_band():

@@ -58,7 +58,7 @@ def test_without_random_differences_it_is_the_logistic_model():
     assert base.high == pytest.approx(1.96 * math.sqrt(4 / (len(trials) - size)), rel=1e-2)
     assert found["metamer - factorised"].value == pytest.approx(logit(0.75), abs=1e-3)
     assert found["SD of participant"].value < 0.05
-    assert base[-3:] == (12, 16, len(trials))
+    assert base[-4:] == (12, 16, len(trials), "95 % interval")
 
 
 def test_ratings_are_linear():
@@ -171,11 +171,17 @@ def test_without_the_extra_one_line_says_what_to_install(tmp_path, monkeypatch):
 
 def test_conditions_that_levels_give_away_are_refused(tmp_path):
     """One condition at one duration, the other at another: they cannot be told apart."""
-    some = rows("natural", [{"expected": "first", "response": "first", "correct": k % 2,
-                             "duration": 0.1 * (1 + k // 20), "conditions": c}
-                            for k in range(40)
-                            for c in [("natural;metamer", "natural;other")[k // 20]]])  # fmt: skip
-    write(tmp_path / "P1.csv", some)
-    write(tmp_path / "P2.csv", [row | {"participant": "P2"} for row in some])
+    trials = [
+        {
+            "expected": "first",
+            "response": ("second", "first")[k % 2],
+            "correct": k % 2,
+            "duration": 0.1 * (1 + k // 20),
+            "conditions": ("natural;metamer", "natural;other")[k // 20],
+        }
+        for k in range(40)
+    ]
+    for who in ("P1", "P2"):
+        write(tmp_path / f"{who}.csv", rows("natural", trials, who))
     with pytest.raises(ExperimentError, match="cannot tell conditions"):
         analyze([tmp_path], model=True)

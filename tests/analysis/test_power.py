@@ -120,9 +120,9 @@ def test_all_together_are_what_analyze_finds(task):
     for measure in MEASURES[task]:
         share = measure in ("accuracy", "space chosen")
         effect = {"rating": 4.5, "threshold": 0.2}.get(measure, 0.7 if share else 1)
-        plan = planned(PowerPlan(effect=effect, spread=0.1, participants=(3,), measure=measure,
+        plan = planned(PowerPlan(effect=effect, spread=0.1, participants=(4,), measure=measure,
                             null=None if share or measure == "d'" else 4), spec)  # fmt: skip
-        trials = simulated(lists_of(spec, SET, 2), 3, plan, spec, np.random.default_rng(0))
+        trials = simulated(lists_of(spec, SET, 2), 4, plan, spec, np.random.default_rng(0))
         kept, left_out = excluded(trials, plan.rules)
         assert left_out == []
         both = [row for row in estimates(kept) if (row.measure, row.participant) == (measure, ALL)]
@@ -158,7 +158,7 @@ def test_the_same_seed_gives_the_same_and_more_participants_more():
         ("source", {"effect": 0.9, "spread": 0.4}, "less than 0.3"),
         ("natural", {"measure": "threshold", "null": 1}, "three durations"),
         ("source", {}, "a participant has 8 test trials"),
-        ("natural", {"participants": (1,)}, "greater than or equal to 2"),
+        ("natural", {"participants": (3,)}, "greater than or equal to 4"),
         ("natural", {"lapses": 0}, "no 'lapses'"),
         ("natural", {"against": "factorised"}, "needs both"),
         ("natural", {"difference": 0.1}, "needs both"),

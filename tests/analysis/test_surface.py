@@ -85,7 +85,7 @@ def test_sensitivity_stands_where_its_band_is(tmp_path):
     assert values["middle slow"] == pytest.approx(1 / 0.03, rel=0.25)
     axes = figure.axes[0]
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
-    assert axes.get_xlabel() == "spatial frequency (cycles/degree)"
+    assert axes.get_xlabel() == "spatial frequency (cycles/degree; log)"
     assert (*axes.get_xlim(), *axes.get_ylim()) == (0.5, 8, 2, 8)
 
 

@@ -89,6 +89,20 @@ def test_all_is_made_of_the_clips_that_were_cut(base):
     assert {item.label for item in items if item.clip == "fish"} == {"animal"}
 
 
+def test_the_second_clip_of_a_pair_is_fitted_as_the_plan_says(base):
+    listed = [{"path": "c0.mp4", "name": "a"}, {"path": "c1.mp4", "name": "b", "fit": "pad"}]
+    items, wrong = planned(
+        base, clips={"listed": listed}, cut={"width": 64, "fit": "crop"}, pairs={"crossed": True}
+    )
+    assert wrong == []
+    pairs = {(item.clip, item.pair): item.config for item in items if item.pair}
+    assert {pair: config.time.fit for pair, config in pairs.items()} == {
+        (first, second): {"a": "crop", "b": "pad"}[second] for first in "ab" for second in "ab"
+    }
+    for config in pairs.values():
+        assert config.source.fit is config.time.width is None  # masters are cut already
+
+
 def test_a_control_without_chance_is_made_once(base):
     controls = ["reversed", "shuffled", {"kind": "stps", "settings": {"seed": 7}}]
     items, _ = planned(base, clips="c0.mp4", seeds=[0, 1], controls=controls, metamers=False)

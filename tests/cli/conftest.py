@@ -22,6 +22,14 @@ def run(film, tmp_path_factory):
     return folder, stst_command("synthesize", film, "--out", folder, *QUICK)
 
 
+@pytest.fixture(scope="module")
+def undrawn():
+    """Figures of evaluations are not rendered, which takes most of the time of a small one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stst.report.evaluation.png_bytes", lambda _: b"a picture")
+        yield
+
+
 @pytest.fixture
 def no_weights(monkeypatch, tmp_path):
     monkeypatch.setenv("STST_WEIGHTS", str(tmp_path / "weights"))

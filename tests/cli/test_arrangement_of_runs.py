@@ -12,6 +12,8 @@ from stst.video.frames import Clip
 from stst.video.read import read_video
 from stst.video.write import write_video
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory):

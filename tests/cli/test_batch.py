@@ -88,7 +88,7 @@ def test_an_item_that_fails_is_told_and_loses_no_other(made):
     out, said = made
     assert said.code == 2
     assert said.err.startswith("stst: 1 of 7 items could not be made")
-    assert f"{FAILED}: failed: targets must agree in frames" in said.out
+    assert f"{FAILED}: failed: clips must agree with" in said.out
     reasons = json.loads((out / "failed.json").read_text())
     assert list(reasons) == [FAILED]
     assert "tried" not in reasons[FAILED]  # bad input does not pass

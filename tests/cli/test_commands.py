@@ -82,6 +82,16 @@ def commands():
     return dict(all_commands())
 
 
+def test_every_command_that_reads_clips_has_all_options_of_their_size(commands):
+    options = {
+        name: {o for p in command.params for o in p.opts} for name, command in commands.items()
+    }
+    reading = [name for name, known in options.items() if "--start" in known]
+    assert len(reading) >= 8
+    for name in reading:
+        assert options[name] >= {"--width", "--height", "--fit", "--enlarge"}, name
+
+
 def test_every_command_is_a_public_function_too(commands):
     assert set(commands) == set(FUNCTIONS)
     assert without_function(commands, FUNCTIONS) == []

@@ -192,7 +192,10 @@ def test_a_mistake_about_networks_gets_one_line(words, told, film, tmp_path, mon
         (["FILM", "--against", "=FILM"], "wants a name and a path"),
         (["FILM", "--against", "metamer="], "wants a name and a path"),
         (["FILM", "--against", "a=FILM", "--against", "a=OTHER"], "there is a 'a' already"),
-        (["FILM", "--against", "metamer=OTHER"], "metamer has 4 frames of 40x36 px"),
+        (
+            ["FILM", "--against", "metamer=OTHER"],
+            "other.webm has 40x36 px; it gets the same size by",
+        ),
         (["FILM", "FILM", "--against", "stps"], "different names"),
         (["FILM", "OTHER", "--against", "a=FILM"], "of which natural clip?"),
         (["FILM", "--against", "stps", "--luminance", "dim"], "linear, encoded"),

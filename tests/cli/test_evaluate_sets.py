@@ -12,6 +12,7 @@ import stst
 from small_sets import write_set
 from stst.errors import RecipeError, RunError
 from stst.metrics.measures import MEASURES
+from stst.video.write import write_video
 from stst.workflows import evaluate_sets as workflow
 from stst.workflows.evaluate_sets import evaluate_sets
 from stst.workflows.material import EvaluationConfig
@@ -26,7 +27,7 @@ def change(folder, function):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole(tmp_path_factory, undrawn):
     """A set of two clips with two metamers each, its evaluation, and what was said."""
     base = tmp_path_factory.mktemp("sets")
     (base / "set").mkdir()
@@ -338,3 +339,21 @@ def test_a_set_that_batch_made_is_evaluated_with_what_its_runs_say(tmp_path):
     page = (tmp_path / "out" / "index.html").read_text()
     assert "Greco &amp; Siegel, 2024" in page
     assert "compact is the network that it was made with" in page
+
+
+def test_a_pair_is_compared_over_the_frames_of_its_shorter_clip(tmp_path, measured):
+    write_set(tmp_path, clips=2, metamers=0, factorized=True, size=(36, 48), frames=5)
+    for name in ("c1_natural_0", "c0_factorised_0", "c1_factorised_0"):
+        path = tmp_path / f"{name}.webm"
+        write_video(stst.read_video(path)[:4], path)
+    change(tmp_path, lambda table: table.assign(sha256=""))
+    result = evaluate_sets([tmp_path], tmp_path / "out", EvaluationConfig())
+    assert result.failed == {}
+    assert measured == ["c0_c1 factorised", "c1_c0 factorised"]
+    space, made = (
+        stst.read_video(tmp_path / f"c0_{kind}_0.webm") for kind in ("natural", "factorised")
+    )
+    errors = stst.evaluate(space[:4], {"factorised": made}).errors
+    row = result.by_run.set_index("stimulus").loc["c0_factorised_0"]
+    for error in errors[errors["condition"] == "factorised"].itertuples():
+        assert row[error.measure] == pytest.approx(error.value, 1e-4), error.measure

@@ -148,7 +148,8 @@ def test_an_existing_folder_is_kept_unless_it_may_be_replaced(film, dark, tmp_pa
     [
         ([], "at least two clips"),
         (["FILM"], "at least two clips"),
-        (["FILM", "FILM"], "different names, got natural, natural"),
+        (["FILM", "FILM"], "(capitals do not count), got natural, natural"),
+        (["FILM", "Natural.mp4"], "(capitals do not count), got natural, Natural"),
         (["FILM", "...mp4"], "cannot name a folder"),
         (["FILM", "gone.mp4"], "gone.mp4 does not exist"),
         (["FILM", "DARK", "--statistic", "histgram"], "'mean', 'rms' or 'histogram'"),

@@ -57,6 +57,31 @@ def test_a_stopped_run_goes_on_to_what_an_unbroken_one_leaves(copied, run):
     assert bytes_of(copied) == before
 
 
+def test_a_run_goes_on_with_the_threads_that_it_was_begun_with(copied, run, monkeypatch):
+    begun = torch.get_num_threads()
+    torch.set_num_threads(begun + 1)
+    try:
+        said = stst_command("resume", copied, "--threads", begun + 1)
+        assert (said.code, said.err) == (0, "")
+        assert f"Goes on with {begun} thread(s), as it was begun." in said.out
+        assert torch.get_num_threads() == begun + 1
+    finally:
+        torch.set_num_threads(begun)
+    assert is_as_unbroken(copied, run)
+
+
+def test_other_threads_are_taken_on_demand_alone_and_written_down(copied, monkeypatch):
+    begun = torch.get_num_threads()
+    try:
+        said = stst_command("resume", copied, "--allow-mixed", "--threads", begun + 1)
+    finally:
+        torch.set_num_threads(begun)
+    assert said.code == 0
+    manifest = manifest_of(copied)
+    assert manifest["environment"]["threads"] == begun + 1
+    assert f"threads was {begun} and is {begun + 1}" in " ".join(manifest["warnings"])
+
+
 @pytest.mark.slow
 def test_a_signal_while_files_are_written_stops_at_once(film, run, tmp_path, monkeypatch):
     out = tmp_path / "out"

@@ -1,7 +1,9 @@
 """The PsychoPy script, run against a stand-in window. No real display is tried here."""
 
 import csv
+import json
 import runpy
+import shutil
 import sys
 from collections import deque
 from itertools import groupby
@@ -29,6 +31,7 @@ class Screen:
     def __init__(self, hz, late=(), keys=()):
         self.hz, self.late, self.keys = hz, late, deque(keys)
         self.shown, self.drawn, self.calls, self.sent = [], None, [], []
+        self.early = []
         self.nDroppedFrames, self.size = 0, (1024, 768)
 
     def flip(self):
@@ -57,6 +60,12 @@ class Screen:
             assert keyList is None or key in keyList
             return [(key, 0.25)] if keyList else [key]
 
+        def early(keyList, timeStamped):
+            """Keys that were pressed 0.2 s after the last film."""
+            pressed = [key for key in self.early if key in keyList]
+            self.early = []
+            return [(key, 0.2) for key in pressed]
+
         self.callOnFlip = lambda function, *arguments: self.calls.append((function, arguments))
         self.getActualFrameRate = lambda: self.hz
         self.close = lambda: None
@@ -65,7 +74,7 @@ class Screen:
                 Window=lambda **_: screen, ImageStim=Stimulus, TextStim=Stimulus
             ),
             "core": SimpleNamespace(Clock=lambda: SimpleNamespace(getTime=lambda: 0.5)),
-            "event": SimpleNamespace(waitKeys=wait, clearEvents=lambda: None),
+            "event": SimpleNamespace(waitKeys=wait, clearEvents=lambda: None, getKeys=early),
             "parallel": SimpleNamespace(
                 ParallelPort=lambda address: SimpleNamespace(setData=screen.sent.append)
             ),
@@ -156,6 +165,26 @@ def test_each_frame_stays_as_long_as_the_screen_allows(lab, monkeypatch, hz, wan
     run(folder, monkeypatch, screen)
     pictures = [one.tobytes() for one in screen.shown if isinstance(one, np.ndarray)]
     assert [len(list(same)) for _, same in groupby(pictures)][:4] == wanted
+
+
+def taking_early_keys(folder):
+    path = folder / "settings.json"
+    told = json.loads(path.read_text())
+    told["timing"] |= {"early": "taken", "gap": 500}
+    path.write_text(json.dumps(told))
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_key_in_the_gap_before_the_question_counts_if_it_was_declared(taken, lab, monkeypatch):
+    folder = shutil.copytree(lab("natural")[0], lab("natural")[0].parent / f"early_{taken}")
+    if taken:
+        taking_early_keys(folder)
+    screen = Screen(hz=24.0)
+    screen.early = ["j"]
+    row = run(folder, monkeypatch, screen)[0]
+    assert row["key"] == ("j" if taken else "f")
+    assert float(row["response_time"]) == (-300 if taken else 250)
+    assert float(row["question_onset"]) == 500
 
 
 def test_a_staircase_is_refused(tmp_path):

@@ -8,6 +8,8 @@ from participant import answer, begin
 from scipy.stats import entropy
 from test_serve import served
 
+from small_sets import QUICK
+from stst.experiment.responses import read_rows
 from stst.experiment.spec import TASKS
 from stst.experiment.stimuli import read_set
 from stst.experiment.store import COLUMNS
@@ -43,6 +45,10 @@ def complete(rows, small_set, task):
         assert row["key"]
         assert float(row["response_time"]) > 0
         assert float(row["screen_hz"]) > 10
+        onsets, ends = (row[name].split(";") for name in ("film_onset", "film_end"))
+        films = [time for film in zip(onsets, ends, strict=True) for time in film]
+        times = [float(time) for time in [*films, row["question_onset"]] if time]
+        assert times == sorted(times)
         if row["phase"] == "attention":
             assert row["correct"] == "1"
             continue
@@ -100,6 +106,8 @@ def test_a_task_in_a_folder_that_is_served(task, experiment, tab, small_set):
     rows = read(folder / "responses" / "p1.csv")
     assert len(rows) == count
     complete(rows, small_set, task)
+    cells = [dict(row.cells) for row in read_rows([folder / "responses"])[0]]
+    assert cells == rows
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -113,6 +121,32 @@ def test_a_task_in_one_file_without_a_server(task, experiment, tab, small_set, t
     rows = read(tmp_path / "rows.csv")
     assert len(rows) == count
     complete(rows, small_set, task)
+
+
+@pytest.mark.parametrize("early", ["ignored", "taken"])
+def test_a_key_in_the_gap_before_the_question_counts_if_it_was_declared(early, experiment, page):
+    timing = {**QUICK["timing"], "hold": 1500, "gap": 4000, "early": early}
+    own = {"once": True, "attention": 0, "practice": {"trials": 0}}
+    folder = experiment("natural", timing=timing, pairs=[["natural", "metamer"]], **own)
+    with served(folder) as server:
+        begin(page, server.address)
+        for shown in (True, False, True, False):  # both films, and the gaps after them
+            state = "attached" if shown else "detached"
+            page.wait_for_selector("#stage video", state=state, timeout=20000)
+            page.keyboard.press("f")
+        if early == "ignored":
+            answer(page, lambda *_: "j", trials=1)
+        page.wait_for_function("!document.querySelector('#stage[data-asks]')")
+    row = read(folder / "responses" / "p1.csv")[0]
+    asked, time, end = (float(row[name].split(";")[-1])
+                        for name in ("question_onset", "response_time", "film_end"))  # fmt: skip
+    assert asked - end == pytest.approx(4000, abs=400)
+    if early == "taken":
+        assert row["key"] == "f"
+        assert -4000 < time < -1000
+    else:
+        assert row["key"] == "j"
+        assert time > 0
 
 
 def test_the_card_gives_pixels_per_degree(experiment, page):

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import stst
 from stst import Clip, make_control, make_stimulus
 from stst.errors import FramesError
+from stst.metrics.bounds import INTERVAL
 from stst.metrics.evaluation import claims
 from stst.metrics.measures import MEASURES
 from stst.metrics.statistics import contrast, summarise, units
@@ -181,14 +182,42 @@ def test_clips_are_tested_in_pairs():
 def test_a_verdict_is_kept_or_lost_only_where_the_interval_is_on_one_side(mean, below, above):
     low, high = mean - below, mean + above
     wanted = "kept" if high <= 0.15 else "lost" if low > 0.15 else "not testable"
-    (claim,) = claims(make_table("summary", [("metamer", "contrast", 5, mean, low, high)]))
+    row = ("metamer", "contrast", 5, mean, low, high, INTERVAL)
+    (claim,) = claims(make_table("summary", [row]))
     assert claim.verdict == wanted
     assert "n = 5" in claim.why
 
 
 def test_a_reason_has_the_error_its_interval_and_the_limit():
-    (claim,) = claims(make_table("summary", [("metamer", "contrast", 3, 0.04, 0.03, 0.06)]))
-    assert claim.why == "error 4.0 % (95 % interval 3.0 % to 6.0 %, n = 3); at most 15 % is kept"
+    row = ("metamer", "contrast", 4, 0.04, 0.03, 0.06, INTERVAL)
+    (claim,) = claims(make_table("summary", [row]))
+    assert claim.why == "error 4.0 % (95 % interval 3.0 % to 6.0 %, n = 4); at most 15 % is kept"
+
+
+@pytest.mark.parametrize("values", [(0.1, 0.18), (0.02, 0.1, 0.3)])
+def test_few_seeds_have_a_range_and_the_mean_is_judged(values):
+    (row,) = summary_of(errors("metamer", values))
+    assert (row.low, row.high, row.bounds) == (min(values), max(values), "range")
+    (claim,) = claims(summarise(make_table("errors", errors("metamer", values))))
+    assert claim.verdict == ("lost" if np.mean(values) > MEASURES["flow"].tolerance else "kept")
+    assert "95 %" not in claim.why
+    assert f"n = {len(values)}, too few for an interval" in claim.why
+
+
+@pytest.mark.parametrize(
+    ("clips", "seeds", "least"), [(1, 2, 1 / 3), (1, 3, 0.1), (1, 4, 2 / 70), (5, 1, 2 / 32)]
+)
+def test_a_p_value_says_how_low_it_can_be(clips, seeds, least):
+    """The planted fault: with two seeds p is 0.33 however far the conditions are apart."""
+    rows = [
+        (f"clip {clip}", condition, seed, "flow", level + 0.01 * clip + 0.001 * seed)
+        for condition, level in (("metamer", 0.1), ("stps", 9.0))
+        for clip in range(clips)
+        for seed in range(seeds)
+    ]
+    (one,) = contrasts_of(rows)
+    assert one.least_p == pytest.approx(least)
+    assert one.p == pytest.approx(least)
 
 
 def test_tables_are_tidy_csv():

@@ -10,6 +10,7 @@ from toy_networks import moving, noise, small
 
 import stst
 from stst.errors import FramesError
+from stst.metrics.bounds import INTERVAL
 from stst.metrics.clips import Fitted, Jittered
 from stst.metrics.layer_trends import biases, label_claims, profiles, similarity_claims, trends
 from stst.metrics.tables import make_table
@@ -183,7 +184,7 @@ def test_where_floor_and_ceiling_meet_nothing_is_said():
     [(0.6, 0.7, 0.8, "kept"), (0.1, 0.2, 0.3, "lost"), (0.4, 0.5, 0.6, "not testable")],
 )
 def test_a_verdict_needs_the_whole_interval(low, mean, high, verdict):
-    late = ("metamer", "toy", "places", "pearson", "late", "seeds", 4, mean, low, high)
+    late = ("metamer", "toy", "places", "pearson", "late", "seeds", 4, mean, low, high, INTERVAL)
     (claim,) = similarity_claims(make_table("trends", [late]))
     assert claim.measure == "late similarity of places (toy)"
     assert claim.verdict == verdict

@@ -73,7 +73,7 @@ def test_it_is_drawn_and_shown(evaluation, tmp_path):
     figure = evaluation.plot(tmp_path / "errors.png")
     with Image.open(tmp_path / "errors.png") as picture:
         assert picture.size == (1350, 1200)
-    points = {line.get_label(): line.get_xdata() for line in figure.axes[0].lines[::2]}
+    points = {line.get_label(): line.get_xdata() for line in figure.axes[0].lines[::3]}
     assert sum(len(xs) for xs in points.values()) == len(evaluation.errors)
     text = repr(evaluation)
     assert text.startswith("Evaluation(leaves; <same>: 21 kept, 0 lost; stps: ")

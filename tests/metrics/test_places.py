@@ -102,10 +102,12 @@ def _films(measure, *values, condition="metamer"):
         ((0.25,), "kept"),
         ((0.0, 0.1, 0.02), "lost"),
         ((0.0, 0.3, 0.02), "not testable"),
-        ((0.12, 0.14, 0.1), "kept"),  # of several films the mean is judged
+        ((0.12, 0.14, 0.1), "not testable"),  # three are too few for an interval
+        ((0.25, 0.24, 0.2), "kept"),
+        ((0.12, 0.14, 0.1, 0.13), "kept"),  # of four films the interval is judged
     ],
 )
-def test_a_single_film_is_judged_against_chance_and_several_by_their_mean(values, verdict):
+def test_few_films_are_judged_against_chance_and_several_by_their_interval(values, verdict):
     rows = _films("shape", *values) + _films("layout", 0.0) + _films("drift", 0.0)
     (found, _) = claims_of(rows)
     assert found.verdict == verdict

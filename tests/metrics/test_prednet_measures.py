@@ -11,7 +11,13 @@ from skimage.metrics import structural_similarity
 
 from stst.errors import FramesError
 from stst.metrics import prediction as subject
-from stst.metrics.prediction import PredictionErrors, natural_no_better, predictability, ssim
+from stst.metrics.prediction import (
+    PredictionErrors,
+    compared_words,
+    natural_no_better,
+    predictability,
+    ssim,
+)
 from stst.models.prednet_network import follow, load_prednet
 from stst.models.prednet_training import new_prednet
 from stst.stimuli.kinds import make_stimulus
@@ -75,6 +81,68 @@ def test_the_ratio_does_not_depend_on_how_much_a_clip_changes():
 def test_the_outcome_can_fail(natural, other, holds):
     found = [PredictionErrors(np.full(3, mse), *np.ones((3, 3))) for mse in (natural, other)]
     assert natural_no_better(*found) is holds
+
+
+def frames_of(ratio, count, noise=0.05):
+    """Errors of so many frames, whose MSE is about `ratio` that of repeating."""
+    rng = np.random.default_rng(0)
+    repeated = rng.uniform(0.5, 1, count)
+    return PredictionErrors(
+        ratio * repeated * (1 + noise * rng.standard_normal(count)), *np.ones((1, count)),
+        repeated, np.ones(count))  # fmt: skip
+
+
+def test_words_differ_for_few_frames_and_for_a_little_and_far_worse():
+    """The planted fault: one frame, 1.1 times and 100 times had the same words."""
+    cases = [(0.8, 20), (1.0, 20), (1.1, 20), (100, 20), (1.1, 1), (1.1, 3)]
+    words = [frames_of(*case).verdict for case in cases]
+    assert words[:4] == [
+        "is predicted better than by repeating the last frame",
+        "is predicted about as well as by repeating the last frame",
+        "is predicted worse than by repeating the last frame",
+        "is predicted far worse than by repeating the last frame",
+    ]
+    assert words[4] == words[5] == "has too few predicted frames to tell"
+    assert "n = 1: no interval" in frames_of(1.1, 1).ratio_words
+    assert "range" in frames_of(1.1, 3).ratio_words
+    assert "95 % interval" in frames_of(1.1, 4).ratio_words
+
+
+def test_frames_of_one_ratio_and_clips_that_do_not_change_have_their_own_words():
+    steady, still = frames_of(3, 8, noise=0), PredictionErrors(*np.outer([0, 1, 0, 1], np.ones(8)))
+    assert steady.verdict == "is predicted far worse than by repeating the last frame"
+    assert "n = 8 frames, all the same" in steady.ratio_words
+    assert still.verdict == "does not change, so that there is no ratio"
+    assert "cannot be compared" in compared_words(still, "stps", steady)
+
+
+def test_the_ratio_has_an_interval_that_covers_it():
+    """Of independent frames; the truth is the ratio of the means."""
+    covered = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        repeated = rng.uniform(0.5, 1.5, 40)
+        own = repeated * rng.uniform(0.4, 1.2, 40)
+        _, low, high, _ = PredictionErrors(own, own, repeated, own).ratio_bounds
+        covered += low <= 0.8 <= high
+    assert 180 <= covered <= 198
+
+
+@pytest.mark.parametrize(
+    ("natural", "other", "words"),
+    [
+        ((0.5, 20), (1.5, 20), "natural is predicted better than stps: 0.5"),
+        ((1.5, 20), (0.5, 20), "natural is predicted worse than stps: 1.5"),
+        ((1.0, 20), (1.0, 20), "no better than stps"),
+        ((0.5, 1), (1.5, 20), "too few frames"),
+        ((90, 20), (150, 20), "far worse than by repeating, which says little"),
+    ],
+)
+def test_two_clips_are_compared_with_their_numbers(natural, other, words):
+    told = compared_words(frames_of(*natural), "stps", frames_of(*other))
+    assert words in told
+    assert " against " in told
+    assert "n = 20 frames" in told
 
 
 def test_a_still_clip_has_no_ratio(toy):

@@ -19,6 +19,7 @@ from weights_files import (
 )
 
 from stst.errors import WeightsError
+from stst.models.layouts import NORMALISATIONS
 from stst.models.readers import read_weights
 
 
@@ -31,7 +32,7 @@ def kind(request, tmp_path):
 def test_every_kind_of_file_gives_the_arrays_that_went_in(kind):
     path, stream, write, shapes = kind
     arrays = made(shapes)
-    found = read_weights(write(path, arrays), stream, shapes)
+    found = read_weights(write(path, arrays), stream, shapes).arrays
     assert list(found) == list(shapes)
     for name, tensor in found.items():
         assert tensor.dtype == torch.float32
@@ -39,11 +40,13 @@ def test_every_kind_of_file_gives_the_arrays_that_went_in(kind):
         assert np.array_equal(tensor.numpy(), arrays[name])
 
 
-def test_half_precision_becomes_single(kind):
+@pytest.mark.parametrize("type_", [np.float16, np.float64])
+def test_other_float_types_become_single(kind, type_):
     path, stream, write, shapes = kind
-    halves = {name: array.astype(np.float16) for name, array in made(shapes).items()}
-    found = read_weights(write(path, halves), stream, shapes)
-    assert all(np.array_equal(found[name].numpy(), halves[name]) for name in shapes)
+    given = {name: array.astype(type_) for name, array in made(shapes).items()}
+    found = read_weights(write(path, given), stream, shapes).arrays
+    for name in shapes:
+        assert np.array_equal(found[name].numpy(), given[name].astype(np.float32))
     assert all(tensor.dtype == torch.float32 for tensor in found.values())
 
 
@@ -58,7 +61,7 @@ SPOILS = {
     "undefined": lambda arrays, name: {**arrays, name: arrays[name] * np.nan},
     "infinite": lambda arrays, name: {**arrays, name: arrays[name] / np.float32(0)},
     "integers": lambda arrays, name: {**arrays, name: arrays[name].astype(np.int64)},
-    "doubles": lambda arrays, name: {**arrays, name: arrays[name].astype(np.float64)},
+    "bytes": lambda arrays, name: {**arrays, name: arrays[name].astype(np.uint8)},
 }
 
 
@@ -90,33 +93,38 @@ def test_a_group_with_two_biases_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("write", "file", "asked", "right"),
     [
-        (as_torchvision, "a.pth", "vgg19", "vgg19-torchvision"),
-        (as_torchvision, "a.pth", "vgg16", "vgg16-torchvision"),
         (as_keras, "a.h5", "vgg19-torchvision", "vgg19"),
         (as_safetensors, "a.safetensors", "vgg16-torchvision", "vgg16"),
     ],
 )
-def test_weights_of_the_other_training_are_refused_with_their_name(
+def test_names_of_the_other_training_are_refused_with_the_right_stream(
     tmp_path, write, file, asked, right
 ):
     path = write(tmp_path / file, made())
     with pytest.raises(WeightsError, match=f"Load it as '{right}'"):
         read_weights(path, asked, SHAPES)
-    assert read_weights(path, right, SHAPES)
+    assert read_weights(path, right, SHAPES).normalisation == "caffe"
+    assert read_weights(path, asked, SHAPES, normalisation="torchvision").arrays
 
 
-def test_no_name_is_proposed_where_there_is_no_twin(tmp_path):
+@pytest.mark.parametrize("asked", ["vgg19", "vgg16", "compact"])
+def test_torchvisions_names_alone_do_not_tell_the_normalisation(tmp_path, asked):
     path = as_torchvision(tmp_path / "a.pth", made())
-    with pytest.raises(WeightsError) as caught:
-        read_weights(path, "compact", SHAPES)
-    assert "Load it" not in str(caught.value)
+    with pytest.raises(WeightsError, match=r"State it: --weights-normalisation torchvision") as e:
+        read_weights(path, asked, SHAPES)
+    assert "Load it" not in str(e.value)
+    for stated in NORMALISATIONS:
+        assert read_weights(path, asked, SHAPES, normalisation=stated).normalisation == stated
 
 
-@pytest.mark.parametrize("suffix", [".txt", ".pkl", "", ".npy"])
+@pytest.mark.parametrize("suffix", [".txt", ".pkl", "", ".npy", ".pth"])
 def test_other_kinds_of_files_are_refused(tmp_path, suffix):
     path = tmp_path / f"some{suffix}"
-    path.touch()
-    with pytest.raises(WeightsError, match=r"those end in \.h5, \.hdf5, \.pth"):
+    path.write_bytes(b"\x01\x02" * 40)
+    with pytest.raises(WeightsError, match=r"These kinds are read: PyTorch \(\.pth"):
+        read_weights(path, "vgg19", SHAPES)
+    path.write_bytes(b"")
+    with pytest.raises(WeightsError, match="it is empty"):
         read_weights(path, "vgg19", SHAPES)
 
 
@@ -148,7 +156,7 @@ def test_a_damaged_file_gives_whole_arrays_or_an_error(kind, data):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = read_weights(path, stream, shapes)
+            found = read_weights(path, stream, shapes).arrays
     except WeightsError:
         return
     assert {name: tuple(tensor.shape) for name, tensor in found.items()} == dict(shapes)

@@ -1,13 +1,17 @@
 """A plain network as a stream: what is refused, and one that is matched."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
 from small_clips import clip, recipe
+from stst import Network, Recipe, evaluate
 from stst.errors import StreamError
 from stst.models.from_module import stream
 from stst.models.stream import Stream
+from stst.synthesis.plenoptic import VideoModel
 from stst.synthesis.synthesize import synthesize
 
 SPATIAL = {"time_texture": 0, "space_texture": 1}
@@ -77,6 +81,164 @@ def test_a_network_that_cannot_be_matched_is_refused(module, layers, words):
         stream(module, layers=layers)
 
 
+class Own(nn.Module):
+    """A stream by hand, which does to frames what a function says."""
+
+    frames_needed, min_side, layers = 1, 1, ("a",)
+
+    def __init__(self, function, **parts):
+        super().__init__()
+        self.function = function
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def forward(self, window, layers):
+        return {name: self.function(self, window[:, -1]) for name in layers}
+
+
+class Counting(nn.Module):
+    """A layer that keeps a running mean, whatever its mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(()))
+
+    def forward(self, x):
+        with torch.no_grad():
+            self.mean.lerp_(x.mean(), 0.1)
+        return x - self.mean
+
+
+def plain_function(module):
+    def call(window, layers):
+        return {"a": module(window[:, -1])}
+
+    return call
+
+
+class Holder:
+    """A stream that is no torch module and holds one."""
+
+    def __init__(self, module):
+        self.module = module
+
+    def __call__(self, window, layers):
+        return {"a": self.module(window[:, -1])}
+
+
+def shown_to(module, window, layers):
+    return {"a": module(window[:, -1])}
+
+
+def run(stream_):
+    how = recipe(layers={"space_texture": ["a"]}, weights=SPATIAL)
+    return synthesize(clip(), spatial=stream_, recipe=how)
+
+
+BAD = {
+    "dropout": (Own(lambda own, x: own.part(x), part=nn.Dropout()), r"training mode \(Dropout\)"),
+    "batch norm": (Own(lambda own, x: own.part(x), part=nn.BatchNorm2d(3)), "mode .BatchNorm2d"),
+    "deep": (
+        Own(lambda own, x: own.part(x), part=nn.Sequential(nn.Sequential(nn.Dropout2d()))),
+        r"training mode \(Dropout2d\).*\.eval\(\) first",
+    ),
+    "a function's": (plain_function(nn.BatchNorm2d(3)), "training mode"),
+    "an object's": (Holder(nn.BatchNorm2d(3)), "training mode"),
+    "a partial's": (partial(plain_function(nn.Dropout())), "training mode"),
+    "a partial's argument": (partial(shown_to, nn.Dropout()), r"training mode \(Dropout\)"),
+    "others' dropout": (
+        Own(lambda own, x: own.part(x), part=type("DropPath", (nn.Identity,), {})()),
+        r"training mode \(DropPath\)",
+    ),
+    "a running mean": (Own(lambda own, x: own.part(x), part=Counting()), "changes itself .*mean"),
+    "random": (Own(lambda own, x: x + 0.01 * torch.rand_like(x)), "'a' puts out something else"),
+    "in place": (Own(lambda own, x: x.mul_(2)), "changes the clip that it is shown, in place"),
+    "no_grad": (Own(lambda own, x: no_grad(x)), "'a' is detached"),
+    "not finite": (Own(lambda own, x: x / (x - x)), "not all are finite"),
+    "log of 0": (Own(lambda own, x: (x * 0).log()), "not all are finite"),
+    "slope of a root": (Own(lambda own, x: (x - x.detach()).sqrt() + x), "slope .* finite"),
+    "complex": (Own(lambda own, x: torch.fft.fft2(x)), "puts out torch.complex64"),
+    "NumPy": (Own(lambda own, x: torch.from_numpy(x.detach().numpy()) + 0), "'a' is detached"),
+    "no callable": (None, "name of one or a callable, got NoneType"),
+    "half a frame": (type("Half", (Own,), {"frames_needed": 1.5})(None), "needed .* got 1.5"),
+    "no frame": (type("No", (Own,), {"frames_needed": 0})(None), "from 1 to 65536, got 0"),
+    "a side in words": (type("Wide", (Own,), {"min_side": "8"})(None), "min_side .* got '8'"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_stream_by_hand_goes_through_the_same_door_and_is_left_as_it_was(case):
+    made, words = BAD[case]
+    module = made if isinstance(made, nn.Module) else nn.Identity()
+    modes = [part.training for part in module.modules()]
+    state = {name: value.clone() for name, value in module.state_dict().items()}
+    with pytest.raises(StreamError, match=words):
+        run(made)
+    assert [part.training for part in module.modules()] == modes
+    assert all(value.equal(state[name]) for name, value in module.state_dict().items())
+    assert not any(p.grad is not None or not p.requires_grad for p in module.parameters())
+
+
+def test_in_evaluation_mode_it_is_matched_and_left_as_it_was():
+    """Without the check running means would move: the planted bug."""
+    norm = nn.BatchNorm2d(3).eval()
+    made = Own(lambda own, x: own.part(x), part=norm)
+    before = {name: value.clone() for name, value in norm.state_dict().items()}
+    run(made).result()
+    assert all(value.equal(before[name]) for name, value in norm.state_dict().items())
+    assert made.training
+    assert not norm.training
+    assert all(p.requires_grad and p.grad is None for p in norm.parameters())
+    norm.train()
+    made(clip().frames[None], ["a"])
+    assert not norm.running_mean.equal(before["running_mean"])
+
+
+def test_what_is_put_in_training_mode_later_is_refused_too():
+    module = network(nn.BatchNorm2d(4))
+    made = stream(module, layers=["0"])
+    module.train()
+    with pytest.raises(StreamError, match="training mode"):
+        synthesize(clip(4, 72, 72), spatial=made, recipe=recipe(weights=SPATIAL))
+    with pytest.raises(StreamError, match="training mode"):
+        VideoModel(
+            torch.rand(1, 3, 2, 40, 40),
+            spatial=made,
+            recipe=Recipe.preset("default").with_losses("space_texture"),
+        )
+
+
+def test_a_network_of_an_evaluation_is_checked_when_it_is_used():
+    module = network(nn.Dropout())
+    given = Network("mine", module, ["0"], lambda frames: frames)
+    module.train()
+    with pytest.raises(StreamError, match="mine is in training mode"):
+        evaluate(clip(4, 40, 40), {"again": clip(4, 40, 40)}, networks=[given])
+    module.eval()
+    random = Network("mine", module, ["0"], lambda frames: frames + torch.rand_like(frames))
+    with pytest.raises(StreamError, match=r"mine: layer '0' .* same frames again"):
+        evaluate(clip(4, 40, 40), {"again": clip(4, 40, 40)}, networks=[random])
+    natural = clip(4, 40, 40)
+    before = natural.frames.clone()
+    greedy = Network("mine", module, ["0"], lambda frames: frames.mul_(0.5))
+    evaluate(natural, {"again": clip(4, 40, 40)}, networks=[greedy])
+    assert natural.frames.equal(before)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"preprocess": 3}, "preprocess must be a function of the frames, got int"),
+        ({"frames_needed": 0}, "frames_needed .* got 0"),
+        ({"frames_needed": True}, "got True"),
+        ({"min_side": 32.0}, r"min_side .* got 32\.0"),
+    ],
+)
+def test_other_arguments_that_cannot_be_are_refused(how, words):
+    with pytest.raises(StreamError, match=words):
+        stream(network(), layers=["0"], **how)
+
+
 def test_a_layer_that_never_runs_is_refused():
     module = network()
     module.spare = nn.Identity()
@@ -121,3 +283,11 @@ def test_a_network_of_several_frames_is_a_temporal_stream(toy_space):
     how = recipe(octaves=[{"steps": 2}], weights={"space_texture": 0, "time_texture": 1})
     result = synthesize(clip(4, 32, 40), temporal=mine, recipe=how).result()
     assert set(result.residuals) == {"time_texture/0"}
+
+
+def test_a_function_of_names_without_values_is_a_stream():
+    def call(window, layers):
+        return {"a": window[:, -1] * 2 if window.ndim else unset}
+
+    run(call)
+    unset = 0

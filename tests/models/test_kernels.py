@@ -187,7 +187,7 @@ PLANTED = {
     "norm held fixed": ("_L1Normalise.backward", lambda c, s: (s * c.saved_tensors[1], None)),
     "magnitudes held fixed": (
         "_L1Inputs.backward",
-        lambda c, s: (s[..., :-1] * c.saved_tensors[3], *map(torch.zeros_like, FIXED), None),
+        lambda c, s: (s[..., :-1] * c.saved_tensors[4], *map(torch.zeros_like, FIXED), None),
     ),
     "slope not transposed": (
         "_Products.backward",

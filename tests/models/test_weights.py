@@ -14,8 +14,8 @@ import requests
 from stst import load_stream
 from stst.errors import StreamError, WeightsError
 from stst.models import weights
+from stst.models.containers import OPENERS
 from stst.models.pretrained import TORCHVISION
-from stst.models.readers import OPENERS
 from stst.models.weights import CATALOGUE
 
 CONTENT = bytes(range(256)) * 1024
@@ -205,12 +205,13 @@ def test_the_offline_switch_forbids_the_net_and_no_file(serve, server, cache, mo
     assert server.hits == []
 
 
-def test_a_folder_that_cannot_be_written_is_an_error_of_ours(serve, tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_written_is_an_error_of_ours(serve, server, tmp_path, monkeypatch):
     serve("good")
     (tmp_path / "file").touch()
     monkeypatch.setenv("STST_WEIGHTS", str(tmp_path / "file" / "cache"))
-    with pytest.raises(WeightsError, match="could not be fetched"):
+    with pytest.raises(WeightsError, match=r"Not a directory.*STST_WEIGHTS"):
         weights.fetch("vgg19")
+    assert server.hits == []
 
 
 def test_absent_weights_are_an_error_with_the_ways_out(cache):
@@ -290,9 +291,9 @@ def test_embedded_weights_that_are_damaged_are_refused(name, tmp_path, monkeypat
 def test_a_digest_is_checked_before_a_file_is_parsed(checked, opened, tmp_path, monkeypatch):
     """Where it is not (the planted bug), the parser meets the damaged file."""
     damaged, asked = tmp_path / "damaged.safetensors", []
-    damaged.write_bytes(CONTENT)
+    damaged.write_bytes(bytes(8) + b"{" + CONTENT)
     monkeypatch.setattr(weights, "path", lambda _: damaged)
-    monkeypatch.setitem(OPENERS, ".safetensors", lambda path: asked.append(path))
+    monkeypatch.setitem(OPENERS, "safetensors", lambda path: asked.append(path))
     if not checked:
         monkeypatch.setattr(weights, "digest", lambda *_: CATALOGUE["compact"].published[1])
     with pytest.raises(WeightsError):

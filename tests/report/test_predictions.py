@@ -46,6 +46,15 @@ def test_a_clip_without_change_has_no_ratio():
     assert np.isnan(table["ratio"]).tolist() == [True]
 
 
+def test_a_row_has_the_bounds_of_its_ratio_and_a_verdict(watched):
+    rows = clip_table(watched).itertuples()
+    for row in rows:
+        found = watched[row.clip][row.every]
+        assert (row.ratio_low, row.ratio_high, row.ratio_bounds) == found.ratio_bounds[1:]
+        assert row.verdict == found.verdict
+        assert row.ratio_bounds == ("range" if row.frames < 4 else "95 % interval")
+
+
 def test_the_figure_shows_every_clip_at_every_rate(watched):
     panels = np.reshape(prediction_figure(watched).axes, (2, 2))
     assert [axes.get_title() for axes in panels[0]] == ["every frame", "every 2nd frame"]
@@ -56,10 +65,11 @@ def test_the_figure_shows_every_clip_at_every_rate(watched):
             for p in found
             for c in (p.mse / p.repeat_mse.mean(), p.repeat_mse / p.repeat_mse.mean())
         ]
-        for line, curve in zip(above.lines, wanted, strict=True):
+        for line, curve in zip(above.lines[:-1], wanted, strict=True):
             np.testing.assert_allclose(line.get_ydata(), curve)
             np.testing.assert_array_equal(line.get_xdata(), every * np.arange(1, len(curve) + 1))
         wanted = [curve for p in found for curve in (p.ssim, p.repeat_ssim)]
         for line, curve in zip(below.lines, wanted, strict=True):
             np.testing.assert_allclose(line.get_ydata(), curve)
-    assert [text.get_text() for text in panels[0, -1].get_legend().get_texts()] == list(watched)
+    names = [text.get_text() for text in panels[0, -1].get_legend().get_texts()]
+    assert names == [*watched, "repeating the last frame, mean"]

@@ -2,10 +2,11 @@
 
 import errno
 import os
+import stat
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from types import SimpleNamespace
 
 import pytest
@@ -244,3 +245,31 @@ def test_a_folder_with_a_stopped_run_is_refused_with_the_way_on(tmp_path):
     (tmp_path / atomic.UNFINISHED).mkdir()
     with pytest.raises(RunError, match=f"stst resume {tmp_path}"):
         refuse_folder(tmp_path, overwrite=False)
+
+
+@pytest.mark.parametrize("name", ["EINVAL", "ENOTSUP", "EIO"])
+def test_a_disk_that_flushes_no_folders_is_used_and_one_that_fails_is_not(
+    name, tmp_path, monkeypatch
+):
+    number, flush = getattr(errno, name), os.fsync
+
+    def fails_for_folders(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(number, os.strerror(number))
+        flush(handle)
+
+    monkeypatch.setattr(atomic.os, "fsync", fails_for_folders)
+    with pytest.raises(RunError) if name == "EIO" else nullcontext():
+        write_whole(tmp_path / "a", "data")
+    assert (tmp_path / "a").read_text() == "data"
+
+
+def test_folders_are_not_opened_where_the_system_opens_none(tmp_path, monkeypatch):
+    def denied(path, *_):
+        raise PermissionError(f"{path} is a folder")
+
+    monkeypatch.setattr(atomic.os, "open", denied)
+    with pytest.raises(RunError):  # the planted system
+        write_whole(tmp_path / "a", "data")
+    monkeypatch.setattr(atomic.os, "name", "nt")
+    atomic.flush_folder(tmp_path)

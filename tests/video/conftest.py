@@ -19,6 +19,12 @@ def made_once(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def small_pictures(tmp_path_factory):
+    """{name: bytes} of small images and animations of many kinds."""
+    return mutants.make_pictures(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture(scope="session")
 def small_films(tmp_path_factory):
     """{name: bytes} of tiny films of many containers."""
     return mutants.make(tmp_path_factory.mktemp("films"))

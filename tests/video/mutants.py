@@ -1,9 +1,12 @@
-"""Small films of many containers, and seeded ways to damage them: ``mutant(films, n)``."""
+"""Small films and pictures of many kinds, and seeded ways to damage them: ``mutant(films, n)``."""
 
 import random
 import struct
 
+import cv2
 import made_media as made
+import numpy as np
+from PIL import Image
 
 FILMS = {  # name: codec, pixel format
     "h264.mp4": ("libx264", "yuv420p"),
@@ -25,7 +28,9 @@ NAMES = (
     b"ftyp moov trak tkhd mdia mdhd hdlr minf stbl stsd stts stsc stsz stco ctts elst mdat "
     b"avcC esds RIFF LIST hdrl avih strl strh strf movi idx1 00dc "
     b"\x1a\x45\xdf\xa3 \x18\x53\x80\x67 \x15\x49\xa9\x66 \x16\x54\xae\x6b \x1f\x43\xb6\x75 "
-    b"\x44\x89 \xb0 \xba \xa3 \x63\xa2 \x2a\xd7\xb1 \x23\xe3\x83 OggS GIF89a"
+    b"\x44\x89 \xb0 \xba \xa3 \x63\xa2 \x2a\xd7\xb1 \x23\xe3\x83 OggS GIF89a "
+    b"IHDR PLTE tRNS acTL fcTL fdAT IDAT IEND WEBP VP8X VP8L ANIM ANMF "
+    b"meta iloc ipma ispe av1C iinf \xff\xc0 \xff\xc4 \xff\xda II*"
 ).split()
 EXTREMES = [
     0,
@@ -50,6 +55,42 @@ def make(folder):
         frames = made.rgb_frames(made.moving(FRAMES, HEIGHT, WIDTH), pixels)
         films[name] = made.write(folder / name, frames, codec=codec).read_bytes()
     return films
+
+
+STILLS = {  # name: how Pillow saves it; each stands in a folder, between two that are whole
+    "plain.png": {},
+    "deep.png": {},
+    "photo.jpg": {"quality": 90},
+    "plain.bmp": {},
+    "plain.pgm": {},
+    "raw.tif": {},
+    "deflate.tif": {"compression": "tiff_adobe_deflate"},
+    "jpeg.tif": {"compression": "jpeg"},
+    "lossless.webp": {"lossless": True},
+    "lossy.webp": {"quality": 80},
+    "still.avif": {"quality": 80},
+}
+ANIMATIONS = {
+    "moving.png": {"duration": 40},
+    "moving.webp": {"duration": 40, "lossless": True},
+    "lossymoving.webp": {"duration": 40, "quality": 80},
+    "moving.avif": {"duration": 40, "quality": 80},
+    "pages.tif": {},
+    "deflatepages.tif": {"compression": "tiff_adobe_deflate"},
+}
+# with checksums of pixels
+CHECKED = {"plain.png", "deep.png", "moving.png", "deflate.tif", "deflatepages.tif"}
+
+
+def make_pictures(folder):
+    """{name: bytes} of each image and animation."""
+    first, *others = map(Image.fromarray, made.moving(FRAMES, HEIGHT, WIDTH))
+    for name, how in STILLS.items():
+        (first.convert("L") if name.endswith("pgm") else first).save(folder / name, **how)
+    cv2.imwrite(str(folder / "deep.png"), np.asarray(first).astype(np.uint16) * 257)
+    for name, how in ANIMATIONS.items():
+        first.save(folder / name, save_all=True, append_images=others, **how)
+    return {name: (folder / name).read_bytes() for name in (*STILLS, *ANIMATIONS)}
 
 
 def bits(data, dice, films):

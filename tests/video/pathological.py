@@ -126,3 +126,112 @@ ALL = [
     nothing_but_zeros,
     nothing_but_packet_marks,
 ]
+
+
+def chunk(name, content):
+    """Build a chunk of PNG."""
+    check = zlib.crc32(name + content)
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", check)
+
+
+def png(width, height, *chunks):
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + b"".join(chunks) + chunk(b"IEND", b"")
+
+
+def a_png_of_a_side_of_two_thousand_million(pictures):
+    return png(0x7FFFFFFF, 0x7FFFFFFF, chunk(b"IDAT", zlib.compress(bytes(1000))))
+
+
+def a_png_with_text_of_64_mib(pictures):
+    text = b"k\0\0" + zlib.compress(bytes(1 << 26))
+    return png(48, 32, chunk(b"zTXt", text), chunk(b"IDAT", zlib.compress(bytes(32 * 145))))
+
+
+def a_png_of_4_thousand_million_frames(pictures):
+    data = pictures["moving.png"]
+    at = data.index(b"acTL")
+    return data[: at - 4] + chunk(b"acTL", struct.pack(">II", MOST, 0)) + data[at + 16 :]
+
+
+def a_jpeg_of_65535_px_a_side(pictures):
+    data = bytearray(pictures["photo.jpg"])
+    struct.pack_into(">HH", data, data.index(b"\xff\xc0") + 5, 65535, 65535)
+    return bytes(data)
+
+
+def a_bmp_of_a_side_of_two_thousand_million(pictures):
+    data = bytearray(pictures["plain.bmp"])
+    struct.pack_into("<ii", data, 18, 0x7FFFFFFF, 0x7FFFFFFF)
+    return bytes(data)
+
+
+def a_webp_of_16384_px_a_side(pictures):
+    data = bytearray(pictures["moving.webp"])
+    at = data.index(b"VP8X") + 12
+    data[at : at + 6] = b"\xff\x3f\0" * 2
+    return bytes(data)
+
+
+def an_avif_of_a_side_of_4_thousand_million(pictures):
+    return replaced(pictures["still.avif"], b"ispe", 8, MOST, MOST)
+
+
+def a_pgm_of_99999_px_a_side(pictures):
+    return b"P5\n99999 99999\n255\n" + bytes(1000)
+
+
+def tiff(entries, data=b"", following=0):
+    """Build a TIFF of one directory; `entries` are (tag, type, count, value)."""
+    rows = b"".join(struct.pack("<HHII", *entry) for entry in sorted(entries))
+    directory = struct.pack("<H", len(entries)) + rows + struct.pack("<I", following)
+    return b"II*\0" + struct.pack("<I", 8) + directory + data
+
+
+def page(side, strip_bytes, strips=1):
+    return [
+        *((256, 4, 1, side), (257, 4, 1, side), (258, 3, 1, 8), (259, 3, 1, 8)),
+        *((262, 3, 1, 1), (273, 4, strips, 200), (277, 3, 1, 1), (279, 4, strips, strip_bytes)),
+    ]
+
+
+def a_tiff_of_a_side_of_two_thousand_million(pictures):
+    return tiff(page(0x7FFFFFFF, 100), bytes(1000))
+
+
+def a_strip_of_1_gib(pictures):
+    packer = zlib.compressobj(9)
+    data = b"".join(packer.compress(bytes(1 << 24)) for _ in range(64)) + packer.flush()
+    head = tiff(page(64, len(data)), following=8)  # the next page is the same again
+    return head.ljust(200, b"\0") + data
+
+
+def four_thousand_million_strips(pictures):
+    return tiff(page(64, 100, MOST), bytes(1000))
+
+
+def pages_that_go_round(pictures):
+    return tiff(page(64, 100), bytes(1000), following=8)
+
+
+def a_hundred_thousand_empty_pages(pictures):
+    directory = struct.pack("<HHHII", 1, 256, 4, 1, 64)
+    places = range(8, 8 + 18 * 100_000, 18)
+    return b"II*\0\x08\0\0\0" + b"".join(directory + struct.pack("<I", at + 18) for at in places)
+
+
+PICTURES = [
+    a_png_of_a_side_of_two_thousand_million,
+    a_png_with_text_of_64_mib,
+    a_png_of_4_thousand_million_frames,
+    a_jpeg_of_65535_px_a_side,
+    a_bmp_of_a_side_of_two_thousand_million,
+    a_webp_of_16384_px_a_side,
+    an_avif_of_a_side_of_4_thousand_million,
+    a_pgm_of_99999_px_a_side,
+    a_tiff_of_a_side_of_two_thousand_million,
+    a_strip_of_1_gib,
+    four_thousand_million_strips,
+    pages_that_go_round,
+    a_hundred_thousand_empty_pages,
+]

@@ -15,8 +15,8 @@ from PIL import Image
 from stst.errors import FramesError
 from stst.video.film import Film, LazyClip, View
 from stst.video.frames import Clip
-from stst.video.pixels import downsize
 from stst.video.read import open_video, read_video
+from stst.video.sizes import downsize
 from stst.video.write import FRAMES, SIDE, write_video
 
 RATE = Fraction(30000, 1001)
@@ -121,11 +121,16 @@ def test_frames_are_made_smaller_as_the_reader_makes_them(state, tmp_path):
     assert small.size == read.size == (4, 7)
     assert small.frames.equal(read.frames)
     assert state(frames()).resize(height=4).size == (4, 7)
-    squeezed = state(frames()).resize(width=5, height=12)
+    squeezed = state(frames()).resize(width=5, height=12, fit="stretch")
     picture = frames()[3].permute(1, 2, 0).numpy()
     assert np.array_equal(squeezed[3].permute(1, 2, 0), downsize(picture, (12, 5)))
-    for wrong in ({"width": 21}, {"height": 13}, {"width": 0}):
-        with pytest.raises(FramesError, match="enlarged"):
+    for wrong, told in (
+        ({"width": 21}, "enlarged"),
+        ({"height": 13}, "enlarged"),
+        ({"width": 0}, "1 px or more"),
+        ({"width": 5, "height": 12}, "another aspect.*--fit"),
+    ):
+        with pytest.raises(FramesError, match=f"^the clip .*{told}"):
             state(frames()).resize(**wrong)
 
 
@@ -135,27 +140,28 @@ def test_frames_are_made_smaller_as_the_reader_makes_them(state, tmp_path):
     [
         (RATE, [0, 1, 2, 3, 4, 5]),
         (RATE / 2, [0, 2, 4]),
-        (RATE * 2, [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]),  # of two as near, the earlier
+        (RATE * 2, [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]),
         (RATE * Fraction(2, 3), [0, 1, 3, 4]),
+        (RATE * Fraction(3, 2), [0, 0, 1, 2, 2, 3, 4, 4, 5]),
         (RATE / 100, [0]),
     ],
     ids=str,
 )
-def test_another_rate_shows_the_frame_that_is_nearest_in_time(state, rate, shown):
+def test_another_rate_shows_the_frame_that_a_player_would(state, rate, shown):
     clip = state(frames()).retime(rate)
     assert clip.frame_rate == rate
     assert clip.frames.equal(frames()[shown])
 
 
-def test_retiming_is_the_nearest_frame_by_brute_force():
+def test_retiming_is_the_last_frame_that_has_begun_by_brute_force():
     clip = Clip(frames(30), 30)
+    begins = [Fraction(k, 30) for k in range(30)]
     for rate in (7, 12.5, 24, 25, 29.97, 60, 100):
-        found = clip.retime(rate)
-        assert abs(found.duration - clip.duration) < 1 / found.frame_rate
-        begins = np.arange(30) / 30
-        for k, frame in enumerate(found):
-            off = np.abs(begins - k / float(found.frame_rate))
-            assert any(frame.equal(clip[int(i)]) for i in np.flatnonzero(off < off.min() + 1e-9))
+        retimed = clip.retime(rate)
+        assert abs(retimed.duration - clip.duration) < 1 / retimed.frame_rate
+        for k, frame in enumerate(retimed):
+            shown = max(i for i, begin in enumerate(begins) if begin <= k / retimed.frame_rate)
+            assert frame.equal(clip[shown])
 
 
 def test_what_is_cut_out_of_a_clip_on_disk_stays_there(watched):

@@ -1,7 +1,5 @@
 """Colour matrix, range, depth, alpha and orientation of one decoded frame."""
 
-from types import SimpleNamespace
-
 import av
 import made_media as made
 import numpy as np
@@ -100,10 +98,7 @@ def test_transparent_pixels_are_shown_over_black_and_reported():
 @pytest.mark.parametrize(("tag", "word"), [("color_trc", "SDR"), ("colorspace", "matrix")])
 def test_high_dynamic_range_and_unknown_matrices_are_refused(tag, word):
     frame = av.VideoFrame(16, 16, "yuv420p")
-    if tag == "color_trc":
-        frame = SimpleNamespace(color_trc=16)
-    else:
-        frame.colorspace = 8  # YCgCo
+    setattr(frame, tag, {"color_trc": 16, "colorspace": 8}[tag])  # PQ, YCgCo
     with pytest.raises(FramesError, match=word):
         pixels.to_rgb(frame)
 
@@ -129,12 +124,11 @@ def matrix_bytes(a, b, c, d):
 def test_the_display_matrix_is_applied(numbers, want):
     levels = made.moving(1, 6, 8)[0]
     frame = av.VideoFrame.from_ndarray(levels, "rgb24")
-    side = SimpleNamespace(side_data={"DISPLAYMATRIX": matrix_bytes(*numbers).tobytes()})
-    assert np.array_equal(pixels.upright(levels, side), want(levels))
+    assert np.array_equal(pixels.upright(levels, matrix_bytes(*numbers).tobytes()), want(levels))
     assert np.array_equal(pixels.to_rgb(frame)[0] * np.float32(255), levels)
 
 
-def test_an_oblique_angle_is_refused():
-    side = {"DISPLAYMATRIX": matrix_bytes(0.6, 0.8, -0.8, 0.6).tobytes()}
+@pytest.mark.parametrize("numbers", [(0.6, 0.8, -0.8, 0.6), (0, 0, 0, 0), (1, 0, 0, 0)])
+def test_an_oblique_angle_and_a_flat_picture_are_refused(numbers):
     with pytest.raises(FramesError, match="oblique"):
-        pixels.upright(made.moving(1)[0], SimpleNamespace(side_data=side))
+        pixels.upright(made.moving(1)[0], matrix_bytes(*numbers).tobytes())

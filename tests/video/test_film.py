@@ -3,7 +3,6 @@
 import copy
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -151,6 +150,8 @@ def small_files():
 
     Not a fixture: its limit would hold while the test's outcome is written to a file.
     """
+    import resource  # of Unix alone
+
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5 * 6 * 8 * 3 * 2, before[1]))
     try:

@@ -1,4 +1,4 @@
-"""Films damaged at random, and films made to harm: complete frames or one line (C3, C5, C6).
+"""Films and pictures damaged at random or made to harm: whole frames or one line (C3, C5, C6).
 
 ``STST_FUZZ=2000 pytest -s -m slow tests/video/test_fuzz.py`` damages as many, and prints figures.
 """
@@ -10,8 +10,9 @@ import subprocess
 import sys
 import time
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import av
@@ -165,6 +166,90 @@ def report(outcomes, whole, peak, grown):
     print(f"our own memory grew by {grown / 2**20:.0f} MiB")
     print(f"other pixels without a word: {len(silent)}")
     print(f"another number of frames without a word: {[(o.name, o.frames) for o in fewer]}")
+
+
+# Pictures: animations, pages of a TIFF, and stills of which one in a folder is damaged
+
+at_a_rate = partial(read_video, frame_rate=25)
+
+
+def placed(folder, name, data, whole):
+    """Write an image file; a still as the second of a folder of three."""
+    kind = next(kind for kind in whole if name.endswith(f"-{kind}"))
+    if kind in mutants.ANIMATIONS:
+        (folder / name).write_bytes(data)
+    else:
+        (folder / name).mkdir()
+        for number, content in enumerate([whole[kind], data, whole[kind]]):
+            (folder / name / f"{number}{Path(kind).suffix}").write_bytes(content)
+    return folder / name, kind
+
+
+def wrong_pictures(pictures, folder, numbers, measured):
+    """What is wrong with how damaged pictures are read; prints what became of each kind."""
+    whole, table, wrong = {}, defaultdict(Counter), []
+    for number in numbers:
+        path, kind = placed(folder, *mutants.mutant(pictures, number), pictures)
+        if kind not in whole:
+            undamaged, _ = placed(folder, f"-{kind}", pictures[kind], pictures)
+            whole[kind] = read(undamaged, reader=at_a_rate)
+            assert (whole[kind].error, whole[kind].warned) == (None, False)
+        outcome = read(path, reader=at_a_rate)
+        wrong += [*faults(outcome, measured.peak()), *unnoticed(outcome, whole[kind], kind)]
+        table[kind][became(outcome, whole[kind])] += 1
+    for kind, counts in table.items():
+        print(f"{kind:20} {dict(counts)}")
+    print(f"all {dict(sum(table.values(), Counter()))}, peak {measured.peak() / 2**20:.0f} MiB")
+    return wrong
+
+
+def became(outcome, whole):
+    if outcome.error is not None:
+        return "refused"
+    if outcome.warned:
+        return "a warning"
+    return "the same pixels" if outcome.pixels == whole.pixels else "other pixels"
+
+
+def unnoticed(outcome, whole, kind):
+    """A wrong number of frames, or other pixels in spite of a checksum, without a word."""
+    if became(outcome, whole) == "other pixels":
+        if outcome.frames != whole.frames:
+            yield f"{outcome.name} gave {outcome.frames} of {whole.frames} frames"
+        if kind in mutants.CHECKED:
+            yield f"{outcome.name} gave other pixels"
+
+
+def test_damaged_pictures_give_frames_or_a_line(small_pictures, tmp_path, measured):
+    assert not wrong_pictures(small_pictures, tmp_path, range(6), measured)
+
+
+@pytest.mark.slow
+def test_many_damaged_pictures_give_frames_or_a_line(small_pictures, tmp_path, measured):
+    assert not wrong_pictures(small_pictures, tmp_path, range(FUZZ), measured)
+
+
+BUGS = {
+    "deaf to checksums": ("image_pixels.check_deflate = lambda path, image: None", [18, 19]),
+    "quiet about pages": ("images.Animation.remarks = lambda self: []", [19, 70]),
+}
+
+
+@pytest.mark.parametrize(("bug", "numbers"), BUGS.values(), ids=BUGS)
+def test_a_bug_in_the_reader_of_pictures_is_caught(
+    bug, numbers, small_pictures, tmp_path, measured
+):
+    measured(f"from stst.video import image_pixels, images\n{bug}")
+    assert wrong_pictures(small_pictures, tmp_path, numbers, measured)
+
+
+@pytest.mark.parametrize("make", pathological.PICTURES, ids=lambda make: make.__name__)
+def test_a_picture_made_to_harm_gets_a_line(make, small_pictures, tmp_path, measured):
+    path = tmp_path / "picture"
+    path.write_bytes(make(small_pictures))
+    outcome = read(path, reader=at_a_rate)
+    assert outcome.error is not None
+    assert not list(faults(outcome, measured.peak()))
 
 
 def test_a_film_is_read_whole_before_it_is_damaged(small_films, tmp_path):

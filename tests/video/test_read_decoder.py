@@ -54,7 +54,8 @@ values = [0.5] * (3 * 3 * 2 * 2)
 values[-1] = {value}
 os.write(1, struct.pack("36f", *values))
 print("a remark of a library", file=sys.stderr)
-json.dump({{"shape": [3, 3, 2, 2], "declared": 3, "rate": "25", "remarks": []}}, sys.stderr)
+reply = {{"shape": [3, 3, 2, 2], "declared": 3, "missing": 0, "rates": ["25"], "uneven": ""}}
+json.dump(reply | {{"remarks": [], "resampling": None}}, sys.stderr)
 """
 
 

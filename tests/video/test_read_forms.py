@@ -57,7 +57,9 @@ def test_sound_alone_is_refused(tmp_path):
 
 def test_the_first_of_two_films_is_read_and_sound_is_ignored(tmp_path):
     two = [made.moving(4), made.moving(6, 32, 32, seed=1)]
-    clip = read_video(films(tmp_path / "two.mkv", two, sound=True))
+    path = films(tmp_path / "two.mkv", two, sound=True)
+    with pytest.warns(FramesWarning, match="holds 2 films; film 1 was read"):
+        clip = read_video(path)
     assert np.array_equal(to_uint8(clip.frames), two[0])
 
 
@@ -128,9 +130,9 @@ def at_times(path, times, count=8):
 )
 def test_uneven_times_need_a_frame_rate(tmp_path, times):
     path = at_times(tmp_path / "uneven.mkv", times)
-    with pytest.raises(FramesError, match=r"no constant frame rate \(shows frame \d off"):
+    with pytest.raises(FramesError, match=r"no constant frame rate: .* frame \d is the first out"):
         read_video(path)
-    with pytest.warns(FramesWarning, match=r"shows frame \d off the times"):
+    with pytest.warns(FramesWarning, match=r"40 to \d+ ms apart .*; these times are not kept"):
         assert read_video(path, frame_rate=25).frame_rate == 25
     even = at_times(tmp_path / "even.mkv", list(range(8)))
     assert read_video(even).frame_rate == 25
@@ -166,7 +168,7 @@ def test_a_frame_lost_on_the_way_is_noticed(made_once, tmp_path):
             if packet.dts is not None and index != 4:
                 packet.stream = stream
                 copy.mux(packet)
-    with pytest.raises(FramesError, match="shows frame 4 off"):
+    with pytest.raises(FramesError, match="frame 4 is the first out of step"):
         read_video(path)
 
 
@@ -177,7 +179,7 @@ def test_the_rate_is_read_exactly(tmp_path, suffix):
     for path, rate in zip(paths, rates, strict=True):
         frames = made.rgb_frames(made.moving(5), "yuv420p")
         made.write(path, frames, codec="mpeg4", rate=rate)
-    assert [one["rate"] for one in answers(paths)] == rates
+    assert [one["rates"] for one in answers(paths)] == [[rate] for rate in rates]
 
 
 def test_interlaced_frames_are_read_with_a_warning(tmp_path):

@@ -19,7 +19,7 @@ container.to_rgb = cropped
 TWICE = "once = container.upright; container.upright = lambda rgb, f: once(once(rgb, f), f)"
 TWO_FILMS = forms.test_the_first_of_two_films_is_read_and_sound_is_ignored
 UNEVEN = [0, 2, 3, 7, 8, 12, 13, 15]
-TRUSTING = "container.Video.frame_rate = lambda self: self._rates()[0]"
+TRUSTING = "container.Video.rates = lambda self: [self._stream.base_rate]"
 BUGS = {  # the bug, and the test that must fail
     "C1, errors let out": (
         "decode.answer = lambda request, out: decode.decode(request, open(out, 'wb'))",
@@ -53,7 +53,7 @@ BUGS = {  # the bug, and the test that must fail
         lambda made, films, tmp: forms.test_rotation_is_applied_once(made, tmp),
     ),
     "C9, mirrors that are not known": (
-        "container.turned = lambda rgb, orientation: rgb",
+        "image_films.turned = lambda rgb, orientation: rgb",
         lambda made, films, tmp: opinion.test_pictures_are_turned_and_mirrored_as_pillow_does(
             "png", 2, tmp
         ),
@@ -81,7 +81,7 @@ BUGS = {  # the bug, and the test that must fail
 
 @pytest.mark.parametrize(("bug", "check"), BUGS.values(), ids=BUGS)
 def test_a_planted_bug_is_caught(bug, check, made_once, small_films, tmp_path, monkeypatch):
-    code = f"from stst.video import container, decode, pixels\n{bug}\ndecode.main()"
+    code = f"from stst.video import container, decode, image_films, pixels\n{bug}\ndecode.main()"
     monkeypatch.setattr(files, "DECODER", (sys.executable, "-P", "-c", code))
     with pytest.raises((AssertionError, pytest.fail.Exception, read.FramesWarning)) as caught:
         check(made_once, small_films, tmp_path)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stst.analysis.cells import CellEstimate, Difference, differences
+from stst.analysis.cells import ALL, CellEstimate, Difference, differences
 from stst.analysis.mixed import Effect, mixed
-from stst.analysis.psychometric import unbounded
+from stst.analysis.psychometric import left_out
 from stst.analysis.reading import Exclusion, Response, Rules, excluded, read_responses
 from stst.analysis.sensitivity import Frequencies, frequencies
 from stst.analysis.tasks import estimates
 from stst.errors import ExperimentError
+from stst.metrics.bounds import LEAST_UNITS
 from stst.metrics.tables import plain
 
 
@@ -89,10 +90,11 @@ def analyze(
     rows, experiment = estimates(trials), read[0].experiment
     tested = {trial.participant for trial in read if trial.phase == "test"}
     untested = sorted({trial.participant for trial in read} - tested)
-    notes += [f"{who}: no test trials." for who in untested] + unbounded(rows)
+    notes += [f"{who}: no test trials." for who in untested] + left_out(rows)
     # The log-linear correction of d' draws it to 0.
     if any(row.measure == "criterion" and row.trials < 20 * row.participants for row in rows):
         notes.append("d' of fewer than 20 trials per participant and cell is drawn to 0.")
+    notes += _few(trials) + _open(rows)
     return Analysis(
         task=read[0].task,
         experiment=experiment,
@@ -105,3 +107,20 @@ def analyze(
         frequencies=frequencies(paths, experiment),
         effects=mixed(trials) if model else [],
     )
+
+
+def _few(trials: Sequence[Response]) -> list[str]:
+    """A note where participants are too few for intervals."""
+    count = len({trial.participant for trial in trials})
+    few = f"{count} participants are too few for 95 % intervals over them: ranges are given."
+    return [few] if 1 < count < LEAST_UNITS else []
+
+
+def _open(rows: Sequence[CellEstimate]) -> list[str]:
+    """A note on each mean d' or criterion that has no bound on a side."""
+    return [
+        f"{row.measure} ({', '.join(filter(None, row.cell[:2]))}) has no bound on a side: many "
+        "participants gave only right or only wrong answers of a kind, and it may be any larger."
+        for row in rows
+        if row.participant == ALL and row.measure in ("d'", "criterion") and not row.bounded
+    ]

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stst.analysis.intervals import Interval, geometric, mean
+from stst.analysis.intervals import Interval, geometric, is_open, mean
 from stst.analysis.reading import Response, grouped
+from stst.metrics.bounds import LEAST_UNITS, NO_BOUNDS, bounds_of
 
 ALL = "all"  # participants together
 ARROW = " \N{RIGHTWARDS ARROW} "  # from what was shown to what was answered
@@ -26,10 +27,10 @@ class DesignCell(NamedTuple):
 
 
 class CellEstimate(NamedTuple):
-    """One result: a measure of a cell, of one participant or of all, with its interval.
+    """One result: a measure of a cell, of one participant or of all, with its bounds.
 
     `response` is what was answered, where shares of several answers are told; `chance` is
-    the value without any sensitivity, or NaN.
+    the value without any sensitivity, or NaN. `bounds` is what ``low`` and ``high`` are.
     """
 
     measure: str
@@ -44,6 +45,7 @@ class CellEstimate(NamedTuple):
     low: float
     high: float
     chance: float
+    bounds: str
 
     @property
     def cell(self) -> DesignCell:
@@ -65,10 +67,14 @@ def estimate(
     response: str = "",
     chance: float = math.nan,
 ) -> CellEstimate:
-    """A result of the trials of one or more participants."""
+    """A result of the trials of one participant or more; fewer than four trials bound nothing."""
     who = next(iter(trials)) if len(trials) == 1 else ALL
     counts = [len(held) for held in trials.values() if held]
-    return CellEstimate(measure, *cell, response, who, len(counts), sum(counts), *found, chance)
+    bounds = bounds_of(sum(counts) if len(counts) == 1 else len(counts), found.low, found.high)
+    if len(counts) == 1 and sum(counts) < LEAST_UNITS:
+        found, bounds = Interval(found.value, math.nan, math.nan), NO_BOUNDS
+    counted = len(counts), sum(counts)
+    return CellEstimate(measure, *cell, response, who, *counted, *found, chance, bounds)
 
 
 def cells(trials: Iterable[Response]) -> dict[DesignCell, list[Response]]:
@@ -110,7 +116,8 @@ class Difference(NamedTuple):
     """A measure in two conditions or bands, over the participants who did both.
 
     `condition`, `band` and `level` are what both have; empty is the `factor` that is compared.
-    `value` is first - second, and `null` 0; of thresholds first / second, and 1.
+    `value` is first - second, and `null` 0; of thresholds first / second, and 1. `bounds` is what
+    ``low`` and ``high`` are.
     """
 
     measure: str
@@ -125,6 +132,7 @@ class Difference(NamedTuple):
     low: float
     high: float
     null: float
+    bounds: str
 
 
 def differences(estimates: Sequence[CellEstimate]) -> list[Difference]:
@@ -132,7 +140,7 @@ def differences(estimates: Sequence[CellEstimate]) -> list[Difference]:
 
     The value is the mean over participants of what they differ by themselves, the interval
     Student's; of thresholds that the levels bound, the geometric mean of ratios. Two
-    participants are needed; results of all together are passed over.
+    participants are needed, and four for an interval; results of all together are passed over.
     """
     own = [
         row
@@ -160,7 +168,7 @@ def _along(factor: str, measure: str, rows: Sequence[CellEstimate]) -> Iterator[
     alike = grouped(rows, lambda row: DesignCell(**row.cell._asdict() | {factor: ""}))
     for cell, held in alike.items():
         values = {
-            name: {row.participant: row.value for row in own}
+            name: {row.participant: row for row in own}
             for name, own in grouped(held, lambda row: str(getattr(row, factor))).items()
         }
         for first, second in combinations(sorted(values), 2):
@@ -168,8 +176,24 @@ def _along(factor: str, measure: str, rows: Sequence[CellEstimate]) -> Iterator[
             if len(both) < 2:
                 continue
             one, other = ([values[name][who] for who in both] for name in (first, second))
+            found, null = _compared(measure, one, other)
+            bounds = bounds_of(len(both), found.low, found.high)
             head = (measure, factor, first, second, *cell, len(both))
-            if measure == _RATIO:
-                yield Difference(*head, *geometric(np.divide(one, other)), 1.0)
-            else:
-                yield Difference(*head, *mean(np.subtract(one, other)), 0.0)
+            yield Difference(*head, *found, null, bounds)
+
+
+def _compared(
+    measure: str, one: Sequence[CellEstimate], other: Sequence[CellEstimate]
+) -> tuple[Interval, float]:
+    """The mean difference or ratio, and what it is where nothing differs."""
+    first, second = (np.array([row.value for row in rows]) for rows in (one, other))
+    if measure == _RATIO:
+        return geometric(first / second), 1.0
+    found = mean(first - second)
+    if measure not in ("d'", "criterion") or len(first) < LEAST_UNITS:
+        return found, 0.0
+    if not is_open([a.low + a.high + b.low + b.high for a, b in zip(one, other, strict=True)]):
+        return found, 0.0
+    # Both are drawn to 0, alike if they are the same: the difference may be any larger.
+    low, high = (x if x * sign > 0 else math.nan for x, sign in ((found.low, 1), (found.high, -1)))
+    return Interval(found.value, low, high), 0.0

@@ -11,18 +11,20 @@ import numpy as np
 from scipy.special import ndtri
 
 from stst.analysis.cells import cell_of
-from stst.analysis.intervals import CONFIDENCE, Numbers
+from stst.analysis.intervals import Numbers
 from stst.analysis.reading import Response
 from stst.errors import ExperimentError
+from stst.metrics.bounds import CONFIDENCE, LEAST_UNITS, bounds_of
 
 WIDEST = 10.0  # a standard error above this, of log odds, is of data that limit nothing
 _LOGIT = {"likelihood": "bernoulli_logit", "matrix_inversion_method": "cholesky"}
 
 
 class Effect(NamedTuple):
-    """A fixed effect with its 95 % interval, or the standard deviation of a random one.
+    """A fixed effect with its bounds, or the standard deviation of a random one.
 
-    `unit` is log odds, or points of a rating. A bound is NaN where there is none.
+    `unit` is log odds, or points of a rating. A bound is NaN where there is none, as with fewer
+    than four participants; `bounds` is what ``low`` and ``high`` are.
     """
 
     outcome: str
@@ -34,6 +36,7 @@ class Effect(NamedTuple):
     participants: int
     items: int
     trials: int
+    bounds: str
 
 
 def mixed(trials: Sequence[Response]) -> list[Effect]:
@@ -57,15 +60,17 @@ def mixed(trials: Sequence[Response]) -> list[Effect]:
             "a mixed-effects model cannot tell conditions, bands and levels apart in this design."
         )
     fixed, deviations = _fit(values, design, groups, linear=outcome == "rating")
-    counts = (*(len(set(own)) for own in named.values()), len(trials))
-    halves = np.where(fixed[1] <= WIDEST, ndtri((1 + CONFIDENCE) / 2) * fixed[1], math.nan)
+    people, items = (len(set(own)) for own in named.values())
+    counts = people, items, len(trials)
+    known = (fixed[1] <= WIDEST) & (people >= LEAST_UNITS)
+    halves = np.where(known, ndtri((1 + CONFIDENCE) / 2) * fixed[1], math.nan)
     bounds = np.column_stack([fixed[0], fixed[0] - halves, fixed[0] + halves]).tolist()
     names = ["residual", *groups] if outcome == "rating" else list(groups)
     bounds += [[float(deviation), math.nan, math.nan] for deviation in deviations]
     labels = [*terms, *(f"SD of {name}" for name in names)]
     return [
-        Effect(outcome, label, unit, *interval, *counts)
-        for label, interval in zip(labels, bounds, strict=True)
+        Effect(outcome, label, unit, value, low, high, *counts, bounds_of(people, low, high))
+        for label, (value, low, high) in zip(labels, bounds, strict=True)
     ]
 
 

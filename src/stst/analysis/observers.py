@@ -20,6 +20,7 @@ from stst.errors import RecipeError, guess
 from stst.experiment.design import Trial, make_lists
 from stst.experiment.spec import INTERVALS, RATINGS, ExperimentSpec
 from stst.experiment.stimuli import StimulusRow
+from stst.metrics.bounds import LEAST_UNITS
 from stst.recipe import FrozenConfig, validated
 
 SHARES = ("accuracy", "space chosen")
@@ -53,7 +54,8 @@ class PowerPlan(FrozenConfig):
     spread : float
         Standard deviation between participants; of a threshold that of its natural logarithm.
     participants, repeats : tuple of int
-        Numbers of both to try; no `repeats` are those of the experiment.
+        Numbers of both to try; no `repeats` are those of the experiment. Fewer than four
+        participants have no interval, and find nothing.
     measure : str, optional
         ``d'``, ``accuracy``, ``threshold``, ``rating`` or ``space chosen``; None: the task's first.
     null : float, optional
@@ -87,7 +89,7 @@ class PowerPlan(FrozenConfig):
 
     effect: float
     spread: float = Field(ge=0)
-    participants: tuple[Annotated[int, Field(ge=2, le=10_000)], ...] = Field(min_length=1)
+    participants: tuple[Annotated[int, Field(ge=LEAST_UNITS, le=10_000)], ...] = Field(min_length=1)
     repeats: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = ()
     measure: str | None = None
     null: float | None = None

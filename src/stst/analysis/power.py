@@ -18,6 +18,7 @@ from stst.analysis.tasks import estimates
 from stst.errors import RecipeError, guess
 from stst.experiment.spec import ExperimentSpec
 from stst.experiment.stimuli import StimulusRow
+from stst.metrics.bounds import INTERVAL, ONE_SIDED, bounds_of
 from stst.metrics.tables import plain
 
 ENOUGH = 0.8  # power that is commonly asked for
@@ -25,7 +26,7 @@ Progress = Callable[[int, int], object]
 
 
 class Power(NamedTuple):
-    """Share of simulated experiments that find the effect in a cell, with Wilson's interval.
+    """Share of simulated experiments that find the effect in a cell, with Wilson's bounds.
 
     `trials` is how many a participant has in the cell; where lists differ, their mean.
     """
@@ -42,6 +43,7 @@ class Power(NamedTuple):
     power: float
     low: float
     high: float
+    bounds: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +96,8 @@ def power(
             for cell, trials in counts.items():
                 share = proportion([hits[cell]], [plan.simulations])
                 design = (*cell, people, repeats, trials, plan.simulations, hits[cell])
-                rows.append(Power(plan.measure or "", *design, *share))
+                bounds = bounds_of(plan.simulations, share.low, share.high)
+                rows.append(Power(plan.measure or "", *design, *share, bounds))
     return PowerAnalysis(spec.task, spec.fingerprint, plan, rows)
 
 
@@ -108,7 +111,7 @@ def needed(rows: Sequence[Power]) -> dict[tuple[DesignCell, int], int | None]:
 
 
 def finds(trials: Sequence[Response], plan: PowerPlan) -> set[DesignCell]:
-    """Cells whose interval leaves the null; a bound that there is none of leaves nothing."""
+    """Cells whose interval leaves the null; a range, or a bound that is not there, does not."""
     kept, _ = excluded(trials, plan.rules)
     if not kept:
         return set()
@@ -121,7 +124,11 @@ def finds(trials: Sequence[Response], plan: PowerPlan) -> set[DesignCell]:
             for row in differences(estimates(kept, plan.measure, together=False))
             if row.factor == "condition" and plan.against in (row.first, row.second)
         }
-    return {cell for cell, row in rows.items() if row.low > null or row.high < null}
+    return {
+        cell
+        for cell, row in rows.items()
+        if row.bounds in (INTERVAL, ONE_SIDED) and (row.low > null or row.high < null)
+    }
 
 
 def trials_in(lists: Lists, plan: PowerPlan) -> Mapping[DesignCell, float]:

@@ -12,9 +12,10 @@ from scipy.optimize import minimize
 from scipy.special import xlog1py, xlogy
 
 from stst.analysis.cells import ALL, CellEstimate, DesignCell, cell_of, cells, estimate, people
-from stst.analysis.intervals import CONFIDENCE, Interval, Numbers, geometric, mean
+from stst.analysis.intervals import Interval, Numbers, geometric
 from stst.analysis.reading import Response, grouped
 from stst.analysis.sensitivity import CHANCE
+from stst.metrics.bounds import CONFIDENCE, RANGE, bounds_of
 
 SLOPES = (0.5, 10.0)
 LAPSES = (0.0, 0.1)  # more lapses than this are no measurement
@@ -130,7 +131,7 @@ def thresholds(trials: Sequence[Response]) -> list[CellEstimate]:
     estimates = list[CellEstimate]()
     for cell, held in by_function(trials).items():
         rows = [row for who, own in people(held).items() for row in _of_one(cell, who, own)]
-        estimates += [*rows, *_of_all(cell, rows)]
+        estimates += [*rows, *over_participants(cell, rows)]
     return estimates
 
 
@@ -160,21 +161,53 @@ def _of_one(cell: DesignCell, who: str, trials: Sequence[Response]) -> Iterator[
         yield estimate(measure, cell, {who: trials}, interval)
 
 
-def _of_all(cell: DesignCell, rows: Sequence[CellEstimate]) -> Iterator[CellEstimate]:
-    """Means over participants with a bounded threshold: geometric ones, but of lapses."""
+def over_participants(cell: DesignCell, rows: Sequence[CellEstimate]) -> Iterator[CellEstimate]:
+    """Means over participants with a bounded threshold: geometric ones, but of lapses.
+
+    A slope at a limit of the search is in no mean; there is none where that is half of them.
+    Most lapses are 0 in truth or by estimate, so that their mean has no interval, but a range.
+    """
     good = {row.participant for row in rows if row.measure == "threshold" and row.bounded}
     own = [row for row in rows if row.participant in good]
-    for measure, held in grouped(own, lambda row: row.measure).items() if len(good) > 1 else ():
-        average = (mean if measure == "lapse" else geometric)([row.value for row in held])
-        count = sum(row.trials for row in held)
-        yield CellEstimate(measure, *cell, "", ALL, len(held), count, *average, math.nan)
+    for measure, each in grouped(own, lambda row: row.measure).items() if len(good) > 1 else ():
+        held = [row for row in each if not at_limit(row)]
+        if len(held) < 2 or 2 * len(held) <= len(each):
+            continue
+        values = [row.value for row in held]
+        found, bounds = geometric(values) if measure != "lapse" else _lapses(values), RANGE
+        if measure != "lapse":
+            bounds = bounds_of(len(held), found.low, found.high)
+        counts = len(held), sum(row.trials for row in held)
+        yield CellEstimate(measure, *cell, "", ALL, *counts, *found, math.nan, bounds)
 
 
-def unbounded(rows: Sequence[CellEstimate]) -> list[str]:
-    """A note on each threshold that the levels do not limit."""
-    return [
-        f"{row.participant}: the levels do not bound the threshold "
-        f"({', '.join(filter(None, row[1:3]))}); it is in no mean."
-        for row in rows
-        if row.measure == "threshold" and row.participant != ALL and not row.bounded
+def _lapses(values: Sequence[float]) -> Interval:
+    return Interval(*(float(pooled(values)) for pooled in (np.mean, np.min, np.max)))
+
+
+def at_limit(row: CellEstimate) -> bool:
+    """Whether it is a slope that is as flat or as steep as the search allows."""
+    return row.measure == "slope" and bool(np.isclose(row.value, SLOPES, rtol=1e-3).any())
+
+
+def left_out(rows: Sequence[CellEstimate]) -> list[str]:
+    """A note on each threshold that the levels do not limit, and on slopes at a limit."""
+    own = [row for row in rows if row.participant != ALL]
+    notes = [
+        f"{row.participant}: the levels do not bound the threshold ({_place(row)}); it is in no "
+        "mean."
+        for row in own
+        if row.measure == "threshold" and not row.bounded
     ]
+    slopes = grouped([row for row in own if row.measure == "slope"], lambda row: row.cell)
+    limits = " or ".join(f"{limit:g}" for limit in SLOPES)
+    return notes + [
+        f"the slope is at a limit of the search ({limits}) for {count} of {len(held)} "
+        f"participant(s) ({_place(held[0])}); it is in no mean."
+        for held in slopes.values()
+        if (count := sum(map(at_limit, held)))
+    ]
+
+
+def _place(row: CellEstimate) -> str:
+    return ", ".join(filter(None, row.cell[:2]))

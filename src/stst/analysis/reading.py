@@ -1,4 +1,4 @@
-"""Tables of responses -> trials, checked: what is wrong is told with its file and line."""
+"""Rows of responses -> trials, and the rules by which some are left out."""
 
 from __future__ import annotations
 
@@ -6,20 +6,14 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TypeVar, get_args
+from typing import Any, NamedTuple, Self, TypeVar
 
-import pandas as pd
 from pydantic import Field
 
-from stst.errors import ExperimentError
-from stst.experiment.design import Phase
-from stst.experiment.spec import RATINGS, TASKS
-from stst.experiment.store import COLUMNS
+from stst.experiment.responses import read_rows
 from stst.recipe import FrozenConfig, validated
 
-FILLED = ("participant", "session", "row", "experiment")
-KNOWN = {"task": TASKS, "phase": get_args(Phase), "correct": ("", "0", "1")}
-NUMBERS = ("row", "duration", "contrast", "response_time")
+NUMBERS = ("duration", "contrast", "response_time")
 LISTS = ("conditions", "roles", "kinds")  # of the clips of a trial
 FRAMES = ("frames_expected", "frames_dropped")  # of each clip; their sums are kept
 
@@ -64,90 +58,26 @@ def grouped(rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[Ro
 def read_responses(paths: Sequence[Path]) -> tuple[list[Response], list[str]]:
     """Read tables of responses, or folders of such, and notes for the reader of the results.
 
-    Raises ExperimentError if there is no table, one has other columns or a cell that cannot be,
-    or they are of several experiments.
+    Raises ExperimentError if there is no table, or one has a cell that cannot be or is in doubt.
     """
-    tables = [sorted(path.glob("*.csv")) if path.is_dir() else [path] for path in paths]
-    files = dict.fromkeys(file for each in tables for file in each)
-    if not files:
-        raise ExperimentError("no responses: give CSV files, or the folder that holds them.")
-    notes = list[str]()
-    trials = [trial for file in files for trial in _read(file, notes)]
-    if not trials:
-        raise ExperimentError("the tables of responses have no rows yet.")
-    if len({trial.experiment for trial in trials}) > 1:
-        raise ExperimentError(
-            "the responses are of several experiments (column experiment). Analyse each by itself."
-        )
+    rows, notes = read_rows(paths)
+    trials = [_response(row.cells) for row in rows]
     return trials, [*notes, *_gaps(trials)]
 
 
-def _read(path: Path, notes: list[str]) -> list[Response]:
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, engine="python")
-        if not isinstance(table.index, pd.RangeIndex):  # it took the first cells for names
-            raise ValueError("lines have more cells than the first")
-    except pd.errors.EmptyDataError:
-        table = pd.DataFrame()
-    except (OSError, ValueError) as error:
-        raise ExperimentError(f"{path} cannot be read: {' '.join(str(error).split())}.") from error
-    missing = [name for name in COLUMNS if name not in table]
-    if missing:
-        raise ExperimentError(
-            f"{path} is no table of responses: it lacks {', '.join(missing[:3])}"
-            f"{' ...' * (len(missing) > 3)}. docs/experiment.md tells the columns."
-        )
-    table.index = pd.RangeIndex(2, len(table) + 2)  # lines of the file
-    short = table.isna().any(axis=1)
-    if short.any() and short.sum() == short.iloc[-1] and not path.read_bytes().endswith(b"\n"):
-        notes.append(f"{path.name}: its last line, half written, was left out.")
-        table, short = table[:-1], short[:-1]
-    for line in table.index[short]:
-        raise ExperimentError(f"{path}, line {line}: it has fewer cells than the first line.")
-    return _responses(table, path)
-
-
-def _responses(table: pd.DataFrame, path: Path) -> list[Response]:
-    """Trials of a table of text; refuses cells that no experiment writes."""
-
-    def refuse(wrong: pd.Series, name: str, reason: str) -> None:
-        for line, cell in table.loc[wrong, name].items():
-            raise ExperimentError(f"{path}, line {line}: {name} {reason.format(cell)}.")
-
-    for name in FILLED:
-        refuse(table[name] == "", name, "is empty")
-    for name, known in KNOWN.items():
-        refuse(~table[name].isin(known), name, f"is {{!r}}, not one of {known}")
-    rating = (table["task"] == "similarity") & (table["phase"] == "test")
-    refuse(rating & ~table["response"].isin(("", *RATINGS)), "response", "{!r} is not 1 to 7")
-    numbers = {name: table[name].map(_number).astype(float) for name in NUMBERS}
-    numbers |= {name: table[name].map(_total).astype(float) for name in FRAMES}
-    for name, values in numbers.items():
-        refuse((values < 0) | (values == math.inf), name, "is {!r}, not a number from 0 on")
-    lists = {name: table[name].map(lambda cell: tuple(cell.split(";"))) for name in LISTS}
-    table = table.assign(**numbers, **lists).astype({"row": int})
-    return [Response(*row) for row in table[[*Response._fields]].itertuples(index=False, name=None)]
-
-
-def _number(cell: str) -> float:
-    """The number of a cell: NaN of an empty one, infinity of what is none."""
-    try:
-        return float(cell or "nan")
-    except ValueError:
-        return math.inf
-
-
-def _total(cell: str) -> float:
-    """The sum of a cell that has a number for each clip; infinity where one is not from 0 on."""
-    numbers = [_number(part) for part in cell.split(";") if part]
-    return math.fsum(numbers) if all(number >= 0 for number in numbers) else math.inf
+def _response(cells: Mapping[str, str]) -> Response:
+    values: dict[str, Any] = {name: cells[name] for name in Response._fields}
+    values |= {name: float(cells[name] or "nan") for name in NUMBERS}
+    values |= {name: tuple(cells[name].split(";")) for name in LISTS}
+    values |= {name: math.fsum(float(n or 0) for n in cells[name].split(";")) for name in FRAMES}
+    return Response(**values | {"row": int(cells["row"])})
 
 
 def _gaps(trials: Sequence[Response]) -> list[str]:
-    """Sessions with rows that are missing or there twice, and participants with several."""
+    """Sessions with rows that are missing, and participants with several sessions."""
     sessions = grouped(trials, lambda trial: (trial.participant, trial.session))
     broken = [
-        f"{person}: rows are missing or there twice in session {session}."
+        f"{person}: rows are missing in session {session}."
         for (person, session), own in sessions.items()
         if sorted(trial.row for trial in own) != list(range(len(own)))
     ]
@@ -164,7 +94,8 @@ class Rules(FrozenConfig):
     attention : float
         Share of attention checks that a participant must pass; one without any passes.
     fastest, slowest : float
-        Bounds of response times, ms; `slowest` None is no bound.
+        Bounds of response times, ms; `slowest` None is no bound. A key before the question, where
+        such were taken, has a time below 0.
     dropped : float
         Share of a trial's frames that may be dropped.
     least : int
@@ -172,7 +103,7 @@ class Rules(FrozenConfig):
     """
 
     attention: float = Field(0.5, ge=0, le=1)
-    fastest: float = Field(100, ge=0)
+    fastest: float = 100
     slowest: float | None = Field(None, gt=0)
     dropped: float = Field(0.1, ge=0, le=1)
     least: int = Field(10, ge=1)

@@ -35,7 +35,8 @@ def two_intervals(
     ``d' = (z(H) - z(F)) / sqrt(2)`` and ``c = -(z(H) + z(F)) / 2``, above 0 where the second
     interval is preferred (Green & Swets 1966; Macmillan & Creelman 2005, ch. 7). H and F are
     log-linear: 0.5 more of ``first`` in 1 more trial (Hautus 1995), which is the mean by
-    Jeffreys' prior. Bounds combine Jeffreys bounds of both rates (MOVER; Zou & Donner 2008).
+    Jeffreys' prior. Bounds combine Jeffreys bounds of both rates (MOVER; Zou & Donner 2008); a
+    rate of 0 or 1 has none on that side (NaN), as the truth may be any more extreme.
     """
     hit, alarm = _z(hits, firsts), _z(alarms, seconds)
     d = _combined(hit, -alarm[[0, 2, 1]])
@@ -44,13 +45,15 @@ def two_intervals(
 
 def _z(first: Numbers, trials: Numbers) -> Numbers:
     value = ndtri((first + 0.5) / (trials + 1))
-    return np.array([value, *ndtri(jeffreys(first, trials))])
+    low, high = ndtri(jeffreys(first, trials))
+    low, high = np.where(first == 0, np.nan, low), np.where(first == trials, np.nan, high)
+    return np.array([value, low, high])
 
 
 def _combined(one: Numbers, other: Numbers) -> Numbers:
     """The sum of two independent estimates, and its bounds from theirs."""
     value = one[0] + other[0]
-    low = value - np.hypot(one[0] - one[1], other[0] - other[1])
+    low = value - np.hypot(one[0] - one[1], other[0] - other[1])  # NaN if one has no bound
     return np.array([value, low, value + np.hypot(one[2] - one[0], other[2] - other[0])])
 
 

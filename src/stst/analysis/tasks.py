@@ -9,10 +9,11 @@ from itertools import product
 import numpy as np
 
 from stst.analysis.cells import ALL, ARROW, CellEstimate, DesignCell, cells, estimate, people
-from stst.analysis.intervals import Interval, Numbers, mean, proportion
+from stst.analysis.intervals import Interval, Numbers, mean, mean_of_estimates, proportion
 from stst.analysis.psychometric import thresholds
 from stst.analysis.reading import Response
 from stst.analysis.sensitivity import CHANCE, CORRECT, from_correct, two_intervals
+from stst.experiment.spec import RATINGS
 
 People = Mapping[str, Sequence[Response]]
 
@@ -66,7 +67,7 @@ def _of_cell(task: str, cell: DesignCell, sample: People) -> Iterator[CellEstima
 
 
 def _share(sample: People, is_so: Callable[[Response], bool]) -> Interval:
-    """How often samplething is so, with its interval over trials, or participants."""
+    """How often something is so, with its bounds over trials, or participants."""
     counts = [sum(map(is_so, trials)) for trials in sample.values()]
     return proportion(counts, [len(trials) for trials in sample.values()])
 
@@ -74,7 +75,8 @@ def _share(sample: People, is_so: Callable[[Response], bool]) -> Interval:
 def _rating(sample: People) -> Interval:
     """Mean rating: over the trials of one participant, or over participants' means."""
     each = [[float(trial.response) for trial in trials] for trials in sample.values()]
-    return mean(each[0] if len(each) == 1 else [np.mean(values) for values in each])
+    found = mean(each[0] if len(each) == 1 else [np.mean(values) for values in each])
+    return Interval(*np.clip(found, 1, len(RATINGS)).tolist())
 
 
 def _two_intervals(cell: DesignCell, sample: People) -> Iterator[CellEstimate]:
@@ -82,7 +84,7 @@ def _two_intervals(cell: DesignCell, sample: People) -> Iterator[CellEstimate]:
     each = [two_intervals(*_counts(trials)) for trials in sample.values()]
     for name, values in zip(("d'", "criterion"), np.swapaxes(each, 0, 1), strict=True):
         single = len(values) == 1  # (participants, 3): value and bounds
-        found = Interval(*values[0].tolist()) if single else mean(values[:, 0])
+        found = Interval(*values[0].tolist()) if single else mean_of_estimates(values)
         yield estimate(name, cell, sample, found, chance=0.0)
 
 

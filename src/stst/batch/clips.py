@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import glob
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,13 @@ from stst.storage.config import Source
 from stst.video.files import find
 from stst.video.read import probe
 from stst.video.shots import find_shots
-from stst.workflows.films import read_source
+from stst.workflows.films import folder_key, read_source
 
 log = logging.getLogger(__name__)
 SHOT_WIDTH = 160  # px of width are enough to find shots in
-FOLDER_NAME = re.compile(r"[A-Za-z0-9][\w.+=,-]{0,99}")  # a folder of one level, on any system
+FOLDER_NAME = re.compile(r"[A-Za-z0-9][\w.+=,-]{0,99}")  # a folder of one level, on any system,
+DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # but on Windows
+CLASH = "would be one name"
 
 
 class Faults(list[str]):
@@ -41,13 +44,14 @@ class Faults(list[str]):
         except (FramesError, RecipeError) as error:
             self.append(f"{where}: {error}")
 
-    def note_clashes(self, where: str, names: Iterable[str]) -> None:
-        """Note names that some file system would take for the same."""
-        seen = dict[str, str]()
-        for name in names:
-            if other := seen.get(name.casefold()):
-                self.append(f"{where}: {other} and {name} would be one name. Give each its own.")
-            seen[name.casefold()] = name
+    def note_clashes(self, where: str, names: Iterable[str], of: Sequence[str] = ()) -> None:
+        """Note names, `of` certain files, that some file system would take for the same."""
+        seen = dict[str, tuple[str, str]]()
+        for name, file in zip_longest(names, of, fillvalue=""):
+            if known := seen.get(folder_key(name)):
+                files = f" (of {known[1]} and {file})" if file else ""
+                self.append(f"{where}: {known[0]} and {name} {CLASH}{files}. Give each its own.")
+            seen[folder_key(name)] = name, file
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,14 @@ class NaturalClip:
     name: str
     source: Source
     label: str = ""
+    entry: str = ""  # where the plan names it
 
 
 def natural_clips(plan: BatchPlan, base: Path, wrong: Faults) -> dict[str, NaturalClip]:
     """The clips of a plan by their names; relative paths begin at the folder `base`."""
     clips = list[NaturalClip]()
     for where, entry in _entries(plan.clips, base, wrong):
-        clip, faults_before = _natural_clip(entry, plan, base), len(wrong)
+        clip, faults_before = _natural_clip(entry, plan, base, where), len(wrong)
         with wrong.noting(where):
             find(clip.source.path)
         with wrong.noting(where):
@@ -76,7 +81,7 @@ def natural_clips(plan: BatchPlan, base: Path, wrong: Faults) -> dict[str, Natur
                 clips += split_into_shots(clip, shots)
     if not clips and not wrong:
         wrong.append("clips: there are none. Give one of folder (a pattern), table and listed.")
-    wrong.note_clashes("clips", [clip.name for clip in clips])
+    wrong.note_clashes("clips", [c.name for c in clips], [c.source.path for c in clips])
     return {clip.name: clip for clip in clips}
 
 
@@ -84,7 +89,8 @@ def split_into_shots(film: NaturalClip, wanted: ShotSelection) -> list[NaturalCl
     """A clip for each shot that is long enough, NAME-1, NAME-3, ...; FramesError if none is."""
     source = film.source
     width = min(source.width or SHOT_WIDTH, SHOT_WIDTH, probe(source.path).size[1])
-    shots = find_shots(read_source(source.model_copy(update={"width": width}))[0])
+    small = source.model_copy(update={"width": width, "height": None})
+    shots = find_shots(read_source(small)[0])
     long = {number: shot for number, shot in enumerate(shots, 1) if len(shot) >= wanted.least}
     if not long:
         raise FramesError(
@@ -98,24 +104,26 @@ def split_into_shots(film: NaturalClip, wanted: ShotSelection) -> list[NaturalCl
     for number, shot in long.items():
         start, frames = source.start + source.every * shot.start, len(shot[: wanted.most])
         part = source.model_copy(update={"start": start, "frames": frames})
-        clips.append(NaturalClip(f"{film.name}-{number:0{digits}}", part, film.label))
+        name = f"{film.name}-{number:0{digits}}"
+        clips.append(replace(film, name=name, source=part))
     return clips
 
 
-def _natural_clip(entry: ClipEntry, plan: BatchPlan, base: Path) -> NaturalClip:
+def _natural_clip(entry: ClipEntry, plan: BatchPlan, base: Path, where: str) -> NaturalClip:
     path = (base / entry.path).absolute()
     own = entry.model_dump(exclude_unset=True, exclude={"name", "label", "shots"})
     shared = plan.cut.model_dump(exclude_unset=True, exclude={"shots"})
     source = Source(**{**shared, **own, "path": str(path)})
-    return NaturalClip(entry.name or path.stem, source, entry.label)
+    return NaturalClip(entry.name or path.stem, source, entry.label, where)
 
 
 def refuse_name(name: str) -> None:
     """RecipeError unless `name` is the name of one folder."""
-    if not FOLDER_NAME.fullmatch(name) or ".." in name:
+    if not FOLDER_NAME.fullmatch(name) or ".." in name or name[-1] == "." or DEVICE.fullmatch(name):
         raise RecipeError(
-            f"{name!r} cannot be the name of a folder. Take letters, digits and . + = , - _, "
-            "at most 100, the first a letter or digit."
+            f"{name!r} cannot be the name of a folder on every system. Take letters, digits and "
+            ". + = , - _, at most 100, the first a letter or digit, the last no dot; and no name "
+            "of a device of Windows (con, nul, com1, ...)."
         )
 
 

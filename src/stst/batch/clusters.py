@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from dask.system import CPU_COUNT
 from distributed import Client, Nanny, Scheduler, Security, SpecCluster
 from distributed.system import MEMORY_LIMIT
 
 from stst._version import __version__
 from stst.batch.plan import BatchPlan, SlurmResources
 from stst.errors import RecipeError, RunError
+from stst.synthesis.threads import allowed_cores
 
+log = logging.getLogger(__name__)
 PRELOAD = "stst.batch.worker"  # imported first by each worker
 SLURM = "slurm"
 LOOPBACK = "127.0.0.1"
@@ -50,17 +51,18 @@ def connection(
 
 def worker_count(gpus: int) -> int:
     """Default number of workers: one for each GPU, or as many as there are cores and memory for."""
-    return gpus or max(1, min(CPU_COUNT, int(MEMORY_LIMIT // WORKER_MEMORY)))
+    return gpus or max(1, min(allowed_cores()[0], int(MEMORY_LIMIT // WORKER_MEMORY)))
 
 
 def threads_each(workers: int) -> int:
     """Threads of each worker, so that all together are as many as there are cores."""
-    return int(max(1, CPU_COUNT // workers))
+    return max(1, allowed_cores()[0] // workers)
 
 
 @contextmanager
 def local_workers(workers: int, threads: int, gpus: int = 0) -> Iterator[Client]:
     """Processes of this machine, for its loopback alone; worker i sees the (i mod gpus)-th GPU."""
+    log.info("%d worker(s) with %d thread(s) each.", workers, threads)
     options = {"host": LOOPBACK, **HIDDEN}
     each = {"nthreads": 1, "memory_limit": 0, "preload": [PRELOAD], "silence_logs": SILENT}
     environments = [environment(threads, i % gpus if gpus else None) for i in range(workers)]

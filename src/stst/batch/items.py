@@ -11,7 +11,7 @@ from itertools import chain, product
 from pathlib import Path
 from typing import Any, Literal
 
-from stst.batch.clips import Faults, listed_pairs, natural_clips, refuse_name
+from stst.batch.clips import CLASH, Faults, listed_pairs, natural_clips, refuse_name
 from stst.batch.plan import BatchPlan, ControlChoice, read_plan, refusal
 from stst.errors import RecipeError, guess
 from stst.recipe import Recipe
@@ -35,6 +35,7 @@ class WorkItem:
     recipe: str = ""
     fingerprint: str = ""  # of the recipe, or of a control's kind and settings
     seed: int | None = None  # None where nothing is random
+    entry: str = ""  # of a natural clip: where the plan names it
 
     @property
     def film(self) -> str:
@@ -70,7 +71,7 @@ def list_items(plan: BatchPlan, base: Path, out: Path) -> tuple[list[WorkItem], 
     if natural and not (synthetic or plan.natural or wrong):
         wrong.append("the plan makes nothing: natural, metamers, pairs and controls are off.")
     wrong.note_clashes("recipes", plan.recipes)
-    if not wrong:
+    if not any(CLASH in fault for fault in wrong):  # whose items clash too
         wrong.note_clashes("items", [item.name for item in items])
     return items, list(dict.fromkeys(wrong))
 
@@ -85,7 +86,8 @@ class _ItemLists:
     def natural(self) -> Iterator[WorkItem]:
         for name, clip in self.clips.items():
             config = StimulusConfig(kind=NATURAL, source=clip.source)
-            yield WorkItem(f"{NATURAL}/{name}", NATURAL, name, config, label=clip.label)
+            folder = f"{NATURAL}/{name}"
+            yield WorkItem(folder, NATURAL, name, config, label=clip.label, entry=clip.entry)
 
     def synthesised(self) -> Iterator[WorkItem]:
         """Metamers and factorised pairs: each by each recipe with each seed."""
@@ -99,7 +101,7 @@ class _ItemLists:
         for name, (condition, clip, pair), seed in product(recipes, clips, plan.seeds):
             config = SynthesisConfig(
                 source=self.master(clip),
-                time=self.master(pair) if pair else None,
+                time=self.fitted(pair) if pair else None,
                 streams=Streams(**streams),
                 seeds=(seed,),
                 device=plan.device,
@@ -158,3 +160,8 @@ class _ItemLists:
     def master(self, clip: str) -> Source:
         """The film that was cut, of which all else is made."""
         return Source(path=str(self.out / NATURAL / clip / f"{clip}.webm"))
+
+    def fitted(self, clip: str) -> Source:
+        """That film as the second of a pair, which may have to get the size of the first."""
+        cut = self.clips[clip].source
+        return self.master(clip).model_copy(update={"fit": cut.fit, "enlarge": cut.enlarge})

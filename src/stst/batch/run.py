@@ -15,11 +15,13 @@ from uuid import uuid4
 import dask
 from distributed import Client, Future, as_completed, wait
 
+from stst.batch.check import check_items
 from stst.batch.clusters import NO_TLS, Connect, TlsFiles, connection
-from stst.batch.items import NATURAL, WorkItem, planned_items
+from stst.batch.items import NATURAL, WorkItem, list_items, planned_items
 from stst.batch.make_item import Outcome, items_to_make, make_item, with_weights
-from stst.batch.plan import BatchPlan
+from stst.batch.plan import BatchPlan, read_plan, refusal
 from stst.batch.tables import write_tables
+from stst.errors.arguments import checked
 from stst.storage.atomic import locked, new_folder
 from stst.storage.config import SynthesisConfig
 from stst.synthesis.estimate import duration, estimate, size
@@ -39,6 +41,7 @@ class BatchResult:
     failed: dict[str, str]  # why items could not be made, by their names; empty if all are there
 
 
+@checked
 def run_batch(
     plan: str | Path,
     out: str | Path,
@@ -105,8 +108,19 @@ def run_batch(
 
 
 def check_batch(plan: str | Path, out: str | Path, report: Reporter = SILENT) -> None:
-    """Report the items of a plan, how large they are, and how long they take at most."""
-    _, items = planned_items(Path(plan), Path(out))
+    """Report the items of a plan, how large they are, and how long they take at most.
+
+    Every clip and pair is looked at, and nothing is made.
+
+    Raises
+    ------
+    RecipeError
+        Names all that is wrong with the plan and with its clips.
+    """
+    settings, unknown = read_plan(Path(plan))
+    items, wrong = list_items(settings, Path(plan).absolute().parent, Path(out))
+    if faults := [*unknown, *wrong, *check_items(items, report)]:
+        raise refusal(Path(plan), list(dict.fromkeys(faults)))
     report.table(*_overview(items))
     report.say(f"{len(items)} items for {out}.")
     natural = next(item for item in items if item.condition == NATURAL)

@@ -23,7 +23,9 @@ Item = TypeVar("Item")
 def batch(
     plan: Annotated[Path, typer.Argument(help="Plan of the set, a YAML file (docs/batch.md).")],
     out: Out = Path("stst-out"),
-    check: Annotated[bool, typer.Option("--check", help="Only list the items and cost.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only check the clips, list items and cost.")
+    ] = False,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Number of processes; by default as many as fit.")
     ] = None,

@@ -27,6 +27,7 @@ SCALES = get_args(Scale)
 app = o.group("Measure next-frame prediction (PredNet).")
 
 
+@o.threaded
 @o.grouped
 def evaluate(
     *,
@@ -51,6 +52,9 @@ def evaluate(
         ),
     ] = None,
     layers: Annotated[str | None, typer.Option(help="Layers of the one network: a,b,c.")] = None,
+    weights_normalisation: Annotated[
+        str | None, typer.Option(help="Of a FILE of weights: torchvision, caffe, none.")
+    ] = None,
     unrelated: Annotated[
         list[Path] | None,
         typer.Option(help="An unrelated clip, the floor of similarity. Repeat it for more."),
@@ -73,7 +77,9 @@ def evaluate(
         raise RecipeError(f"--luminance is one of {', '.join(SCALES)}, got {luminance!r}.")
     if not natural:
         raise RecipeError("which clip? stst evaluate IN.mp4 --against metamer=DIR --out DIR.")
-    networks, untested = load_networks(network, layers.split(",") if layers else None)
+    networks, untested = load_networks(
+        network, layers.split(",") if layers else None, weights_normalisation
+    )
     config = EvaluationConfig(
         against=against or [],
         unrelated=unrelated or [],
@@ -109,6 +115,7 @@ def _refuse_of_sets(paths: Sequence[Path], options: Mapping[str, object]) -> Non
 
 
 @app.command("evaluate")
+@o.threaded
 @o.grouped
 def predict(
     *,

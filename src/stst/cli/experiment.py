@@ -167,10 +167,18 @@ def bids(
     experiment: Experiment,
     responses: Responses = None,
     out: o.Out = Path("stst-bids"),
+    license: Annotated[str | None, typer.Option(help="License of the data set: CC0.")] = None,
     overwrite: o.Overwrite = False,
 ) -> None:
     """Export stimuli and responses as a BIDS data set, with sidecars and events."""
-    count = export_bids(experiment, out, responses=responses, overwrite=overwrite)
+    count = export_bids(
+        experiment,
+        out,
+        responses=responses,
+        license=license,
+        overwrite=overwrite,
+        report=TERMINAL,
+    )
     say(f"{count} participant(s) in {out}.")
 
 

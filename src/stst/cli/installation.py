@@ -16,6 +16,7 @@ app = o.group("List, fetch and check the trained weights.")
 Name = Annotated[str, typer.Argument(help="Name of a network, such as vgg19.")]
 
 
+@o.threaded
 def demo(
     out: o.Out = Path("stst-demo"),
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,

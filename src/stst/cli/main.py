@@ -21,7 +21,7 @@ from stst.workflows.process import prepare
 prepare()
 
 from stst._version import __version__  # noqa: E402
-from stst.cli.texts import Lines, say  # noqa: E402
+from stst.cli.texts import Lines, heads, say  # noqa: E402
 from stst.errors import Diverged, StstError  # noqa: E402
 from stst.workflows.process import Stopped  # noqa: E402
 
@@ -130,9 +130,11 @@ def main() -> None:
     except StstError as error:
         _end(str(error), DIVERGED if isinstance(error, Diverged) else USER_ERROR)
     except OSError as error:
-        if error.filename is None:  # of no file that a user named
+        if error.filename is not None:
+            _end(f"{error.filename} cannot be used: {error.strerror}.", USER_ERROR)
+        if error.errno is not None:  # of no file that a user named
             raise
-        _end(f"{error.filename} cannot be used: {error.strerror}.", USER_ERROR)
+        _end(f"{error}.", USER_ERROR)  # of a library, which says what to do
     except Stopped as stopped:
         _end(str(stopped), stopped.code)
     except SystemExit as stop:
@@ -148,6 +150,7 @@ def _end(text: str, code: int) -> NoReturn:
 
 def _listen() -> None:
     """Print what the library logs."""
+    heads.clear()  # of a command that this process was refused
     logger = logging.getLogger("stst")
     logger.setLevel(logging.INFO)
     logger.propagate = False

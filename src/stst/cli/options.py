@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from functools import wraps
@@ -13,10 +13,13 @@ from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_type_hints
 import typer
 import yaml
 
+from stst.cli.texts import heads
 from stst.errors import RecipeError
 from stst.recipe import LOSSES, QUALITIES, FrozenConfig, Recipe, list_presets
 from stst.recipe.config import set_by_path
 from stst.storage.config import SynthesisConfig, read_config
+from stst.video.sizes import Fit, Sizing
+from stst.workflows.process import use_threads
 
 Video = Annotated[Path | None, typer.Argument(help="Video, GIF, folder of images or .npy array.")]
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
@@ -25,6 +28,7 @@ Seed = Annotated[int | None, typer.Option(help="Random seed.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="Change a setting: octaves.0.steps=10.")
 ]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads of the CPU.")]
 Overwrite = Annotated[bool, typer.Option(help="Write into a folder that is not empty.")]
 Config = TypeVar("Config", bound=FrozenConfig)
 
@@ -35,14 +39,30 @@ class FrameOptions:
 
     panel: ClassVar = "Clip"  # of the help
     width: Annotated[int | None, typer.Option(help="Reduce to this width (px).")] = None
+    height: Annotated[int | None, typer.Option(help="Reduce to this height (px).")] = None
+    fit: Annotated[
+        str | None, typer.Option(help=f"If the aspect changes: {', '.join(get_args(Fit))}.")
+    ] = None
+    enlarge: Annotated[
+        bool | None, typer.Option("--enlarge", help="Allow a larger size (bicubic).")
+    ] = None
     frames: Annotated[int | None, typer.Option(help="Number of frames.")] = None
     start: Annotated[int | None, typer.Option(help="First frame, counted from 0.")] = None
     fps: Annotated[str | None, typer.Option(help="Frame rate, if the file has none.")] = None
+    retime: Annotated[
+        str | None, typer.Option(help="Resample to this frame rate, by when frames are shown.")
+    ] = None
 
     def source(self, path: Path | None = None) -> dict[str, Any]:
         """The clip as a recipe file has it, without options that were not given."""
         options = {"path": absolute(path), **asdict(self)}
         return {name: value for name, value in options.items() if value is not None}
+
+    @property
+    def sizing(self) -> dict[str, Any]:
+        """Those of the options that are of the size."""
+        names = {field.name for field in fields(Sizing)}
+        return {name: value for name, value in self.source().items() if name in names}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +85,9 @@ class SynthesisOptions:
     shots: Annotated[str | None, typer.Option(help="Cuts: each, first, ignore, refuse.")] = None
     spatial: Annotated[str | None, typer.Option(help="Network: vgg19, vgg16, compact, ...")] = None
     weights: Annotated[Path | None, typer.Option(help="Your own weights of the network.")] = None
+    weights_normalisation: Annotated[
+        str | None, typer.Option(help="Of your own weights: torchvision, caffe, none.")
+    ] = None
     temporal_weights: Annotated[Path | None, typer.Option(help="Your own weights of MSOE.")] = None
     settings: Settings = None
     seed: Seed = None
@@ -86,6 +109,7 @@ class SynthesisOptions:
             "streams.spatial": self.spatial,
             "streams.spatial_weights": absolute(self.weights),
             "streams.temporal_weights": absolute(self.temporal_weights),
+            "streams.weights_normalisation": self.weights_normalisation,
             "seeds": seeds,
             "device": self.device,
         }
@@ -132,9 +156,33 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
             values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
         command(**values)
 
+    return _presented(call, parameters)
+
+
+def threaded(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command that computes take ``--threads``; it prints first how many it has."""
+
+    @wraps(command)
+    def call(*, threads: int | None, **values: Any) -> None:  # noqa: ANN401
+        heads.append(use_threads(threads))
+        command(**values)
+
+    hints = get_type_hints(command, include_extras=True)
+    own = inspect.signature(command).parameters.values()
+    option = inspect.Parameter("threads", inspect.Parameter.KEYWORD_ONLY, default=None)
+    return _presented(
+        call,
+        [p.replace(annotation=hints[p.name]) for p in own] + [option.replace(annotation=Threads)],
+    )
+
+
+def _presented(
+    call: Callable[..., None], parameters: Sequence[inspect.Parameter]
+) -> Callable[..., None]:
+    """A function that wraps a command, with the parameters that typer is to see."""
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     call.__annotations__ = {each.name: each.annotation for each in parameters}
-    del call.__wrapped__  # typer would read the hints of the function that is wrapped
+    del call.__wrapped__  # type: ignore[attr-defined]  # typer would read the hints of what is wrapped
     return call
 
 

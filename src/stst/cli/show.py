@@ -41,6 +41,7 @@ class Terminal(Reporter):
     def busy(self, text: str) -> Iterator[Callable[[str], None]]:
         """Show that something is under way."""
         if console.is_interactive:
+            say()
             with console.status(text) as status:
                 yield status.update
         else:
@@ -136,6 +137,7 @@ def bar(text: str, total: float | None, done: int = 0) -> Iterator[Update]:
         if not drawn:
             lines.say(line())
 
+    say()
     with progress if drawn else nullcontext():
         yield update
     if not drawn:

@@ -23,6 +23,7 @@ from stst.workflows.synthesize import resume_run, run_factorization, run_synthes
 STATISTICS, SCALES = (", ".join(get_args(names)) for names in (Statistic, Scale))
 
 
+@o.threaded
 @o.grouped
 def synthesize(
     *,
@@ -42,12 +43,13 @@ def synthesize(
     """Synthesise the dynamic metamer of a natural video."""
     options = {
         **{f"source.{name}": value for name, value in clip.source(video).items()},
-        "given": given and {"path": o.absolute(given), "width": clip.width},
+        "given": given and {"path": o.absolute(given), **clip.sizing},
         "deterministic": deterministic,
     }
     run_synthesis(method.config(options, recipe), out, overwrite=overwrite, report=TERMINAL)
 
 
+@o.threaded
 @o.grouped
 def factorize(
     *,
@@ -70,6 +72,7 @@ def factorize(
     run_factorization(config, videos, out, crossed=crossed, overwrite=overwrite, report=TERMINAL)
 
 
+@o.threaded
 def resume(
     folder: Annotated[Path, typer.Argument(help="Folder of the run (its --out).")],
     allow_mixed: Annotated[
@@ -80,6 +83,7 @@ def resume(
     resume_run(folder, allow_mixed=allow_mixed, report=TERMINAL)
 
 
+@o.threaded
 @o.grouped
 def ablate(
     *,
@@ -114,6 +118,7 @@ def ablate(
     run_ablation(config, cells, out, overwrite=overwrite, report=TERMINAL)
 
 
+@o.threaded
 def stimulus(
     kind: Annotated[str | None, typer.Argument(help=f"One of {', '.join(STIMULI)}.")] = None,
     out: o.Out = Path("stst-out"),
@@ -132,6 +137,7 @@ def stimulus(
     _make(options, recipe, settings, out, overwrite)
 
 
+@o.threaded
 @o.grouped
 def scramble(
     *,
@@ -169,6 +175,7 @@ def _make(
         run_stimulus(config, out, overwrite=overwrite)
 
 
+@o.threaded
 @o.grouped
 def match(
     *,

@@ -14,9 +14,14 @@ from stst.workflows import citing
 console = Console(soft_wrap=True, highlight=False, emoji=False)
 
 
-def say(text: str) -> None:
-    """Print a line for the user."""
-    console.print(text, markup=False)
+heads = list[str]()  # lines that come before the first one; a refusal has none
+
+
+def say(*text: str) -> None:
+    """Print a line for the user, after those that wait to come first."""
+    for line in (*heads, *text):
+        console.print(line, markup=False)
+    heads.clear()
 
 
 class Lines(logging.Handler):

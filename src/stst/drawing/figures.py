@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import BytesIO
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,67 @@ def make_panels(
     return figure, grid
 
 
+_DEPTH = 1e9  # from the largest value to the least that a logarithm shows; below is rounding
+
+
+def log_scale(axes: Axes, which: str) -> None:
+    """Make an axis, "x" or "y", logarithmic, say so in its label, and mark what it cannot show.
+
+    Values of lines that are 0 or below, or rounding beside the largest, have a triangle at the end
+    of the axis.
+    """
+    lines = [line for line in axes.lines if line.get_transform() == axes.transData]
+    side, marker = (0, "<") if which == "x" else (1, "v")
+    edge = axes.get_yaxis_transform() if which == "x" else axes.get_xaxis_transform()
+    data = [np.array(line.get_data(), np.float64) for line in lines]
+    top = max((np.nanmax(both[side], initial=0) for both in data), default=0)
+    marked = False
+    for line, both in zip(lines, data, strict=True):
+        beyond = both[side] <= top / _DEPTH
+        if beyond.any():
+            ends = both[:, beyond]
+            ends[side] = 0
+            look: dict[str, Any] = {"color": line.get_color(), "linestyle": "", "clip_on": False}
+            axes.plot(*ends, marker, transform=edge, markersize=4, label="_too small", **look)
+            both[side, beyond] = np.nan
+            line.set_data(both)
+            marked = True
+    axes.relim()  # to what is left
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    words = "\n(log; triangle: 0 or nearly)" if marked else " (log)"
+    label = f"{axis.get_label_text()}{words}" if axis.get_label_text() else ""
+    if not top > 0:  # Matplotlib warns of a logarithm of nothing
+        axes.set(**{f"{which}lim": (0.1, 1)})
+    axes.set(**{f"{which}scale": "log", f"{which}label": label})
+
+
+# Lines for what bounds are, by the names that `stst.metrics.bounds` gives them.
+BOUND_LINES = {"95 % interval": "-", "97.5 % bound": "-.", "range": ":"}
+
+
+def draw_bounds(
+    lines: Callable[..., object],
+    places: Sequence[float] | pd.Series,
+    rows: pd.DataFrame,
+    colour: str,
+    value: str = "mean",
+) -> None:
+    """Draw the bounds of rows by `axes.hlines` or `vlines`, each in the line of its name.
+
+    Where one end is missing the line ends at the value.
+    """
+    for name, dash in BOUND_LINES.items():
+        own = rows["bounds"].to_numpy() == name
+        low, high = (rows[end].fillna(rows[value])[own] for end in ("low", "high"))
+        lines(np.asarray(places)[own], low, high, colour, linestyle=dash, linewidth=1.2)
+
+
+def bounds_note(bounds: Iterable[str]) -> str:
+    """Say which line is what, of those bounds that are there."""
+    known, dashes = set(bounds), {"-": "line", "-.": "dash-dotted", ":": "dotted"}
+    return "; ".join(f"{dashes[dash]}: {n}" for n, dash in BOUND_LINES.items() if n in known)
+
+
 def loss_figure(
     losses: Mapping[str, Values],
     residuals: Mapping[str, Values],
@@ -59,7 +120,7 @@ def loss_figure(
     _draw_losses(upper, losses, colours, boundaries)
     _draw_residuals(lower, residuals, colours)
     for axes in (upper, lower):
-        axes.set_yscale("log")
+        log_scale(axes, "y")
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         if axes.lines:
             axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
@@ -80,31 +141,30 @@ def _draw_losses(
     for name, values in losses.items():
         breaks = [step for step in boundaries if 0 < step < len(values)]
         steps = np.insert(np.arange(len(values)), breaks, breaks)
-        broken = np.insert(_positive(values), breaks, np.nan)  # no line from frame to frame
+        broken = np.insert(_finite(values), breaks, np.nan)  # no line from frame to frame
         axes.plot(steps, broken, color=colours[name], linewidth=1, label=name)
 
 
 def _draw_residuals(
     axes: Axes, residuals: Mapping[str, Values], colours: Mapping[str, str]
 ) -> None:
-    axes.set(xlabel="kept frame", ylabel="relative error")
+    axes.set(xlabel="kept frame", ylabel="relative error of a layer")
     axes.axhline(MATCHED, color="0.5", linewidth=1, linestyle="--", label=f"{MATCHED:g}")
     for term, colour in colours.items():
         layers = [name for name in residuals if _term(name) == term]
         for depth, name in enumerate(layers, 1):
             ink = 0.3 + 0.7 * depth / len(layers)
             tint = tuple(1 - ink * (1 - part) for part in to_rgb(colour))
-            axes.plot(_positive(residuals[name]), ".-", color=tint, label=name)
+            axes.plot(_finite(residuals[name]), ".-", color=tint, label=name)
 
 
 def _term(layer: str) -> str:
     return layer.split("/")[0]
 
 
-def _positive(values: Values) -> npt.NDArray[np.floating]:
-    """Hide what a logarithm cannot show."""
+def _finite(values: Values) -> npt.NDArray[np.floating]:
     values = np.asarray(values, np.float64)
-    return np.where(np.isfinite(values) & (values > 0), values, np.nan)
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def png_bytes(picture: Image.Image | Figure) -> bytes:
@@ -135,16 +195,17 @@ def styles(conditions: Iterable[str]) -> Styles:
     return {NATURAL: {"color": "black", "marker": ".", "linestyle": "-"}} | looks
 
 
-_SHARES = (0, 0.05, 0.1, 0.15, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
+_LINEAR = 0.2  # of the error axis, which is logarithmic above
+_SHARES = (0, 0.05, 0.1, 0.15, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 1e3, 1e4, 1e6)
 _APART = 0.22  # rows: conditions of a measure
 
 
 def error_figure(
     errors: pd.DataFrame, summary: pd.DataFrame, measures: Mapping[str, tuple[str, float]]
 ) -> Figure:
-    """Every error as a point, means with their intervals, and what is called kept in grey.
+    """Every error as a point, means as bars with their bounds, and what is called kept in grey.
 
-    `measures` are name -> label and tolerance.
+    `measures` are name -> label and tolerance. An error that cannot be told is named.
     """
     figure, ((axes,),) = make_panels(1, 1, size=(9, 8))
     rows = {name: row for row, name in enumerate(measures)}
@@ -158,13 +219,24 @@ def error_figure(
         places = own["measure"].map(rows) + shift
         axes.plot(own["value"], places, markersize=4, alpha=0.5, **look)
         axes.plot([], [], label=name, **look)
-        axes.hlines(means["measure"].map(rows) + shift, means["low"], means["high"], look["color"])
+        places = means["measure"].map(rows) + shift
+        draw_bounds(axes.hlines, places, means, look["color"])
+        mean = {"marker": "|", "markersize": 9, "markeredgewidth": 2}
+        axes.plot(means["mean"], places, color=look["color"], linestyle="", **mean)
     axes.set_yticks(list(rows.values()), [label for label, _ in measures.values()])
     axes.set_ylim(len(measures) - 0.5, -0.5)
-    axes.set_xscale("symlog", linthresh=0.2)
+    axes.set_xscale("symlog", linthresh=_LINEAR)
     axes.set_xlim(left=0)
+    untold = errors[errors["value"].isna()].groupby("measure")["condition"].unique()
+    for name, conditions in untold.items():
+        words = f"not testable: {', '.join(conditions)}"
+        axes.text(0.01, rows[str(name)] + 0.42, words, fontsize=6, color="0.4")
     axes.set_xticks([tick for tick in _SHARES if tick <= axes.get_xlim()[1]])
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.set_xlabel("error against the natural clip (grey: called kept)")
+    axes.set_xlabel(
+        f"error against the natural clip (%; linear to {_LINEAR:.0%}, logarithmic above)\n"
+        f"grey: called kept; bar: mean; {bounds_note(summary['bounds'])}"
+    )
+    axes.set_ylabel("measure")
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, frameon=False)
     return figure

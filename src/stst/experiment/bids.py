@@ -1,136 +1,215 @@
-"""An experiment and its responses -> a BIDS data set: films with sidecars, events of each."""
+"""An experiment and its responses -> a BIDS data set: films with sidecars, events of each visit."""
 
 from __future__ import annotations
 
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from stst._version import __version__
-from stst.errors import ExperimentError
+from stst.experiment.bids_events import (
+    COLUMNS,
+    NONE,
+    column_sidecar,
+    events_of,
+    presentation,
+    runs,
+)
+from stst.experiment.contradictions import sessions, time_of
 from stst.experiment.spec import ExperimentSpec
-from stst.experiment.store import COLUMNS
+from stst.experiment.stimuli import read_set
+from stst.experiment.tables import TableRow
 from stst.experiment.versions import FilmFile, Version
+from stst.storage.manifest import read_manifest
 
-BIDS = "1.10.0"
-NONE = "n/a"
-EVENTS = {
-    "onset": ("s", "Since the page, or the script, began."),
-    "duration": ("s", "From the call of play to the end of the film; 0 of an answer."),
-    "trial_type": (None, "Condition of the film that is shown, or response."),
-    "stim_file": (None, "The film, in /stimuli."),
-    "response_time": ("s", "From the end of the last film to the key."),
-    "trial": (None, "Place in the list, from 0, practice included."),
-    "phase": (None, "practice, test or attention."),
-    "role": (None, "What the film is in its trial."),
-    "response": (None, "What was answered."),
-    "expected": (None, "The right answer."),
-    "correct": (None, "1 or 0."),
-    "frames_dropped": (None, "Frames of the film that were not presented."),
-}
+BIDS = "1.11.1"
 
 
 def write_bids(
     spec: ExperimentSpec,
     films: Mapping[Version, FilmFile],
     experiment: Path,
-    responses: Sequence[Path],
+    rows: Sequence[TableRow],
+    out: Path,
+    license: str | None = None,
+) -> list[str]:
+    """Write the data set into `out`, a folder that is there; the labels of its participants.
+
+    `rows` are those of `read_rows`. Visits of a participant are sessions, in the order of time;
+    where the page was opened again in one, it has several runs.
+
+    Raises ExperimentError if responses are of another experiment, two participants have one
+    label, which is the name without what BIDS forbids, or the time of a question is not known.
+    """
+    for row in rows:
+        if row.cells["experiment"] != spec.fingerprint:
+            raise row.error(
+                f"experiment is {row.cells['experiment']!r}, but {spec.fingerprint!r} in "
+                f"{experiment}. Give the folder of the experiment that the responses are of."
+            )
+    people = _people(rows)
+    version = read_manifest(experiment).environment["packages"]["stst-vision"]
+    names = _copy_films(films, experiment, out / "stimuli")
+    for label, visits in people.items():
+        _write_person(spec, label, visits, names, version, out)
+    _write_participants(people, out)
+    _write_dataset(spec, experiment, rows, license, out)
+    return [*people]
+
+
+def _people(rows: Iterable[TableRow]) -> dict[str, list[list[TableRow]]]:
+    """Visits of each participant in the order of time, by the participant's label."""
+    people, names = dict[str, list[list[TableRow]]](), dict[str, str]()
+    for visit in sessions(rows):
+        name = visit[0].cells["participant"]
+        label = f"sub-{re.sub('[^A-Za-z0-9]', '', name)}"
+        if label == "sub-" or names.setdefault(label, name) != name:
+            raise visit[0].error(
+                f"participant {name!r} has the label {label!r} in BIDS, which "
+                f"{'is empty' if label == 'sub-' else f'{names[label]!r} has too'}: it takes "
+                "letters A to Z and digits alone. Rename one in the tables."
+            )
+        people.setdefault(label, []).append(visit)
+    return {label: sorted(people[label], key=lambda rows: time_of(rows[0])) for label in people}
+
+
+def _write_person(
+    spec: ExperimentSpec,
+    label: str,
+    visits: Sequence[Sequence[TableRow]],
+    films: Mapping[str, str],
+    version: str,
     out: Path,
 ) -> None:
-    """Write the data set into `out`, a folder that is there; each session is a run.
+    """Events of each visit and run, and the table of the visits."""
+    table = list[dict[str, str]]()
+    for number, visit in enumerate(visits, 1):
+        first = visit[0]
+        facts = {"session_id": f"ses-{number}", "acq_time": time_of(first) or NONE}
+        table.append(facts | {name: first.cells[name] or NONE for name in ("session", "list")})
+        folder = out / label / f"ses-{number}" / "beh"
+        folder.mkdir(parents=True, exist_ok=True)
+        for run, rows in enumerate(runs(visit), 1):
+            stem = folder / f"{label}_ses-{number}_task-{spec.task}_run-{run}_events"
+            _write_table(stem.with_suffix(".tsv"), "events", events_of(rows, films))
+            shown = {"StimulusPresentation": presentation(rows, spec, version)}
+            _write_json(stem.with_suffix(".json"), shown)
+    _write_table(out / label / f"{label}_sessions.tsv", "sessions", table)
 
-    Raises ExperimentError if a table of responses has other columns, or two participants have one
-    label, which is the name without what BIDS forbids.
+
+def _write_participants(people: Mapping[str, Sequence[Sequence[TableRow]]], out: Path) -> None:
+    """The table of participants: names, and what the responses say of them themselves."""
+    table = list[dict[str, str]]()
+    for label, visits in people.items():
+        facts = {"participant_id": label}
+        for name in COLUMNS["participants"]:
+            cells = {row.cells[name]: row for visit in visits for row in visit if name in row.cells}
+            if len(cells) > 1:
+                raise [*cells.values()][-1].error(
+                    f"{name} of participant {label} has several values: {', '.join(cells)}. Give "
+                    "each participant one."
+                )
+            if cells:
+                facts[name] = next(iter(cells)) or NONE
+        table.append(facts)
+    _write_table(out / "participants.tsv", "participants", table)
+    for name in ("participants", "sessions"):
+        _write_json(out / f"{name}.json", COLUMNS[name])
+
+
+def _copy_films(films: Mapping[Version, FilmFile], experiment: Path, out: Path) -> dict[str, str]:
+    """Copy the films, with a table and a sidecar for each; their names by digest.
+
+    The specification leaves the names in /stimuli open; table and sidecars are those that
+    extension proposal 44 (a draft) describes.
     """
-    _write_dataset(spec, out)
-    names = _copy_films(films, experiment, out / "stimuli")
-    labels = [f"sub-{re.sub('[^A-Za-z0-9]', '', path.stem)}" for path in responses]
-    if len(set(labels)) < len(labels):
-        raise ExperimentError("two participants have the same label without '-' and '_'.")
-    _write_table(out / "participants.tsv", pd.DataFrame({"participant_id": labels}, dtype=object))
-    for label, path in zip(labels, responses, strict=True):
-        folder = out / label / "beh"
-        for run, rows in enumerate(_sessions(path), 1):
-            folder.mkdir(parents=True, exist_ok=True)
-            events = [event for row in rows for event in _events(row, names)]
-            table = pd.DataFrame(events, columns=list(EVENTS), dtype=object)
-            _write_table(folder / f"{label}_task-{spec.task}_run-{run}_events.tsv", table)
+    out.mkdir(exist_ok=True)
+    stimuli = {row.stimulus: row for row in read_set(experiment)}
+    table, names = list[dict[str, Any]](), dict[str, str]()
+    for version, file in films.items():
+        of = stimuli[version.stimulus]
+        for path, sha256 in ((file.vp9, file.vp9_sha256), (file.h264, file.h264_sha256)):
+            names[sha256] = Path(path).name
+            shutil.copyfile(experiment / path, out / names[sha256])
+            facts = {
+                "stim_file": names[sha256],
+                **version.model_dump(exclude_none=True),
+                **{"condition": of.condition, "clip": of.clip},
+                **file.model_dump(include={"frames", "width", "height"}),
+                **{"frame_rate": float(file.frame_rate), "sha256": sha256},
+            }
+            table.append(facts)
+            _write_json(out / f"{Path(path).stem}_{Path(path).suffix[1:]}.json", facts)
+    _write_table(out / "stimuli.tsv", "stimuli", table)
+    _write_json(out / "stimuli.json", COLUMNS["stimuli"])
+    return names
 
 
-def _write_dataset(spec: ExperimentSpec, out: Path) -> None:
+def _write_dataset(
+    spec: ExperimentSpec,
+    experiment: Path,
+    rows: Sequence[TableRow],
+    license: str | None,
+    out: Path,
+) -> None:
+    """What the data set is: description, task, code, README, changes."""
     about = {
         "Name": spec.texts.title,
         "BIDSVersion": BIDS,
         "DatasetType": "raw",
-        "GeneratedBy": [{"Name": "stst-vision", "Version": __version__}],
-    }
-    _write_json(out / "dataset_description.json", about)
-    columns = {
-        name: {"Description": text, **({"Units": unit} if unit else {})}
-        for name, (unit, text) in EVENTS.items()
-    }
-    _write_json(out / f"task-{spec.task}_events.json", columns)
-    words = f"{spec.texts.title}\n\nThe task {spec.task}: {spec.question}\n\n{spec.instructions}\n"
-    (out / "README").write_text(words, "utf-8")
-
-
-def _copy_films(films: Mapping[Version, FilmFile], experiment: Path, out: Path) -> dict[str, str]:
-    """Copy the films, each with a sidecar that says what it is; their names by digest."""
-    out.mkdir(exist_ok=True)
-    names = dict[str, str]()
-    for version, file in films.items():
-        for path, sha256 in ((file.vp9, file.vp9_sha256), (file.h264, file.h264_sha256)):
-            names[sha256] = Path(path).name
-            shutil.copyfile(experiment / path, out / names[sha256])
-            about = {**version.model_dump(mode="json", exclude_none=True), "sha256": sha256}
-            about |= file.model_dump(include={"frames", "width", "height"})
-            about["frame_rate"] = float(file.frame_rate)
-            _write_json(out / f"{names[sha256]}.json", about)
-    return names
-
-
-def _sessions(path: Path) -> Iterator[list[dict[str, str]]]:
-    """Rows of each session of a participant."""
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    if not set(COLUMNS) <= set(table.columns):
-        raise ExperimentError(f"{path} is no table of responses: see docs/experiment.md.")
-    for _, rows in table.groupby("session", sort=False):
-        yield rows.to_dict("records")
-
-
-def _events(row: Mapping[str, str], films: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    """Films of a trial in their order, then the answer; what was not shown is left out."""
-    common = {name: row[name] or NONE for name in ("trial", "phase")}
-    each = ("onset_ms", "play_ms", "conditions", "roles", "sha256", "frames_dropped")
-    end = None
-    for onset, ms, condition, role, sha256, lost in zip(
-        *(row[name].split(";") for name in each), strict=True
-    ):
-        if onset:
-            end = (int(onset) + int(ms)) / 1000
-            yield common | {
-                "onset": int(onset) / 1000,
-                "duration": int(ms) / 1000,
-                "trial_type": condition,
-                "stim_file": films.get(sha256, NONE),
-                "role": role,
-                "frames_dropped": lost or NONE,
+        "License": license,
+        "GeneratedBy": [
+            {
+                "Name": "stst-vision",
+                "Version": __version__,
+                "Description": "Films, events and sidecars, by `stst experiment bids`.",
             }
-    if row["response"] and end is not None:  # of a check nothing says when it was
-        seconds = float(row["response_time"]) / 1000
-        answered = {name: row[name] or NONE for name in ("response", "expected", "correct")}
-        times = {"onset": round(end + seconds, 4), "duration": 0}
-        yield common | times | answered | {"trial_type": "response", "response_time": seconds}
+        ],
+    }
+    _write_json(out / "dataset_description.json", {k: v for k, v in about.items() if v})
+    task = {
+        "TaskName": spec.task,
+        "TaskDescription": f"{spec.texts.title}. {spec.question}",
+        "Instructions": spec.instructions,
+    }
+    _write_json(out / f"task-{spec.task}_events.json", task | column_sidecar(spec))
+    (out / "code").mkdir(exist_ok=True)
+    (out / "code" / "experiment.yaml").write_text(spec.to_yaml(), "utf-8")
+    last = max(time_of(row) for row in rows)[:10] or "1970-01-01"
+    (out / "CHANGES").write_text(f"1.0.0 {last}\n  - First version.\n", "utf-8")
+    (out / "README").write_text(_readme(spec, experiment), "utf-8")
+
+
+def _readme(spec: ExperimentSpec, experiment: Path) -> str:
+    return f"""{spec.texts.title}
+
+Films were shown to participants, who answered a question after each trial: {spec.question}
+The task is {spec.task} of stst-vision; all its settings are in code/experiment.yaml
+(fingerprint {spec.fingerprint}).
+
+stimuli/            the films, a table (stimuli.tsv), and what each is
+sub-*/ses-*/beh/    what was shown and answered in each visit: events, by onset
+participants.tsv    labels of the participants, and their names in the responses
+
+Onsets are by the clock of the participant's computer, from the start of the page, or of the script
+in the lab. They are when a film or a question was handed to the screen, not when light came. A
+session has a second run where the page was opened again.
+
+Instructions
+
+{spec.instructions}
+"""
 
 
 def _write_json(path: Path, data: object) -> None:
     path.write_text(json.dumps(data, indent=1), "utf-8")
 
 
-def _write_table(path: Path, table: pd.DataFrame) -> None:
+def _write_table(path: Path, kind: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    table = pd.DataFrame(rows, columns=list(COLUMNS[kind]), dtype=object)
     table.to_csv(path, sep="\t", na_rep=NONE, index=False, lineterminator="\n")

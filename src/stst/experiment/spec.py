@@ -23,7 +23,8 @@ BANDS: dict[str, dict[str, Any]] = {
 class Timing(FrozenConfig):
     """Times of a trial: ms, and s for an answer (None waits for ever).
 
-    The first frame of a clip is held for `hold`; between clips there is grey for `gap`.
+    The first frame of a clip is held for `hold`; after each clip there is grey for `gap`. Keys in
+    the gap before the question are `early`: ignored, or taken, with a response time below 0.
     """
 
     fixation: Ms = 500
@@ -32,6 +33,7 @@ class Timing(FrozenConfig):
     feedback: Ms = 700
     after: Ms = 300
     answer: float | None = Field(None, gt=0)
+    early: Literal["ignored", "taken"] = "ignored"
 
 
 class Practice(FrozenConfig):

@@ -19,7 +19,7 @@ COLUMNS = (
     *("task", "item", "clip", "stimuli", "conditions", "roles", "sha256", "kinds"),
     *("duration", "band", "contrast", "expected", "key", "response", "chosen", "correct"),
     *("response_time", "frames_expected", "frames_presented", "frames_dropped"),
-    *("onset_ms", "play_ms", "frame_rate", "screen_hz", "px_per_degree"),
+    *("film_onset", "film_end", "question_onset", "frame_rate", "screen_hz", "px_per_degree"),
     *("window", "browser", "errors"),
 )
 CELL = 2000  # characters
@@ -88,7 +88,8 @@ def _append(path: Path, row: Sequence[str]) -> None:
     """Add one whole line, on disk when this returns; half a line of a crash is cut off first."""
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(re.sub(r"[\x00-\x1f\x7f]+", " ", c) for c in row)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    no_links = getattr(os, "O_NOFOLLOW", 0)  # Windows has none
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | no_links, 0o600)
     with os.fdopen(handle, "r+b", buffering=0) as file:
         whole = file.read().rfind(b"\n") + 1
         data = ("" if whole else HEADER) + line.getvalue()

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from stst.losses.arrangement import PARTS, Array, layout, maps, shape
+from stst.metrics.bounds import LEAST_UNITS, bounds_words
 from stst.metrics.clips import Fitted, Jittered, check_same_form
 from stst.metrics.layer_probing import Probes
-from stst.metrics.statistics import KEPT, LOST, UNTESTABLE, Claim, mean_interval, units
+from stst.metrics.statistics import KEPT, LOST, UNTESTABLE, Claim, average, units
 from stst.metrics.tables import CEILING, FLOOR, NATURAL, TIME
 from stst.video.frames import Footage
 
@@ -152,7 +153,8 @@ def _judge(rows: pd.DataFrame, condition: str, measure: str) -> tuple[str, str]:
     """Verdict and reason, from the rows of one measure of all conditions.
 
     Lost: the mean is at most the limit, or that of unrelated clips. Kept: the interval is above,
-    or the single value above chance. Not testable: between, or where a noisy copy has no more.
+    or the mean of values too few for one above chance of a single film. Not testable: between, or
+    where a noisy copy has no more.
     """
     limit, by_chance, _ = LIMITS[measure]
     means = rows.groupby("condition")["value"].mean()
@@ -164,10 +166,10 @@ def _judge(rows: pd.DataFrame, condition: str, measure: str) -> tuple[str, str]:
         )
     limit, by_chance = max(limit, floor), max(by_chance, floor)
     values = units(rows[rows["condition"] == condition])
-    mean, low, high = mean_interval(values)
-    single = len(values) < 2
-    kept = mean > by_chance if single else low > limit
+    mean, low, high, bounds = average(values)
+    many = len(values) >= LEAST_UNITS
+    kept = low > limit if many else mean > by_chance
     verdict = LOST if mean <= limit else KEPT if kept else UNTESTABLE
-    interval = f"95 % interval {low:.2f} to {high:.2f}, n = {len(values)}"
-    span = f"n = 1; chance gives up to {by_chance:.2g}" if single else interval
+    span = bounds_words(len(values), "", bounds, f"{low:.2f}", f"{high:.2f}")
+    span += "" if many else f"; chance gives up to {by_chance:.2g}"
     return verdict, f"{measure} {mean:.2f} ({span}); at most {limit:.2g} is gone"

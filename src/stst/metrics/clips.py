@@ -28,7 +28,8 @@ def check_same_form(films: Mapping[str, Footage], *, rate: bool = True) -> None:
         raise FramesError(
             f"clips to be compared must be of one length and size{' and frame rate' * rate}: "
             f"{', '.join(f'{name} has {form}' for name, form in forms.items())}. "
-            "Cut or resize them."
+            "Make them agree: --frames, --width, --height, --fit, --retime (in Python clip[:n], "
+            "clip.resize, clip.retime)."
         )
 
 

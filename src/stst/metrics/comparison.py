@@ -8,6 +8,7 @@ from typing import TypedDict, Unpack
 import pandas as pd
 
 from stst.errors import FramesError
+from stst.errors.arguments import checked
 from stst.metrics.arrangement import places, places_beside
 from stst.metrics.clips import check_same_form, find_cuts
 from stst.metrics.evaluation import Evaluation, concat_evaluations
@@ -31,6 +32,7 @@ class _How(TypedDict, total=False):
     flow: Estimator
 
 
+@checked
 def evaluate(
     natural: Footage,
     against: Mapping[str, Footage | Sequence[Footage]],

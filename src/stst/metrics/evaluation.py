@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, Self
 import pandas as pd
 
 from stst.errors import RunError
+from stst.errors.arguments import checked
 from stst.metrics.arrangement import place_claims
+from stst.metrics.bounds import bounds_words
 from stst.metrics.chance import chance_claims
 from stst.metrics.layer_trends import biases, label_claims, profiles, similarity_claims, trends
 from stst.metrics.measures import MEASURES
-from stst.metrics.statistics import KEPT, LOST, UNTESTABLE, Claim, contrast, summarise
+from stst.metrics.statistics import KEPT, LOST, UNTESTABLE, Average, Claim, contrast, summarise
 from stst.metrics.tables import make_table, plain, read_table, to_csv
 
 if TYPE_CHECKING:
@@ -73,12 +75,15 @@ class Evaluation:
 
     @cached_property
     def summary(self) -> pd.DataFrame:
-        """Mean error of each condition and measure, with a 95 % bootstrap interval."""
+        """Mean error of each condition and measure; `bounds` says what ``low`` and ``high`` are.
+
+        From four clips or seeds on they are a 95 % bootstrap interval, of fewer the range.
+        """
         return summarise(self.errors)
 
     @cached_property
     def contrasts(self) -> pd.DataFrame:
-        """Differences between conditions, with the p of a permutation test."""
+        """Differences between conditions, the p of a permutation test, and the least it can be."""
         return contrast(self.errors)
 
     @cached_property
@@ -198,7 +203,10 @@ class Evaluation:
 
 
 def claims(summary: pd.DataFrame) -> Iterator[Claim]:
-    """A verdict on each condition and measure: kept, if the interval is within the tolerance."""
+    """A verdict on each condition and measure: kept, if the interval is within the tolerance.
+
+    Of values too few for an interval the mean alone is judged.
+    """
     for row in summary.itertuples():
         yield Claim(row.condition, row.measure, *_judge(row))
 
@@ -219,21 +227,18 @@ def _judge(row: Any) -> tuple[str, str]:  # noqa: ANN401
     most = MEASURES[row.measure].tolerance
     if math.isnan(row.mean):
         return UNTESTABLE, "the natural clip has too little of it to tell"
-    single = row.units < 2
-    low, high = (row.mean, row.mean) if single else (row.low, row.high)
+    low, high = Average(row.mean, row.low, row.high, row.bounds).judged
     verdict = KEPT if high <= most else LOST if low > most else UNTESTABLE
-    span = f"95 % interval {_percent(low)} to {_percent(high)}, n = {row.units}"
+    span = bounds_words(row.units, "", row.bounds, _percent(row.low), _percent(row.high))
     doubt = ", which the interval holds" if verdict == UNTESTABLE else ""
-    return verdict, (
-        f"error {_percent(row.mean)} ({'n = 1: no interval' if single else span}); "
-        f"at most {_percent(most)} is kept{doubt}"
-    )
+    return verdict, f"error {_percent(row.mean)} ({span}); at most {_percent(most)} is kept{doubt}"
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.1f} %"
 
 
+@checked
 def concat_evaluations(evaluations: Iterable[Evaluation]) -> Evaluation:
     """Put evaluations together, such as those of several natural clips.
 

@@ -11,7 +11,7 @@ import numpy as np
 from stst.metrics.clips import JITTERS, Fitted, Jittered
 from stst.metrics.layer_similarity import Responses, cka, cosine, pearson, rsa
 from stst.metrics.tables import CEILING, FLOOR, NATURAL, TIME
-from stst.models.recognition import Network
+from stst.models.recognition import Network, check_repeats
 from stst.video.frames import Footage
 
 _FRAMEWISE = {"cosine": cosine, "pearson": pearson}
@@ -34,6 +34,7 @@ class Probes:
         """Refuse what would fail later, when a network is shown it."""
         for network in self.networks:
             Responses(network, natural)
+            check_repeats(network, natural.take(range(network.window)))
         for clip in (*self.unrelated, *([self.bias_to] if self.bias_to else [])):
             Fitted(clip, natural)
 

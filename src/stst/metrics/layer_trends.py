@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stst.metrics.statistics import KEPT, LOST, UNTESTABLE, Claim, mean_interval, units
+from stst.metrics.bounds import bounds_words
+from stst.metrics.statistics import KEPT, LOST, NO_ENDS, UNTESTABLE, Average, Claim, average, units
 from stst.metrics.tables import CEILING, CURVE, FLOOR, LAYER, NATURAL, TIME, make_table
 
 LAYER_MEASURES = {
@@ -25,19 +26,19 @@ LEAST_RANGE = 0.05  # from floor to ceiling: where there is less, nothing can be
 _PLACE = [*CURVE[1:], *LAYER]
 
 
-def mean_of(rows: pd.DataFrame) -> tuple[str, int, float, float, float]:
-    """What a mean is over, of how many, the mean, and its 95 % bootstrap interval.
+def mean_of(rows: pd.DataFrame) -> tuple[str, int, float, float, float, str]:
+    """What a mean is over, of how many, the mean, and its `Average` bounds.
 
     It is over clips, the seeds of one, or the frames of one seed, which are not independent.
     """
     values = units(rows[rows["axis"] == "clip"])
     if len(values) != 1:
         over = "clips" if rows["stimulus"].nunique() > 1 else "seeds"
-        return over, len(values), *mean_interval(values)
+        return over, len(values), *average(values)
     frames = rows.loc[(rows["axis"] == "frame") & np.isfinite(rows["value"]), "value"]
     if len(frames) < 2:
-        return "", 1, values.iloc[0], math.nan, math.nan
-    return "frames", len(frames), values.iloc[0], *mean_interval(frames)[1:]
+        return "", 1, values.iloc[0], *NO_ENDS
+    return "frames", len(frames), values.iloc[0], *average(frames)[1:]
 
 
 def profiles(layers: pd.DataFrame) -> pd.DataFrame:
@@ -109,6 +110,13 @@ def biases(layers: pd.DataFrame) -> pd.DataFrame:
     return make_table("biases", rows)
 
 
+def beyond_words(share: float) -> str:
+    """Say what a share of the way from floor to ceiling means that is outside of it, or nothing."""
+    if share < 0:
+        return "below the floor: less alike than unrelated clips"
+    return "above the ceiling: more alike than a noisy copy" if share > 1 else ""
+
+
 HALF = 0.5  # of the way from floor to ceiling: similarity above it is called kept; our choice
 JUDGED = "pearson"  # the measure that verdicts are of
 
@@ -129,12 +137,13 @@ def _judge(row: Any) -> tuple[str, str]:  # noqa: ANN401
         return UNTESTABLE, (
             f"no unrelated clip was given, or floor and ceiling are less than {LEAST_RANGE:g} apart"
         )
-    low, high = (row.low, row.high) if row.over else (row.mean, row.mean)
+    low, high = Average(row.mean, row.low, row.high, row.bounds).judged
     verdict = KEPT if low >= HALF else LOST if high < HALF else UNTESTABLE
-    span = f"95 % interval {row.low:.2f} to {row.high:.2f} over {row.units} {row.over}"
+    span = bounds_words(row.units, row.over, row.bounds, f"{row.low:.2f}", f"{row.high:.2f}")
     doubt = ", which the interval holds" if verdict == UNTESTABLE else ""
+    beyond = beyond_words(row.mean)
     return verdict, (
-        f"{row.mean:.2f} of the way from floor to ceiling ({span if row.over else 'no interval'}); "
+        f"{row.mean:.2f} of the way from floor to ceiling{beyond and f', {beyond}'} ({span}); "
         f"at least {HALF:g} is kept{doubt}"
     )
 

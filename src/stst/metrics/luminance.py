@@ -158,7 +158,10 @@ COLUMNS = 16  # spatial frequencies of the x-t spectrum
 
 
 def temporal_spectrum(luminance: Array, frame_rate: float) -> tuple[Array, Array]:
-    """Frequencies above 0 (n,), Hz, of pixels over time, and amplitudes (n,): RMS over pixels."""
+    """Frequencies above 0 (n,), Hz, of pixels over time, and amplitudes (n,): RMS over pixels.
+
+    The lowest has lost a part to the mean over time: white noise has 0.76 of its deviation there.
+    """
     window = hann(len(luminance))
     power = np.zeros(len(luminance) // 2 + 1)
     for row in luminance.transpose(1, 0, 2):  # (T, W)
@@ -170,7 +173,8 @@ def temporal_spectrum(luminance: Array, frame_rate: float) -> tuple[Array, Array
 def xt_spectrum(luminance: Array, frame_rate: float) -> tuple[Array, Array, Array]:
     """Spatial and temporal frequencies of x-t slices, and amplitudes (T - 1, n): RMS over rows.
 
-    (n,) in cycles a px, at most 16; (T - 1,) in Hz, without 0: above 0 is motion to the right.
+    (n,) in cycles a px, at most 16; (T - 1,) in Hz, without 0: above 0 is motion to the right,
+    but for half the frame rate (of an even number of frames), which is of both directions.
     """
     length, width = len(luminance), luminance.shape[2]
     window = hann(length)[:, None]

@@ -246,7 +246,7 @@ MEASURES = {
     ),
     "flicker": Measure("flicker", "luminance", _flicker, _of_own(LEVEL / 4), _OWN),
     "spatial_spectrum": Measure(
-        "spatial spectrum", "amplitude", _spatial_spectrum, _plain(bands), _BANDS
+        "spatial spectrum", "amplitude, luminance 0 to 1", _spatial_spectrum, _plain(bands), _BANDS
     ),
     "spectral_slope": Measure(
         "spectral slope", "exponent of frequency", _spectral_slope, _of_own(0.1), _OWN
@@ -254,12 +254,14 @@ MEASURES = {
     "orientation": Measure("orientation energy", "share", _orientation, _plain(shares), _SHARES),
     "temporal_spectrum": Measure(
         "temporal spectrum",
-        "amplitude",
+        "amplitude, luminance 0 to 1",
         lambda clip, _: Curve("Hz", *light.temporal_spectrum(clip.luminance, clip.frame_rate)),
         _plain(bands),
         _BANDS,
     ),
-    "xt_spectrum": Measure("x-t spectrum", "amplitude", _xt_spectrum, _plain(bands), _BANDS),
+    "xt_spectrum": Measure(
+        "x-t spectrum", "amplitude, luminance 0 to 1", _xt_spectrum, _plain(bands), _BANDS
+    ),
     "flow": Measure("optical flow", _ENDS, _flow, _of(_SPEED, SLOW), _SPEEDS, _HALF),
     "mean_field": Measure("mean flow field", _ENDS, _mean_field, _of(_SPEED, SLOW), _SPEEDS, _HALF),
     "speed": Measure("speed", "px/frame", _SPEED, _of_own(SLOW), _OWN),

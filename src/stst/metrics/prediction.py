@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise, tee
 
 import numpy as np
@@ -13,6 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stst.errors import FramesError
+from stst.metrics.bounds import CONFIDENCE, LEAST_UNITS, bounds_of, bounds_words
+from stst.metrics.statistics import NO_ENDS, Average
 from stst.models.prednet_network import PredNet, follow
 from stst.video.frames import Footage
 
@@ -46,6 +50,8 @@ def _blurred(x: Tensor) -> Tensor:
 
 Array = npt.NDArray[np.float64]
 _LEAST = 16  # px on a side
+FAR = 2.0  # times the error of repeating: predicted far worse; our choice
+_RESAMPLES = 1999
 Errors = tuple[float, float, float, float]  # MSE and SSIM: predicted, repeated
 
 
@@ -69,6 +75,44 @@ class PredictionErrors:
         """
         repeated = self.repeat_mse.mean()
         return float(self.mse.mean() / repeated) if repeated else float("nan")
+
+    @cached_property
+    def ratio_bounds(self) -> Average:
+        """The ratio and its 95 % bootstrap interval over frames; of one to three their range.
+
+        Frames are not independent: it says how even the clip is, and nothing of other clips.
+        """
+        count = len(self.mse)
+        if math.isnan(self.ratio) or count < 2:
+            return Average(self.ratio, *NO_ENDS)
+        few = count < LEAST_UNITS
+        resampled = np.random.default_rng(0).integers(0, count, (_RESAMPLES, count))
+        picks = np.arange(count)[:, None] if few else resampled
+        repeated = self.repeat_mse[picks].sum(1)
+        ratios = self.mse[picks].sum(1)[repeated > 0] / repeated[repeated > 0]
+        tails = (0, 1) if few else ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
+        low, high = map(float, np.quantile(ratios, tails))
+        return Average(self.ratio, low, high, bounds_of(count, low, high))
+
+    @property
+    def verdict(self) -> str:
+        """How the clip is predicted beside repeating the last frame, in words."""
+        ratio, low, high, _ = self.ratio_bounds
+        if math.isnan(ratio):
+            return "does not change, so that there is no ratio"
+        if len(self.mse) < LEAST_UNITS:
+            return "has too few predicted frames to tell"
+        if low <= 1 <= high:
+            return "is predicted about as well as by repeating the last frame"
+        word = "better" if ratio < 1 else "far worse" if ratio > FAR else "worse"
+        return f"is predicted {word} than by repeating the last frame"
+
+    @property
+    def ratio_words(self) -> str:
+        """The ratio in words, with its bounds."""
+        ratio, low, high, bounds = self.ratio_bounds
+        words = bounds_words(len(self.mse), "frames", bounds, f"{low:.3g}", f"{high:.3g}")
+        return f"{ratio:.3g} ({words})"
 
     @property
     def gain(self) -> float:
@@ -95,6 +139,22 @@ def natural_no_better(natural: PredictionErrors, other: PredictionErrors) -> boo
     Its `ratio` is not lower; False where both clips do not change.
     """
     return natural.ratio >= other.ratio
+
+
+def compared_words(natural: PredictionErrors, name: str, other: PredictionErrors) -> str:
+    """Say whether a natural clip is predicted better than another one, as the intervals tell."""
+    own, its = natural.ratio_bounds, other.ratio_bounds
+    numbers = f"{natural.ratio_words} against {other.ratio_words}"
+    if math.isnan(own.mean) or math.isnan(its.mean):
+        return f"natural and {name} cannot be compared, as one does not change: {numbers}"
+    if min(len(natural.mse), len(other.mse)) < LEAST_UNITS:
+        return f"too few frames to say whether natural is predicted better than {name}: {numbers}"
+    apart = own.high < its.low or own.low > its.high
+    verdict = ("better" if own.mean < its.mean else "worse") if apart else "no better"
+    doubt = "" if apart else "; the intervals overlap"
+    if min(own.mean, its.mean) > FAR:
+        doubt += "; both are predicted far worse than by repeating, which says little of the clips"
+    return f"natural is predicted {verdict} than {name}: {numbers}{doubt}"
 
 
 @torch.no_grad()

@@ -17,21 +17,21 @@ FLOOR, CEILING = "unrelated", "jittered"  # conditions, of clips that nothing wa
 CLIP = ("stimulus", "condition", "seed")
 CURVE = ("condition", "network", "view", "measure")  # what one line over layers is of
 LAYER = ("layer", "depth")
-_INTERVAL = ("over", "units", "mean", "low", "high")
+_INTERVAL = ("over", "units", "mean", "low", "high", "bounds")
 
 # What they hold is documented in `stst.Evaluation`.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "values": (*CLIP, "measure", "axis", "at", "value"),
     "errors": (*CLIP, "measure", "value"),
-    "summary": ("condition", "measure", "units", "mean", "low", "high"),
-    "contrasts": ("measure", "condition", "other", "units", "difference", "p"),
+    "summary": ("condition", "measure", "units", "mean", "low", "high", "bounds"),
+    "contrasts": ("measure", "condition", "other", "units", "difference", "p", "least_p"),
     "layers": (*CLIP, *CURVE[1:], *LAYER, "reference", "axis", "at", "value"),
     "labels": (*CLIP, "network", "label", "probability", "natural", "share"),
     "arrangement": (*CLIP, "reference", "part", "measure", "axis", "at", "value"),
     "chance": (*CLIP, "layer", "residual", "null", "median", "clips"),
     "profiles": (
         *(*CURVE, *LAYER, "floor", "ceiling", *_INTERVAL),
-        *("above", "above_low", "above_high"),
+        *("above", "above_low", "above_high", "above_bounds"),
     ),
     "trends": (*CURVE, "part", *_INTERVAL),
     "biases": (*CURVE, *LAYER, "limit", *_INTERVAL),
@@ -40,7 +40,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 _INTEGERS = {"seed", "units", "clips"}
 _TEXTS = {
     *("stimulus", "condition", "measure", "axis", "other", "network", "view", "layer"),
-    *("reference", "label", "part", "over", "verdict", "why"),
+    *("reference", "label", "part", "over", "verdict", "why", "bounds", "above_bounds"),
 }
 
 
@@ -76,7 +76,7 @@ def _number(text: str) -> float | str:
 def to_csv(rows: Rows, fields: Sequence[str] = ()) -> str:
     """A header and a line for each row; numbers to nine digits, nothing for NaN.
 
-    `fields` is the header where there are no rows.
+    `fields` is the header of named tuples, which must be there where there may be no rows.
     """
     return str(_table(rows, fields).map(_cell).to_csv(index=False, lineterminator="\n"))
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from stst.errors import StreamError
+from stst.errors.arguments import checked
 from stst.models.recognition import check_module, record_layers
 from stst.models.spatial import check_layers
+from stst.models.stream_checks import check_numbers, check_stream
 
 
 class ModuleStream(nn.Module):
@@ -53,6 +54,7 @@ def _keep(name: str, output: object) -> Tensor:
     return output.clone()  # what follows may change it in place
 
 
+@checked
 def stream(
     module: nn.Module,
     *,
@@ -88,9 +90,9 @@ def stream(
     Raises
     ------
     StreamError
-        If the network is in training mode, has no such layer, cannot take the clip, puts out
-        something else than (B, C, ...) or another thing each time, or if no gradient comes from a
-        layer to the frames.
+        If the network is in training mode, has no such layer, cannot take the clip or changes it
+        in place, puts out something else than finite (B, C, ...) or another thing each time,
+        changes itself, or if no finite gradient comes from a layer to the frames.
 
     Examples
     --------
@@ -105,64 +107,14 @@ def stream(
             "with the attributes of `stst.Stream` is one already: give it to synthesize as it is."
         )
     check_module("the network", module, layers)
+    if preprocess is not None and not callable(preprocess):
+        raise StreamError(
+            f"preprocess must be a function of the frames, got {type(preprocess).__name__}."
+        )
+    check_numbers(frames_needed, min_side)
     made = ModuleStream(module, layers, preprocess, frames_needed, min_side)
     clip = torch.rand(
         (2, frames_needed, 3, min_side, min_side), generator=torch.Generator().manual_seed(0)
     ).to(next(module.parameters(), torch.empty(0)).device)
-    first, again = (check_activations(made, layers, clip) for _ in range(2))
-    for name in layers:
-        if not first[name].equal(again[name]):
-            raise StreamError(
-                f"layer {name!r} puts out something else when it is shown the same frames again: "
-                "a random layer cannot be matched. Remove what is random."
-            )
+    check_stream(made, layers, clip)
     return made
-
-
-def check_activations(
-    model: Callable[[Tensor, Sequence[str]], Mapping[str, Tensor]],
-    layers: Sequence[str],
-    clip: Tensor,
-) -> dict[str, Tensor]:
-    """Activations that a stream puts out for a clip; `StreamError` if they cannot be matched."""
-    with torch.inference_mode(False), torch.enable_grad():
-        clip = clip.clone().requires_grad_()
-        try:
-            activations: Any = model(clip, list(layers))
-        except StreamError:
-            raise
-        except Exception as error:  # of whatever kind: the code is somebody else's
-            raise StreamError(
-                f"the stream cannot take a clip of shape {tuple(clip.shape)} and a list of layers: "
-                f"{type(error).__name__}: {error}. Of a plain torch network make a stream with "
-                "stst.stream(module, layers=[...]); see help(stst.Stream)."
-            ) from error
-        for name in layers:
-            _check_activation(name, activations, clip)
-    return {name: activations[name].detach() for name in layers}
-
-
-def _check_activation(name: str, activations: Any, clip: Tensor) -> None:  # noqa: ANN401
-    mapping = isinstance(activations, Mapping)
-    if not mapping or name not in activations:
-        given = ", ".join(map(str, activations)) if mapping else type(activations).__name__
-        raise StreamError(f"the stream must give {{layer: activation}} with {name!r}, got {given}.")
-    value = activations[name]
-    shape = tuple(value.shape) if isinstance(value, Tensor) else ()
-    if len(shape) < 3 or shape[0] != len(clip) or 0 in shape:
-        raise StreamError(
-            f"layer {name!r} must put out (B, C, h, w) for a batch of {len(clip)}: channels, then "
-            f"places; got {shape or type(value).__name__}. Name another layer, or bring its output "
-            "into this form."
-        )
-    slope = None
-    if value.requires_grad:
-        (slope,) = torch.autograd.grad(
-            value.square().sum(), clip, retain_graph=True, allow_unused=True
-        )
-    if slope is None or not bool(slope.any()):
-        how = "is detached from the frames" if slope is None else "does not depend on the frames"
-        raise StreamError(
-            f"layer {name!r} {how}: no gradient comes back, so that nothing could be matched. "
-            "Leave out no_grad, detach, rounding and NumPy on the way, and look at its weights."
-        )

@@ -1,18 +1,18 @@
 """Operations whose backward pass torch does slowly, in a shape that suits the machine.
 
-Exact, each with its plain twin in tests. Where nothing else is said maps are (B, H, W, C):
-with channels last, positions x channels is a matrix in memory.
+Exact, each with its plain twin in tests, and differentiable again: a slope depends on the slope
+that comes in, and on the inputs. Where nothing else is said maps are (B, H, W, C): with channels
+last, positions x channels is a matrix in memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import Function, once_differentiable
+from torch.autograd import Function
 from torch.nn.grad import conv2d_weight
 
 BLOCK = (2, 4)  # pixels that the transpose of `correlate` packs into channels
@@ -20,7 +20,6 @@ HALVES = (torch.bfloat16, torch.float16)
 POSITIONS = 256  # positions that `products` adds up in half precision, at most
 
 Context = Any  # holds what a Function saves, in attributes of any name
-_backward = cast("Callable[[Any], Any]", once_differentiable)
 
 
 class _Correlate(Function):
@@ -30,7 +29,6 @@ class _Correlate(Function):
         return F.conv2d(x, weight, bias)
 
     @staticmethod
-    @_backward
     def backward(context: Context, slope: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = context.saved_tensors
         to_x, to_weight, to_bias = context.needs_input_grad
@@ -87,7 +85,6 @@ class _LinePool(Function):
         return torch.maximum(four, last)
 
     @staticmethod
-    @_backward
     def backward(context: Context, slope: Tensor) -> tuple[Tensor, None]:
         (x,), axis, count = context.saved_tensors, context.axis, slope.shape[context.axis]
         slope = slope.contiguous()
@@ -114,6 +111,8 @@ def _ladder(x: Tensor, axis: int) -> tuple[Tensor, Tensor, Tensor]:
 
 def _won(slope: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """Pass the slope on where a >= b: of equals the first takes all of it."""
+    if slope.requires_grad:  # to be differentiated again
+        return slope * (a >= b)
     return torch.ge(a, b, out=torch.empty_like(slope)).mul_(slope)
 
 
@@ -135,18 +134,24 @@ def ladder_pool(x: Tensor) -> Tensor:
 class _L1Normalise(Function):
     @staticmethod
     def forward(context: Context, x: Tensor, eps: float) -> Tensor:
-        inverse = (x.abs().sum(-1, keepdim=True) + eps).reciprocal()
-        normalised = x * inverse
-        context.save_for_backward(normalised, inverse)
-        return normalised
+        inverse = _inverse(x, eps)
+        context.save_for_backward(x, inverse)
+        context.eps = eps
+        return x * inverse
 
     @staticmethod
-    @_backward
     def backward(context: Context, slope: Tensor) -> tuple[Tensor, None]:
-        normalised, inverse = context.saved_tensors
-        slope = slope.contiguous()
+        x, inverse = context.saved_tensors
+        if torch.is_grad_enabled():  # to be differentiated again
+            inverse = _inverse(x, context.eps)
+        slope, normalised = slope.contiguous(), x * inverse
         along = (slope * normalised).sum(-1, keepdim=True)
         return torch.addcmul(slope, normalised.sign(), along, value=-1) * inverse, None
+
+
+def _inverse(x: Tensor, eps: float) -> Tensor:
+    """One over the sum of magnitudes: (B, H, W, C) -> (B, H, W, 1)."""
+    return (x.abs().sum(-1, keepdim=True) + eps).reciprocal()
 
 
 def l1_normalise(x: Tensor, eps: float = 1e-12) -> Tensor:
@@ -158,17 +163,20 @@ class _L1Inputs(Function):
     @staticmethod
     def forward(context: Context, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
         mixed = F.linear(x, weight, bias)
-        inverse = (mixed.abs().sum(-1, keepdim=True) + eps).reciprocal()
+        inverse = _inverse(mixed, eps)
         normalised = x.new_empty(*x.shape[:-1], x.shape[-1] + 1)
         torch.mul(x, inverse, out=normalised[..., :-1])
         normalised[..., -1:] = inverse
-        context.save_for_backward(x, weight, mixed, inverse, normalised)
+        context.save_for_backward(x, weight, bias, mixed, inverse, normalised)
+        context.eps = eps
         return normalised
 
     @staticmethod
-    @_backward
     def backward(context: Context, slope: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, mixed, inverse, normalised = context.saved_tensors
+        x, weight, bias, mixed, inverse, normalised = context.saved_tensors
+        if torch.is_grad_enabled():  # to be differentiated again
+            mixed = F.linear(x, weight, bias)
+            inverse = _inverse(mixed, context.eps)
         slope = slope.contiguous()
         along = -inverse * (slope * normalised).sum(-1, keepdim=True)  # to the sum of magnitudes
         signs = mixed.sign()
@@ -195,7 +203,6 @@ class _Products(Function):
         return _added(a, b)
 
     @staticmethod
-    @_backward
     def backward(context: Context, slope: Tensor) -> tuple[Tensor, Tensor]:
         a, b = context.saved_tensors
         slope = slope.to(a.dtype)
@@ -209,7 +216,6 @@ class _Square(Function):
         return _added(a, a)
 
     @staticmethod
-    @_backward
     def backward(context: Context, slope: Tensor) -> Tensor:
         (a,) = context.saved_tensors
         return _times(a, (slope + slope.mT).to(a.dtype))

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stst.errors import FramesError, StreamError, WeightsError
-from stst.models.readers import Shapes, read_shapes
+from stst.models.layouts import Shapes
+from stst.models.readers import read_shapes
 from stst.models.weights import Provenance, load_weights, verify
 
 STACK = (3, 48, 96, 192)  # channels of the layers, Lotter et al. 2016

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stst.errors import StreamError, WeightsError, guess
+from stst.errors.arguments import checked
 from stst.models.recognition import Network
 from stst.models.spatial import Trunk
 from stst.models.stream import load_stream
@@ -47,8 +48,13 @@ TORCHVISION = {
 }
 
 
+@checked
 def load_network(
-    name: str, *, weights: Path | None = None, layers: Sequence[str] | None = None
+    name: str,
+    *,
+    weights: Path | None = None,
+    layers: Sequence[str] | None = None,
+    weights_normalisation: str | None = None,
 ) -> Network:
     """Load a network to look into.
 
@@ -62,6 +68,8 @@ def load_network(
         Weights file of your own for a spatial stream.
     layers : sequence of str, optional
         Those to look at, in order of depth; by default the network's blocks.
+    weights_normalisation : {'torchvision', 'caffe', 'none'}, optional
+        Of a weights file of your own, as for `stst.load_stream`.
 
     Raises
     ------
@@ -76,10 +84,10 @@ def load_network(
     ('block1_conv1', 'block5_conv1')
     """
     if name in CATALOGUE and entry(name).role == "spatial":
-        stream = load_stream(name, weights=weights)
+        stream = load_stream(name, weights=weights, weights_normalisation=weights_normalisation)
         assert isinstance(stream, Trunk)
         network = stream_network(name, stream)
-    elif weights is not None:
+    elif weights is not None or weights_normalisation is not None:
         raise StreamError(f"{name} takes no weights file: only spatial streams do.")
     elif name == EFFICIENTNET:
         network = efficientnet()

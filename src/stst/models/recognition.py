@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from stst.errors import StreamError, guess
 
 _LISTED = 40  # names of layers in a message
+SAME = 1e-5  # of the largest value: what rounding may change when a network is asked again
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +81,10 @@ class Network:
 
 def check_module(name: str, module: nn.Module, layers: Sequence[str]) -> None:
     """Refuse layers that a network does not have, and training mode: `StreamError`."""
+    if not isinstance(module, nn.Module):
+        raise StreamError(f"{name}: wanted a torch.nn.Module, got {type(module).__name__}.")
     known = [name for name, _ in module.named_modules() if name]
-    if isinstance(layers, str) or not layers:
+    if isinstance(layers, str) or not isinstance(layers, Collection) or not len(layers):
         raise StreamError(
             f"{name}: layers must be names such as {known[:2]}, at least one; got {layers!r}."
         )
@@ -128,12 +131,29 @@ def looked_into(network: Network, frames: Tensor) -> tuple[dict[str, Tensor], Te
     """
     weight = next(network.module.parameters(), torch.empty(0))
     module = network.module
+    check_module(network.name, module, network.layers)  # it may have been trained since
     with torch.inference_mode(), record_layers(module, network.layers, _copy) as recorded:
-        output = module(network.preprocess(frames).to(weight.device, weight.dtype))
+        output = module(network.preprocess(frames.clone()).to(weight.device, weight.dtype))
     activations = {name: recorded[name] for name in network.layers}
     if not network.classifies:
         return activations, None
     return activations, _first(output).float().softmax(1)[0].cpu()
+
+
+def check_repeats(network: Network, frames: Tensor) -> None:
+    """Refuse a network that answers otherwise when it is asked again, or not in finite numbers."""
+    first, again = (looked_into(network, frames)[0] for _ in range(2))
+    for name, value in first.items():
+        if not bool(value.isfinite().all()):
+            raise StreamError(
+                f"{network.name}: layer {name!r} puts out values that are not finite. Look at its "
+                "weights and at what `preprocess` makes of frames in [0, 1]."
+            )
+        if (value - again[name]).abs().max() > SAME * value.abs().max():
+            raise StreamError(
+                f"{network.name}: layer {name!r} puts out something else when it is shown the same "
+                "frames again: such layers cannot be compared. Remove what is random."
+            )
 
 
 def _copy(_: str, output: object) -> Tensor:

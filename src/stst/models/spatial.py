@@ -45,6 +45,7 @@ def _constants(values: tuple[float, ...], dtype: torch.dtype, device: torch.devi
 
 CAFFE = Preprocessing("caffe", 255, (123.68, 116.779, 103.939), bgr=True)
 TORCHVISION = Preprocessing("torchvision", 1, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+PREPROCESSINGS = {x.name: x for x in (CAFFE, TORCHVISION, Preprocessing("none", 1, (0, 0, 0)))}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,18 @@ import torch
 from torch import Tensor
 
 from stst.errors import DeviceError, StreamError, guess
-from stst.models.spatial import CAFFE, COMPACT, TORCHVISION, VGG16, VGG19, Trunk, frozen
+from stst.errors.arguments import checked
+from stst.models.layouts import NORMALISATIONS
+from stst.models.spatial import (
+    CAFFE,
+    COMPACT,
+    PREPROCESSINGS,
+    TORCHVISION,
+    VGG16,
+    VGG19,
+    Trunk,
+    frozen,
+)
 from stst.models.temporal import Msoe
 from stst.models.weights import Role, State, entry, load_weights, state
 
@@ -109,7 +120,10 @@ def list_streams() -> tuple[StreamInfo, ...]:
     )
 
 
-def load_stream(name: str, *, weights: Path | None = None) -> Trunk | Msoe:
+@checked
+def load_stream(
+    name: str, *, weights: Path | None = None, weights_normalisation: str | None = None
+) -> Trunk | Msoe:
     """Load a stream with its trained weights, frozen, on the CPU.
 
     Parameters
@@ -117,9 +131,16 @@ def load_stream(name: str, *, weights: Path | None = None) -> Trunk | Msoe:
     name : str
         ``'vgg19'`` (the paper's), ``'vgg16'``, ``'compact'`` (embedded stand-in),
         ``'msoe'`` (the temporal stream), ``'vgg19-torchvision'``, ``'vgg16-torchvision'``.
-        A name stands for weights and preprocessing together.
+        Without `weights` a name stands for weights and preprocessing together.
     weights : Path, optional
-        A file in place of the embedded or fetched one: see `stst.models.readers`.
+        A file in place of the embedded or fetched one: of PyTorch, safetensors, Keras or NumPy,
+        with the names of torchvision, timm, Caffe or Keras, in any float type. No code in it is
+        run. What it was taken for is in the stream's `provenance` and is logged.
+    weights_normalisation : {'torchvision', 'caffe', 'none'}, optional
+        What a VGG of one's own was trained with: RGB in [0, 1] less ImageNet's mean, divided by its
+        standard deviation; BGR in [0, 255] less ImageNet's mean; RGB in [0, 1] as it is.
+        By default it is recognised by the names of layers and by the statistics of the first layer,
+        and asked for where it cannot be.
 
     Returns
     -------
@@ -129,20 +150,45 @@ def load_stream(name: str, *, weights: Path | None = None) -> Trunk | Msoe:
     Raises
     ------
     StreamError
-        Unknown name.
+        Unknown name or normalisation.
     WeightsError
-        Weights that are absent, damaged, or of another network.
+        Weights that are absent, damaged, of another network, or of unknown normalisation.
+
+    Examples
+    --------
+    >>> load_stream("compact").provenance.normalisation
+    'caffe'
     """
     if name not in _BUILDERS:
         raise StreamError(
             f"{name!r} is no stream.{guess(name, _BUILDERS)} Streams: {', '.join(_BUILDERS)}."
         )
+    _check_normalisation(name, weights, weights_normalisation)
     with torch.inference_mode(False):  # in a caller's own no gradient could pass the weights
         module = _hollow(name)
         convolutions = module.convolutions if isinstance(module, Trunk) else module
-        module.provenance = load_weights(name, convolutions, weights)
+        origin = load_weights(name, convolutions, weights, normalisation=weights_normalisation)
+        if isinstance(module, Trunk) and origin.normalisation:
+            module.preprocessing = PREPROCESSINGS[origin.normalisation]
+        module.provenance = origin
         frozen(module)
     return module
+
+
+def _check_normalisation(name: str, weights: Path | None, normalisation: str | None) -> None:
+    if normalisation is None:
+        return
+    if normalisation not in PREPROCESSINGS:
+        raise StreamError(
+            f"there is no normalisation {normalisation!r}.{guess(normalisation, PREPROCESSINGS)} "
+            f"It is one of {', '.join(NORMALISATIONS)}."
+        )
+    if weights is None or entry(name).role != "spatial":
+        raise StreamError(
+            f"weights_normalisation={normalisation!r} is for a weights file of your own for a "
+            f"spatial network; {name!r} without one has its own. Give the file (weights=, "
+            "--weights), or leave it out."
+        )
 
 
 def _hollow(name: str) -> Trunk | Msoe:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
@@ -24,6 +25,7 @@ Place = Literal["package", "cache", "torchvision", "extra", "user"]
 State = Literal["embedded", "installed", "cached", "absent", "own file"]
 Progress = Callable[[int, int], object]
 
+log = logging.getLogger(__name__)
 RETRIES = 2
 _TIMEOUT = 30  # s without a byte
 
@@ -109,6 +111,7 @@ class Provenance:
     sha256: str
     origin: Literal["embedded", "fetched", "file"]  # a file that the user gave
     note: str  # what a reader of the manifest should know
+    normalisation: str | None = None  # of a trunk's frames: a key of `layouts.NORMALISATIONS`
 
 
 def entry(name: str) -> WeightsFile:
@@ -190,6 +193,7 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
         return verify(name)
     with suppress(WeightsError):  # absent or damaged
         return verify(name)
+    _make_folder(path(name).parent)
     for attempt in range(RETRIES + 1):
         time.sleep(attempt)
         try:
@@ -202,11 +206,23 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     ) from fault
 
 
+def _make_folder(folder: Path) -> None:
+    """Make the folder of fetched weights; `WeightsError` where it cannot be."""
+    try:
+        if not folder.is_absolute():  # as platformdirs has it
+            raise OSError("this user has no home folder")
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WeightsError(
+            f"{folder} cannot hold weights: {error.strerror or error}. Name another folder in the "
+            "environment variable STST_WEIGHTS."
+        ) from error
+
+
 def _download(name: str, file: Path, progress: Progress | None) -> Path:
     """Write a file under another name until it is whole and right."""
     import requests  # slow to import, and seldom needed
 
-    file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
         with (
@@ -224,12 +240,27 @@ def _download(name: str, file: Path, progress: Progress | None) -> Path:
         part.unlink(missing_ok=True)
 
 
-def load_weights(name: str, network: nn.Module, own: Path | None = None) -> Provenance:
+def load_weights(
+    name: str,
+    network: nn.Module,
+    own: Path | None = None,
+    *,
+    normalisation: str | None = None,
+) -> Provenance:
     """Give a network, which may be on the device ``meta``, its weights or those of a file."""
     file = verify(name) if own is None else Path(own)
     shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-    network.load_state_dict(read_weights(file, name, shapes), assign=True)
-    return provenance(name, file, own=own is not None)
+    sha256 = digest(file, "sha256") if file.is_file() else ""  # `read_weights` says what is wrong
+    read = read_weights(file, name, shapes, normalisation=normalisation, sha256=sha256)
+    network.load_state_dict(read.arrays, assign=True)
+    origin = provenance(name, file, own=own is not None)
+    if own is None:
+        return replace(origin, normalisation=read.normalisation)
+    taken = read.form
+    if read.normalisation:
+        taken += f"; {read.normalisation} normalisation{', as stated' if normalisation else ''}"
+    log.info("%s: taken for a %s", file.name, taken)
+    return replace(origin, normalisation=read.normalisation, note=f"{origin.note} ({taken})")
 
 
 def provenance(name: str, file: Path, *, own: bool) -> Provenance:

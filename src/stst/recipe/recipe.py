@@ -10,6 +10,7 @@ import yaml
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from stst.errors import RecipeError, guess
+from stst.errors.arguments import checked
 from stst.recipe.config import FrozenConfig, set_by_path
 
 Number = TypeVar("Number", int, float)
@@ -284,6 +285,7 @@ class Recipe(FrozenConfig):
         return self
 
     @classmethod
+    @checked
     def preset(cls, name: str) -> Self:
         """A named recipe: one of `list_presets`."""
         known = list_presets()
@@ -293,6 +295,7 @@ class Recipe(FrozenConfig):
             )
         return cls.parse(yaml.safe_load((PRESETS / f"{name}.yaml").read_text("utf-8")))
 
+    @checked
     def with_settings(self, settings: Mapping[str, object]) -> Recipe:
         """Change settings by dotted name: ``{"octaves.0.steps": 10, "pad": 1}``."""
         if not isinstance(settings, Mapping):
@@ -304,6 +307,7 @@ class Recipe(FrozenConfig):
             set_by_path(data, name, value)
         return Recipe.parse(data)
 
+    @checked
     def with_quality(self, name: str) -> Recipe:
         """Stop at the residuals of ``draft``, ``default`` or ``high``.
 
@@ -331,6 +335,7 @@ class Recipe(FrozenConfig):
             value_at(octave.steps, t) for octave in self.octaves for t in transitions
         )
 
+    @checked
     def with_losses(self, names: str | Sequence[str]) -> Recipe:
         """Match these losses and no others: a sequence of names, or joined by ``+``, or ``all``.
 

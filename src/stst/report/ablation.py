@@ -66,7 +66,7 @@ def outcome_figure(
         if alike is not None:
             axes.axhline(alike, color="0.6", linewidth=1, linestyle="--", zorder=0)
     figure.suptitle(outcome)
-    panels[0].set_ylabel(fill(label, 40))
+    panels[0].set_ylabel(fill(label or outcome, 40))
     panels[-1].legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     return figure
 

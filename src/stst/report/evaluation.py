@@ -12,9 +12,10 @@ from PIL.Image import Image
 
 from stst._version import __version__
 from stst.drawing.figures import png_bytes
+from stst.metrics.bounds import ALPHA, bounds_words
 from stst.metrics.clips import JITTER, JITTERS
 from stst.metrics.evaluation import Evaluation, by_verdict
-from stst.metrics.layer_trends import LAYER_MEASURES
+from stst.metrics.layer_trends import LAYER_MEASURES, beyond_words
 from stst.metrics.measures import MEASURES
 from stst.metrics.motion import Estimator
 from stst.metrics.statistics import KEPT, LOST, UNTESTABLE
@@ -27,8 +28,9 @@ from stst.video.frames import Footage
 _TITLES = {
     "errors": (
         "Errors",
-        "Strip plot: error of every clip in every measure, mean and 95 % interval of each "
-        "condition. The tables below have the numbers.",
+        "Strip plot: error of every clip in every measure, a bar at the mean of each condition, "
+        "and its bounds as the axis says. The axis is linear to 20 %, logarithmic above. The "
+        "tables below have the numbers.",
     ),
     "sheet": (
         "Frames and x-t slices",
@@ -36,12 +38,13 @@ _TITLES = {
     ),
     "flow": (
         "Mean optical flow",
-        "Mean flow as arrows, and as colours of the wheel beside it.",
+        "Mean flow of each clip as arrows, and as colours of the wheel on the right.",
     ),
     "frames": ("Over frames", "Ten measures over frames: luminance, contrast, change, motion."),
     "bands": (
         "Spectra and histograms",
-        "Spatial and temporal spectra, orientations, speeds, directions and motion energy.",
+        "Spatial and temporal spectra (logarithmic), orientations, speeds, directions and motion "
+        "energy.",
     ),
     "arrangement": (
         "Is the object gone?",
@@ -50,13 +53,19 @@ _TITLES = {
     ),
     "chance": (
         "Nearer than chance?",
-        "Residual of each matched layer beside the errors between unrelated natural frames.",
+        "Residual of each matched layer, a mark for each clip; grey: matched; black: the errors "
+        "between unrelated natural frames, from their 5th percentile to their median.",
     ),
-    "xt": ("x-t spectra", "Amplitude by spatial and temporal frequency."),
+    "xt": (
+        "x-t spectra",
+        "Amplitude (colour, logarithmic) by spatial and temporal frequency: motion to the left "
+        "below 0, to the right above; half the frame rate, which is neither, in a row of its own.",
+    ),
     "layers": (
         "Similarity over layers",
         "Similarity to the natural clip over layers, a line for each condition between the floor "
-        "of unrelated clips and the ceiling of copies with noise. CSV and tables have the numbers.",
+        "of unrelated clips and the ceiling of copies with noise, with bounds as the figure says. "
+        "CSV and tables have the numbers.",
     ),
     "bias": (
         "Bias over layers",
@@ -155,6 +164,9 @@ def evaluation_page(
         networks=networks,
         untested=untested,
         measures=MEASURES,
+        alpha=ALPHA,
+        beyond=beyond_words,
+        words=bounds_words,
         signs=SIGNS,
         scenes=scenes,
         drawn=drawn,

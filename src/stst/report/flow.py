@@ -54,10 +54,10 @@ def flow_figure(films: Mapping[str, Footage], flow: Estimator) -> Figure:
         step = max(1, max(height, width) // _ARROWS)
         y, x = np.mgrid[step // 2 : height : step, step // 2 : width : step]
         axes.quiver(x, y, *field[:, y, x], angles="xy", scale_units="xy", scale=fastest / step)
-        axes.set(title=name)
+        axes.set(title=name, xlabel=f"x, {width} px", ylabel=f"y, {height} px")
     right, down = np.meshgrid(*[np.linspace(-fastest, fastest, 201)] * 2)
     disc = np.where(np.hypot(right, down) <= fastest, np.stack([right, down]), 0)
-    grid[-1].set(title=f"rim: {fastest:.2g} px/frame")
+    grid[-1].set(title=f"rim: {fastest:.2g} px/frame", xlabel="rightward", ylabel="upward")
     for axes, field in zip(grid, [*fields.values(), disc], strict=True):
         axes.imshow(flow_picture(torch.from_numpy(field)[None], fastest)[0])
         axes.set(xticks=[], yticks=[])

@@ -8,10 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MultipleLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, MultipleLocator, NullFormatter
 
-from stst.drawing.figures import Styles, make_panels, styles
+from stst.drawing.figures import (
+    Styles,
+    bounds_note,
+    draw_bounds,
+    log_scale,
+    make_panels,
+    styles,
+)
 from stst.metrics.arrangement import LIMITS
 from stst.metrics.chance import MARGIN
 from stst.metrics.layer_trends import LAYER_MEASURES, VIEWS
@@ -24,10 +33,10 @@ _FRAMES = (
 )
 _ANGLES = "degrees, counter-clockwise from "
 _BANDS = {  # abscissa, its scale, scale of the ordinate
-    "spatial_spectrum": ("cycles/px", "log", "log"),
-    "temporal_spectrum": ("Hz", "linear", "log"),
+    "spatial_spectrum": ("spatial frequency, cycles/px", "log", "log"),
+    "temporal_spectrum": ("temporal frequency, Hz", "linear", "log"),
     "orientation": (_ANGLES + "horizontal", "linear", "linear"),
-    "speed_histogram": ("from px/frame", "bins", "linear"),
+    "speed_histogram": ("speed, px/frame from (next: below)", "bins", "linear"),
     "direction_histogram": (_ANGLES + "right", "linear", "linear"),
     "motion_energy": (_ANGLES + "right", "linear", "linear"),
 }
@@ -38,7 +47,7 @@ def frame_figure(values: pd.DataFrame) -> Figure:
     figure, grid = make_panels(2, 5, size=(12, 5))
     for axes, _, rows in _panels(grid.flat, _FRAMES, values):
         draw_curves(axes, rows, styles(values["condition"]))
-        axes.set_xlabel("frame")
+        axes.set_xlabel("frame, from 0")
     return with_legend(figure, grid[0, 0])
 
 
@@ -52,35 +61,66 @@ def band_figure(values: pd.DataFrame) -> Figure:
             rows = rows.assign(at=rows["at"].map(edges.index))
             axes.set_xticks(range(len(edges)), [f"{edge:g}" for edge in edges])
         draw_curves(axes, rows, styles(values["condition"]))
-        axes.set_yscale(up)
+        axes.set_xlabel(label)
+        if up == "log":
+            log_scale(axes, "y")
         if across == "log":
-            axes.set_xscale("log")
+            log_scale(axes, "x")
             axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.xaxis.set_major_formatter("{x:g}")
             axes.xaxis.set_minor_formatter(NullFormatter())
         if label.startswith(_ANGLES):
             axes.xaxis.set_major_locator(MultipleLocator(90 if label.endswith("right") else 45))
-        axes.set_xlabel(label)
     return with_legend(figure, grid[0, 0])
 
 
+_DEPTH = 1e3  # from the strongest amplitude to the darkest colour
+
+
 def xt_figure(values: pd.DataFrame) -> Figure:
-    """The x-t spectrum of the first clip of each condition, on one scale of colours."""
+    """The x-t spectrum of the first clip of each condition, on one scale of colours.
+
+    Motion to the left is below 0 and to the right above. The row of half the frame rate, which is
+    neither, stands apart from them.
+    """
     rows = values[(values["measure"] == "xt_spectrum") & (values["seed"] == 0)]
     places = rows["at"].str.split("; ", expand=True).astype(float)
     rows = rows.assign(x=places[0], y=places[1])
     conditions = rows["condition"].unique()
     figure = Figure(figsize=(3.2 * len(conditions) + 1, 3.2), dpi=150, layout="constrained")
     grid = figure.subplots(1, len(conditions), squeeze=False)[0]
-    top = rows["value"].max()
+    top = rows["value"].max() or 1.0
+    colours = ScalarMappable(LogNorm(top / _DEPTH, top), "cividis")
     for axes, name in zip(grid, conditions, strict=True):
         surface = rows[rows["condition"] == name].pivot(index="y", columns="x", values="value")
-        shade = np.log10(surface.to_numpy().clip(top / 1e3))
-        limits = {"vmin": np.log10(top / 1e3), "vmax": np.log10(top)}
-        mesh = axes.pcolormesh(surface.columns, surface.index, shade, cmap="cividis", **limits)
-        axes.set(title=name, xlabel="cycles/px", ylabel="Hz (above 0: to the right)")
-    figure.colorbar(mesh, ax=grid, label="log10 amplitude")
+        _draw_xt(axes, surface, colours)
+        axes.set(title=name, xlabel="spatial frequency, cycles/px")
+    grid[0].set_ylabel("temporal frequency, Hz\n(below 0: to the left, above: to the right)")
+    for axes in grid[1:]:
+        axes.set_ylabel("Hz")
+    label = "amplitude (luminance, 0 to 1; log)"
+    figure.colorbar(colours, ax=grid, label=label, extend="min")
     return figure
+
+
+def _draw_xt(axes: Axes, surface: pd.DataFrame, colours: ScalarMappable) -> None:
+    """Cells about their frequencies; that of half the frame rate above the others, with a gap."""
+    rates, step = surface.index.to_numpy(), np.diff(surface.index).min()
+    either = rates > -rates.min() + step / 2
+    shade = surface.to_numpy().clip(colours.norm.vmin)
+    across = surface.columns.to_numpy()
+    edges = np.concatenate([[1.5 * across[0] - across[1] / 2], (across[1:] + across[:-1]) / 2])
+    edges = np.append(edges, across[-1] + (across[-1] - edges[-1]))
+    look: dict[str, Any] = {"cmap": colours.cmap, "norm": colours.norm}
+    for part, lift in ((rates < 0, 0.0), ((rates > 0) & ~either, 0.0), (either, step)):
+        if part.any():
+            ends = np.append(rates[part] - step / 2, rates[part][-1] + step / 2) + lift
+            axes.pcolormesh(edges, ends, shade[part], **look)
+    ticks = MaxNLocator(5).tick_values(rates[0], rates[~either][-1])
+    ticks = ticks[np.abs(ticks) <= -rates[0] + step / 2]
+    own = [(rate + step, f"{rate:.3g}, either") for rate in rates[either]]
+    places, words = zip(*[*((tick, f"{tick:g}") for tick in ticks), *own], strict=True)
+    axes.set_yticks(places, words)
 
 
 def draw_curves(axes: Axes, rows: pd.DataFrame, looks: Styles) -> None:
@@ -117,7 +157,7 @@ Ends = Callable[[Axes, pd.Series, pd.DataFrame], None]  # panel, abscissae, rows
 
 
 def layer_figure(profiles: pd.DataFrame) -> Figure:
-    """Draw the similarity of each condition in each layer of one network; bars: 95 % intervals.
+    """Draw the similarity of each condition in each layer of one network, with bounds.
 
     A column for each measure, a row for each view; grey from floor (dashed) to ceiling.
     """
@@ -148,12 +188,15 @@ def _layer_grid(rows: pd.DataFrame, label: str, ends: Ends) -> Figure:
         for axes, measure in zip(across, LAYER_MEASURES, strict=True):
             shown = rows[(rows["view"] == view) & (rows["measure"] == measure)]
             _draw_layers(axes, shown, layers, looks, ends)
-        across[0].set_ylabel(f"{label}\n{VIEWS[view]}", fontsize="small")
+        for axes in across:
+            axes.set_ylabel(f"{label}\n{VIEWS[view]}", fontsize="x-small")
     for axes, title in zip(grid[0], LAYER_MEASURES.values(), strict=True):
         axes.set_title(title, fontsize="medium")
     ticks = sorted({round(place) for place in np.linspace(0, len(layers) - 1, _NAMES)})
     for axes in grid[-1]:
         axes.set_xticks(ticks, [layers[tick] for tick in ticks], rotation=45, ha="right")
+        axes.set_xlabel("layer, first to last")
+    figure.supxlabel(bounds_note(rows["bounds"]), fontsize="small")
     return with_legend(figure, grid[0, 0])
 
 
@@ -166,7 +209,7 @@ def _draw_layers(
         if index == 0:
             ends(axes, places, own)
         axes.plot(places, own["mean"], markersize=3, label=condition, **look)
-        axes.vlines(places, own["low"], own["high"], color=look["color"])
+        draw_bounds(axes.vlines, places, own, look["color"])
 
 
 def arrangement_figure(rows: pd.DataFrame) -> Figure:
@@ -178,14 +221,14 @@ def arrangement_figure(rows: pd.DataFrame) -> Figure:
     looks = {**styles(rows.loc[~rows["condition"].isin(_ENDS), "condition"]), **_ENDS}
     for across, measure in zip(grid, measures, strict=True):
         _, limit, where = LIMITS[measure]
-        across[0].set_ylabel(f"{measure}: arrangement {where}", fontsize="small")
+        across[0].set_ylabel(f"{measure}: correlation {where}", fontsize="small")
         for axes, part in zip(across, parts, strict=True):
             draw_curves(axes, rows[(rows["measure"] == measure) & (rows["part"] == part)], looks)
             axes.axhspan(-limit, limit, color="0.92")
     for axes, part in zip(grid[0], parts, strict=True):
         axes.set_title(part, fontsize="medium")
     for axes in grid[-1]:
-        axes.set_xlabel("frame")
+        axes.set_xlabel("frame, from 0 (grey: chance gives as much)")
     return with_legend(figure, grid[0, 0])
 
 
@@ -203,10 +246,16 @@ def chance_figure(rows: pd.DataFrame) -> Figure:
     looks = styles(rows["condition"])
     for name, own in rows.groupby("condition", sort=False):
         places = own["layer"].map(layers.index)
-        axes.plot(own["residual"], places, label=name, **looks[name] | {"linestyle": ""})
+        axes.plot(
+            own["residual"], places, label=name, clip_on=False, **looks[name] | {"linestyle": ""}
+        )
     axes.set_yticks(range(len(layers)), layers)
     axes.set_ylim(len(layers) - 0.5, -0.5)
     axes.set_xlim(left=0)
-    axes.set_xlabel("relative error (black: unrelated frames, 5th percentile to median)")
+    axes.set_xlabel(
+        "relative error of the layer (grey: matched; black: between unrelated frames, 5th "
+        "percentile to median)"
+    )
+    axes.set_ylabel("matched layer")
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, frameon=False)
     return figure

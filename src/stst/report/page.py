@@ -6,12 +6,15 @@ import math
 from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
 import numpy.typing as npt
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image, ImageDraw, ImageFont
+
+from stst.metrics.bounds import NO_BOUNDS
 
 GAP = 8  # px between pictures; even, so that previews with 4:2:0 chroma can hold two clips
 
@@ -76,6 +79,18 @@ def _grown(picture: Pixels, height: int, width: int) -> Pixels:
     return np.pad(picture, more, constant_values=255)
 
 
+def number(value: float) -> str:
+    """Three digits, or a dash."""
+    return f"{value:.3g}" if math.isfinite(value) else "\N{EN DASH}"
+
+
+def bounds(row: Any) -> str:  # noqa: ANN401
+    """The ends of a row, and what they are."""
+    if row.bounds == NO_BOUNDS:
+        return "\N{EN DASH}"
+    return f"{number(row.low)} to {number(row.high)} ({row.bounds})"
+
+
 def html(template: str, **values: object) -> str:
     """Fill in a template; pictures are held as base64, numbers have three digits."""
     jinja = Environment(
@@ -86,5 +101,6 @@ def html(template: str, **values: object) -> str:
         lstrip_blocks=True,
     )
     jinja.filters["base64"] = lambda data: b64encode(data).decode()
-    jinja.filters["number"] = lambda x: f"{x:.3g}" if math.isfinite(x) else "\N{EN DASH}"
+    jinja.filters["number"] = number
+    jinja.filters["bounds"] = bounds
     return jinja.get_template(template).render(**values)

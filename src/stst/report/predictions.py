@@ -11,11 +11,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from stst.drawing.figures import COLOURS, make_panels
+from stst.drawing.figures import COLOURS, log_scale, make_panels
 from stst.metrics.prediction import PredictionErrors
 
 Predictions = Mapping[str, Mapping[int, PredictionErrors]]  # clip -> every n-th frame -> errors
 _ORDINALS = {1: "", 2: "2nd ", 3: "3rd "}
+_TALL = 10  # times the error of repeating: the axis is logarithmic then
 _ERRORS = ["mse", "ssim", "repeat_mse", "repeat_ssim"]
 
 
@@ -31,22 +32,33 @@ def frame_table(predictions: Predictions) -> pd.DataFrame:
 
 
 def clip_table(predictions: Predictions) -> pd.DataFrame:
-    """Means of each clip at each rate; the ratio is NaN where nothing changes."""
+    """Means of each clip at each rate, with the bounds of the ratio and a verdict.
+
+    The ratio is NaN where nothing changes.
+    """
     groups = frame_table(predictions).groupby(["clip", "every"], sort=False)
     table = groups[_ERRORS].mean().assign(frames=groups.size())
     table["ratio"] = (table["mse"] / table["repeat_mse"]).where(table["repeat_mse"] > 0)
-    columns = ["frames", "mse", "repeat_mse", "ratio", "ssim", "repeat_ssim"]
-    return table[columns].reset_index()
+    each = [errors for rates in predictions.values() for errors in rates.values()]
+    ends = [errors.ratio_bounds[1:] for errors in each]
+    table[["ratio_low", "ratio_high", "ratio_bounds"]] = pd.DataFrame(ends, table.index)
+    table["verdict"] = [errors.verdict for errors in each]
+    columns = ["frames", "mse", "repeat_mse", *(name for name in table if name.startswith("ratio"))]
+    return table[[*columns, "ssim", "repeat_ssim", "verdict"]].reset_index()
 
 
 def prediction_figure(predictions: Predictions) -> Figure:
-    """Draw the error of each predicted frame, a column for each rate, a colour for each clip."""
+    """Draw the error of each predicted frame, a column for each rate, a colour for each clip.
+
+    The dashed line is the mean error of repeating the last frame. A clip that does not change has
+    no such error, and is named in the legend.
+    """
     rates = list(next(iter(predictions.values())))
     size = (1.5 + 4 * len(rates), 6)
     figure, panels = make_panels(2, len(rates), size=size, sharex="col", sharey="row")
     for (above, below), every in zip(panels.T, rates, strict=True):
         above.set_title(f"every {_ORDINALS.get(every, f'{every}th ')}frame")
-        below.set_xlabel("frame of the clip")
+        below.set_xlabel("frame of the clip, from 0")
         below.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
         for (name, by_rate), colour in zip(predictions.items(), cycle(COLOURS), strict=False):
             errors = by_rate[every]
@@ -54,12 +66,19 @@ def prediction_figure(predictions: Predictions) -> Figure:
             unit = errors.repeat_mse.mean() or np.nan
             own: dict[str, Any] = {"color": colour, "linewidth": 1.5}
             repeated: dict[str, Any] = {"color": colour, "linewidth": 0.6, "markersize": 3}
-            above.plot(frames, errors.mse / unit, ".-", label=name, **own)
+            label = name if errors.repeat_mse.any() else f"{name} (does not change)"
+            above.plot(frames, errors.mse / unit, ".-", label=label, **own)
             above.plot(frames, errors.repeat_mse / unit, ".-", **repeated)
             below.plot(frames, errors.ssim, ".-", **own)
             below.plot(frames, errors.repeat_ssim, ".-", **repeated)
-    panels[0, 0].set_ylabel("MSE / mean of repeating\nthe previous frame")
-    panels[1, 0].set_ylabel("SSIM")
+        above.axhline(1, color="0.4", linestyle="--", label="repeating the last frame, mean")
+    panels[0, 0].set_ylabel("MSE / mean MSE of repeating\nthe last frame")
+    panels[1, 0].set_ylabel("SSIM with the frame, -1 to 1")
+    if any(
+        (np.asarray(line.get_ydata()) > _TALL).any() for axes in panels[0] for line in axes.lines
+    ):
+        for axes in panels[0]:
+            log_scale(axes, "y")
     beside = {"loc": "upper left", "bbox_to_anchor": (1, 1), "frameon": False}
     panels[0, -1].legend(title="thin: repeating", **beside)
     return figure

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
@@ -17,12 +19,28 @@ from stst.analysis.cells import ALL, ARROW, CellEstimate, DesignCell
 from stst.analysis.power import ENOUGH, Power, PowerAnalysis, needed
 from stst.analysis.psychometric import weibull
 from stst.analysis.sensitivity import CHANCE
-from stst.drawing.figures import COLOURS, MARKERS, make_panels, png_bytes
+from stst.drawing.figures import (
+    COLOURS,
+    MARKERS,
+    bounds_note,
+    draw_bounds,
+    log_scale,
+    make_panels,
+    png_bytes,
+)
 from stst.report.evaluation import Picture
 from stst.report.page import html
 from stst.report.surface import surface_picture
 
 _CURVES = ("threshold", "slope", "lapse", "sensitivity")
+_UNITS = {
+    "accuracy": "share of right answers",
+    "d'": "standard deviations",
+    "criterion": "standard deviations; above 0: the second is preferred",
+    "rating": "1 to 7",
+    "space chosen": "share of answers",
+    "sensitivity": "1 / contrast",
+}
 
 
 def pictures(found: Analysis) -> dict[str, Picture]:
@@ -32,8 +50,8 @@ def pictures(found: Analysis) -> dict[str, Picture]:
         name.replace("'", "").replace(" ", "_"): Picture(
             png_bytes(measure_figure(found, name)),
             name,
-            f"{name} of each condition: grey points are participants, coloured ones all of them "
-            "with 95 % intervals. The table below has the numbers.",
+            f"{name} of each condition: grey points are participants, blue diamonds all of them "
+            "with their bounds, as the axis says. The table below has the numbers.",
         )
         for name in measures
         if name not in (*_CURVES[1:3], "answers")
@@ -42,7 +60,10 @@ def pictures(found: Analysis) -> dict[str, Picture]:
         told = "Matrix: how often each answer (column) was given to what was shown (row)."
         drawn["answers"] = Picture(png_bytes(confusion_figure(found)), "answers", told)
     if any(row.measure == "threshold" for row in summary(found)):
-        told = "Accuracy by level with intervals, and psychometric functions of the mean values."
+        told = (
+            "Accuracy by level (logarithmic) with bounds, and psychometric functions of the mean "
+            "values, where all three parameters have a mean; dashed: chance."
+        )
         png = png_bytes(function_figure(found))
         drawn["functions"] = Picture(png, "psychometric functions", told)
     if found.frequencies:
@@ -57,26 +78,46 @@ def summary(found: Analysis) -> list[CellEstimate]:
 
 
 def measure_figure(found: Analysis, measure: str) -> Figure:
-    """Participants as points, and all of them with an interval, by condition."""
+    """Participants as points, and all of them with their bounds, by condition."""
     rows = [row for row in found.estimates if row.measure == measure]
     labels = {label: place for place, label in enumerate(dict.fromkeys(map(_label, rows)))}
     figure, ((axes,),) = make_panels(1, 1, size=(8, 1.3 + 0.4 * len(labels)))
     for row in (row for row in rows if row.participant != ALL):
         axes.plot(row.value, labels[_label(row)] + 0.2, "o", color="0.6", markersize=4)
-    for row in (row for row in summary(found) if row.measure == measure):
-        place = labels[_label(row)]
-        axes.plot([row.low, row.high], [place] * 2, color=COLOURS[0])
-        axes.plot(row.value, place, "D", color=COLOURS[0])
+    means = _table(row for row in summary(found) if row.measure == measure)
+    places = [labels[_label(row)] for row in means.itertuples()]
+    draw_bounds(axes.hlines, places, means, COLOURS[0], "value")
+    axes.plot(means["value"], places, "D", color=COLOURS[0])
     if rows and math.isfinite(rows[0].chance):
         axes.axvline(rows[0].chance, color="0.3", linestyle="--", linewidth=1)
         axes.set_title("dashed: without any sensitivity", fontsize=9, loc="right")
     axes.set_yticks(list(labels.values()), list(labels))
     axes.set_ylim(len(labels) - 0.5, -0.5)
-    axes.set_xlabel(measure)
+    level = "contrast" if found.task == "detection" else "duration, s"
+    unit = _UNITS.get(measure, level)
+    axes.set_xlabel("\n".join(filter(None, (f"{measure} ({unit})", bounds_note(means["bounds"])))))
+    axes.set_ylabel(", ".join(_factors(rows, level)))
     return figure
 
 
-def _label(row: CellEstimate | DesignCell) -> str:
+def _table(rows: Iterable[tuple[object, ...]]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=CellEstimate._fields)
+
+
+def _factors(rows: Sequence[CellEstimate], level: str) -> list[str]:
+    """What a label of `_label` is made of."""
+    return [
+        name
+        for name, known in (
+            ("condition", any(row.condition for row in rows)),
+            ("band", any(row.band for row in rows)),
+            (level, any(not math.isnan(row.level) for row in rows)),
+        )
+        if known
+    ] or ["all trials"]
+
+
+def _label(row: Any) -> str:  # noqa: ANN401
     level = "" if math.isnan(row.level) else f"{row.level:g}"
     return ", ".join(filter(None, (row.condition, row.band, level)))
 
@@ -86,25 +127,32 @@ def function_figure(found: Analysis) -> Figure:
     rows = summary(found)
     lines = dict.fromkeys(row[1:3] for row in rows if row.measure == "threshold")
     figure, ((axes,),) = make_panels(1, 1, size=(8, 5))
-    looks = zip(cycle(COLOURS), cycle(MARKERS), strict=False)
+    looks, bottom, drawn = zip(cycle(COLOURS), cycle(MARKERS), strict=False), 0.32, set[str]()
     for index, (line, (colour, marker)) in enumerate(zip(lines, looks, strict=False)):
         own = [row for row in rows if row[1:3] == line]
         told = {row.measure: row.value for row in own if row.measure in _CURVES}
-        points = [row for row in own if row.measure == "accuracy" and row.level > 0]
-        x, y = [row.level for row in points], [row.value for row in points]
-        apart = [level * 1.02**index for level in x]  # so that intervals are seen
-        axes.vlines(apart, [r.low for r in points], [r.high for r in points], colour, linewidth=1)
-        axes.plot(apart, y, marker, color=colour, label=", ".join(filter(None, line)))
+        points = _table(row for row in own if row.measure == "accuracy" and row.level > 0)
+        x = points["level"]
+        apart = x * 1.02**index  # so that bounds are seen
+        draw_bounds(axes.vlines, apart, points, colour, "value")
+        label = ", ".join(filter(None, line))
+        axes.plot(apart, points["value"], marker, color=colour, label=label)
+        bottom = min(bottom, points["value"].min(), points["low"].min())
+        drawn.update(points["bounds"])
+        if not told.keys() >= set(_CURVES[:3]):  # slopes at a limit have no mean
+            continue
         dense = np.geomspace(min(x), max(x), 200)
         threshold, slope, lapse = (np.array(told[name]) for name in _CURVES[:3])
         curve = weibull(dense, threshold, slope, lapse, CHANCE[found.task])
         axes.plot(dense, curve, color=colour)
-    level = "contrast" if found.task == "detection" else "duration (s)"
-    axes.set(xscale="log", xlabel=level, ylabel="accuracy", ylim=(0.3, 1.02))
+    level = "contrast" if found.task == "detection" else "duration, s"
+    axes.set(xlabel=level, ylabel="accuracy (share of right answers)", ylim=(bottom - 0.02, 1.02))
+    log_scale(axes, "x")
+    axes.set_xlabel(f"{axes.get_xlabel()}\n{bounds_note(drawn)}")
     levels = sorted({row.level for row in rows if row.level > 0})
     axes.set_xticks(levels, [f"{level:g}" for level in levels])
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.axhline(CHANCE[found.task], color="0.3", linestyle="--", linewidth=1)
+    axes.axhline(CHANCE[found.task], color="0.3", linestyle="--", linewidth=1, label="chance")
     axes.legend(frameon=False)
     return figure
 
@@ -124,7 +172,7 @@ def confusion_figure(found: Analysis) -> Figure:
             axes.text(x, y, f"{value:.2f}", color=ink, ha="center", va="center")
         axes.set_xticks(range(len(given)), given, rotation=45, ha="right")
         axes.set_yticks(range(len(shown)), shown)
-        axes.set(title=cell, xlabel="answer", ylabel="shown")
+        axes.set(title=f"{cell}\nshare of answers", xlabel="answer", ylabel="shown")
     return figure
 
 
@@ -148,8 +196,8 @@ def power_picture(found: PowerAnalysis) -> Picture:
     """The figure, with what it shows in words."""
     told = (
         f"Power against participants, for {found.plan.measure}: a line for each number of trials "
-        "(repeats), a panel for each condition, band and level; bars are 95 % intervals. The "
-        "table has the numbers."
+        "(repeats), a panel for each condition, band and level, with bounds of the simulations; "
+        f"dashed: {ENOUGH:g}. The table has the numbers."
     )
     return Picture(png_bytes(power_figure(found)), "power", told)
 
@@ -168,7 +216,8 @@ def power_figure(found: PowerAnalysis) -> Figure:
     for axes in grid.flat[len(panels) :]:
         axes.remove()
     legend = grid.flat[0].get_legend_handles_labels()
-    figure.legend(*legend, loc="outside lower center", ncols=3, frameon=False)
+    note = bounds_note(row.bounds for row in found.rows)
+    figure.legend(*legend, loc="outside lower center", ncols=3, frameon=False, title=note)
     return figure
 
 
@@ -177,11 +226,12 @@ def _draw(axes: Axes, rows: Sequence[Power]) -> None:
     for repeats, colour, marker in zip(designs, cycle(COLOURS), cycle(MARKERS), strict=False):
         own = sorted(row for row in rows if row.repeats == repeats)
         people = [row.participants for row in own]
-        axes.vlines(people, [r.low for r in own], [r.high for r in own], colour, linewidth=1)
+        draw_bounds(axes.vlines, people, pd.DataFrame(own), colour, "power")
         label = f"{repeats} repeat{'s' * (repeats > 1)}"
         axes.plot(people, [row.power for row in own], f"{marker}-", color=colour, label=label)
     axes.axhline(ENOUGH, color="0.3", linestyle="--", linewidth=1, label=f"power {ENOUGH:g}")
-    axes.set(xlabel="participants", ylabel="power", ylim=(-0.02, 1.02))
+    axes.set(xlabel="number of participants", ylabel="power (share of experiments)")
+    axes.set_ylim(-0.02, 1.02)
     axes.set_xticks(sorted({row.participants for row in rows}))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,6 +17,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 from stst.analysis.cells import CellEstimate
 from stst.analysis.sensitivity import CHANCE, Frequencies, FrequencyRange
 from stst.drawing.figures import png_bytes
+from stst.metrics.bounds import INTERVAL
 from stst.report.evaluation import Picture
 
 _OCTAVE = 2.0  # how wide an open end is drawn
@@ -27,7 +29,8 @@ def surface_picture(rows: Sequence[CellEstimate], known: Frequencies) -> Picture
     shown = _shown(rows)
     told = (
         f"Surface: {shown[0].measure} in each cell of spatial frequency ({known.unit}) by temporal "
-        "frequency (Hz), both on logarithmic axes, as colour and as numbers with 95 % intervals. "
+        f"frequency (Hz), both on logarithmic axes, as colour and as numbers with their bounds "
+        f"({' or '.join(dict.fromkeys(row.bounds for row in shown))}). "
         "What was not measured is empty; open ends are drawn one octave wide. The table has the "
         "numbers."
     )
@@ -47,8 +50,14 @@ def surface_figure(rows: Sequence[CellEstimate], known: Frequencies) -> Figure:
                 _draw(axes, row, boxes[row.band], colours)
         _frame(axes, known, boxes)
         axes.set_title(", ".join(filter(None, panel)), fontsize=10)
-        bar = figure.colorbar(colours, ax=axes, ticks=MaxNLocator(6), format="{x:.3g}")
-        bar.set_label(shown[0].measure)
+        below = (
+            shown[0].measure == "accuracy" and min(r.value for r in shown) < colours.get_clim()[0]
+        )
+        how: dict[str, Any] = {"ticks": MaxNLocator(6), "format": "{x:.3g}"}
+        how["extend"] = "min" if below else "neither"
+        bar = figure.colorbar(colours, ax=axes, **how)
+        unit = "share of right answers" if shown[0].measure == "accuracy" else "1 / contrast; log"
+        bar.set_label(f"{shown[0].measure} ({unit})")
         bar.minorticks_off()
     return figure
 
@@ -97,7 +106,8 @@ def _draw(axes: Axes, row: CellEstimate, box: _Box, colours: ScalarMappable) -> 
     axes.add_patch(Rectangle(corner, *size, facecolor=colour, edgecolor="white"))
     middle = math.sqrt(left * right), math.sqrt(bottom * top)
     low, high = ("\N{EN DASH}" if math.isnan(x) else f"{x:.3g}" for x in (row.low, row.high))
-    told = f"{row.value:.3g}\n{low} to {high}"
+    few = f"\n({row.bounds})" if row.bounds != INTERVAL else ""
+    told = f"{row.value:.3g}\n{low} to {high}{few}"
     axes.text(*middle, told, color=ink, ha="center", va="center", fontsize=9)
 
 
@@ -106,7 +116,7 @@ def _frame(axes: Axes, known: Frequencies, boxes: dict[str, _Box]) -> None:
     lefts, rights, bottoms, tops = zip(*boxes.values(), strict=True)
     axes.set(xscale="log", yscale="log")
     axes.set(xlim=(min(lefts), max(rights)), ylim=(min(bottoms), max(tops)))
-    axes.set(xlabel=f"spatial frequency ({known.unit})", ylabel="temporal frequency (Hz)")
+    axes.set(xlabel=f"spatial frequency ({known.unit}; log)", ylabel="temporal frequency (Hz; log)")
     space, time = _limits(known)
     axes.set_xticks(space, [f"{limit:.3g}" for limit in space])
     axes.set_yticks(time, [f"{limit:.3g}" for limit in time])

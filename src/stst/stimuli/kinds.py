@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from stst.errors import RecipeError, guess
+from stst.errors.arguments import checked
 from stst.recipe import validated
 from stst.stimuli import gratings
 from stst.stimuli.bands import Band
@@ -42,6 +43,7 @@ CONTROLS: dict[str, type[Control]] = {
 }
 
 
+@checked
 def make_stimulus(kind: str, **settings: object) -> Stimulus:
     """Draw a stimulus of known truth: `kind` is a name in ``STIMULI``.
 
@@ -66,6 +68,7 @@ def make_stimulus(kind: str, **settings: object) -> Stimulus:
     return chosen(kind, settings, STIMULI).make()
 
 
+@checked
 def make_control(natural: Footage, kind: str, **settings: object) -> Stimulus:
     """Make a control stimulus of a natural clip: `kind` is a name in ``CONTROLS``.
 

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.ndimage import correlate1d
 
 from stst.errors import FramesError
+from stst.errors.arguments import checked
 from stst.recipe import FrozenConfig, validated
 from stst.video.frames import Clip, Footage
 from stst.video.light import Array, Scale, luminances, relit
@@ -127,6 +128,7 @@ class Matching(FrozenConfig):
 _NONE = 1e-6  # mean or contrast that is too little to be scaled
 
 
+@checked
 def match_set(
     clips: Sequence[Footage],
     *,
@@ -222,7 +224,8 @@ def _refuse(natural: Sequence[Array], groups: Sequence[Array], how: Matching) ->
         same = "size and length" if how.per == "clip" else "size"
         raise FramesError(
             f"histograms can only match between clips of one {same}, got {shapes} (height x "
-            "width). Cut or resize them, or match another statistic."
+            "width). Give the others the size of the first by --fit crop, pad or stretch (in "
+            "Python Clip.resize), or match another statistic."
         )
     for number, group in enumerate(groups, 1):
         size = group.mean(1) if how.statistic == "mean" else group.std(1)

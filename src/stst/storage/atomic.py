@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock, SoftFileLock, Timeout
 
 from stst.errors import RunError
 
 UNFINISHED = "unfinished"  # the part of a run's folder that is there until the run has ended
+LOCKS, BY_FILE = "STST_LOCKS", "file"  # a variable of the user's, and its one value
+UNSUPPORTED = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}  # by a file system
 
 
 def write_whole(path: Path, data: bytes | str) -> None:
@@ -42,10 +44,15 @@ def write_whole(path: Path, data: bytes | str) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Bring names in a folder to disk."""
+    """Bring names in a folder to disk, where the system and the disk can do that."""
+    if os.name == "nt":  # which opens no folders
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
     finally:
         os.close(handle)
 
@@ -103,21 +110,32 @@ class InUse(RunError):
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold ``run.lock`` of a folder, however the process ends; InUse if another does."""
-    path = folder / "run.lock"
-    lock = FileLock(path, mode=0o644, fallback_to_soft=False)
+    """Hold ``run.lock`` of a folder, however the process ends; InUse if another does.
+
+    With ``STST_LOCKS=file`` in the environment the file itself is the lock: for disks without locks
+    of files. One that was left on another machine must then be removed by hand.
+    """
+    path, by_file = folder / "run.lock", os.environ.get(LOCKS) == BY_FILE
+    lock = SoftFileLock(path) if by_file else FileLock(path, mode=0o644, fallback_to_soft=False)
+    is_new = not path.exists()
     try:
         folder.stat()  # some versions of filelock would make the folder
         # A file that its holder removes meanwhile guards nothing; the next try makes it anew.
         lock.acquire(timeout=0.1, poll_interval=0.02)
-        path.write_text(f"process {os.getpid()} on {platform.node()}")
     except Timeout:
+        remedy = f" If it has ended, remove {path}." if isinstance(lock, SoftFileLock) else ""
         raise InUse(
-            f"{folder} is in use by {_holder(path)}. Wait until it has ended, or stop it."
+            f"{folder} is in use by {_holder(path)}. Wait until it has ended, or stop it.{remedy}"
         ) from None
     except OSError as error:
-        raise RunError(f"{path} cannot be locked: {error.strerror or error}.") from error
+        with suppress(OSError):
+            if is_new and not path.stat().st_size:  # what filelock leaves would be a lock by itself
+                path.unlink()
+        raise RunError(f"{path} cannot be locked: {_reason(error)}.") from error
     try:
+        if not isinstance(lock, SoftFileLock):  # whose file says it already
+            with suppress(OSError):  # Windows lets nobody write to a file that is locked
+                path.write_text(f"{os.getpid()}\n{platform.node()}\n", "utf-8")
         yield
     finally:
         with suppress(OSError):  # Windows removes no file that is open
@@ -125,9 +143,21 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def _reason(error: OSError) -> str:
+    """Why a file cannot be locked, and how to go on where its disk has no locks."""
+    reason = error.strerror or str(error)
+    if error.errno not in UNSUPPORTED | {errno.ENOLCK}:
+        return reason
+    return (
+        f"{reason}. Some network disks have no locks: give a folder on another disk with --out, or "
+        f"set the environment variable {LOCKS}={BY_FILE} in every process that works there"
+    )
+
+
 def _holder(path: Path) -> str:
-    """Who holds a lock, as its file says."""
+    """Who holds a lock, as its file says: a process and its machine, a line each."""
     try:
-        return path.read_text(errors="replace")[:200] or "another process"
-    except OSError:
+        process, machine, *_ = path.read_text("utf-8", errors="replace")[:200].splitlines()
+    except (OSError, ValueError):  # of another form
         return "another process"
+    return f"process {process} on {machine}"

@@ -3,27 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from stst.errors import RecipeError
 from stst.recipe import FrozenConfig, Recipe
+from stst.video.sizes import Fit, Sizing
 
 MAX_BYTES, MAX_VALUES = 1 << 20, 100_000  # of a YAML file
 SECTIONS = ("source", "streams", "recipe", "settings")
 
 
+def _rate(given: Any) -> Any:  # noqa: ANN401
+    """A frame rate as text, which is exact; YAML reads 24 and 29.97 as numbers."""
+    text = str(given) if type(given) in (int, float) else given
+    try:
+        right = text is None or (isinstance(text, str) and Fraction(text) > 0)
+    except (ValueError, ZeroDivisionError):
+        right = False
+    if not right:
+        raise ValueError("the frame rate must be positive, as 24, 29.97 or 30000/1001")
+    return text
+
+
+Rate = Annotated[str | None, BeforeValidator(_rate)]
+
+
 class FrameSelection(FrozenConfig):
-    """Which frames of a clip, how wide, and at what rate."""
+    """Which frames of a clip, of what size, and at what rate."""
 
     width: int | None = Field(None, gt=0)
+    height: int | None = Field(None, gt=0)
+    fit: Fit | None = None
+    enlarge: bool = False
     start: int = Field(0, ge=0)
     frames: int | None = Field(None, gt=0)
     every: int = Field(1, gt=0)
-    fps: str | None = None
+    fps: Rate = None
+    retime: Rate = None
+
+    @property
+    def sizing(self) -> Sizing:
+        """The size that is wanted."""
+        return Sizing(width=self.width, height=self.height, fit=self.fit, enlarge=self.enlarge)
 
 
 class Source(FrameSelection):
@@ -39,6 +65,7 @@ class Streams(FrozenConfig):
     temporal: str = "msoe"
     spatial_weights: str | None = None
     temporal_weights: str | None = None
+    weights_normalisation: Literal["torchvision", "caffe", "none"] | None = None  # of the spatial
 
 
 class WorkflowConfig(FrozenConfig):

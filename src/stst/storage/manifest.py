@@ -20,14 +20,14 @@ from stst._version import __version__
 from stst.errors import RunError
 from stst.recipe import Recipe, faults
 from stst.storage.atomic import write_whole
-from stst.video.files import digest
+from stst.video.files import RECORD, digest
 
 SCHEMA = 1
 MATCHED = 0.25  # relative error above which a layer is reported as not matched
 PACKAGES = ("torch", "numpy", "av", "opencv-python-headless")
 
 
-MANIFEST = "manifest.json"
+MANIFEST = RECORD
 # Results about other folders, which may lie in these, have a file name of their own.
 OfOthers = Literal["evaluation", "ablation", "analysis", "power"]
 OTHER_NAMES = {kind: f"{kind}.json" for kind in get_args(OfOthers)}

@@ -62,6 +62,7 @@ def _made(manifest: Manifest) -> str:
     natural = manifest.stimulus["kind"] == "natural"
     what = "The natural clip" if natural else "The control stimulus of the natural clip"
     text = f"{what} {manifest.source['file']} ({_form(manifest, ', ')}) {sentence}{lost}."
+    text += _changes(manifest)
     if error := manifest.residuals.get("statistics"):
         text += (
             f" The relative error of the statistics was {error['mean']:.3f} on average over "
@@ -70,23 +71,37 @@ def _made(manifest: Manifest) -> str:
     return text
 
 
+def _changes(manifest: Manifest) -> str:
+    """What was done to the frames of natural clips to fit them into a size."""
+    clips = [clip for clip in (manifest.source, manifest.time) if clip.get("changes")]
+    return "".join(f" Frames of {c['file']} were {' and '.join(c['changes'])}." for c in clips)
+
+
 def _form(manifest: Manifest, opening: str) -> str:
     """Length, size and rate of the natural clip, as people write them."""
     source = manifest.source
     rate = float(Fraction(source["frame_rate"]))  # the manifest has the exact one
     size = f"{source['width']} x {source['height']} px"
-    return f"{source['frames']} frames{opening}{size}, {rate:.5g} frames/s"
+    form = f"{source['frames']} frames{opening}{size}, {rate:.5g} frames/s"
+    if resampling := source.get("resampling"):
+        form += (
+            f", resampled to {float(Fraction(resampling['rate'])):.5g} frames/s by when frames are "
+            f"shown: {resampling['doubled']} frames repeated, {resampling['dropped']} left out"
+        )
+    return form
 
 
 def _stimulus(manifest: Manifest) -> str:
     form, natural = f"{_form(manifest, ' (')})", manifest.source["file"]
     by = "was synthesised by spatiotemporal style transfer (Greco & Siegel, 2024)"
     if not manifest.time:
-        return f"A dynamic model metamer of {form} of the natural clip {natural} {by}."
-    return (
-        f"A clip of {form} with the spatial features of the natural clip {natural} and "
-        f"the temporal ones of {manifest.time['file']} {by}."
-    )
+        text = f"A dynamic model metamer of {form} of the natural clip {natural} {by}."
+    else:
+        text = (
+            f"A clip of {form} with the spatial features of the natural clip {natural} and "
+            f"the temporal ones of {manifest.time['file']} {by}."
+        )
+    return text + _changes(manifest)
 
 
 def _streams(manifest: Manifest) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stst.errors import RunError
+from stst.errors.arguments import checked
 from stst.recipe import Recipe
 from stst.storage.atomic import UNFINISHED
 from stst.storage.config import Source, read_config
@@ -132,13 +133,19 @@ class Run:
         return {"natural": "source"}
 
     def _source(self, key: str) -> Source:
-        source, record = Source.model_validate(self.settings[key]), getattr(self.manifest, key)
+        record = getattr(self.manifest, key)
+        source = Source.model_validate(self.settings.get(key) or self._of_set(record["file"]))
         if digest(source.path) != record["sha256"]:
             raise RunError(
                 f"{source.path} is not the clip that {self.folders[0]} was made of: its SHA-256 is "
                 "another. Give the same file."
             )
-        return source.model_copy(update={"frames": record["frames"]})
+        known = ("frames", "height", "width") if source.fit else ("frames",)
+        return source.model_copy(update={name: record[name] for name in known})
+
+    def _of_set(self, file: str) -> Any:  # noqa: ANN401
+        """One of the clips of a set, all of which its settings have."""
+        return next(clip for clip in self.settings["sources"] if Path(clip["path"]).name == file)
 
     @cached_property
     def naturals(self) -> dict[str, Clip]:
@@ -204,6 +211,7 @@ class Run:
         return f"<p>{escape(repr(self))}</p>{preview_html(shown)}"
 
 
+@checked
 def load_run(folder: str | Path) -> Run:
     """Read back what a command left in a folder.
 

@@ -75,7 +75,7 @@ def peak_memory() -> int:
         return held
     status = Path("/proc/self/status")
     if status.exists():  # Linux's ru_maxrss begins at the peak of the parent
-        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM:"))
+        line = next(x for x in status.read_text("utf-8").splitlines() if x.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024
     try:
         import resource

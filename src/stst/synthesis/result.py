@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import math
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from stst.errors import RunError
+from stst.errors.arguments import checked
 from stst.synthesis.framewise import Event, FrameDone
 from stst.synthesis.refine import Step
 from stst.video.film import Film, store, stored
@@ -50,8 +51,10 @@ class Recorder:
         absent = array("f", [math.nan]) * self._batch
         for name in rows[0]:
             values = self._values.setdefault(name, absent * len(self))
+            del values[len(self) * self._batch :]  # of an addition that was interrupted
             values.extend(torch.stack([row[name] for row in rows]).flatten().tolist())
         for name in self._values.keys() - rows[0].keys():
+            del self._values[name][len(self) * self._batch :]
             self._values[name].extend(absent * len(rows))
         self._times += len(rows)
 
@@ -106,6 +109,7 @@ class Result:
         residuals = {name: values[index] for name, values in self.residuals.items()}
         return loss_figure(losses, residuals, boundaries=self.boundaries)
 
+    @checked
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write all of it into a folder, so that `load` gives the same values to the bit.
 
@@ -138,6 +142,7 @@ class Result:
         record.write_text(json.dumps(data, indent=1), "utf-8")
 
     @classmethod
+    @checked
     def load(cls, folder: str | Path) -> Self:
         """Read what `save` wrote (RunError if it is not whole); the folder is not needed then."""
         folder = Path(folder)
@@ -192,22 +197,35 @@ class Synthesis(Iterator[Event]):
     ``len`` counts all events, optimiser steps and finished frames; with a stop in the recipe it
     is the most there can be. Finished frames go to disk (`stst.video.film.Film`): memory does not
     grow with the clip.
+
+    After an interruption (Ctrl-C, an error on the way) it goes on when it is iterated again or
+    asked for the result: the frame under way is made anew, so that its events come a second time.
+    The result is that of an unbroken run.
     """
 
     def __init__(
         self,
-        events: Iterator[Event],
+        begin: Callable[[Iterable[Event]], Iterator[Event]],
         length: int,
         films: tuple[Film, ...],
         naturals: tuple[Mapping[str, Footage], ...] = (),
         *,
+        shots: Sequence[range],
+        finished: Iterable[Event] = (),
         deterministic: bool = False,
     ) -> None:
-        self._events, self._length, self._films = events, length, films
+        self._begin, self._length, self._films = begin, length, films
         self._naturals, self._deterministic = naturals, deterministic
+        self._events: Iterator[Event] | None = begin(finished)
+        self._frames, self._last = sum(map(len, shots)), {shot[-1] for shot in shots}
         self._losses, self._residuals = Recorder(len(films)), Recorder(len(films))
         self._boundaries: list[int] = []
         self._steps: list[Step] = []  # of the frame under way
+        # What is recorded as a whole: frames, and steps. What is beyond it is recorded again.
+        self._kept, self._stepped = 0, 0
+        self._ends: list[FrameDone] = []  # the last of each shot, to go on after
+        self._stateless = 0  # finished frames after which none can be gone on
+        self._old = 0  # finished frames that come again after an interruption
 
     def __len__(self) -> int:
         return self._length
@@ -218,35 +236,83 @@ class Synthesis(Iterator[Event]):
     def __next__(self) -> Event:
         # Only within this call: the caller's own gradient mode is left alone.
         mode = repeating() if self._deterministic else nullcontext()
-        with torch.inference_mode(False), torch.no_grad(), mode:
+        try:
+            with torch.inference_mode(False), torch.no_grad(), mode:
+                event = self._next_new()
+            if isinstance(event, Step):
+                self._steps.append(event)
+            else:
+                self._finish(event)
+        except StopIteration:
+            raise
+        except BaseException:  # an interruption is none of Exception
+            self._events = None  # whatever was under way ended with it
+            raise
+        return event
+
+    def _next_new(self) -> Event:
+        """The next event that is not recorded yet."""
+        if self._events is None:
+            self._steps.clear()
+            self._old = self._stateless + len(self._ends)
+            self._events = self._begin(tuple(self._ends))
+        event = next(self._events)
+        while self._old:
+            self._old -= isinstance(event, FrameDone)
             event = next(self._events)
-        if isinstance(event, Step):
-            self._steps.append(event)
-        else:
-            self._finish(event)
         return event
 
     def _finish(self, done: FrameDone) -> None:
-        if self._steps:
-            self._boundaries.append(len(self._losses))
+        """Record a finished frame, of which a part may be recorded, before an interruption."""
+        if self._steps and len(self._losses) == self._stepped:
             self._losses.add([step.losses for step in self._steps])
-            self._steps.clear()
         if done.index >= 0:
-            self._residuals.add([done.residuals])
+            if len(self._residuals) == self._kept:
+                self._residuals.add([done.residuals])
             for film, frame in zip(self._films, done.frame, strict=True):
-                film.append(frame)
+                if len(film) == self._kept:
+                    film.append(frame)
+        ends, boundaries = self._ends, self._boundaries
+        if done.state is not None:
+            going_on = ends and ends[-1].index not in self._last
+            end = replace(done, frame=done.frame[:0], residuals={})
+            ends = [*(ends[:-1] if going_on else ends), end]
+        if self._steps:
+            boundaries = [*boundaries, self._stepped]
+        self._boundaries, self._ends, self._kept, self._stepped, self._stateless, self._steps = (
+            boundaries,
+            ends,
+            self._kept + (done.index >= 0),
+            len(self._losses),
+            self._stateless + (done.state is None),
+            [],
+        )
 
     def result(self) -> Result:
-        """Run to the end, if it is not there yet, and return the metamers."""
+        """Run to the end, if it is not there yet, and return the metamers.
+
+        Raises
+        ------
+        RunError
+            If fewer frames are there than were asked for.
+        Diverged
+            As in `stst.synthesize`.
+        """
         for _ in self:
             pass
+        if self._kept != self._frames:
+            raise RunError(
+                f"{self._kept} of {self._frames} frames are there and no more came. Begin again "
+                "with the same arguments; a run that stst synthesize keeps on disk goes on by stst "
+                "resume."
+            )
         residuals, losses = self._residuals.curves(), self._losses.curves()
         return Result(self._films, residuals, losses, tuple(self._boundaries), self._naturals)
 
     def __repr__(self) -> str:
         return (
             f"Synthesis(of {len(self._films)} metamer(s), {len(self)} events at most, "
-            f"{len(self._films[0])} frames done)"
+            f"{self._kept} of {self._frames} frames done)"
         )
 
 

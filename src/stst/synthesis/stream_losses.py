@@ -24,9 +24,9 @@ from stst.losses.objective import (
     StreamCall,
     Variation,
 )
-from stst.models.from_module import check_activations
 from stst.models.spatial import Trunk, check_layers
 from stst.models.stream import load_stream, resolved
+from stst.models.stream_checks import check_numbers, check_stream
 from stst.models.temporal import Distant, Msoe
 from stst.recipe import ALL, LOSSES, Recipe
 
@@ -90,13 +90,18 @@ def check_streams(
             f"({scale:.3g}) the streams need {need} px on the short side, that is "
             f"{int(-(-need // scale))} px in full. Take a larger clip, or drop the octave."
         )
+    try_streams(stream_losses, coarsest, device)
+
+
+def try_streams(stream_losses: Sequence[StreamLosses], size: tuple[int, int], device: str) -> None:
+    """Try each stream that is not the package's on a frame (height, width): StreamError."""
     for losses in stream_losses:
         stream = losses.stream
         if not isinstance(getattr(stream, "inner", stream), Trunk | Msoe):
             random = torch.Generator().manual_seed(0)
-            clip = torch.rand(1, frames_needed(stream), 3, *coarsest, generator=random)
+            clip = torch.rand(1, frames_needed(stream), 3, *size, generator=random)
             layers = dict.fromkeys(name for target in losses.layers for name in target.layers)
-            check_activations(stream, list(layers), clip.float().to(device))
+            check_stream(stream, list(layers), clip.float().to(device))
 
 
 def layer_warnings(
@@ -138,7 +143,13 @@ def _load(
     device: str,
     dtype: torch.dtype,
 ) -> StreamLosses:
+    if not isinstance(stream, str) and not callable(stream):
+        raise StreamError(
+            f"a stream is the name of one or a callable, got {type(stream).__name__}. Names: "
+            "stst.list_streams(); of a torch network: stst.stream(module, layers=[...])."
+        )
     model: Any = load_stream(stream) if isinstance(stream, str) else stream
+    check_numbers(getattr(model, "frames_needed", 2), getattr(model, "min_side", 1))
     if isinstance(model, torch.nn.Module):
         model = _placed(model, device)
     if isinstance(model, Msoe) and recipe.field is not None:

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from operator import index as whole_number
 
 from stst.errors import FramesError, RecipeError, only_known
+from stst.errors.arguments import checked
 from stst.losses.objective import StreamCall
 from stst.models.stream import check_device
 from stst.recipe import LOSSES, Recipe
@@ -16,12 +17,14 @@ from stst.synthesis.jointly import synthesize_jointly
 from stst.synthesis.result import Synthesis, repeating
 from stst.synthesis.starts import FrameSource, seeded_noise
 from stst.synthesis.stream_losses import check_streams, load_stream_losses, window_length
+from stst.synthesis.threads import warn_if_busy
 from stst.video.film import blank_films
 from stst.video.frames import Footage, check_footage
 
 Targets = Mapping[str, Footage]
 
 
+@checked
 def synthesize(
     target: Footage | Targets,
     *,
@@ -103,6 +106,7 @@ def synthesize(
     )
 
 
+@checked
 def synthesize_many(
     targets: Sequence[Footage | Targets],
     *,
@@ -147,6 +151,8 @@ def synthesize_many(
     recipe = _recipe(recipe)
     if device != "meta":  # on which shapes can be tried without values
         check_device(device)
+    if device == "cpu":
+        warn_if_busy()
     each = [_targets(target, recipe) for target in targets]
     natural, seeds = _agreed([clip for target in each for clip in target.values()]), _seeds(seed)
     frames, size = len(natural), natural.size
@@ -172,19 +178,24 @@ def synthesize_many(
     def make(shot: range, before: int, again: Iterator[Event]) -> Iterator[Event]:
         random = seeded_noise(seeds * len(each), before, (3, *size), device)
         targets = framewise.shot_targets(clips, shot)
-        begin = start and framewise.excerpt(start, shot)
-        source = FrameSource(targets, orders[shot], recipe, random, begin, given, device)
+        first = start and framewise.excerpt(start, shot)
+        source = FrameSource(targets, orders[shot], recipe, random, first, given, device)
         if recipe.whole is None:
             return framewise.synthesize_framewise(source, stream_losses, span=span, finished=again)
         return synthesize_jointly(source, stream_losses, span=span)
 
     lengths = [len(orders[shot]) for shot in shots]
-    events = framewise.shot_by_shot(shots, lengths, make, finished)
+
+    def begin(finished: Iterable[Event]) -> Iterator[Event]:
+        return framewise.shot_by_shot(shots, lengths, make, finished)
+
     counts = (framewise.count_events(x, recipe, span, fixed or 0) for x in orders.values())
     length = sum(counts)
     films = blank_films(len(each) * len(seeds), natural)
     naturals = tuple(_titled(target) for target in each for _ in seeds)
-    return Synthesis(events, length, films, naturals, deterministic=deterministic)
+    return Synthesis(
+        begin, length, films, naturals, shots=shots, finished=finished, deterministic=deterministic
+    )
 
 
 def _titled(target: Targets) -> dict[str, Footage]:
@@ -223,7 +234,7 @@ def _agreed(clips: Sequence[Footage]) -> Footage:
         raise FramesError(
             "targets must agree in frames, size and frame rate, got "
             + ("; ".join(f"{n} frames {h}x{w} at {r}" for n, (h, w), r in sorted(kinds)) or "none")
-            + "."
+            + ". Make them agree: clip[:n], clip.resize(width, height, fit=...), clip.retime(rate)."
         )
     return clips[0]
 
@@ -280,6 +291,7 @@ def _check_batch(recipe: Recipe, clips: int, seeds: int) -> None:
         )
 
 
+@checked
 def factorize(
     space: Footage,
     time: Footage,

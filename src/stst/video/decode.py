@@ -9,10 +9,14 @@ Imports no torch, to start fast.
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -23,37 +27,118 @@ import numpy as np
 from av.error import FFmpegError
 
 from stst.errors import FramesError
-from stst.video.container import FrameReader, Still, Video, check_frame_size
-from stst.video.files import Limits, Request, stills
-from stst.video.pixels import Pixels, channels_last, downsize, smaller_size, to_unit
+from stst.video.container import FrameReader, Video, check_frame_size
+from stst.video.files import Limits, Request
+from stst.video.images import Animation, Folder
+from stst.video.kinds import check_kind, first_bytes, is_picture
+from stst.video.pixels import Pixels, channels_last, to_unit
+from stst.video.sizes import place
+from stst.video.timing import Resampling, resample, shown_at
 
 
 def decode(request: Request, out: BinaryIO) -> dict[str, object]:
     """Write the frames asked for and return what is known of them."""
     limits = request.limits
+    # By time first: FFmpeg counts faults of all films that a process has open.
+    choice = _choose_by_time(request, Fraction(request.retime)) if request.retime else None
     source = source_for(Path(request.path), limits)
-    need = len(request.indices(source.declared or 0))
-    if need > limits.frames:
-        raise _too_long(limits, f"it declares {need} frames to read")
-    shape, count, chosen = None, 0, request.indices(sys.maxsize)
-    for pixels in islice(source, chosen.start, chosen.stop, chosen.step):
-        pixels = downsize(pixels, smaller_size(pixels.shape[:2], request.width))
+    choice = choice or _choose_in_turn(request, source.declared or 0)
+    if choice.need > limits.frames:
+        raise _too_long(limits, f"it declares {choice.need} frames to read")
+    shape, stored, count = None, None, 0
+    for index, pixels in enumerate(islice(source, choice.stop)):
+        stored = stored or pixels.shape
+        if pixels.shape != stored:
+            raise FramesError(
+                f"changes size at frame {index}, from {_size(stored)} to "
+                f"{_size(pixels.shape)} px. Read frames of one size (start=, frames=), or encode "
+                "it anew at one size."
+            )
+        if not (copies := choice.copies(index)):
+            continue
+        placement = place(pixels.shape[:2], request.sizing)
+        check_frame_size(placement.frame[1], placement.frame[0], limits)
+        pixels = placement.apply(pixels)
         if shape is None:
             shape = pixels.shape
-            _check_room(need * pixels.nbytes, out)
-        if pixels.shape != shape:
-            raise FramesError(f"changes size at frame {count}: {shape} to {pixels.shape}.")
-        count += 1
+            _check_room(choice.need * pixels.nbytes, out)
+        count += copies
         if count > limits.frames or count * pixels.nbytes > limits.bytes:
-            raise _too_long(limits, f"more than {count - 1} frames were decoded")
-        out.write(np.ascontiguousarray(pixels.transpose(2, 0, 1)).data)
-    rate = source.frame_rate()
+            raise _too_long(limits, f"more than {count - copies} frames were decoded")
+        for _ in range(copies):
+            out.write(np.ascontiguousarray(pixels.transpose(2, 0, 1)).data)
+    times, rates = source.times(), source.rates()
     return {
         "shape": (count, 3, *shape[:2]) if shape else (0, 3, 0, 0),
         "declared": source.declared,
-        "rate": str(rate) if rate else None,
+        "missing": choice.missing((source.declared or 0) - source.hidden, count),
+        "rates": list(map(str, rates)),
+        "uneven": times.unevenness() if times and not rates else "",
         "remarks": source.remarks(),
+        "resampling": choice.resampling and vars(choice.resampling),
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which frames of a source are written."""
+
+    need: int  # how many are, as far as the source says
+    stop: int  # how many are decoded
+    copies: Callable[[int], int]  # how often a frame is written
+    missing: Callable[[int, int], int]  # given how many are shown, and how many were written
+    resampling: Resampling | None = None
+
+
+def _choose_in_turn(request: Request, declared: int) -> Choice:
+    chosen = request.indices(sys.maxsize)
+    return Choice(
+        need=len(request.indices(declared)),
+        stop=chosen.stop,
+        copies=chosen.count,
+        missing=lambda shown, written: len(request.indices(shown)) - written,
+    )
+
+
+def _choose_by_time(request: Request, rate: Fraction) -> Choice:
+    """The frames shown at the instants asked for; the film is decoded once for their times."""
+    source = source_for(Path(request.path), request.limits)
+    instants = request.indices(sys.maxsize)
+    enough = (instants.stop + 2) / rate  # two instants more than needed: times are rounded
+    skimmed = list[Fraction | None]()
+    for time in source.skim():
+        skimmed.append(time)
+        if time is not None and skimmed[0] is not None and time - skimmed[0] > enough:
+            break
+    count = len(skimmed)
+    times, rates = source.times(), source.rates()
+    constant = rates[0] if len(rates) == 1 else request.frame_rate and Fraction(request.frame_rate)
+    if constant:
+        starts, end = [index / constant for index in range(count)], count / constant
+    elif times is None:
+        raise FramesError(
+            "does not say when its frames are shown, so that they cannot be resampled by their "
+            "times. Say how fast to take them: frame_rate=25 in Python, --fps 25 on the command "
+            "line."
+        )
+    else:
+        starts, end = times.starts_and_end(rate)
+    end = min(end, instants.stop / rate)
+    if len(request.indices(math.ceil(end * rate))) > request.limits.frames:
+        raise _too_long(request.limits, f"it is shown for {float(end):.4g} s at {rate} frames/s")
+    shown = shown_at(starts, end, rate)
+    picked, resampling = resample(shown, request.indices(len(shown)), rate)
+    return Choice(
+        need=len(picked),
+        stop=max(picked, default=-1) + 1,
+        copies=Counter(picked).__getitem__,
+        missing=lambda shown, _: shown - count if request.frames is None else 0,
+        resampling=resampling,
+    )
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]}"
 
 
 def _check_room(need: int, out: BinaryIO) -> None:
@@ -75,33 +160,16 @@ def _too_long(limits: Limits, reason: str) -> FramesError:
 
 
 def source_for(path: Path, limits: Limits) -> FrameReader:
-    """Choose by what the path is: a folder of images, an array, else a video file."""
+    """Choose by what the path is: a folder of images, an array, an image file, else a video."""
     if path.is_dir():
         return Folder(path, limits)
-    return Array(path, limits) if path.suffix.lower() == ".npy" else Video(path, limits)
-
-
-class Folder(FrameReader):
-    """Images of one folder, sorted naturally: 2.png before 10.png."""
-
-    def __init__(self, path: Path, limits: Limits) -> None:
-        self._stills = stills(path)
-        self._limits = limits
-        self._remarks: set[str] = set()
-        self.declared = len(self._stills)
-
-    def __iter__(self) -> Iterator[Pixels]:
-        for path in self._stills:
-            try:
-                image = Still(path, self._limits)
-                yield next(iter(image))
-            except (av.FFmpegError, StopIteration):
-                raise FramesError(f"holds {path.name}, which is damaged or no image.") from None
-            self._remarks.update(f"{text} (in {path.name})" for text in image.remarks())
-
-    def remarks(self) -> list[str]:
-        """Say what is wrong with the images read so far."""
-        return sorted(self._remarks)
+    if path.suffix.lower() == ".npy":
+        return Array(path, limits)
+    head = first_bytes(path)
+    if is_picture(head):
+        return Animation(path, limits)
+    check_kind(head)
+    return Video(path, limits)
 
 
 class Array(FrameReader):
@@ -139,9 +207,9 @@ def answer(request: Request, out: str | int) -> dict[str, object]:
     except (MemoryError, ImportError, cv2.error):  # FFmpeg's too; a library without room
         cause = "needs more memory than Limits.memory allows."
     except FFmpegError as error:
-        cause = f"is not a video that can be read ({error.strerror})."
+        cause = f"is not a video that can be read ({error.strerror or type(error).__name__})."
     except OSError as error:
-        cause = f"could not be read ({error.strerror})."
+        cause = f"could not be read ({error.strerror or error})."
     return {"error": cause}
 
 

@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import cache
@@ -20,26 +21,59 @@ from io import FileIO
 from pathlib import Path
 
 from stst.errors import FramesError
+from stst.video.sizes import Fit, Sizing
+from stst.video.timing import Resampling
 
-IMAGES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".pgm", ".ppm"}
+RECORD = "manifest.json"  # in a folder of this package
+IMAGES = {
+    ".png",
+    ".apng",
+    ".jpg",
+    ".jpeg",
+    ".tif",
+    ".tiff",
+    ".bmp",
+    ".webp",
+    ".avif",
+    ".pgm",
+    ".ppm",
+}
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+OF_A_PROCESS = re.compile(r"/dev/(stdin|stdout|stderr|fd/.*)|/proc/.*")
 
 
 def find(path: str | Path) -> Path:
     """Check that the path is a file or a folder that may be read, and refuse all else."""
     path = Path(path)
+    if UNPRINTABLE.search(str(path)):
+        raise FramesError(f"{str(path)!a} has characters that cannot be printed. Rename the file.")
+    if OF_A_PROCESS.fullmatch(str(path.absolute())):
+        raise FramesError(f"{path} is what a process reads or writes. Save it as a file first.")
     try:
-        exists = path.exists()
+        if not path.exists():
+            link = ", a link to what does not exist" if path.is_symlink() else " does not exist"
+            raise FramesError(f"{path}{link}. Give a video file, a folder or a .npy.")
+        if not (path.is_file() or path.is_dir()):
+            raise FramesError(f"{path} is not a file or a folder (a pipe or a device).")
+        if path.is_file() and path.stat().st_size == 0:
+            raise FramesError(f"{path} is empty. Copy or download it again.")
+        if path.is_dir() and (path / RECORD).is_file() and (films := sorted(path.glob("*.webm"))):
+            raise FramesError(
+                f"{path} is a folder that stst wrote, not one of images. Give its film: {films[0]}."
+            )
+        if path.is_dir() and not stills(path):
+            raise FramesError(f"{path} holds no images{_instead(path)}.")
     except OSError as error:  # a name too long, a folder that may not be entered
         raise FramesError(f"{path} cannot be read: {error.strerror}.") from error
-    if not exists:
-        raise FramesError(f"{path} does not exist. Give a video file, a folder or a .npy.")
-    if not (path.is_file() or path.is_dir()):
-        raise FramesError(f"{path} is not a file or a folder (a pipe or a device).")
-    if path.is_file() and path.stat().st_size == 0:
-        raise FramesError(f"{path} is empty. Copy or download it again.")
-    if path.is_dir() and not stills(path):
-        raise FramesError(f"{path} holds no images ({', '.join(sorted(IMAGES))}).")
     return path
+
+
+def _instead(folder: Path) -> str:
+    """Say which images are read, and what a folder holds in place of them."""
+    suffixes = Counter(path.suffix.lower() for path in folder.iterdir() if path.is_file())
+    held = ", ".join(f"{count} of {suffix or 'no type'}" for suffix, count in suffixes.items())
+    read = ", ".join(sorted(IMAGES))
+    return f" ({read}){held and f', but files: {held}. Give one file, or save them as PNG'}"
 
 
 def stills(folder: Path) -> list[Path]:
@@ -52,7 +86,7 @@ def stills(folder: Path) -> list[Path]:
     images = (
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in IMAGES and path.is_file() and path.name[0] != "."
+        if path.suffix.lower() in IMAGES and path.name[0] != "." and not path.is_dir()
     )
     return sorted(images, key=natural)
 
@@ -92,13 +126,18 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """Which frames of which file, and how wide: see `stst.read_video`."""
+    """Which frames of which file, and of what size: see `stst.read_video`."""
 
     path: str
     width: int | None = None
+    height: int | None = None
+    fit: Fit | None = None
+    enlarge: bool = False
     start: int = 0
     frames: int | None = None
     every: int = 1
+    frame_rate: str | None = None  # for sources that have none
+    retime: str | None = None  # the rate to resample to
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:
@@ -107,6 +146,11 @@ class Request:
                 f"start must be 0 or more, every and frames 1 or more; got "
                 f"start={self.start}, every={self.every}, frames={self.frames}."
             )
+
+    @property
+    def sizing(self) -> Sizing:
+        """The size that is wanted."""
+        return Sizing(width=self.width, height=self.height, fit=self.fit, enlarge=self.enlarge)
 
     def indices(self, length: int) -> range:
         """Give the frames chosen from a source of `length` frames."""
@@ -125,8 +169,12 @@ class Answer:
     frames: int  # that it wrote
     size: tuple[int, int]  # height and width in px
     declared: int | None  # frames that the source says it has; a damaged one may have fewer
-    rate: Fraction | None  # that fits the times of the frames; None for a folder or an array
+    rate: Fraction | None  # the one that fits the times of the frames; None if none or several do
     remarks: tuple[str, ...]
+    rates: tuple[Fraction, ...] = ()  # all that fit
+    uneven: str = ""  # a clause, if none does
+    missing: int = 0  # frames that are shown, by what it declares, and were not decoded
+    resampling: Resampling | None = None
 
 
 @cache
@@ -171,5 +219,15 @@ def ask(request: Request, out: FileIO) -> Answer:
     if "error" in answer:
         raise FramesError(f"{path} {answer['error']}")
     count, _, height, width = answer["shape"]
-    rate = Fraction(answer["rate"]) if answer["rate"] else None
-    return Answer(count, (height, width), answer["declared"], rate, tuple(answer["remarks"]))
+    rates = tuple(map(Fraction, answer["rates"]))
+    return Answer(
+        frames=count,
+        size=(height, width),
+        declared=answer["declared"],
+        rate=rates[0] if len(rates) == 1 else None,
+        remarks=tuple(answer["remarks"]),
+        rates=rates,
+        uneven=answer["uneven"],
+        missing=answer["missing"],
+        resampling=answer["resampling"] and Resampling(**answer["resampling"]),
+    )

@@ -19,10 +19,19 @@ from torch import Tensor
 
 from stst.errors import FramesError
 from stst.video.frames import Clip, Footage, as_rate, check_frames
+from stst.video.timing import Resampling
 
 
 class LazyClip(Clip):
-    """A clip whose frames are fetched when used, by `take`; a copy or pickle is in memory."""
+    """A clip whose frames are fetched when used, by `take`; a copy or pickle is in memory.
+
+    Attributes
+    ----------
+    resampling : Resampling or None
+        If its file was read with `retime`: the rate, and how many frames were doubled or dropped.
+    """
+
+    resampling: Resampling | None = None
 
     def __init__(self, size: tuple[int, int], frame_rate: Fraction | float | str) -> None:
         self._size, self._rate = size, as_rate(frame_rate)
@@ -65,6 +74,7 @@ class View(LazyClip):
     ) -> None:
         super().__init__(size or whole.size, frame_rate or whole.frame_rate)
         self._whole, self._indices, self._change = whole, indices, change
+        self.resampling = getattr(whole, "resampling", None)
 
     def __len__(self) -> int:
         return len(self._indices)

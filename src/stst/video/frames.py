@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 
 from stst.errors import FramesError
-from stst.video.pixels import channels_last, downsize, smaller_size, to_unit
+from stst.errors.arguments import checked
+from stst.video.pixels import channels_last, exact, to_unit
+from stst.video.sizes import Fit, Sizing, place
 
 if TYPE_CHECKING:
     from stst.video.write import Written
@@ -73,6 +75,7 @@ class Clip:
         self._frames, self._rate = frames, as_rate(frame_rate)
 
     @classmethod
+    @checked
     def from_array(cls, array: npt.ArrayLike | Tensor, frame_rate: Fraction | float | str) -> Clip:
         """Make a clip of an array of NumPy or torch.
 
@@ -109,6 +112,7 @@ class Clip:
         return Clip(torch.from_numpy(pixels.transpose(0, 3, 1, 2).copy()), frame_rate)
 
     @classmethod
+    @checked
     def from_plenoptic(cls, video: Tensor, frame_rate: Fraction | float | str) -> Clip:
         """Make a clip of a video as plenoptic has it: (1, 3, T, H, W) or grey (1, 1, T, H, W).
 
@@ -165,6 +169,7 @@ class Clip:
     def __getitem__(self, key: slice) -> Clip: ...
     @overload
     def __getitem__(self, key: int) -> Tensor: ...
+    @checked
     def __getitem__(self, key: slice | int) -> Clip | Tensor:
         """Take frames ``a:b:step`` as a clip, at its rate / step; or one frame, (3, H, W)."""
         if not isinstance(key, slice):
@@ -176,6 +181,7 @@ class Clip:
             )
         return self._pick(frames, self.frame_rate / abs(frames.step))
 
+    @checked
     def take(self, indices: Sequence[int]) -> Tensor:
         """Copy frames in the order asked for: (n, 3, H, W)."""
         return self.frames[list(indices)]
@@ -184,6 +190,7 @@ class Clip:
         """Bring all frames into memory: the clip itself, if they are there."""
         return self
 
+    @checked
     def crop(self, top: int, left: int, height: int, width: int) -> Clip:
         """Cut a rectangle out of every frame; all in px, from the upper left corner.
 
@@ -207,41 +214,58 @@ class Clip:
         down, right = slice(top, top + height), slice(left, left + width)
         return self._map((height, width), lambda frames: frames[..., down, right])
 
-    def resize(self, width: int | None = None, height: int | None = None) -> Clip:
-        """Average frames down over exact boxes, as the `width` of `stst.read_video` does.
+    @checked
+    def resize(
+        self,
+        width: int | None = None,
+        height: int | None = None,
+        *,
+        fit: Fit | None = None,
+        enlarge: bool = False,
+    ) -> Clip:
+        """Bring frames to another size, by the rules of `stst.read_video`.
 
         Parameters
         ----------
         width, height : int, optional
-            In px; one that is not given follows from the other, rounded. Both change the aspect.
+            In px, averaged down over exact boxes; one that is not given follows from the other,
+            rounded.
+        fit : {"crop", "pad", "stretch"}, optional
+            What is done where both change the aspect.
+        enlarge : bool
+            Whether a side may get longer, by bicubic interpolation.
 
         Raises
         ------
         FramesError
-            If the frames would be enlarged, which adds no detail.
+            If the aspect would change and there is no `fit`; if frames would be enlarged.
 
         Examples
         --------
-        >>> Clip(torch.rand(2, 3, 64, 48), 25).resize(width=24).size
-        (32, 24)
+        >>> clip = Clip(torch.rand(2, 3, 64, 48), 25)
+        >>> clip.resize(width=24).size, clip.resize(32, 32, fit="crop").size
+        ((32, 24), (32, 32))
         """
         try:
-            size = smaller_size(self.size, width, height)
+            sizing = Sizing(width=width, height=height, fit=fit, enlarge=enlarge)
+            placement = place(self.size, sizing)
         except FramesError as error:
             raise FramesError(f"the clip {error}") from None
 
         def change(frames: Tensor) -> Tensor:
             pictures = frames.detach().cpu().permute(0, 2, 3, 1).contiguous().numpy()
-            small = np.stack([downsize(picture, size) for picture in pictures])
-            return torch.from_numpy(small).permute(0, 3, 1, 2).contiguous().to(frames.device)
+            resized = np.stack([placement.apply(picture) for picture in pictures])
+            return torch.from_numpy(resized).permute(0, 3, 1, 2).contiguous().to(frames.device)
 
-        return self._map(size, change)
+        return self._map(placement.frame, change)
 
+    @checked
     def retime(self, frame_rate: Fraction | float | str) -> Clip:
         """Show the clip at another frame rate, as fast as before.
 
-        Frames are dropped or repeated, never mixed: each new frame is the one that is nearest in
-        time, by when frames begin (of two as near, the earlier).
+        Frames are dropped or repeated, never mixed: each new frame is the one that a player shows
+        when the new frame begins, the last one that has begun by then. `stst.read_video` resamples
+        files by the same rule, from the times that they state.
 
         Examples
         --------
@@ -251,9 +275,9 @@ class Clip:
         """
         rate = as_rate(frame_rate)
         step = self.frame_rate / rate
-        nearest = (math.ceil(k * step - Fraction(1, 2)) for k in range(math.ceil(len(self) / step)))
-        return self._pick([min(k, len(self) - 1) for k in nearest], rate)
+        return self._pick([int(k * step) for k in range(math.ceil(len(self) / step))], rate)
 
+    @checked
     def save(self, path: str | Path) -> Written:
         """Write it as `.webm` (lossless) or `.mp4` (a preview): see `stst.write_video`."""
         from stst.video.write import write_video  # which reads the file back, as a clip
@@ -324,8 +348,8 @@ def check_frames(frames: Tensor) -> None:
     low, high = (float(v) for v in frames.aminmax())
     if not (low >= 0 and high <= 1):  # also refuses NaN
         raise FramesError(
-            f"frames must be finite and in [0, 1], got values from {low:g} to {high:g}. Divide by "
-            "the highest level, or clip them first: frames.clamp(0, 1)."
+            f"frames must be finite and in [0, 1], got values from {exact(low)} to {exact(high)}. "
+            "Divide by the highest level, or clip them first: frames.clamp(0, 1)."
         )
 
 

@@ -1,4 +1,4 @@
-"""Arrays of pixels: layouts, value range and size; and decoded frames as RGB in [0, 1].
+"""Arrays of pixels: layouts and value range; and decoded frames as RGB in [0, 1].
 
 swscale only brings the chroma planes to full size here. The matrix is applied in float,
 because swscale's own route to more than 8 bits scales white to 65280 of 65535. No torch here.
@@ -6,18 +6,18 @@ because swscale's own route to more than 8 bits scales white to 65280 of 65535. 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 import av
-import cv2
 import numpy as np
 import numpy.typing as npt
+from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import ColorRange, ColorTrc, Interpolation
 
 from stst.errors import FramesError
 
 Pixels = npt.NDArray[np.float32]  # (H, W, 3), RGB in [0, 1]
+ROUNDING = 1e-6  # by which values beyond [0, 1] may be errors of rounding
 
 
 def channels_last(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -35,74 +35,87 @@ def to_unit(frame: npt.NDArray[Any], index: int) -> Pixels:
     top = 255 if frame.dtype == np.uint8 else 1
     pixels: Pixels = np.divide(frame, top, dtype=np.float32, casting="same_kind")
     if not (pixels.min() >= 0 and pixels.max() <= 1):  # also refuses NaN
+        low, high = float(frame.min()), float(frame.max())
+        if not np.isfinite([low, high]).all():
+            advice = "Replace what is not finite"
+        elif max(-low, high - 1) <= ROUNDING:
+            advice = "Clip the values: np.clip(frames, 0, 1)"
+        else:
+            advice = "Divide by the highest level"
         raise FramesError(
-            f"must be in [0, 1]; frame {index} goes from {pixels.min():g} to "
-            f"{pixels.max():g}. Divide by the highest level first."
+            f"must be finite and in [0, 1]; frame {index} goes from {exact(low)} to {exact(high)}. "
+            f"{advice} first."
         )
     return pixels
 
 
-def smaller_size(
-    size: tuple[int, int], width: int | None = None, height: int | None = None
-) -> tuple[int, int]:
-    """Height and width in px to reduce to; one that is not given follows from the other."""
-    rows, columns = size
-    if width is None and height is None:
-        return size
-    if height is None:
-        height = max(1, round(rows * (width or 0) / columns))
-    if width is None:
-        width = max(1, round(columns * height / rows))
-    if not (1 <= width <= columns and 1 <= height <= rows):
-        raise FramesError(
-            f"is {columns} px wide, {rows} px high and cannot be enlarged to {width}x{height} px "
-            f"(that adds no detail); choose a width from 1 to {columns}, a height from 1 to {rows}."
-        )
-    return height, width
-
-
-def downsize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """Average over boxes: (H, W, 3) -> (height, width, 3)."""
-    if pixels.shape[:2] == size:
-        return pixels
-    small = cv2.resize(pixels, (size[1], size[0]), interpolation=cv2.INTER_AREA)
-    return np.clip(small, 0, 1)
+def exact(value: float) -> str:
+    """Write a number with as many digits as it has: 1.0000001 is not 1."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 BT601, BT709 = (0.299, 0.114), (0.2126, 0.0722)
 # ITU-T H.273, MatrixCoefficients -> (Kr, Kb)
 MATRICES = {1: BT709, 4: (0.30, 0.11), 5: BT601, 6: BT601, 7: (0.212, 0.087), 9: (0.2627, 0.0593)}
-UNTAGGED = (0, 2, 3)  # identity on a YUV format, unspecified, reserved
+HIGH_DYNAMIC_RANGE = (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
+LIMITED, FULL = int(ColorRange.MPEG), int(ColorRange.JPEG)
+GREY = ("gray", "ya")  # how names of grey pixel formats begin
 HD_LINES = 720
 CHROMA = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INP | Interpolation.ACCURATE_RND
 
 
 class Tags(NamedTuple):
-    """Codes of ITU-T H.273 that a container states; those of a frame itself go before them."""
+    """Codes of ITU-T H.273 that one source states; 0 where it states none."""
 
-    matrix: int = 2  # unspecified
-    transfer: int = 2
-    range: int = 0
+    matrix: int = 0
+    transfer: int = 0
+    range: int = 0  # LIMITED or FULL
+
+    def before(self, other: Tags) -> Tags:
+        """Fill what is not stated from the next source."""
+        return Tags(*(mine or theirs for mine, theirs in zip(self, other, strict=True)))
 
 
 UNSTATED = Tags()
+UNTAGGED = (0, 2, 3)  # identity on a YUV format, unspecified, reserved
+
+
+def tags_of(source: av.VideoFrame | VideoCodecContext) -> Tags:
+    """What a frame, or a decoder before its first frame, states."""
+    codes = source.colorspace, source.color_trc
+    matrix, transfer = (0 if code in UNTAGGED else int(code) for code in codes)
+    full = source.color_range
+    return Tags(matrix, transfer, full if full in (LIMITED, FULL) else 0)
 
 
 def to_rgb(frame: av.VideoFrame, tags: Tags = UNSTATED) -> tuple[Pixels, bool]:
     """RGB as encoded, (H, W, 3), over black; and whether any pixel was transparent.
 
-    Matrix and range are those of the frame's tags, else of the file's, else by the rules of
-    `stst.read_video`.
+    What the frame does not state, the `tags` of the file do, else the rules of `stst.read_video`.
     """
-    if {ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67} & {frame.color_trc, tags.transfer}:
+    tags = tags_of(frame).before(tags)
+    if tags.transfer in HIGH_DYNAMIC_RANGE:
         raise FramesError("is a high dynamic range video (PQ or HLG); convert it to SDR first.")
     form = frame.format  # black-and-white bitmaps of one bit go the way of palettes
+    if form.name.startswith("xyz"):
+        raise FramesError("has colours of CIE XYZ (digital cinema); convert it to BT.709 first.")
     is_rgb = form.is_rgb or form.has_palette or form.components[0].bits < 8
     rgb = _from_rgb(frame) if is_rgb else _from_yuv(frame, tags)
     if not form.has_palette and not any(part.is_alpha for part in form.components):
         return rgb, False
-    alpha = np.divide(frame.reformat(format="rgba").to_ndarray()[..., 3:], 255, dtype=np.float32)
+    alpha = _alpha(frame)
     return rgb * alpha, bool((alpha < 1).any())
+
+
+def _alpha(frame: av.VideoFrame) -> Pixels:
+    """Opacity in [0, 1], (H, W, 1)."""
+    bits = 8 if frame.format.has_palette else min(16, frame.format.components[-1].bits)
+    name, stored = ("rgba64le", 16) if bits > 8 else ("rgba", 8)
+    codes = cast(npt.NDArray[np.uint16], frame.reformat(format=name).to_ndarray()[..., 3:])
+    # swscale fills the low bits or not, by format; the shift takes them away.
+    alpha: Pixels = np.divide(codes >> (stored - bits), 2**bits - 1, dtype=np.float32)
+    return alpha
 
 
 def _from_rgb(frame: av.VideoFrame) -> Pixels:
@@ -123,7 +136,7 @@ def _from_yuv(frame: av.VideoFrame, tags: Tags) -> Pixels:
 
 def _scaled(frame: av.VideoFrame, full: bool) -> tuple[Pixels, Pixels, Pixels]:
     """Y in [0, 1], Cb and Cr in [-0.5, 0.5], each (H, W)."""
-    bits = frame.format.components[0].bits
+    bits = min(16, frame.format.components[0].bits)
     full_size = frame.reformat(
         format="yuv444p16le",
         src_color_range=ColorRange.JPEG,  # equal on both sides: the codes are only shifted
@@ -142,25 +155,23 @@ def _scaled(frame: av.VideoFrame, full: bool) -> tuple[Pixels, Pixels, Pixels]:
     return (luma / unit - 16) / 219, blue / (224 * unit), red / (224 * unit)
 
 
-def matrix(frame: av.VideoFrame, tags: Tags = UNSTATED) -> tuple[float, float]:
+def matrix(frame: av.VideoFrame, tags: Tags) -> tuple[float, float]:
     """Weights of red and blue in luma: those of the tag, or of the untagged convention."""
-    code = tags.matrix if frame.colorspace in UNTAGGED else frame.colorspace
-    if code in UNTAGGED:
+    if not tags.matrix:
         return BT601 if frame.height < HD_LINES else BT709
-    if code not in MATRICES:
+    if tags.matrix not in MATRICES:
         raise FramesError(
-            f"has colour matrix {code} of ITU-T H.273, which is not known here; convert it to "
-            "BT.709 first."
+            f"has colour matrix {tags.matrix} of ITU-T H.273, which is not known here; convert it "
+            "to BT.709 first."
         )
-    return MATRICES[code]
+    return MATRICES[tags.matrix]
 
 
-def is_full_range(frame: av.VideoFrame, tags: Tags = UNSTATED) -> bool:
+def is_full_range(frame: av.VideoFrame, tags: Tags) -> bool:
     """Whether luma uses all codes (0 to 255) or those of television (16 to 235)."""
-    for stated in (frame.color_range, tags.range):
-        if stated in (ColorRange.MPEG, ColorRange.JPEG):
-            return bool(stated == ColorRange.JPEG)
-    return frame.format.name.startswith(("yuvj", "gray", "ya"))
+    if tags.range:
+        return tags.range == FULL
+    return frame.format.name.startswith(("yuvj", *GREY))
 
 
 def turned(rgb: Pixels, orientation: int) -> Pixels:
@@ -172,17 +183,13 @@ def turned(rgb: Pixels, orientation: int) -> Pixels:
     return rgb[:: -1 if down else 1, :: -1 if across else 1]
 
 
-def upright(rgb: Pixels, frame: av.VideoFrame) -> Pixels:
-    """Apply the display matrix once: quarter turns and mirrors."""
-    try:
-        side = cast(Mapping[str, bytes], frame.side_data).get("DISPLAYMATRIX")
-    except ValueError:  # PyAV refuses to list side data when it does not know one, as EXIF
-        return np.rot90(rgb, round(frame.rotation / 90))
+def upright(rgb: Pixels, side: bytes | None) -> Pixels:
+    """Apply a display matrix once: quarter turns and mirrors."""
     if side is None:
         return rgb
     a, b, _, c, d = np.frombuffer(side, dtype=np.int32)[:5].tolist()
-    if not (a == d == 0 or b == c == 0):
-        raise FramesError("is to be shown at an oblique angle; turn it upright first.")
+    if not (a == d == 0 or b == c == 0) or a * d == b * c:
+        raise FramesError("is to be shown at an oblique angle, or flat; turn it upright first.")
     if a == 0:  # x' = c y and y' = b x: a transpose, then mirrors
         rgb, a, d = rgb.transpose(1, 0, 2), c, b
     return rgb[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]

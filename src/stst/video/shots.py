@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from stst.errors.arguments import checked
 from stst.video.frames import Footage, check_footage
 
 Picture = npt.NDArray[np.float32]  # (h, w, 3) in [0, 1]
@@ -45,6 +46,7 @@ class Change:
         return self.unlike > SOMEWHAT and self.gap > GAP
 
 
+@checked
 def find_shots(film: Footage) -> tuple[range, ...]:
     """Find the shots of a film: the runs of frames between hard cuts.
 

@@ -22,6 +22,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 
 from stst.errors import FramesError
+from stst.errors.arguments import checked
 from stst.video.container import RATE_TAG
 from stst.video.files import Limits, digest
 from stst.video.frames import Footage, check_footage, to_uint8
@@ -113,6 +114,7 @@ class Written:
     clipped: float  # share of values at 0 or 1, where a synthesis may have been clipped
 
 
+@checked
 def write_video(clip: Footage, path: str | Path) -> Written:
     """Write a clip as `.webm` (lossless: the stimulus) or `.mp4` (a preview for browsers).
 
@@ -160,7 +162,7 @@ def _replacing(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield part
-        with part.open("rb") as file:
+        with part.open("rb+") as file:  # Windows flushes none that is only read
             os.fsync(file.fileno())
         os.replace(part, path)
     except (FFmpegError, OSError) as error:

@@ -13,6 +13,7 @@ import numpy as np
 
 from stst.drawing.figures import png_bytes
 from stst.errors import RunError, StstError, WeightsError
+from stst.errors.arguments import checked
 from stst.losses.objective import StreamCall
 from stst.metrics.outcomes import OUTCOMES, Features, OutcomeMeasure, against, late_features
 from stst.recipe import Recipe
@@ -80,6 +81,7 @@ class Finding:
         }
 
 
+@checked
 def ablate(
     target: Footage,
     *,
@@ -113,7 +115,7 @@ def ablate(
     -------
     iterator of Finding
         One at a time, made when it is asked for. One that cannot be made has an ``error``,
-        and the others go on.
+        and the others go on. After an interruption it goes on with the one under way.
 
     Raises
     ------
@@ -141,22 +143,34 @@ def ablate(
         ).result()
         return result.films[0], {n: float(np.nanmean(v[0])) for n, v in result.residuals.items()}
 
-    return findings(cells, seeds, make, against(target, features))
+    return Findings(cells, seeds, make, against(target, features))
 
 
-def findings(
-    cells: Sequence[Cell], seeds: Sequence[int], make: Maker, measure: OutcomeMeasure
-) -> Iterator[Finding]:
-    """Make and measure the metamer of each cell with each seed, whatever becomes of others."""
-    for cell, seed in product(cells, seeds):
+class Findings(Iterator[Finding]):
+    """Makes and measures the metamer of each cell with each seed, whatever becomes of others.
+
+    Interrupted, it goes on with the one that was under way.
+    """
+
+    def __init__(
+        self, cells: Sequence[Cell], seeds: Sequence[int], make: Maker, measure: OutcomeMeasure
+    ) -> None:
+        self._left = list(product(cells, seeds))
+        self._make, self._measure = make, measure
+
+    def __next__(self) -> Finding:
+        if not self._left:
+            raise StopIteration
+        cell, seed = self._left[0]
         try:
-            film, residuals = make(cell, seed)
-            outcomes = _by_loss(residuals) | measure(film)
+            film, residuals = self._make(cell, seed)
+            finding = Finding(cell, seed, film, _by_loss(residuals) | self._measure(film))
         # What does not fit into memory, or has no kernel, is an error of torch.
         except (StstError, RuntimeError, MemoryError) as error:
-            yield Finding(cell, seed, error=" ".join(str(error).split()) or type(error).__name__)
-        else:
-            yield Finding(cell, seed, film, outcomes)
+            reason = " ".join(str(error).split()) or type(error).__name__
+            finding = Finding(cell, seed, error=reason)
+        del self._left[0]
+        return finding
 
 
 def _by_loss(residuals: Mapping[str, float]) -> dict[str, float]:
@@ -226,6 +240,7 @@ class _Runs:
         return film, {layer: record["mean"] for layer, record in residuals.items()}
 
 
+@checked
 def run_ablation(
     config: SynthesisConfig,
     cells: Sequence[Cell],
@@ -274,7 +289,7 @@ def run_ablation(
     except WeightsError as error:
         notes = [f"late_similarity is left out: {error}", *notes]
     records, tiles = list[dict[str, Any]](), [tile(natural, "natural")]
-    for finding in findings(cells, config.seeds, runs.make, against(natural, features)):
+    for finding in Findings(cells, config.seeds, runs.make, against(natural, features)):
         folder = runs.folder(finding.cell, finding.seed).relative_to(out)
         records.append(finding.record | {"folder": folder.as_posix()})
         if finding.film is not None:

@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from stst.errors import StstError, WeightsError
+from stst.errors import RecipeError, StstError, WeightsError
+from stst.errors.arguments import checked
 from stst.losses.arrangement import Array
 from stst.losses.objective import represent
 from stst.metrics.chance import Represent, chance_rows, null_errors
@@ -32,6 +33,7 @@ from stst.workflows.prepared import load_streams
 from stst.workflows.progress import SILENT, Reporter
 
 
+@checked
 def run_evaluation(
     sources: Sequence[Source],
     out: Path,
@@ -61,6 +63,8 @@ def run_evaluation(
         If something cannot be read, or not compared.
     """
     config = config or EvaluationConfig()
+    if not sources:
+        raise RecipeError("evaluate what? Give at least one source.")
     refuse_folder(out, overwrite=overwrite)
     with report.busy("reading ..."):
         stimuli = read_all(sources, config)

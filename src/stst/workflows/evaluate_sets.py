@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from stst._version import __version__
-from stst.errors import RunError, StstError
+from stst.errors import RecipeError, RunError, StstError
+from stst.errors.arguments import checked
 from stst.metrics.comparison import evaluate_natural, evaluate_parts
 from stst.metrics.evaluation import MEASURED, Evaluation, concat_evaluations
 from stst.metrics.layer_probing import Probes
@@ -63,8 +64,8 @@ class SetEvaluation(Evaluation):
 
         ``mean`` is over clips, each of which is the mean of its seeds. ``sd_clips`` is the
         standard deviation between clips, ``sd_seeds`` that between seeds of a clip (root of the
-        mean variance within clips). ``low`` and ``high`` are the 95 % bootstrap interval over
-        clips, or over the seeds of a single clip.
+        mean variance within clips). ``low`` and ``high`` are ``bounds``: from four clips on, or
+        four seeds of a single clip, the 95 % bootstrap interval, else the range.
         """
         by = ["condition", "measure"]
         finite = self.errors[np.isfinite(self.errors["value"])]
@@ -77,7 +78,7 @@ class SetEvaluation(Evaluation):
             "sd_clips": groups["mean"].std(),
             "sd_seeds": groups["var"].mean() ** 0.5,
         }
-        intervals = self.summary.set_index(by)[["low", "high"]]
+        intervals = self.summary.set_index(by)[["low", "high", "bounds"]]
         pooled = pd.DataFrame(columns).reindex(intervals.index).join(intervals).reset_index()
         counts = pooled[["clips", "runs"]].fillna(0).astype(int)
         return pooled.assign(**dict(counts.items()))
@@ -88,6 +89,7 @@ class SetEvaluation(Evaluation):
         return super().tables | {"evaluation": self.by_run, "summary": self.pooled}
 
 
+@checked
 def evaluate_sets(
     sets: Sequence[str | Path],
     out: str | Path,
@@ -136,6 +138,8 @@ def evaluate_sets(
     >>> found.pooled.query("measure == 'flow'")  # doctest: +SKIP
     """
     config, out = config or EvaluationConfig(), Path(out)
+    if not sets:
+        raise RecipeError("which set? Give at least one folder of metamers.")
     refuse_folder(out, overwrite=overwrite or (out / PARTS).is_dir())
     with report.busy("reading ..."):
         table = read_sets([*dict.fromkeys(Path(folder).absolute() for folder in sets)])

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from stst.analysis.analyze import Analysis, analyze
-from stst.analysis.cells import Difference
+from stst.analysis.cells import CellEstimate, Difference
 from stst.analysis.observers import PowerPlan
 from stst.analysis.power import ENOUGH, PowerAnalysis, needed, power
 from stst.analysis.reading import Exclusion, Rules
+from stst.errors.arguments import checked
 from stst.experiment.bids import write_bids
 from stst.experiment.design import make_lists
 from stst.experiment.export import SPEC, libraries, read_experiment, write_page
 from stst.experiment.psychopy import SCRIPT, write_psychopy
 from stst.experiment.resolve import resolved
+from stst.experiment.responses import read_rows
 from stst.experiment.serve import serve
 from stst.experiment.spec import ExperimentSpec
 from stst.experiment.stimuli import read_set
@@ -35,6 +37,7 @@ from stst.video.files import digest
 from stst.workflows.progress import SILENT, Reporter
 
 
+@checked
 def build_experiment(
     spec: ExperimentSpec,
     stimuli: Path,
@@ -102,6 +105,7 @@ def build_experiment(
     return load_run(out)
 
 
+@checked
 def export_psychopy(
     experiment: Path, out: Path, *, overwrite: bool = False, report: Reporter = SILENT
 ) -> Path:
@@ -113,17 +117,54 @@ def export_psychopy(
     return out / SCRIPT
 
 
+@checked
 def export_bids(
-    experiment: Path, out: Path, *, responses: Path | None = None, overwrite: bool = False
+    experiment: Path,
+    out: Path,
+    *,
+    responses: Path | None = None,
+    license: str | None = None,
+    overwrite: bool = False,
+    report: Reporter = SILENT,
 ) -> int:
-    """Make a BIDS data set of an experiment and its responses; how many tables there were."""
+    """Make a BIDS data set of an experiment and its responses.
+
+    Parameters
+    ----------
+    experiment : Path
+        Folder that `build_experiment` wrote.
+    out : Path
+        Folder for the data set.
+    responses : Path, optional
+        Folder of the tables; by default ``responses`` in that of the experiment.
+    license : str, optional
+        License of the data set, such as ``CC0``.
+    overwrite : bool
+        Write into a folder that is not empty.
+    report : Reporter
+        Hears how tables were read.
+
+    Returns
+    -------
+    int
+        Number of participants.
+
+    Raises
+    ------
+    ExperimentError
+        If a table cannot be used, or is of another experiment.
+    """
+    refuse_folder(out, overwrite=overwrite)
     spec, _, films = read_experiment(experiment)
-    tables = sorted((responses or experiment / "responses").glob("*.csv"))
+    rows, notes = read_rows([responses or experiment / "responses"], experiment)
     new_folder(out, overwrite=overwrite)
-    write_bids(spec, films, experiment, tables, out)
-    return len(tables)
+    people = write_bids(spec, films, experiment, rows, out, license)
+    for note in notes:
+        report.say(f"Note: {note}")
+    return len(people)
 
 
+@checked
 def serve_experiment(
     experiment: Path,
     responses: Path | None = None,
@@ -157,6 +198,7 @@ def serve_experiment(
     report.say("Ended. Every response that was acknowledged is on disk.")
 
 
+@checked
 def run_analysis(
     responses: Sequence[Path],
     out: Path,
@@ -190,7 +232,7 @@ def run_analysis(
     with report.busy("drawing ..."):
         drawn = pictures(found)
         files: dict[str, str | bytes] = {
-            "estimates.csv": to_csv(found.estimates),
+            "estimates.csv": to_csv(found.estimates, CellEstimate._fields),
             "differences.csv": to_csv(found.differences, Difference._fields),
             "exclusions.csv": to_csv(found.exclusions, Exclusion._fields),
         }
@@ -210,6 +252,7 @@ def run_analysis(
     return found
 
 
+@checked
 def run_power(
     experiment: Path,
     plan: PowerPlan,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +19,9 @@ from stst.storage.run import open_source
 from stst.video.files import digest
 from stst.video.film import Film
 from stst.video.frames import Footage
+from stst.video.read import probe
+from stst.video.sizes import place
+from stst.video.timing import Resampling
 from stst.video.write import Written, write_video
 
 
@@ -55,8 +59,15 @@ def video_record(file: Written) -> dict[str, Any]:
 
 
 def source_record(source: Source, natural: Footage, sha256: str) -> dict[str, Any]:
-    """What the manifest says of a clip that went in."""
+    """What the manifest says of a clip that went in.
+
+    ``changes`` are in words what was done to its frames, where it was asked for by name.
+    """
     height, width = natural.size
+    steps = list[str]()
+    if source.fit or source.enlarge:
+        steps = place(probe(source.path).size, sized(source, natural.size).sizing).steps
+    resampling: Resampling | None = getattr(natural, "resampling", None)
     return {
         "file": Path(source.path).name,
         "sha256": sha256,
@@ -66,10 +77,18 @@ def source_record(source: Source, natural: Footage, sha256: str) -> dict[str, An
         "width": width,
         "height": height,
         "frame_rate": str(natural.frame_rate),
+        **({"changes": steps} if steps else {}),
+        **({"resampling": vars(resampling)} if resampling else {}),
     }
 
 
 log = logging.getLogger(__name__)
+
+
+def sized(source: Source, size: tuple[int, int]) -> Source:
+    """The clip brought to the size of another, if it has a `fit`."""
+    height, width = size
+    return source.model_copy(update={"height": height, "width": width}) if source.fit else source
 
 
 def read_source(source: Source) -> tuple[Film, list[str]]:
@@ -89,9 +108,17 @@ def clip_names(paths: Sequence[str | Path]) -> list[str]:
     for path, name in zip(paths, names, strict=True):
         if name in ("", ".", ".."):
             raise RecipeError(f"{path} cannot name a folder. Give it a plain name first.")
-    if len(set(names)) < len(names):
-        raise RecipeError(f"the clips of a set need different names, got {', '.join(names)}.")
+    if len(set(map(folder_key, names))) < len(names):
+        raise RecipeError(
+            f"the clips of a set need different names (capitals do not count), got "
+            f"{', '.join(names)}."
+        )
     return names
+
+
+def folder_key(name: str) -> str:
+    """What is equal for names that some file system takes for one."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def named(text: str, option: str) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import av
 import torch
 
+from stst.errors.arguments import checked
 from stst.models import weights
 from stst.models.stream import list_streams, resolved
 from stst.models.weights import fetch as fetch_weights
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 
+@checked
 def run_demo(
     out: Path, *, seed: int = 0, overwrite: bool = False, report: Reporter = SILENT
 ) -> None:
@@ -138,7 +140,7 @@ def _weights() -> Iterator[MachineFact]:
 def _disk() -> Iterator[MachineFact]:
     folder = weights.cache_folder()
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
-    good = os.access(nearest, os.W_OK)
+    good = nearest.is_dir() and os.access(nearest, os.W_OK)
     remedy = "" if good else "; set STST_WEIGHTS to a folder that you can write to"
     yield MachineFact(good, f"weights folder {folder}{remedy}")
     free = shutil.disk_usage(os.getcwd()).free

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,10 @@ from stst.storage.run import Run, load_run, run_folders
 from stst.video.files import digest
 from stst.video.frames import Footage, to_clip
 from stst.video.light import Scale
+from stst.workflows.agreement import read_alike
 from stst.workflows.films import named, read_source, source_record
+
+FITTING = {"fit", "enlarge", "retime"}  # settings that make clips agree
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +44,7 @@ class EvaluationConfig:
     ----------
     against : sequence of str
         ``NAME=PATH``, a clip or the folder of a run; or a kind of control, made for the occasion.
+        A clip gets the size of the natural one if that has a ``fit``; the shorter of both counts.
         Not of sets, which have their conditions.
     unrelated : sequence of Path
         Clips of something else, at least as long: the floor of similarity.
@@ -78,12 +82,14 @@ class EvaluatedClip:
 
 
 def load_networks(
-    names: Sequence[str] | None = None, layers: Sequence[str] | None = None
+    names: Sequence[str] | None = None,
+    layers: Sequence[str] | None = None,
+    weights_normalisation: str | None = None,
 ) -> tuple[list[Network], str]:
     """Load networks, ``vgg16``, ``vgg16=FILE`` or ``timm:NAME``; or say why there is none.
 
     By default the one that works offline, if it is installed; ``none`` asks for none. `layers`
-    are those of a single network.
+    are those of a single network, `weights_normalisation` that of files: as `stst.load_stream`.
     """
     if names and "none" in names:
         if len(names) > 1 or layers:
@@ -91,11 +97,16 @@ def load_networks(
         return [], "no network was asked for (--network none)."
     if layers and names and len(names) > 1:
         raise RecipeError("--layers are those of one network: give --network once.")
+    if weights_normalisation and not any("=" in name for name in names or ()):
+        raise RecipeError("--weights-normalisation is of a weights file: --network vgg19=FILE.")
     networks = []
     try:
         for text in names or [EFFICIENTNET]:
             name, file = named(text, "--network")
-            networks.append(load_network(name, weights=Path(file) if file else None, layers=layers))
+            weights, stated = (Path(file), weights_normalisation) if file else (None, None)
+            networks.append(
+                load_network(name, weights=weights, layers=layers, weights_normalisation=stated)
+            )
     except WeightsError as error:
         if names:
             raise
@@ -120,33 +131,31 @@ def read_all(sources: Sequence[Source], config: EvaluationConfig) -> list[Evalua
 
 
 def _read(source: Source, config: EvaluationConfig, *, alone: bool) -> EvaluatedClip:
-    path, conditions = Path(source.path), dict[str, Condition]()
+    path, asked, conditions = Path(source.path), source, dict[str, Condition]()
     if path.is_dir() and run_folders(path):
         run = load_run(path)
         conditions["metamer"] = _made_by(run)
         source = run.source
-    natural, _ = read_source(source)
-    for text in config.against:
-        name, place = named(text, "--against")
-        if name in conditions:
-            raise RecipeError(
-                f"--against {text}: there is a {name!r} already. Give another name, OTHER=PATH."
-            )
-        if place and not alone:
-            raise RecipeError(
-                f"--against {text}: of which natural clip? With several, only kinds of control "
-                f"can be given: {', '.join(CONTROLS)}."
-            )
-        if place:
-            conditions[name] = _read_condition(Path(place))
+    against = _named_places(config.against, conditions, alone=alone)
+    files = {name: _whole(asked, place) for name, place in against.items() if _is_film(place)}
+    (natural, remarks), *readings = read_alike([source, *files.values()])
+    films = dict(zip(files, readings, strict=True))
+    for name, place in against.items():
+        if name in films:
+            conditions[name] = _film_condition(files[name], *films[name])
+        elif place:
+            conditions[name] = _made_by(load_run(Path(place)))
         else:
             seeds = max((len(other.films) for other in conditions.values()), default=1)
             conditions[name] = _control(natural, name, seeds)
     record = source_record(source, natural, digest(source.path))
+    if remarks:
+        record["warnings"] = remarks
 
     def beside(path: Path) -> Footage:
         """As many frames of another clip; the record of the natural one tells of it too."""
-        other = Source(path=str(path.absolute()), frames=len(natural), every=source.every)
+        kept = {"frames": len(natural), "every": source.every, "retime": source.retime}
+        other = Source(path=str(path.absolute()), **kept)
         film, _ = read_source(other)
         record.setdefault("beside", []).append(source_record(other, film, digest(other.path)))
         return film
@@ -156,12 +165,38 @@ def _read(source: Source, config: EvaluationConfig, *, alone: bool) -> Evaluated
     return EvaluatedClip(Path(source.path).stem, natural, record, conditions, unrelated, bias_to)
 
 
-def _read_condition(path: Path) -> Condition:
-    """The clips of a run, or a clip from a file as it is."""
-    if run_folders(path):
-        return _made_by(load_run(path))
-    film, remarks = read_source(Source(path=str(path.absolute())))
-    return Condition([film], f"Read from {path.name} (SHA-256 {digest(path)[:12]}).", remarks)
+def _named_places(texts: Sequence[str], taken: Collection[str], *, alone: bool) -> dict[str, str]:
+    """Conditions by name: a path, or nothing of a kind of control."""
+    places = dict[str, str]()
+    for text in texts:
+        name, place = named(text, "--against")
+        if name in taken or name in places:
+            raise RecipeError(
+                f"--against {text}: there is a {name!r} already. Give another name, OTHER=PATH."
+            )
+        if place and not alone:
+            raise RecipeError(
+                f"--against {text}: of which natural clip? With several, only kinds of control "
+                f"can be given: {', '.join(CONTROLS)}."
+            )
+        places[name] = place
+    return places
+
+
+def _is_film(place: str) -> bool:
+    return bool(place) and not run_folders(Path(place))
+
+
+def _whole(source: Source, place: str) -> Source:
+    """All frames of another file, fitted as this one: which frames to read is of this one alone."""
+    whole = Source(path=str(Path(place).absolute())).model_dump(exclude=FITTING)
+    return source.model_copy(update=whole)
+
+
+def _film_condition(source: Source, film: Footage, remarks: Sequence[str]) -> Condition:
+    record = source_record(source, film, digest(source.path))
+    steps = [f"Read from {record['file']} (SHA-256 {record['sha256'][:12]})"]
+    return Condition([film], f"{', '.join([*steps, *record.get('changes', ())])}.", remarks)
 
 
 def _made_by(run: Run) -> Condition:

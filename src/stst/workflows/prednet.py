@@ -18,7 +18,8 @@ from torch import Tensor
 from stst._version import __version__
 from stst.drawing.figures import png_bytes
 from stst.errors import FramesError, RecipeError, RunError
-from stst.metrics.prediction import PredictionErrors, errors, natural_no_better
+from stst.errors.arguments import checked
+from stst.metrics.prediction import PredictionErrors, compared_words, errors, natural_no_better
 from stst.metrics.tables import plain, to_csv
 from stst.models.prednet_network import PredNet, load_prednet
 from stst.models.prednet_training import Batch, Lesson, Training, pack, train, unpack
@@ -29,6 +30,7 @@ from stst.storage.atomic import new_folder, refuse_folder, write_whole
 from stst.storage.config import PredictionConfig, TrainingConfig
 from stst.storage.manifest import MANIFEST, remove_manifest, stand_ins, write_manifest
 from stst.storage.run import Run, load_run
+from stst.synthesis.threads import threads
 from stst.video.files import digest
 from stst.video.film import Film
 from stst.video.frames import Footage
@@ -112,6 +114,7 @@ class _Course:
         return cls(config.checked(digests), lesson, classes, films)
 
 
+@checked
 def run_prednet_training(
     config: TrainingConfig, out: Path, *, overwrite: bool = False, report: Reporter = SILENT
 ) -> Run:
@@ -169,7 +172,11 @@ def resume_prednet_training(config: TrainingConfig, out: Path, *, report: Report
 
 
 def _teach(training: Training, course: _Course, out: Path, report: Reporter) -> Run:
-    torch.set_num_threads(1)  # so that sums do not depend on the number of cores
+    with threads(1):  # so that sums do not depend on the number of cores
+        return _taught(training, course, out, report)
+
+
+def _taught(training: Training, course: _Course, out: Path, report: Reporter) -> Run:
     lesson, films = course.lesson, course.films
     shown: Batch = partial(of_clips, films, lesson) if films else partial(of_scenes, lesson)
     labels = [course.classes.index(label) for label in course.config.labels]
@@ -221,6 +228,7 @@ def _write_training(training: Training, course: _Course, out: Path, seconds: flo
     )
 
 
+@checked
 def run_prediction(
     config: PredictionConfig, out: Path, *, overwrite: bool = False, report: Reporter = SILENT
 ) -> Run:
@@ -283,11 +291,11 @@ def run_prediction(
     rows = table.itertuples(index=False)
     cells = ([f"{v:.4g}" if isinstance(v, float) else str(v) for v in row] for row in rows)
     report.table(list(table), cells)
+    for name, rates in predictions.items():
+        for every, own in rates.items():
+            report.say(f"{name}, every {every}: {own.verdict}; MSE / repeating {own.ratio_words}")
     for outcome in outcomes:
-        verdict = "no better" if outcome["natural_no_better"] else "better"
-        report.say(
-            f"natural is predicted {verdict} than {outcome['than']}, every {outcome['every']}"
-        )
+        report.say(f"Every {outcome['every']}: {outcome['verdict']}")
     for note in notes:
         report.say(f"Note: {note}")
     report.say(f"Written to {out}: open {out / 'prednet.png'}.")
@@ -311,7 +319,12 @@ def _predict(
 def _outcomes(predictions: Predictions) -> list[dict[str, Any]]:
     """The paper's outcome, of the natural clip beside each other one at each rate."""
     return [
-        {"than": name, "every": every, "natural_no_better": natural_no_better(natural, other)}
+        {
+            "than": name,
+            "every": every,
+            "natural_no_better": natural_no_better(natural, other),
+            "verdict": compared_words(natural, name, other),
+        }
         for name, rates in predictions.items()
         for every, other in rates.items()
         if name != "natural" and (natural := predictions.get("natural", {}).get(every))

@@ -35,6 +35,7 @@ from stst.synthesis.synthesize import factor_targets, synthesize
 from stst.video.files import digest
 from stst.video.film import frame_bytes
 from stst.video.frames import Footage
+from stst.workflows.agreement import read_alike
 from stst.workflows.films import read_source
 from stst.workflows.progress import Event, FrameCount
 
@@ -58,7 +59,7 @@ class PreparedRun:
     def of(cls, config: SynthesisConfig, streams: Streams | None = None) -> Self:
         """Read and load what settings name, or take streams that are loaded; nothing is written."""
         check_device(config.device)
-        clips, remarks = zip(*map(read_source, config.sources.values()), strict=True)
+        clips, remarks = zip(*read_alike([*config.sources.values()]), strict=True)
         given, more = (None, list[str]()) if config.given is None else read_source(config.given)
         streams = streams or load_streams(config.streams)
         found = common_shots([clips], config.recipe)
@@ -136,12 +137,14 @@ class PreparedRun:
 
 def load_streams(chosen: Chosen) -> Streams:
     """The two streams that settings name."""
-    files = (chosen.spatial_weights, chosen.temporal_weights)
     names = (chosen.spatial, chosen.temporal)
-    spatial, temporal = (
-        load_stream(name, weights=Path(file) if file else None)
-        for name, file in zip(names, files, strict=True)
+    spatial = load_stream(
+        chosen.spatial,
+        weights=Path(chosen.spatial_weights) if chosen.spatial_weights else None,
+        weights_normalisation=chosen.weights_normalisation,
     )
+    file = chosen.temporal_weights
+    temporal = load_stream(chosen.temporal, weights=Path(file) if file else None)
     if not isinstance(spatial, Trunk) or not isinstance(temporal, Msoe):
         raise RunError(
             f"{names[0]!r} and {names[1]!r} are not a spatial and a temporal stream. "
@@ -195,16 +198,20 @@ class Journal:
         return cls(checkpoint)
 
     @classmethod
-    def load(cls, out: Path, prepared: PreparedRun, *, allow_mixed: bool) -> Self:
-        """Read it for a run that goes on; what is damaged is said, what differs refused."""
+    def load(cls, out: Path) -> Self:
+        """Read it for a run that goes on; what is damaged is said."""
         checkpoint, remarks = Checkpoint.load(out / UNFINISHED)
-        facts, count, now = checkpoint.state.facts, checkpoint.state.count, prepared.conditions
         for remark in remarks:
-            log.warning("%s; going on after %d finished frame(s)", remark, count)
-        for change in refuse_others(facts, now, allow_mixed=allow_mixed):
-            facts["mixed"].append(f"from made frame {count + 1} on: {change}")
-        facts |= now
+            text = "%s; going on after %d finished frame(s)"
+            log.warning(text, remark, checkpoint.state.count)
         return cls(checkpoint)
+
+    def take_up(self, prepared: PreparedRun, *, allow_mixed: bool) -> None:
+        """Go on under the conditions of this process; what differs is refused, or noted."""
+        facts, now = self.checkpoint.state.facts, prepared.conditions
+        for change in refuse_others(facts, now, allow_mixed=allow_mixed):
+            facts["mixed"].append(f"from made frame {self.count + 1} on: {change}")
+        facts |= now
 
     @property
     def seconds(self) -> float:
@@ -215,6 +222,11 @@ class Journal:
     def count(self) -> int:
         """How many frames are on disk."""
         return self.checkpoint.state.count
+
+    @property
+    def threads(self) -> int:
+        """How many threads made the frames that are on disk."""
+        return int(self.checkpoint.state.facts["machine"]["threads"])
 
     @property
     def mixed(self) -> list[str]:

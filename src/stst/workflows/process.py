@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import signal
 import sys
@@ -26,6 +27,8 @@ def prepare() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic mode wants it
+    # Where the user's folder cannot be written to, matplotlib takes a temporary one, and says so.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     if sys.platform == "linux" and not any(name.startswith("MALLOC_") for name in os.environ):
         _keep_memory()
 
@@ -42,6 +45,29 @@ def _keep_memory() -> None:
         mallopt(_TRIM_THRESHOLD, (1 << 31) - 1)
         mallopt(_TOP_PAD, 64 << 20)
         mallopt(_ARENA_MAX, 1)  # a thread's own heap would be given back all the same
+
+
+def use_threads(number: int | None) -> str:
+    """Compute with so many threads, or with as many as this machine allows; say how many and why.
+
+    For a command line alone: the library leaves the number to the process that it is part of.
+    """
+    import cv2  # late, as `prepare` must come before torch
+    import torch
+
+    from stst.synthesis.threads import allowed_cores, busy_remark
+
+    reason = "--threads"
+    if number is None:
+        number, reason = allowed_cores()
+        if torch.get_num_threads() < number:
+            number = torch.get_num_threads()
+            reason = "OMP_NUM_THREADS" if "OMP_NUM_THREADS" in os.environ else "torch's default"
+    torch.set_num_threads(number)
+    cv2.setNumThreads(number)
+    remark = busy_remark()
+    advice = f"; {remark}: consider --threads 1" if remark else ""
+    return f"{number} thread{'s' * (number > 1)} ({reason}){advice}."
 
 
 Event = TypeVar("Event")

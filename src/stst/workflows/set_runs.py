@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import islice
 from pathlib import Path
@@ -22,8 +22,7 @@ from stst.storage.methods import methods
 from stst.storage.run import Run, run_folders
 from stst.storage.stimulus_set import TABLE, read_set
 from stst.video.files import digest, stills
-from stst.video.film import Film
-from stst.video.frames import Footage
+from stst.video.frames import Clip, Footage
 from stst.video.read import open_video
 from stst.workflows.films import source_record
 from stst.workflows.material import Condition, EvaluatedClip
@@ -37,7 +36,7 @@ class SetFilm:
     """A film of a set: a natural clip, or what was made of one."""
 
     path: Path
-    film: Film
+    film: Clip
     sha256: str
 
 
@@ -73,7 +72,7 @@ class SetUnit:
     runs: Sequence[SetRun]
 
     @property
-    def time_film(self) -> Film | None:
+    def time_film(self) -> Clip | None:
         """The clip that factorised ones have their motion from."""
         return self.time.film if self.time else None
 
@@ -172,6 +171,8 @@ def set_units(table: pd.DataFrame, unrelated: Sequence[SetFilm]) -> list[SetUnit
     units = []
     for name, rows in table.loc[list(sources)].groupby("unit", sort=False):
         natural, time = sources[rows.index[0]]
+        if time and len(time.film) < len(natural.film):  # a factorised clip is no longer
+            natural = replace(natural, film=natural.film[: len(time.film)])
         runs = [SetRun(i, row["condition"], row["number"], *films[i]) for i, row in rows.iterrows()]
         beside = [*_others(naturals, natural, time), *unrelated]
         units.append(SetUnit(name, natural, time, beside, runs))

@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 
 from stst.errors import RecipeError
+from stst.errors.arguments import checked
 from stst.recipe import validated
 from stst.report.flow import flow_picture
 from stst.stimuli.kinds import CONTROLS, STIMULI, chosen
@@ -25,6 +26,7 @@ from stst.storage.manifest import remove_manifest, residual_record, verdicts, wr
 from stst.storage.run import Run, load_run
 from stst.video.files import digest
 from stst.video.frames import Clip, Footage, to_clip
+from stst.workflows.agreement import cut_to_shortest, read_sized
 from stst.workflows.films import clip_names, read_source, source_record, write_films
 from stst.workflows.progress import SILENT, Reporter
 
@@ -32,6 +34,7 @@ log = logging.getLogger(__name__)
 MISSED = 0.01  # of the target's mean: a gap above it is warned of
 
 
+@checked
 def run_stimulus(config: StimulusConfig, out: Path, *, overwrite: bool = False) -> Run:
     """Make a stimulus or a control; nothing is written before its input is found good.
 
@@ -149,6 +152,7 @@ def write_stimulus(
     )
 
 
+@checked
 def run_match(
     config: MatchConfig, out: Path, *, overwrite: bool = False, report: Reporter = SILENT
 ) -> dict[str, Run]:
@@ -157,7 +161,8 @@ def run_match(
     Parameters
     ----------
     config : MatchConfig
-        The clips, two or more, and what they shall have in common.
+        The clips, two or more, and what they shall have in common. Those with a ``fit`` get the
+        size of the first; where histograms of whole clips are matched, the shortest clip counts.
     out : Path
         Folder for the results.
     overwrite : bool
@@ -183,7 +188,10 @@ def run_match(
     refuse_folder(out, overwrite=overwrite)
     began = time.perf_counter()
     with report.busy("reading ...") as update:
-        films, remarks = zip(*map(read_source, config.sources), strict=True)
+        readings = read_sized(config.sources)
+        if (settings.statistic, settings.per) == ("histogram", "clip"):
+            readings = cut_to_shortest(names, readings)
+        films, remarks = zip(*readings, strict=True)
         digests = [digest(source.path) for source in config.sources]
         config = config.checked(dict(zip(names, digests, strict=True)))
         update(f"matching {settings.statistic} ...")

@@ -13,6 +13,7 @@ import torch
 
 from stst.drawing.figures import loss_figure, png_bytes
 from stst.errors import RecipeError, RunError
+from stst.errors.arguments import checked
 from stst.metrics.arrangement import arrangement, arrangement_warnings
 from stst.metrics.outcomes import layout_distances
 from stst.models.stream import resolved
@@ -25,6 +26,7 @@ from stst.storage.run import Run, load_run, run_folders
 from stst.synthesis.estimate import Estimate, estimate
 from stst.synthesis.framewise import describe_shots
 from stst.synthesis.result import Result
+from stst.synthesis.threads import threads
 from stst.video.frames import Footage
 from stst.workflows.films import clip_names, source_record, write_films
 from stst.workflows.prednet import is_stopped_training, resume_prednet_training
@@ -35,6 +37,7 @@ from stst.workflows.progress import SILENT, Reporter
 log = logging.getLogger(__name__)
 
 
+@checked
 def run_synthesis(
     config: SynthesisConfig,
     out: Path,
@@ -97,12 +100,21 @@ def complete_synthesis(
 
 
 def _go_on(prepared: PreparedRun, out: Path, *, allow_mixed: bool, report: Reporter) -> Run:
-    """Do the rest of a run that was stopped; its folder is locked."""
+    """Do the rest of a run that was stopped; its folder is locked.
+
+    With as many threads as it was begun with, unless other conditions are allowed: sums in another
+    order are rounded otherwise.
+    """
     atomic.clear_parts(out)
-    journal = Journal.load(out, prepared, allow_mixed=allow_mixed)
-    return _make(prepared, out, journal, _expected(prepared, out, journal.count), report)
+    journal = Journal.load(out)
+    if journal.threads != torch.get_num_threads() and not allow_mixed:
+        report.say(f"Goes on with {journal.threads} thread(s), as it was begun.")
+    with threads(None if allow_mixed else journal.threads):
+        journal.take_up(prepared, allow_mixed=allow_mixed)
+        return _make(prepared, out, journal, _expected(prepared, out, journal.count), report)
 
 
+@checked
 def run_factorization(
     config: SynthesisConfig,
     videos: Sequence[Path],
@@ -119,7 +131,8 @@ def run_factorization(
     config : SynthesisConfig
         How: its ``source`` and ``time`` say which frames are read; their paths are replaced.
     videos : sequence of Path
-        Appearance and motion; with `crossed` two or more clips.
+        Appearance and motion; with `crossed` two or more clips. With a ``fit`` in ``time`` the
+        second of a pair gets the size of the first; the shorter of both counts.
     out : Path
         Folder of the pair; with `crossed` the folder that holds one for each ordered pair.
     crossed : bool
@@ -138,6 +151,8 @@ def run_factorization(
     ------
     RecipeError
         If the clips are too few, too many, or of one name.
+    FramesError
+        If the clips of a pair differ in size or frame rate; all differences are named.
     RunError
         If a folder is in use; before anything is made.
     """
@@ -177,6 +192,7 @@ def _pairs(videos: Sequence[Path], out: Path, *, crossed: bool) -> dict[Path, tu
     }
 
 
+@checked
 def resume_run(folder: Path, *, allow_mixed: bool = False, report: Reporter = SILENT) -> Run:
     """Go on with a run that was stopped; what comes out is that of an unbroken run, to the bit.
 

@@ -2,6 +2,7 @@
 "use strict";
 
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+const tenths = (ms) => Math.round(ms * 10) / 10;
 const painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
 
 class StstClips {
@@ -37,11 +38,11 @@ class StstClips {
     display.innerHTML = '<div id="stage"></div>';
     const stage = display.firstChild;
     for (const one of trial.shown) {
+      if (films.length) await wait(trial.timing.gap);
       films.push(await this.present(stage, trial.files[one.file], trial, errors));
-      stage.replaceChildren();
     }
     const whole = films.every((film) => film.kind);
-    const answer = whole ? await this.ask(stage, trial) : { key: "", response: "", time: "" };
+    const answer = whole ? await this.ask(stage, trial) : { key: "", response: "", time: "", onset: "" };
     document.removeEventListener("visibilitychange", hidden);
     trial.answered({ answer, films, errors }); // at once: a tab may be closed any time
     if (whole && trial.feedback && trial.expected !== null && answer.response !== "") {
@@ -56,7 +57,7 @@ class StstClips {
 
   // Show one film: a cross, its first frame held still, then all of it once.
   async present(stage, file, { load, timing }, errors) {
-    const film = { kind: "", onset: "", presented: "", dropped: "", ms: "" };
+    const film = { kind: "", onset: "", end: "", presented: "", dropped: "" };
     stage.innerHTML = '<div class="middle cross">+</div>';
     await wait(timing.fixation);
     for (const kind of file.refused ? ["h264"] : ["vp9", "h264"]) {
@@ -69,7 +70,6 @@ class StstClips {
       }
     }
     stage.replaceChildren();
-    await wait(timing.gap);
     return film;
   }
 
@@ -116,13 +116,44 @@ class StstClips {
       video.addEventListener("error", () => { clearTimeout(late); fail(new Error("stopped")); });
       video.play().catch((fault) => { clearTimeout(late); fail(fault); });
     });
-    const ms = Math.round(performance.now() - start), onset = Math.round(start);
-    if (counting === null) return { onset, ms };
+    const onset = Math.round(start), end = Math.round(performance.now());
+    if (counting === null) return { onset, end };
     seen.add(0); // held before, and seen by loadeddata
-    return { onset, ms, presented: seen.size, dropped: Math.max(0, file.frames - seen.size) };
+    return { onset, end, presented: seen.size, dropped: Math.max(0, file.frames - seen.size) };
+  }
+
+  // Call `done` with the first of the keys that is pressed, and its response.
+  listen(keys, done) {
+    const answers = Object.entries(keys);
+    return this.jsPsych.pluginAPI.getKeyboardResponse({
+      valid_responses: answers.map(([, key]) => key),
+      persist: false,
+      callback_function: ({ key }) => {
+        const [response] = answers.find(([, k]) => k.toLowerCase() === key.toLowerCase());
+        done({ key, response });
+      },
+    });
+  }
+
+  // The grey before the question. A key in it counts if such are taken: its time is below 0.
+  early({ keys, timing }) {
+    const question = performance.now() + timing.gap;
+    return new Promise((done) => {
+      const taken = timing.early === "taken" && Object.keys(keys).length > 0;
+      const end = (answer) => {
+        clearTimeout(clock);
+        if (listener) this.jsPsych.pluginAPI.cancelKeyboardResponse(listener);
+        done(answer);
+      };
+      const listener = taken && this.listen(keys, (answer) =>
+        end({ ...answer, time: tenths(performance.now() - question), onset: tenths(question) }));
+      const clock = setTimeout(() => end(null), timing.gap);
+    });
   }
 
   async ask(stage, trial) {
+    const early = trial.shown.length ? await this.early(trial) : null;
+    if (early) return early;
     stage.innerHTML = `<div class="middle">${trial.prompt}</div>`;
     const typed = stage.querySelector("input");
     await painted();
@@ -136,9 +167,9 @@ class StstClips {
         clearTimeout(clock);
         delete stage.dataset.asks;
         if (listener) this.jsPsych.pluginAPI.cancelKeyboardResponse(listener);
-        done(answer);
+        done({ ...answer, onset: tenths(start) });
       };
-      const after = () => Math.round((performance.now() - start) * 10) / 10;
+      const after = () => tenths(performance.now() - start);
       if (typed) {
         typed.focus();
         typed.addEventListener("keydown", (event) => {
@@ -147,15 +178,7 @@ class StstClips {
         });
         return;
       }
-      const answers = Object.entries(trial.keys);
-      listener = this.jsPsych.pluginAPI.getKeyboardResponse({
-        valid_responses: answers.map(([, key]) => key),
-        persist: false,
-        callback_function: ({ key }) => {
-          const [response] = answers.find(([, k]) => k.toLowerCase() === key.toLowerCase());
-          end({ key, response, time: after() });
-        },
-      });
+      listener = this.listen(trial.keys, (answer) => end({ ...answer, time: after() }));
     });
   }
 }

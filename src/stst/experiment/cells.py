@@ -1,0 +1,253 @@
+"""Cells of responses as people and spreadsheets leave them -> as the experiment wrote them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import get_args
+from unicodedata import normalize
+
+from stst.errors import guess
+from stst.experiment.design import Phase
+from stst.experiment.spec import INTERVALS, RATINGS, TASKS
+from stst.experiment.tables import RESTORE, Table, TableRow
+
+FILLED = ("participant", "session", "row", "experiment", "task", "phase")
+COUNTS = ("row", "list", "block", "trial")
+NUMBERS = (
+    *("duration", "contrast", "response_time", "question_onset"),
+    *("frame_rate", "screen_hz", "px_per_degree"),
+)
+EACH = ("frames_expected", "frames_presented", "frames_dropped", "film_onset", "film_end")
+KINDS = ("vp9", "h264", "frames", "")
+ROLES = {  # of the clips of a trial
+    "similarity": ("first", "second"),
+    "abx": ("a", "b", "x"),
+    "oddity": ("odd", "same", "same"),
+    "category": ("stimulus",),
+    "naming": ("stimulus",),
+    "source": ("target", "space", "time"),
+    "detection": ("signal", "blank"),
+}
+ANSWERS = {"similarity": RATINGS, "oddity": INTERVALS} | dict.fromkeys(
+    ("abx", "natural", "source", "detection"), INTERVALS[:2]
+)
+ABSENT = ("NA", "NaN", "nan", "<NA>", "None", "NULL")  # of R and pandas, for nothing
+BOOLEANS = {"true": "1", "false": "0"}
+QUOTES = " '\"`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
+PLAIN = re.compile(r"(-?\d+|-?(?=[.,]))(?:([.,])(\d+))?")
+GROUPED = re.compile(r"(-?\d{1,3}(?:([.,'\u2019 \u00a0\u202f])\d{3})(?:\2\d{3})*)(?:([.,])(\d+))?")
+DOUBTFUL = re.compile(r"-?[1-9]\d{0,2}[.,]\d{3}")  # a decimal fraction, or thousands
+SCIENTIFIC = re.compile(r"-?\d(\.\d+)?e[+-]?\d+")  # of JavaScript and Python: no digit is lost
+_MONTHS = (
+    "jan|fév|feb|mar|mär|mrz|abr|avr|apr|mai|may|mei|jui?n|juil?|aoû|aug|ago|set|sep|o[kc]t|nov"
+)
+_MONTH = rf"({_MONTHS}|dez|déc|dec)[a-zäéû]*\.?"
+DATE = re.compile(
+    rf"\d{{1,2}}[-. /]+{_MONTH}([-. /]+\d+)?|{_MONTH}[- /]\d{{2,4}}"
+    r"|\d{1,2}[./]\d{1,2}[./]\d{2,4}|\d+月\d+日",
+    re.IGNORECASE,
+)
+REFORMATTED = re.compile(r"\d+([.,]\d+)?E\+?\d+|\d+[.,]\d+|\d{15}0+")  # a name of digits alone
+LABELS = ("item", "clip", "stimuli", "conditions", "band")
+STEM = re.compile(r"(.*?)(_[0-9a-f]{16})?( .*)?")  # the page's downloads; " copy", " (1)"
+
+
+@dataclass
+class Reading:
+    """How the cells of one file are read, and what that changed: (old, new) by column.
+
+    `marks` are the decimal marks that it shows, `categories` the answers of the task category,
+    `labels` whether names of stimuli are compared with the experiment's.
+    """
+
+    marks: set[str]
+    absent: Sequence[str]
+    categories: Sequence[str]
+    labels: bool
+    changes: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+
+    def change(self, name: str, old: str, new: str) -> str:
+        """Keep in mind that a cell was read in another way than it is written."""
+        self.changes.setdefault(name, []).append((old, new))
+        return new
+
+    def notes(self, file: str) -> list[str]:
+        """What was changed, by an example of each column."""
+        return [
+            f"{file}: {name} {old!r} was read as {new!r}"
+            + (f", and {len(rest)} other cells likewise." if rest else ".")
+            for name, ((old, new), *rest) in self.changes.items()
+        ]
+
+
+def as_written(
+    table: Table, categories: Sequence[str] = (), *, labels: bool = False
+) -> tuple[list[TableRow], list[str]]:
+    """The rows of a table with cells as the experiment wrote them, and notes on what was changed.
+
+    `categories` are the answers of the task category, and `labels` says that names of stimuli
+    will be compared with the experiment. Raises ExperimentError, with file and line, for a cell
+    that no experiment writes.
+    """
+    numbers = [row.cells[name] for row in table.rows for name in NUMBERS]
+    marks = set(filter(None, map(_mark, numbers)))
+    if not marks and table.delimiter == ",":
+        marks = {"."} if not any("," in cell for cell in numbers) else set()
+    absent = ABSENT if any(cell in ABSENT for cell in numbers) else ()
+    reading = Reading(marks, absent, categories, labels)
+    rows = [_as_written(row, reading) for row in table.rows]
+    return rows, reading.notes(table.path.name)
+
+
+def _as_written(row: TableRow, reading: Reading) -> TableRow:
+    row = row.with_cells({k: "" if v in reading.absent else v for k, v in row.cells.items()})
+    for name in FILLED:
+        if not row.cells[name]:
+            raise row.error(f"{name} is empty. {RESTORE}")
+    row = row.with_cells({"participant": _participant(row, reading)})
+    _refuse_dates(row, reading)
+    numbers = {name: _number(row, name, row.cells[name], reading) for name in COUNTS + NUMBERS}
+    for name in EACH:
+        parts = row.cells[name].split(";")
+        numbers[name] = ";".join(_number(row, name, part, reading) for part in parts)
+    for name in COUNTS:
+        if not re.fullmatch(r"\d*", numbers[name]):
+            raise row.error(f"{name} is {numbers[name]!r}, not a whole number. {RESTORE}")
+    return _with_words(row.with_cells(numbers), reading)
+
+
+def _participant(row: TableRow, reading: Reading) -> str:
+    """The name, of which the file's name tells what a spreadsheet took away: 007 became 7."""
+    cell, match = row.cells["participant"], STEM.fullmatch(row.path.stem)
+    stem = match[1] if match else ""
+    if cell == stem:
+        return cell
+    if stem.isdecimal() and PLAIN.fullmatch(cell) and float(cell.replace(",", ".")) == float(stem):
+        return reading.change("participant", cell, stem)
+    if DATE.fullmatch(cell) or REFORMATTED.fullmatch(cell):
+        raise row.error(
+            f"participant is {cell!r}, which a spreadsheet made of another name. {RESTORE} Keep "
+            "it from being changed: import the column as text."
+        )
+    return cell
+
+
+def _refuse_dates(row: TableRow, reading: Reading) -> None:
+    for name in ("session", "experiment"):
+        if DATE.fullmatch(row.cells[name]) or re.search("[.,+]", row.cells[name]):
+            raise row.error(f"{name} is {row.cells[name]!r}, which a spreadsheet made. {RESTORE}")
+    for name in () if reading.labels else LABELS:
+        for part in row.cells[name].split(";"):
+            if DATE.fullmatch(part):
+                raise row.error(
+                    f"{name} is {part!r}: a date that a spreadsheet made of a name? {RESTORE} If "
+                    "it is the name, put experiment.yaml and stimuli.csv of the experiment "
+                    "beside the table."
+                )
+
+
+def _mark(cell: str) -> str:
+    """The decimal mark of a number, if there is no doubt that it is one."""
+    match = GROUPED.fullmatch(cell)
+    if match and match[3] and match[3] != match[2]:
+        return match[3]
+    match = PLAIN.fullmatch(cell)
+    return "" if not match or DOUBTFUL.fullmatch(cell) else match[2] or ""
+
+
+def _number(row: TableRow, name: str, cell: str, reading: Reading) -> str:
+    """A number in the shortest form; ExperimentError for what is none, or may be two."""
+    if not cell:
+        return ""
+    early = name == "response_time" and cell.startswith("-")  # a key before the question
+    number = _decimal(cell[early:], reading.marks)
+    if not number or math.isinf(float(number)):
+        reason = (
+            "which may be thousands or a fraction" if number == "" else "not a number from 0 on"
+        )
+        if re.search(r"\dE[+-]?\d", cell):
+            reason = "of which a spreadsheet left out digits"
+        raise row.error(
+            f"{name} is {row.cells[name]!r}, {reason}. Write numbers with a decimal point, with "
+            "all their digits and without thousands separators, as the experiment did."
+        )
+    text = "-" * early + shortest(float(number))
+    if not re.fullmatch(r"-?[\d.]+(e[-+]?\d+)?", cell):
+        reading.change(name, cell, text)
+    return text
+
+
+def _decimal(cell: str, marks: set[str]) -> str | None:
+    """A number with a decimal point; "" if it may be two numbers, None if it is none from 0 on."""
+    if cell.startswith("-"):
+        return None
+    if SCIENTIFIC.fullmatch(cell):
+        return cell
+    if match := PLAIN.fullmatch(cell):
+        whole, mark, rest = match.groups()
+        if not DOUBTFUL.fullmatch(cell) or marks == {mark}:
+            return f"{whole}.{rest}" if mark else whole
+        return whole + rest if marks and mark not in marks else ""
+    match = GROUPED.fullmatch(cell)
+    if not match or match[2] == match[3]:
+        return None
+    return re.sub(r"\D", "", match[1]) + f".{match[4] or 0}"
+
+
+def _with_words(row: TableRow, reading: Reading) -> TableRow:
+    """Words of the experiment's own; capitals, spaces and quotation marks apart."""
+
+    def meant(name: str, options: Sequence[str], cell: str | None = None) -> str:
+        cell = row.cells[name] if cell is None else cell
+        near = [option for option in options if folded(option) == folded(cell)]
+        if not options or cell in options:
+            return cell
+        if len(near) == 1:
+            return reading.change(name, cell, near[0])
+        raise row.error(
+            f"{name} is {cell!r}, not one of {', '.join(filter(None, options))}."
+            f"{guess(cell, options)} {RESTORE}"
+        )
+
+    task, phase = meant("task", TASKS), meant("phase", get_args(Phase))
+    roles = tuple(dict.fromkeys(() if phase == "attention" else ROLES.get(task, ())))
+    answers = reading.categories if task == "category" else ANSWERS.get(task, ())
+    correct = row.cells["correct"]
+    if correct.casefold() in BOOLEANS:
+        correct = reading.change("correct", correct, BOOLEANS[correct.casefold()])
+    words = {
+        "task": task,
+        "phase": phase,
+        "correct": meant("correct", ("", "0", "1"), correct),
+        "kinds": ";".join(meant("kinds", KINDS, part) for part in row.cells["kinds"].split(";")),
+        "roles": ";".join(meant("roles", roles, part) for part in row.cells["roles"].split(";")),
+    }
+    if phase == "attention":  # keys, for which capitals do not matter
+        keys = {name: row.cells[name] for name in ("expected", "response")}
+        words |= {name: folded(key) or key for name, key in keys.items()}
+    elif answers:
+        words |= {name: meant(name, ("", *answers)) for name in ("expected", "response")}
+    if roles:
+        words["chosen"] = meant("chosen", ("", *roles))
+    return row.with_cells(words)
+
+
+def shortest(number: float) -> str:
+    """A number in the fewest digits."""
+    return repr(float(number)).removesuffix(".0")
+
+
+def same_number(cell: str, other: str) -> bool:
+    """Whether two numbers differ at most by the digits that a spreadsheet leaves out."""
+    return math.isclose(float(cell), float(other), rel_tol=1e-5)
+
+
+@lru_cache(maxsize=10_000)
+def folded(word: str) -> str:
+    """A word without capitals, spaces, quotation marks, and without the decimals of a rating."""
+    word = " ".join(normalize("NFC", word).split()).strip(QUOTES).casefold()
+    return re.sub(r"^(\d+)[.,]0+$", r"\1", word)

@@ -1,0 +1,126 @@
+"""Tables of responses, as people may have touched them -> rows that agree, each of them once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from stst.errors import ExperimentError
+from stst.experiment.agreement import find_experiment
+from stst.experiment.cells import NUMBERS, as_written, folded, same_number
+from stst.experiment.contradictions import notes_on_time, refuse_contradictions, sessions, time_of
+from stst.experiment.store import COLUMNS
+from stst.experiment.tables import UNREAD, TableRow, read_table, table_files
+
+LEVELS = ("duration", "contrast")
+
+
+def read_rows(
+    paths: Sequence[Path], experiment: Path | None = None
+) -> tuple[list[TableRow], list[str]]:
+    """Read tables of responses of one experiment, or folders of such.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Tables, as browsers, servers and spreadsheets save them.
+    experiment : Path, optional
+        Folder of the experiment, with whose lists rows are compared; None: that beside the
+        tables or above them, if it is there.
+
+    Returns
+    -------
+    rows : list of TableRow
+        Session by session, each row once, all cells as the experiment wrote them.
+    notes : list of str
+        What was read in another way than it is written, or left out.
+
+    Raises
+    ------
+    ExperimentError
+        With file, line and remedy, where it is in doubt what was meant, or rows contradict
+        themselves, each other or the experiment.
+    """
+    files, notes = table_files(paths)
+    tables = [read_table(file) for file in files]
+    text = [row for table in tables for row in table.rows]
+    if not text:
+        raise ExperimentError("the tables of responses have no rows yet.")
+    near = [experiment] if experiment else [*paths]
+    lists, reasons = find_experiment(near, text[0].cells["experiment"])
+    categories = lists.spec.categories if lists else _categories(text)
+    rows = list[TableRow]()
+    for table in tables:
+        written, changes = as_written(table, categories, labels=lists is not None)
+        rows += written
+        notes += [*table.notes, *changes]
+    rows = _one_level([lists.agreed(row) for row in rows] if lists else rows)
+    rows, copies = _once(rows)
+    refuse_contradictions(rows)
+    notes += [*reasons, *copies, *notes_on_time(rows)]
+    return [row for session in sessions(rows) for row in session], notes
+
+
+def _categories(rows: Iterable[TableRow]) -> list[str]:
+    """Answers of the task category: those that are right somewhere, or given more than once."""
+    spellings = dict[str, Counter[str]]()
+    for row in rows:
+        if folded(row.cells["task"]) == "category" and row.cells["phase"] != "attention":
+            for name in ("expected", "expected", "response"):
+                word = row.cells[name]
+                spellings.setdefault(folded(word), Counter())[word] += 1
+    common = {word: counts for word, counts in spellings.items() if word and counts.total() > 1}
+    return [counts.most_common(1)[0][0] for counts in common.values()]
+
+
+def _one_level(rows: Sequence[TableRow]) -> list[TableRow]:
+    """Rows where durations and contrasts that lost digits are those with all their digits."""
+    whole = dict[tuple[str, str], str]()
+    for name in LEVELS:
+        cells = sorted({row.cells[name] for row in rows if row.cells[name]}, key=len, reverse=True)
+        for cell in cells:
+            same = (
+                full for key, full in whole.items() if key[0] == name and same_number(full, cell)
+            )
+            whole[name, cell] = next(same, cell)
+    return [
+        row.with_cells({name: whole.get((name, row.cells[name]), "") for name in LEVELS})
+        for row in rows
+    ]
+
+
+def _once(rows: Iterable[TableRow]) -> tuple[list[TableRow], list[str]]:
+    """Each row once, and notes on those that were there again.
+
+    Raises ExperimentError if two rows of one number differ.
+    """
+    firsts, copies = dict[tuple[str, ...], TableRow](), Counter[tuple[str, str]]()
+    for row in rows:
+        place = tuple(row.cells[name] for name in ("participant", "session", "row"))
+        first = firsts.setdefault(place, row)
+        if first is row:
+            continue
+        for name in COLUMNS:
+            if not _same(name, row, first):
+                raise row.error(
+                    f"{name} is {row.cells[name]!r}, but {first.cells[name]!r} in {first}: both "
+                    f"are row {place[2]} of one session of {place[0]}. Keep the table that was "
+                    "not changed, and remove the other."
+                )
+        copies[row.path.name, first.path.name] += 1
+    notes = [
+        f"{file}: {count} row(s) that are in {other} too were counted once."
+        for (file, other), count in copies.items()
+    ]
+    return list(firsts.values()), notes
+
+
+def _same(name: str, row: TableRow, other: TableRow) -> bool:
+    """Whether two copies of a row have the same cell, as far as it is read."""
+    cell, copy = row.cells[name], other.cells[name]
+    if name == "time":
+        return time_of(row) == time_of(other) or not (time_of(row) and time_of(other))
+    if name in NUMBERS and cell and copy:
+        return same_number(cell, copy)
+    return name in UNREAD or cell == copy

@@ -1,0 +1,92 @@
+"""Images that FFmpeg decodes, as it does films: PNG (animated too), JPEG, PNM, WebP and AVIF.
+
+The decoder of Pillow is up to 13 levels of 255 off for an AVIF of matrix BT.709, and keeps 8 bits.
+An animated PNG it does not blend as is defined. FFmpeg does not join the tiles of an AVIF.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from av.stream import Disposition
+from av.video.stream import VideoStream
+from PIL import Image
+
+from stst.errors import FramesError
+from stst.video.container import FrameReader, Video
+from stst.video.files import Limits
+from stst.video.image_pixels import TRANSPARENT, orientation
+from stst.video.image_times import opened_avif
+from stst.video.pixels import UNTAGGED, Pixels, turned
+
+DEMUXERS = "png_pipe,apng,jpeg_pipe,webp_pipe,pgm_pipe,pbm_pipe,ppm_pipe,mp4"  # of FFmpeg
+HDR = re.compile(rb"colrnclx..\0[\x10\x12]", re.DOTALL)  # stated for the image, or for its track
+BT601 = 6  # the matrix of an AVIF that states none: MIAF, ISO/IEC 23000-22
+
+
+class Still(Video):
+    """An image file by FFmpeg, shown as the orientation in its EXIF data says."""
+
+    def __init__(self, path: Path, limits: Limits, image: Image.Image) -> None:
+        super().__init__(path, limits, DEMUXERS)
+        self._orientation = orientation(image)
+
+    def _upright(self, rgb: Pixels, side: Mapping[str, bytes]) -> Pixels:
+        return turned(rgb, self._orientation)
+
+    def remarks(self) -> list[str]:
+        """Say what is wrong with it, as clauses about the file."""
+        return sorted(self._remarks | {f"is damaged ({text})" for text in self._faults.values()})
+
+
+class Track(Still):
+    """The colours of an AVIF, or its transparency."""
+
+    def __init__(self, path: Path, limits: Limits, image: Image.Image, index: int) -> None:
+        self._index = index
+        super().__init__(path, limits, image)
+        if self._tags.matrix in UNTAGGED:
+            self._tags = self._tags._replace(matrix=BT601)
+
+    def _film(self, streams: tuple[VideoStream, ...]) -> VideoStream:
+        return streams[self._index]
+
+
+class Avif(FrameReader):
+    """The `count` frames of an AVIF, over black."""
+
+    def __init__(self, path: Path, limits: Limits, image: Image.Image, count: int) -> None:
+        if HDR.search(path.read_bytes()):
+            raise FramesError("is of high dynamic range (PQ or HLG); convert it to SDR first.")
+        with opened_avif(path) as container:
+            tracks = [
+                (not track.disposition & Disposition.default, track.index)  # the colours first
+                for track in container.streams.video
+                if track.frames == count
+            ]
+        if len(tracks) != (2 if image.has_transparency_data else 1):
+            raise FramesError("has parts that are not put together here, as tiles. Save it as PNG.")
+        self._tracks = [Track(path, limits, image, index) for _, index in sorted(tracks)]
+        self._remarks: set[str] = set()
+
+    def __iter__(self) -> Iterator[Pixels]:
+        colours, *others = self._tracks
+        if not others:
+            yield from colours
+        for rgb, alpha in zip(colours, *others, strict=False) if others else ():
+            if alpha.min() < 1:
+                self._remarks.add(TRANSPARENT)
+            yield rgb * alpha
+
+    def remarks(self) -> list[str]:
+        """Say what is wrong with the frames read so far, as clauses about the file."""
+        return sorted(self._remarks.union(*(track.remarks() for track in self._tracks)))
+
+
+def by_ffmpeg(path: Path, limits: Limits, image: Image.Image, count: int) -> FrameReader:
+    """Read the `count` frames of an image file that Pillow has open."""
+    if image.format == "AVIF":
+        return Avif(path, limits, image, count)
+    return Still(path, limits, image)

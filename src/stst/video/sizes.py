@@ -1,0 +1,159 @@
+"""The size that frames are brought to: reduced, enlarged, cropped, padded. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal, get_args
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from stst.errors import FramesError
+
+Pixels = npt.NDArray[np.float32]  # (H, W, 3), RGB in [0, 1]
+Size = tuple[int, int]  # height and width in px
+Fit = Literal["crop", "pad", "stretch"]
+
+GREY = 0.5  # of the bars, in R, G and B as encoded: 128 in files of 8 bits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizing:
+    """The size that is wanted, and what may be done for it: see `stst.read_video`."""
+
+    width: int | None = None
+    height: int | None = None
+    fit: Fit | None = None
+    enlarge: bool = False
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How a frame is brought to a size.
+
+    The middle `part` of a frame of size `whole` becomes a `picture`, in the middle of the new
+    `frame`, whose rest is grey. Of an odd rest the larger half is at the right and below.
+    """
+
+    whole: Size
+    part: Size
+    picture: Size
+    frame: Size
+
+    def apply(self, pixels: Pixels) -> Pixels:
+        """Bring a frame to the size: (*whole, 3) -> (*frame, 3)."""
+        picture = resized(_middle(pixels, self.part), self.picture)
+        if self.picture == self.frame:
+            return picture
+        framed = np.full((*self.frame, 3), GREY, np.float32)
+        _middle(framed, self.picture)[:] = picture
+        return framed
+
+    @property
+    def steps(self) -> list[str]:
+        """What is done to a frame, for manifests and Methods sections."""
+        steps = []
+        if self.part != self.whole:
+            steps.append(f"cropped to the middle {_px(self.part)}")
+        (rows, columns), (height, width) = self.part, self.picture
+        if self.picture != self.part:
+            odd = _differ(self.part, self.picture) and _differ(self.picture, self.part)
+            how = "stretched" if odd else "resized"
+            larger = " by bicubic interpolation" if height > rows or width > columns else ""
+            steps.append(f"{how} to {_px(self.picture)}{larger}")
+        if self.frame != self.picture:
+            steps.append(f"padded with grey (value {GREY:g}) to {_px(self.frame)}")
+        return steps
+
+
+def place(size: Size, sizing: Sizing) -> Placement:
+    """Say how frames of a size get the one that is wanted; errors are clauses about them."""
+    if sizing.fit not in (None, *get_args(Fit)):
+        raise FramesError(f"cannot get fit={sizing.fit!r}: choose {', '.join(get_args(Fit))}.")
+    frame = _wanted(size, sizing.width, sizing.height)
+    part, picture = size, frame
+    if sizing.width and sizing.height and _differ(size, frame):
+        if sizing.fit is None:
+            raise FramesError(
+                f"is {_px(size)}, and {_px(frame)} are of another aspect. Say how to fit it: "
+                "--fit crop, pad or stretch (in Python fit='crop'); or give width or height alone."
+            )
+        if sizing.fit == "crop":
+            part = _largest(size, frame)
+        elif sizing.fit == "pad":
+            picture = _largest(frame, size)
+    if not sizing.enlarge and (picture[0] > part[0] or picture[1] > part[1]):
+        raise FramesError(
+            f"is {_px(size)} and would be enlarged to {_px(frame)}, which adds no detail. Choose "
+            "a smaller size, or ask for it: --enlarge (in Python enlarge=True)."
+        )
+    return Placement(size, part, picture, frame)
+
+
+def _wanted(size: Size, width: int | None, height: int | None) -> Size:
+    """Height and width in px; one that is not given follows from the other, rounded."""
+    rows, columns = size
+    if any(side is not None and side < 1 for side in (width, height)):
+        raise FramesError(f"cannot get width={width}, height={height}: a side is 1 px or more.")
+    if width is None and height is None:
+        return size
+    if height is None:
+        height = max(1, round(rows * (width or 0) / columns))
+    if width is None:
+        width = max(1, round(columns * height / rows))
+    return height, width
+
+
+def _differ(one: Size, other: Size) -> bool:
+    """Whether two sizes differ in aspect by more than the rounding of a side explains."""
+    (rows, columns), (height, width) = one, other
+    off = height * columns - width * rows  # over columns and rows: px of height and of width
+    return 2 * abs(off) > max(rows, columns)
+
+
+def _largest(room: Size, aspect: Size) -> Size:
+    """The largest size of the aspect of another one that a room has, rounded."""
+    scale = min(Fraction(room[0], aspect[0]), Fraction(room[1], aspect[1]))
+    return max(1, round(scale * aspect[0])), max(1, round(scale * aspect[1]))
+
+
+def _middle(pixels: Pixels, size: Size) -> Pixels:
+    """View the middle of a frame."""
+    top, left = ((side - part) // 2 for side, part in zip(pixels.shape, size, strict=False))
+    return pixels[top : top + size[0], left : left + size[1]]
+
+
+def resized(pixels: Pixels, size: Size) -> Pixels:
+    """Average where a side gets shorter, then interpolate where one gets longer."""
+    shorter = min(size[0], pixels.shape[0]), min(size[1], pixels.shape[1])
+    return enlarged(downsize(pixels, shorter), size)
+
+
+def downsize(pixels: Pixels, size: Size) -> Pixels:
+    """Average over boxes: (H, W, 3) -> (height, width, 3)."""
+    if pixels.shape[:2] == size:
+        return pixels
+    small = cv2.resize(pixels, (size[1], size[0]), interpolation=cv2.INTER_AREA)
+    return np.clip(small, 0, 1)
+
+
+def enlarged(pixels: Pixels, size: Size) -> Pixels:
+    """Interpolate by cubic convolution: (H, W, 3) -> (height, width, 3).
+
+    Of the kernels of Keys (1981, IEEE Trans. Acoust. Speech Signal Process. 29, 1153) that with
+    a = -1/2, the only one under which a slope of luminance stays a slope. That of OpenCV, and of
+    torch without antialiasing, has a = -3/4. What overshoots is clipped to [0, 1].
+    """
+    if pixels.shape[:2] == size:
+        return pixels
+    planes = (Image.fromarray(np.ascontiguousarray(plane)) for plane in np.moveaxis(pixels, -1, 0))
+    across = (size[1], size[0])
+    large = [np.asarray(plane.resize(across, Image.Resampling.BICUBIC)) for plane in planes]
+    return np.stack(large, -1).clip(0, 1)
+
+
+def _px(size: Size) -> str:
+    return f"{size[1]}x{size[0]} px"
