@@ -133,6 +133,7 @@ class Planned:
             "film_onset": each(map(str, onsets)), "film_end": each(map(str, ends)),
             "question_onset": number(round(clock + 17, 1)),
             "frame_rate": "24" if films else "", "screen_hz": "60", "px_per_degree": "34.56",
+            "distance_cm": "57", "input": "keyboard" if response else "",
             "window": "1920x1080",
         }  # fmt: skip
 

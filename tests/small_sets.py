@@ -17,7 +17,7 @@ QUICK = {
     "practice": {"trials": 1, "clips": ["c1"]},
     "attention": 1,
     "lists": 1,
-    "calibrate": False,
+    "calibrate": "none",
     "rest": 0,
 }
 

@@ -2,13 +2,16 @@
 
 import json
 
+import pandas as pd
 import pytest
 import yaml
 from terminal import manifest_of, refused, stst_command
 
 from small_sets import write_set
 from stst.experiment import export as libraries
+from stst.experiment.export import read_experiment
 from stst.experiment.serve import experiment_app
+from stst.experiment.words import words_in
 from stst.video.files import digest
 
 
@@ -34,6 +37,7 @@ def test_new_leaves_all_that_is_needed_to_run_and_to_repeat_it(stimuli, jspsych,
     assert said.code == 0, said.err
     assert {p.name for p in out.iterdir()} == {
         *("index.html", "lib", "clips", "experiment.yaml", "manifest.json", "stimuli.csv"),
+        "key.csv",
     }
     assert "MIT License" in (out / "lib" / "LICENSES.txt").read_text()
     manifest = manifest_of(out)
@@ -81,3 +85,20 @@ def test_a_mistake_gives_one_line_and_no_folder(stimuli, jspsych, tmp_path, argu
     out = tmp_path / "out"
     refused(stst_command("experiment", "new", task, stimuli, "--out", out, *more), said)
     assert not out.exists()
+
+
+def test_new_takes_words_writes_the_key_and_notes_an_uneven_rate(stimuli, jspsych, tmp_path):
+    words = {**words_in("en"), "language": "fr", "start": "Commencer"}
+    (tmp_path / "fr.yaml").write_text(yaml.safe_dump(words), "utf-8")
+    out = tmp_path / "out"
+    command = ("experiment", "new", "natural", stimuli, "--out", out)
+    said = stst_command(*command, "--words", tmp_path / "fr.yaml")
+    assert said.code == 0, said.err
+    assert "films of 24 frames per second unevenly" in " ".join(said.out.split())
+    assert '<html lang="fr"' in (out / "index.html").read_text("utf-8")
+    spec, lists, _ = read_experiment(out)
+    assert spec.page_words["start"] == "Commencer"
+    key = pd.read_csv(out / "key.csv", keep_default_na=False)
+    expected = [trial.expected or "" for trials in lists for trial in trials]
+    assert key.expected.tolist() == expected
+    assert key.groupby("list").trial.max().tolist() == [len(trials) - 1 for trials in lists]

@@ -35,7 +35,7 @@ def test_a_control_of_a_film_of_uneven_times(uneven, tmp_path):
     assert (source["frames"], source["frame_rate"]) == (6, "25/2")
     assert load_run(out).natural.frame_rate == Fraction(25, 2)
     said = " ".join(stst_command("methods", out).out.split())
-    assert "resampled to 12.5 frames/s by when frames are shown: 1 frames repeated, 3 left" in said
+    assert "resampled to 12.5 frames/s by when frames are shown (1 repeated, 3 left out)" in said
     words = ("scramble", "--recipe", out / "recipe.yaml", "--out", again)
     assert stst_command(*words).code == 0
     assert manifest_of(again)["source"] == source

@@ -1,5 +1,7 @@
 """A tiny set on disk, experiments made of it, and a browser, each once for all tests."""
 
+import shutil
+
 import pytest
 from participant import AUTOPLAY, driver, library
 from served import few_files
@@ -40,6 +42,8 @@ def experiment(small_set, tmp_path):
         out.mkdir()
         made = write_versions(spec, stimuli, all_versions(spec, lists), small_set, out)
         write_page(spec, lists, made, scripts, out, single=single)
+        (out / "experiment.yaml").write_text(spec.to_yaml(), "utf-8")
+        shutil.copy(small_set / "stimuli.csv", out)
         return out
 
     return make

@@ -16,7 +16,9 @@ from stst.cli.show import TERMINAL
 from stst.cli.texts import say
 from stst.errors import RecipeError, guess
 from stst.experiment.export import PAGE
+from stst.experiment.psychopy import LabSettings
 from stst.experiment.spec import TASKS, ExperimentSpec
+from stst.experiment.words import read_words
 from stst.storage.atomic import refuse_folder
 from stst.storage.config import read_config
 from stst.workflows.experiment import (
@@ -43,6 +45,9 @@ def new(
     spec: Annotated[Path | None, typer.Option(help="Start from this experiment.yaml.")] = None,
     seed: o.Seed = None,
     settings: o.Settings = None,
+    words: Annotated[
+        Path | None, typer.Option(help="The page's fixed words in another language: a YAML file.")
+    ] = None,
     single: Annotated[bool, typer.Option(help="Write one HTML file that needs no server.")] = False,
     jspsych: Annotated[
         Path | None, typer.Option(help="Folder with jsPsych's packages, as npm pack writes them.")
@@ -55,6 +60,9 @@ def new(
             f"there is no task {task!r}.{guess(task, TASKS)} Tasks: {', '.join(TASKS)}."
         )
     data = {**(read_config(spec) if spec else {}), "task": task}
+    if words:
+        own = read_words(words)
+        data |= {"words": own, "language": own.get("language", "")}
     seeded = [] if seed is None else [f"seed={seed}"]
     wanted = o.parsed(ExperimentSpec, data, [*(settings or []), *seeded])
     refuse_folder(out, overwrite=overwrite)
@@ -155,10 +163,21 @@ def serve(
 
 @app.command()
 def psychopy(
-    experiment: Experiment, out: o.Out = Path("stst-psychopy"), overwrite: o.Overwrite = False
+    experiment: Experiment,
+    out: o.Out = Path("stst-psychopy"),
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="The room: screen_hz=144, width=53, triggers=serial, port=COM3. "
+            f"Settings: {', '.join(LabSettings.model_fields)}.",
+        ),
+    ] = None,
+    overwrite: o.Overwrite = False,
 ) -> None:
     """Export an experiment for PsychoPy: a script, its trials, frames as arrays."""
-    script = export_psychopy(experiment, out, overwrite=overwrite, report=TERMINAL)
+    lab = o.parsed(LabSettings, {}, settings)
+    script = export_psychopy(experiment, out, lab, overwrite=overwrite, report=TERMINAL)
     say(f"Run it where PsychoPy is: python {script} PARTICIPANT --list 0")
 
 

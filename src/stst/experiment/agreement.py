@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
 import yaml
 
 from stst.experiment.cells import folded, same_number, shortest
+from stst.experiment.contradictions import WORDS, chosen_role
 from stst.experiment.design import Trial, make_lists
 from stst.experiment.spec import ExperimentSpec
 from stst.experiment.stimuli import read_set
@@ -15,6 +17,7 @@ from stst.experiment.tables import RESTORE, TableRow
 from stst.storage.stimulus_set import TABLE
 
 DESCRIPTION = "experiment.yaml"
+KEY = "key.csv"  # what each trial of each list shows, and its right answer: not for participants
 NUMBERS = ("duration", "contrast", "block")
 
 
@@ -24,9 +27,18 @@ class ExperimentLists:
     def __init__(self, folder: Path, spec: ExperimentSpec) -> None:
         self.folder, self.spec = folder, spec
         self._lists = make_lists(spec, read_set(folder))
+        self._unscored = set[tuple[Path, int]]()  # rows that `scored` has filled in
+
+    def scored(self, row: TableRow) -> TableRow:
+        """A row with what its page did not know, if answers are scored at analysis."""
+        trial = self._trial(row) if lacks_key(row) and self.spec.scoring == "analysis" else None
+        if trial is None:
+            return row
+        self._unscored.add((row.path, row.line))
+        return row.with_cells(cells_of(trial))
 
     def agreed(self, row: TableRow) -> TableRow:
-        """A row in the experiment's own spelling.
+        """A row in the experiment's own spelling, with `correct` and `chosen` if they were left.
 
         Raises ExperimentError if a row is not what its place in its list says.
         """
@@ -50,7 +62,8 @@ class ExperimentLists:
                     f"of list {row.cells['list']} in {self.folder}. {RESTORE} If the experiment "
                     "was made again since, move the tables to another folder."
                 )
-        return row.with_cells(cells)
+        row = row.with_cells(cells)
+        return _judged(row) if (row.path, row.line) in self._unscored else row
 
     def _trial(self, row: TableRow) -> Trial | None:
         """The trial of a row; None if the table does not say which it is."""
@@ -58,8 +71,8 @@ class ExperimentLists:
         if not all(place):
             return None
         try:
-            return self._lists[int(place[0])][int(place[1])]
-        except IndexError:
+            return self._lists[int(float(place[0]))][int(float(place[1]))]
+        except (IndexError, ValueError):
             raise row.error(
                 f"list is {place[0]} and trial {place[1]}, which {self.folder} does not have. "
                 f"{RESTORE}"
@@ -82,6 +95,34 @@ def cells_of(trial: Trial) -> dict[str, str]:
         name: shortest(value) for name in NUMBERS if isinstance(value := values[name], int | float)
     }
     return {name: str(value or "") for name, value in values.items()} | numbers
+
+
+def key_table(lists: Sequence[Sequence[Trial]]) -> pd.DataFrame:
+    """What each trial shows and which answer is right: a row for each place of each list."""
+    return pd.DataFrame(
+        {"list": number, "trial": place, **cells_of(trial)}
+        for number, trials in enumerate(lists)
+        for place, trial in enumerate(trials)
+    )
+
+
+def lacks_key(row: TableRow) -> bool:
+    """Whether a row was written by a page that did not know what it showed."""
+    films = row.cells["frames_expected"] or row.cells["sha256"] or row.cells["kinds"]
+    return bool(films) and not row.cells["stimuli"] and not row.cells["roles"]
+
+
+def _judged(row: TableRow) -> TableRow:
+    """A row with `correct` and `chosen`, where its page left them open."""
+    cells, judged = row.cells, dict[str, str]()
+    if cells["response"] and cells["phase"] != "attention":
+        if cells["expected"] and not cells["correct"]:
+            judged["correct"] = str(int(cells["response"] == cells["expected"]))
+        if not cells["chosen"] and cells["task"] not in WORDS:
+            judged["chosen"] = chosen_role(
+                cells["task"], cells["roles"].split(";"), cells["response"]
+            )
+    return row.with_cells(judged)
 
 
 def _agree(name: str, cell: str, other: str) -> bool:

@@ -159,7 +159,7 @@ def _write_dataset(
 ) -> None:
     """What the data set is: description, task, code, README, changes."""
     about = {
-        "Name": spec.texts.title,
+        "Name": spec.title,
         "BIDSVersion": BIDS,
         "DatasetType": "raw",
         "License": license,
@@ -174,7 +174,7 @@ def _write_dataset(
     _write_json(out / "dataset_description.json", {k: v for k, v in about.items() if v})
     task = {
         "TaskName": spec.task,
-        "TaskDescription": f"{spec.texts.title}. {spec.question}",
+        "TaskDescription": f"{spec.title}. {spec.question}",
         "Instructions": spec.instructions,
     }
     _write_json(out / f"task-{spec.task}_events.json", task | column_sidecar(spec))
@@ -186,7 +186,7 @@ def _write_dataset(
 
 
 def _readme(spec: ExperimentSpec, experiment: Path) -> str:
-    return f"""{spec.texts.title}
+    return f"""{spec.title}
 
 Films were shown to participants, who answered a question after each trial: {spec.question}
 The task is {spec.task} of stst-vision; all its settings are in code/experiment.yaml

@@ -128,14 +128,14 @@ def column_sidecar(spec: ExperimentSpec) -> dict[str, Any]:
 def presentation(rows: Sequence[TableRow], spec: ExperimentSpec, version: str) -> dict[str, Any]:
     """What is known of software and screen: `StimulusPresentation` of BIDS."""
     cells = rows[0].cells
-    agent, in_lab = cells["browser"], cells["browser"] == "PsychoPy"
+    agent, in_lab = cells["browser"], cells["browser"].startswith("PsychoPy")
     known = {
         "OperatingSystem": operating_system(agent),
-        "ScreenDistance": spec.distance / 100 if cells["px_per_degree"] else None,
+        "ScreenDistance": float(cells["distance_cm"]) / 100 if cells["distance_cm"] else None,
         "ScreenRefreshRate": float(cells["screen_hz"]) if cells["screen_hz"] else None,
         "SoftwareName": "PsychoPy" if in_lab else f"stst-vision, jsPsych, {browser(agent)}",
         "SoftwareRRID": "RRID:SCR_006571" if in_lab else None,
-        "SoftwareVersion": None if in_lab else version,
+        "SoftwareVersion": (agent.partition(" ")[2] or None) if in_lab else version,
         "Code": "bids::code/experiment.yaml",
     }
     return {name: value for name, value in known.items() if value is not None}

@@ -19,9 +19,12 @@ FILLED = ("participant", "session", "row", "experiment", "task", "phase")
 COUNTS = ("row", "list", "block", "trial")
 NUMBERS = (
     *("duration", "contrast", "response_time", "question_onset"),
-    *("frame_rate", "screen_hz", "px_per_degree"),
+    *("frame_rate", "screen_hz", "px_per_degree", "distance_cm", "distance_sd"),
 )
-EACH = ("frames_expected", "frames_presented", "frames_dropped", "film_onset", "film_end")
+EACH = (
+    *("frames_expected", "frames_presented", "frames_dropped", "frames_late"),
+    *("film_onset", "film_end", "film_degrees", "film_scale"),
+)
 KINDS = ("vp9", "h264", "frames", "")
 ROLES = {  # of the clips of a trial
     "similarity": ("first", "second"),

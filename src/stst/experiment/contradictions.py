@@ -92,7 +92,7 @@ def _of_clips(row: TableRow) -> Iterator[str]:
     right = _right(task, roles, parts.get("stimuli", []))
     if right and cells["expected"] not in ("", right):
         yield f"expected is {cells['expected']!r}, but roles {cells['roles']!r}"
-    chosen = _chosen(task, roles, cells["response"])
+    chosen = chosen_role(task, roles, cells["response"])
     if cells["chosen"] != chosen and (cells["chosen"] or task not in WORDS):
         yield (
             f"chosen is {cells['chosen']!r}, but response {cells['response']!r} and roles "
@@ -115,7 +115,7 @@ def _right(task: str, roles: Sequence[str], stimuli: Sequence[str]) -> str:
     return INTERVALS[same.index(True)] if same.count(True) == 1 else ""
 
 
-def _chosen(task: str, roles: Sequence[str], response: str) -> str:
+def chosen_role(task: str, roles: Sequence[str], response: str) -> str:
     """The role of the clip that a response names."""
     asked = roles[1:] if task == "source" else roles
     return dict(zip(INTERVALS, asked, strict=False)).get(response, "")

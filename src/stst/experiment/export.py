@@ -135,7 +135,10 @@ def _read(tarball: Path, member: str) -> str:
 
 
 PAGE, SPEC, CLIPS, LIB = "index.html", "experiment.yaml", "clips", "lib"
-OWN = ("clips.js", "files.js", "save.js", "rows.js", "pages.js", "run.js")
+OWN = (
+    *("files.js", "save.js", "pages.js", "start.js", "screen.js", "rows.js", "clips.js"),
+    "run.js",
+)
 LICENCES = "LICENSES.txt"
 SINGLE_LIMIT = 100_000_000  # bytes of films in one page; browsers read more only slowly
 
@@ -166,7 +169,9 @@ def write_page(
     licences = _own(LICENCES)
     films = {name: base64.b64encode((out / name).read_bytes()).decode() for name in names if single}
     page = _template().render(
-        title=spec.texts.title,
+        title=spec.title,
+        language=spec.page_words["language"],
+        direction=spec.page_words["direction"],
         background=spec.background,
         description=description(spec, lists, made),
         films=films,

@@ -20,7 +20,11 @@ def resolved(spec: ExperimentSpec, stimuli: Sequence[StimulusRow]) -> Experiment
     Raises RecipeError if the set has not what the task needs, or what is named is not in it.
     """
     known = list(dict.fromkeys(row.condition for row in stimuli))
-    spec = _changed(spec, conditions=spec.conditions or _conditions(spec, stimuli, known))
+    spec = _changed(
+        spec,
+        conditions=spec.conditions or _conditions(spec, stimuli, known),
+        scoring=spec.scoring or ("page" if spec.needs_answers else "analysis"),
+    )
     if spec.task in PAIRED and not spec.pairs:
         others = [(NATURAL, name) for name in spec.conditions if name != NATURAL]
         two = spec.task in ("abx", "oddity")
@@ -70,7 +74,7 @@ def _with_practice(spec: ExperimentSpec, stimuli: Sequence[StimulusRow]) -> Expe
             )
     if spec.once and practice.trials and not practice.clips:
         aside = Random(f"{spec.seed} practice").choice(clips)
-        spec = _changed(spec, practice={"trials": practice.trials, "clips": [aside]})
+        spec = _changed(spec, practice={**practice.model_dump(), "clips": [aside]})
     if not set(clips) - set(spec.practice.clips):
         raise RecipeError(
             "all clips are set aside for practice. Give a larger set, or practice: {trials: 0}."

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from stst.errors import ExperimentError
-from stst.experiment.agreement import find_experiment
+from stst.experiment.agreement import ExperimentLists, find_experiment, lacks_key
 from stst.experiment.cells import NUMBERS, as_written, folded, same_number
 from stst.experiment.contradictions import notes_on_time, refuse_contradictions, sessions, time_of
 from stst.experiment.store import COLUMNS
-from stst.experiment.tables import UNREAD, TableRow, read_table, table_files
+from stst.experiment.tables import UNREAD, Table, TableRow, read_table, table_files
 
 LEVELS = ("duration", "contrast")
 
@@ -49,6 +49,7 @@ def read_rows(
         raise ExperimentError("the tables of responses have no rows yet.")
     near = [experiment] if experiment else [*paths]
     lists, reasons = find_experiment(near, text[0].cells["experiment"])
+    tables = [_scored(table, lists, reasons) for table in tables]
     categories = lists.spec.categories if lists else _categories(text)
     rows = list[TableRow]()
     for table in tables:
@@ -60,6 +61,19 @@ def read_rows(
     refuse_contradictions(rows)
     notes += [*reasons, *copies, *notes_on_time(rows)]
     return [row for session in sessions(rows) for row in session], notes
+
+
+def _scored(table: Table, lists: ExperimentLists | None, reasons: Sequence[str]) -> Table:
+    """A table with what its page did not know; ExperimentError if the experiment is not there."""
+    if not lists:
+        for row in filter(lacks_key, table.rows):
+            raise row.error(
+                "the page did not know what it showed (scoring: analysis). Put the table into a "
+                "folder of the experiment's own, beside or below experiment.yaml and stimuli.csv. "
+                + " ".join(reasons)
+            )
+        return table
+    return table._replace(rows=[lists.scored(row) for row in table.rows])
 
 
 def _categories(rows: Iterable[TableRow]) -> list[str]:

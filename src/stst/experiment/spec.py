@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files as resources
 from typing import Annotated, Any, Literal, Self, get_args
 
-import yaml
 from pydantic import Field, model_validator
 
+from stst.experiment.words import check_words, languages, words_in
 from stst.recipe import FrozenConfig, validated
 
 Ms = Annotated[int, Field(ge=0)]
@@ -41,22 +40,42 @@ class Practice(FrozenConfig):
 
     Without `clips` one of the seed's choice is set aside if no clip may be seen twice
     (`ExperimentSpec.once`), and else all clips are practised with.
+
+    With a `criterion` the trials are repeated, in another order, until this share of them was
+    right, `most` times at most. If it was never reached, the participant goes on to the test, or
+    the experiment ends (`unmet`).
     """
 
     trials: int = Field(4, ge=0)
     clips: tuple[str, ...] = ()
+    criterion: float | None = Field(None, gt=0, le=1)
+    most: int = Field(3, ge=1)
+    unmet: Literal["continue", "end"] = "continue"
+
+
+class Size(FrozenConfig):
+    """Width of each film on the screen, degrees of visual angle, and how its pixels are scaled.
+
+    `smooth` interpolates as the browser does; `nearest` repeats pixels, some once more than others
+    unless the factor is whole. The factor is in the data.
+    """
+
+    degrees: float = Field(gt=0, le=90)
+    scaling: Literal["smooth", "nearest"] = "smooth"
 
 
 class Texts(FrozenConfig):
-    """What the participant reads: plain text, an empty line begins a paragraph."""
+    """What the participant reads: plain text, an empty line begins a paragraph.
 
-    title: str = "Short films"
+    Those that are empty are the task's own, in the experiment's language.
+    """
+
+    title: str = ""
     instructions: str = ""
     question: str = ""
-    end: str = "This was the last trial. Thank you."
+    end: str = ""
 
 
-TEXTS = yaml.safe_load((resources("stst.experiment") / "web" / "texts.yaml").read_text("utf-8"))
 Task = Literal[
     "similarity", "abx", "oddity", "natural", "category", "naming", "source", "detection"
 ]
@@ -105,10 +124,22 @@ class ExperimentSpec(FrozenConfig):
         Answer -> key; those not named have the task's own.
     feedback : {"never", "practice", "always"}
         When "right" or "wrong" is shown, if there is a right answer.
-    calibrate, distance : bool, float
-        Whether the screen is measured with a card; from how far it is seen, cm.
+    scoring : {"page", "analysis"}, optional
+        Where answers are compared with the right ones. With ``analysis`` the page does not have
+        them, nor names and conditions of what it shows; `stst experiment analyze` joins them. None:
+        ``analysis``, unless the page needs them (feedback always, QUEST+).
+    devices : {"any", "keyboard"}
+        Whether touch and mouse are enough, or only a keyboard.
+    calibrate : {"card", "none"}
+        Whether the screen is measured, twice, with a bank card.
+    distance : float or "measured"
+        From how far the screen is seen, cm; measured: by the blind spot, `distance_repeats` times.
+    size : Size, optional
+        Width of films in degrees, which needs the card; None: one pixel on one of the screen.
     background : int
         Grey level round the clips, 0 to 255.
+    language, words : str, mapping
+        Language of the page; all its fixed words, if they are a lab's own (`read_words`).
 
     Examples
     --------
@@ -143,9 +174,15 @@ class ExperimentSpec(FrozenConfig):
     feedback: Literal["never", "practice", "always"] = "practice"
     practice: Practice = Practice()
     timing: Timing = Timing()
-    calibrate: bool = True
-    distance: float = Field(57, gt=0)
+    scoring: Literal["page", "analysis"] | None = None
+    devices: Literal["any", "keyboard"] = "any"
+    calibrate: Literal["card", "none"] = "card"
+    distance: Annotated[float, Field(gt=0)] | Literal["measured"] = 57.0
+    distance_repeats: int = Field(5, ge=2)
+    size: Size | None = None
     background: int = Field(128, ge=0, le=255)
+    language: str = "en"
+    words: dict[str, str] = Field(default_factory=dict)
     texts: Texts = Texts()
 
     @model_validator(mode="after")
@@ -162,7 +199,35 @@ class ExperimentSpec(FrozenConfig):
             raise ValueError("a staircase needs clips that may be seen more than once")
         if self.task == "detection" and not self.bands:
             raise ValueError("detection needs bands")
+        self._page_fits_together()
         return self
+
+    def _page_fits_together(self) -> None:
+        if self.calibrate == "none" and (self.size or self.distance == "measured"):
+            raise ValueError("size and distance: measured need the card (calibrate: card)")
+        if self.scoring == "analysis" and self.needs_answers:
+            raise ValueError("feedback: always and method: quest need scoring: page")
+        if self.practice.criterion and self.task in ("similarity", "naming", "source"):
+            raise ValueError(f"practice.criterion needs right answers, which {self.task} has not")
+        if self.words:
+            check_words(self.words, self.task)
+            if self.words["language"] != self.language:
+                raise ValueError(f"language is {self.language}, words: {self.words['language']}")
+        elif self.language not in languages():
+            raise ValueError(
+                f"there are no words in {self.language!r}, only in {', '.join(languages())}: give "
+                "a file of your own with --words"
+            )
+
+    @property
+    def needs_answers(self) -> bool:
+        """Whether the page itself has to know which answers are right in the test."""
+        return self.feedback == "always" or self.method == "quest"
+
+    @property
+    def asks_in_practice(self) -> bool:
+        """Whether the page has to know which answers are right in practice."""
+        return self.feedback != "never" or self.practice.criterion is not None
 
     @property
     def answers(self) -> tuple[str, ...]:
@@ -179,12 +244,32 @@ class ExperimentSpec(FrozenConfig):
     @property
     def instructions(self) -> str:
         """What is told before the first trial."""
-        return self.texts.instructions or str(TEXTS[self.task]["instructions"])
+        own = self.page_words[f"instructions_{self.task}"]
+        if self.task == "category":
+            own += "\n\n" + self.page_words["categories"].format(
+                categories=", ".join(self.categories)
+            )
+        return self.texts.instructions or own
 
     @property
     def question(self) -> str:
         """What is asked after the clips."""
-        return self.texts.question or str(TEXTS[self.task]["question"])
+        return self.texts.question or self.page_words[f"question_{self.task}"]
+
+    @property
+    def title(self) -> str:
+        """Title of the page."""
+        return self.texts.title or self.page_words["title"]
+
+    @property
+    def end(self) -> str:
+        """What is told after the last trial."""
+        return self.texts.end or self.page_words["end"]
+
+    @property
+    def page_words(self) -> Mapping[str, str]:
+        """All fixed words of the page."""
+        return self.words or words_in(self.language)
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:

@@ -17,9 +17,10 @@ from stst.storage.atomic import flush_folder
 COLUMNS = (
     *("participant", "session", "row", "time", "experiment", "list", "phase", "block", "trial"),
     *("task", "item", "clip", "stimuli", "conditions", "roles", "sha256", "kinds"),
-    *("duration", "band", "contrast", "expected", "key", "response", "chosen", "correct"),
-    *("response_time", "frames_expected", "frames_presented", "frames_dropped"),
-    *("film_onset", "film_end", "question_onset", "frame_rate", "screen_hz", "px_per_degree"),
+    *("duration", "band", "contrast", "expected", "key", "input", "response", "chosen"),
+    *("correct", "response_time", "frames_expected", "frames_presented", "frames_dropped"),
+    *("frames_late", "film_onset", "film_end", "question_onset", "frame_rate", "screen_hz"),
+    *("px_per_degree", "distance_cm", "distance_sd", "film_degrees", "film_scale"),
     *("window", "browser", "errors"),
 )
 CELL = 2000  # characters

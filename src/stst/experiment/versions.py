@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
@@ -90,8 +89,7 @@ def write_versions(
     (out / "clips").mkdir(parents=True, exist_ok=True)
     files: dict[Version, FilmFile] = {}
     for number, version in enumerate(wanted):
-        name = re.sub(r"[^\w-]+", "-", version.stimulus)[:60]
-        stem = out / "clips" / f"{number:04d}-{name}"
+        stem = out / "clips" / f"{number:04d}"  # a name would tell participants what it is
         files[version] = maker.write(version, table[version.stimulus], stem)
         if progress:
             progress(number + 1, len(wanted))
@@ -181,15 +179,16 @@ def description(
     """Everything that `web/run.js` reads. Films have short names, by which trials name them."""
     names = {version: f"f{index}" for index, version in enumerate(files)}
     settings = (
-        *("fingerprint", "task", "instructions", "question", "feedback", "rest"),
-        *("calibrate", "distance", "method"),
+        *("fingerprint", "task", "title", "instructions", "question", "end", "feedback", "rest"),
+        *("devices", "calibrate", "distance", "distance_repeats", "method"),
     )
     return {
         **{name: getattr(spec, name) for name in settings},
         "columns": COLUMNS,
-        "title": spec.texts.title,
-        "end": spec.texts.end,
         "keys": spec.answer_keys,
+        "words": dict(spec.page_words),
+        "size": spec.size and spec.size.model_dump(),
+        "practice": spec.practice.model_dump(exclude={"clips"}),
         "timing": spec.timing.model_dump(),
         "bands": list(spec.bands),
         "contrasts": sorted(spec.contrasts),
@@ -210,11 +209,15 @@ def _file(file: FilmFile) -> dict[str, Any]:
 
 
 def _trial(spec: ExperimentSpec, trial: Trial, names: Mapping[Version, str]) -> dict[str, Any]:
+    secret = spec.scoring == "analysis"
+    needed = trial.phase == "attention" or (trial.phase == "practice" and spec.asks_in_practice)
+    hidden = {"item", "clip"} if secret and trial.phase != "attention" else set()
     shown = []
     for clip in trial.shown:
         files = {contrast: names[version] for contrast, version in versions(spec, clip).items()}
         films: dict[str, Any] = {"versions": [[*pair] for pair in sorted(files.items())]}
         if len(files) == 1:
             films = {"file": next(iter(files.values()))}
-        shown.append(clip.model_dump(exclude={"of"}) | films)
-    return trial.model_dump(exclude={"shown"}) | {"shown": shown}
+        shown.append((clip.model_dump(exclude={"of"}) if not secret else {}) | films)
+    own = trial.model_dump(exclude={"shown", *hidden})
+    return own | {"shown": shown, "expected": None if secret and not needed else trial.expected}

@@ -86,7 +86,7 @@ def _form(manifest: Manifest, opening: str) -> str:
     if resampling := source.get("resampling"):
         form += (
             f", resampled to {float(Fraction(resampling['rate'])):.5g} frames/s by when frames are "
-            f"shown: {resampling['doubled']} frames repeated, {resampling['dropped']} left out"
+            f"shown ({resampling['doubled']} repeated, {resampling['dropped']} left out)"
         )
     return form
 

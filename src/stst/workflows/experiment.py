@@ -14,10 +14,11 @@ from stst.analysis.observers import PowerPlan
 from stst.analysis.power import ENOUGH, PowerAnalysis, needed, power
 from stst.analysis.reading import Exclusion, Rules
 from stst.errors.arguments import checked
+from stst.experiment.agreement import KEY, key_table
 from stst.experiment.bids import write_bids
 from stst.experiment.design import make_lists
 from stst.experiment.export import SPEC, libraries, read_experiment, write_page
-from stst.experiment.psychopy import SCRIPT, write_psychopy
+from stst.experiment.psychopy import SCRIPT, LabSettings, write_psychopy
 from stst.experiment.resolve import resolved
 from stst.experiment.responses import read_rows
 from stst.experiment.serve import serve
@@ -35,6 +36,9 @@ from stst.storage.stimulus_set import TABLE
 from stst.synthesis.estimate import size
 from stst.video.files import digest
 from stst.workflows.progress import SILENT, Reporter
+
+SCREEN = 60  # Hz, of most screens
+UNEVEN = 0.03  # refreshes per frame that may be missing to a whole number
 
 
 @checked
@@ -84,11 +88,12 @@ def build_experiment(
         films = write_versions(spec, rows, wanted, stimuli, out, advance)
     write_page(spec, lists, films, library, out, single=single)
     write_whole(out / SPEC, spec.to_yaml())
+    write_whole(out / KEY, to_csv(key_table(lists)))
     shutil.copyfile(stimuli / TABLE, out / TABLE)
     write_manifest(
         out,
         "experiment",
-        files=[SPEC, TABLE, "index.html"],
+        files=[SPEC, TABLE, KEY, "index.html"],
         experiment={"fingerprint": spec.fingerprint, **spec.model_dump(mode="json")},
         set=digest(out / TABLE),
         lists=len(lists),
@@ -102,18 +107,55 @@ def build_experiment(
     report.say(
         f"{len(lists)} list(s) of {len(lists[0])} trials, {len(films)} films, {total}, in {out}."
     )
+    for rate in sorted({file.frame_rate for file in films.values()}):
+        if abs(SCREEN / rate - round(SCREEN / rate)) > UNEVEN:
+            report.say(
+                f"Note: a screen of {SCREEN} Hz shows films of {float(rate):g} frames per second "
+                "unevenly: some frames longer than others. Ask for screens with a multiple of the "
+                "films' rate, or make films of another rate."
+            )
     return load_run(out)
 
 
 @checked
 def export_psychopy(
-    experiment: Path, out: Path, *, overwrite: bool = False, report: Reporter = SILENT
+    experiment: Path,
+    out: Path,
+    lab: LabSettings | None = None,
+    *,
+    overwrite: bool = False,
+    report: Reporter = SILENT,
 ) -> Path:
-    """Put an experiment into a folder for PsychoPy; the path of its script."""
+    """Put an experiment into a folder for PsychoPy.
+
+    Parameters
+    ----------
+    experiment : Path
+        Folder that `build_experiment` wrote.
+    out : Path
+        Folder for the script and what it reads.
+    lab : LabSettings, optional
+        Screen, triggers and photodiode; None: nothing is known of them.
+    overwrite : bool
+        Write into a folder that is not empty.
+    report : Reporter
+        Hears that frames are written.
+
+    Returns
+    -------
+    Path
+        The script.
+
+    Raises
+    ------
+    RecipeError
+        If the script cannot run the experiment, or not on this screen.
+    """
+    refuse_folder(out, overwrite=overwrite)
     spec, lists, films = read_experiment(experiment)
     new_folder(out, overwrite=overwrite)
     with report.busy("frames ..."):
-        write_psychopy(spec, lists, films, experiment, out)
+        write_psychopy(spec, lists, films, experiment, out, lab or LabSettings())
     return out / SCRIPT
 
 

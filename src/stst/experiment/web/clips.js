@@ -1,9 +1,11 @@
-// A jsPsych plugin: short films one after the other, then a question answered by a key or by text.
+// A jsPsych plugin: films one after the other, then a question answered by key, button or text.
 "use strict";
 
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const tenths = (ms) => Math.round(ms * 10) / 10;
 const painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+
+const NOTHING = { key: "", input: "", response: "", time: "" };
 
 class StstClips {
   static info = {
@@ -17,6 +19,9 @@ class StstClips {
       keys: { type: jsPsychModule.ParameterType.OBJECT, default: {} },
       prompt: { type: jsPsychModule.ParameterType.HTML_STRING },
       timing: { type: jsPsychModule.ParameterType.OBJECT },
+      sized: { type: jsPsychModule.ParameterType.FUNCTION },
+      rate: { type: jsPsychModule.ParameterType.FUNCTION },
+      share: { type: jsPsychModule.ParameterType.FLOAT },
       expected: { type: jsPsychModule.ParameterType.STRING, default: null },
       feedback: { type: jsPsychModule.ParameterType.BOOL, default: false },
     },
@@ -42,12 +47,12 @@ class StstClips {
       films.push(await this.present(stage, trial.files[one.file], trial, errors));
     }
     const whole = films.every((film) => film.kind);
-    const answer = whole ? await this.ask(stage, trial) : { key: "", response: "", time: "", onset: "" };
+    const answer = whole ? await this.ask(stage, trial) : { ...NOTHING, onset: "" };
     document.removeEventListener("visibilitychange", hidden);
     trial.answered({ answer, films, errors }); // at once: a tab may be closed any time
     if (whole && trial.feedback && trial.expected !== null && answer.response !== "") {
       const right = answer.response === trial.expected;
-      stage.innerHTML = `<div class="middle question">${right ? "Right" : "Wrong"}</div>`;
+      stage.innerHTML = `<div class="middle question">${say(right ? "right" : "wrong")}</div>`;
       await wait(trial.timing.feedback);
     }
     stage.replaceChildren();
@@ -56,14 +61,16 @@ class StstClips {
   }
 
   // Show one film: a cross, its first frame held still, then all of it once.
-  async present(stage, file, { load, timing }, errors) {
-    const film = { kind: "", onset: "", end: "", presented: "", dropped: "" };
+  async present(stage, file, { load, timing, sized, rate }, errors) {
+    const size = sized(file), { scale, degrees } = size;
+    const film = { kind: "", onset: "", end: "", presented: "", dropped: "", late: "", scale, degrees };
+    if (!fits(size)) errors.push("the film is larger than the window");
     stage.innerHTML = '<div class="middle cross">+</div>';
     await wait(timing.fixation);
     for (const kind of file.refused ? ["h264"] : ["vp9", "h264"]) {
       try {
-        const video = await this.still(stage, file, await load(file[kind]));
-        Object.assign(film, await this.play(video, file, timing, errors), { kind });
+        const video = await this.still(stage, size, await load(file[kind]));
+        Object.assign(film, await this.play(video, { ...file, hz: rate() }, timing, errors), { kind });
         break;
       } catch (fault) {
         errors.push(`${file[kind].url}: ${fault.message}`);
@@ -73,17 +80,18 @@ class StstClips {
     return film;
   }
 
-  // The video in the middle of the screen, one pixel of it on one of the screen, first frame seen.
-  still(stage, file, url) {
+  // The video in the middle, at whole pixels of the screen, its first frame seen.
+  still(stage, size, url) {
     const ratio = window.devicePixelRatio, video = document.createElement("video");
     Object.assign(video, { muted: true, playsInline: true, preload: "auto" });
     video.disablePictureInPicture = true;
     const at = (room, side) => `${Math.round((room * ratio - side) / 2) / ratio}px`;
     Object.assign(video.style, {
-      width: `${file.width / ratio}px`,
-      height: `${file.height / ratio}px`,
-      left: at(window.innerWidth, file.width),
-      top: at(window.innerHeight, file.height),
+      width: `${size.width / ratio}px`,
+      height: `${size.height / ratio}px`,
+      left: at(window.innerWidth, size.width),
+      top: at(window.innerHeight, size.height),
+      imageRendering: size.rendering,
     });
     return new Promise((done, fail) => {
       const late = setTimeout(() => fail(new Error("no frame within 10 s")), 10000);
@@ -98,9 +106,11 @@ class StstClips {
   }
 
   async play(video, file, timing, errors) {
-    const seen = new Set();
+    const seen = new Set(), delays = []; // ms between when a frame is on the screen and its own time
+    let playing = false;
     const note = (now, frame) => {
       seen.add(Math.round(frame.mediaTime * file.rate));
+      if (playing) delays.push(frame.expectedDisplayTime - frame.mediaTime * 1000);
       counting = video.requestVideoFrameCallback(note);
     };
     let counting = null;
@@ -109,6 +119,7 @@ class StstClips {
     await painted();
     await wait(timing.hold);
     const start = performance.now();
+    playing = true;
     await new Promise((done, fail) => {
       const limit = (file.frames / file.rate) * 1000 * 3 + 5000;
       const late = setTimeout(() => { errors.push("playing stalled"); done(); }, limit);
@@ -119,7 +130,9 @@ class StstClips {
     const onset = Math.round(start), end = Math.round(performance.now());
     if (counting === null) return { onset, end };
     seen.add(0); // held before, and seen by loadeddata
-    return { onset, end, presented: seen.size, dropped: Math.max(0, file.frames - seen.size) };
+    const limit = Math.min(...delays) + 1500 / (file.hz || 60); // one refresh is no fault
+    const late = delays.filter((delay) => delay > limit).length;
+    return { onset, end, presented: seen.size, dropped: Math.max(0, file.frames - seen.size), late };
   }
 
   // Call `done` with the first of the keys that is pressed, and its response.
@@ -130,7 +143,7 @@ class StstClips {
       persist: false,
       callback_function: ({ key }) => {
         const [response] = answers.find(([, k]) => k.toLowerCase() === key.toLowerCase());
-        done({ key, response });
+        done({ key, response, input: "keyboard" });
       },
     });
   }
@@ -154,31 +167,51 @@ class StstClips {
   async ask(stage, trial) {
     const early = trial.shown.length ? await this.early(trial) : null;
     if (early) return early;
-    stage.innerHTML = `<div class="middle">${trial.prompt}</div>`;
-    const typed = stage.querySelector("input");
+    stage.innerHTML = `${bar(trial.share)}<div class="middle">${trial.prompt}</div>`;
     await painted();
     const start = performance.now();
     stage.dataset.asks = start; // from now on answers count
     const limit = trial.timing.answer === null ? null : trial.timing.answer * 1000;
     return new Promise((done) => {
-      const clock = limit && setTimeout(() => end({ key: "", response: "", time: "" }), limit);
-      let listener = null;
-      const end = (answer) => {
+      let listener = null, clock = null;
+      const end = (answer, at = performance.now()) => {
         clearTimeout(clock);
         delete stage.dataset.asks;
         if (listener) this.jsPsych.pluginAPI.cancelKeyboardResponse(listener);
-        done({ ...answer, onset: tenths(start) });
+        const time = answer.response === "" ? "" : tenths(Math.max(0, at - start));
+        done({ ...answer, time, onset: tenths(start) });
       };
-      const after = () => tenths(performance.now() - start);
-      if (typed) {
-        typed.focus();
-        typed.addEventListener("keydown", (event) => {
-          const response = typed.value.trim();
-          if (event.key === "Enter" && response) end({ key: "Enter", response, time: after() });
-        });
-        return;
-      }
-      listener = this.listen(trial.keys, (answer) => end({ ...answer, time: after() }));
+      if (limit) clock = setTimeout(() => end(NOTHING), limit);
+      const typed = stage.querySelector("input");
+      if (typed) return this.type(stage, typed, end);
+      listener = this.listen(trial.keys, (answer) => end(answer));
+      this.touch(stage, trial.keys, end);
     });
+  }
+
+  // Text is sent by Enter or by the button below it.
+  type(stage, typed, end) {
+    stage.classList.add("typing");
+    typed.focus();
+    const send = (key, input) => {
+      const response = typed.value.trim();
+      if (response) end({ key, response, input });
+    };
+    typed.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && !event.isComposing) send("Enter", TOUCH ? "touch" : "keyboard");
+    });
+    stage.querySelector(".typed button").addEventListener("click", (event) =>
+      send("Enter", event.pointerType || "keyboard"));
+  }
+
+  // Buttons are answers; the time is that at which the finger or the mouse button went down.
+  touch(stage, keys, end) {
+    let down = 0; // of the last press, which a click ends
+    stage.addEventListener("pointerdown", (event) => (down = event.timeStamp));
+    for (const button of stage.querySelectorAll("[data-answer]"))
+      button.addEventListener("click", ({ pointerType, timeStamp }) => {
+        const response = button.dataset.answer, input = pointerType || "keyboard";
+        end({ key: keys[response], response, input }, pointerType ? down : timeStamp);
+      });
   }
 }

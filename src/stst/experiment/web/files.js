@@ -1,6 +1,8 @@
 // Films as blobs in jsPsych.pluginAPI.video_buffers, their digests compared.
 "use strict";
 
+const embedded = (id) => JSON.parse(document.getElementById(id)?.textContent || "null");
+
 const LOSSLESS = 'video/webm; codecs="vp09.01.10.08.00"'; // profile 1: RGB is 4:4:4
 
 class Films {

@@ -1,130 +1,134 @@
-// The pages round the trials: start, loading, card, screen, instructions, breaks, end.
+// The pages round the trials: loading, screen, instructions, breaks, end. Each has its buttons.
 "use strict";
 
-const SPACE = "Press <kbd>space</kbd> to go on.";
-const page = (title, body, go) =>
-  `<div class="page"><h1>${title}</h1>${body}${go ? `<p class="go">${go}</p>` : ""}</div>`;
+const WORDS = embedded("experiment").words;
+const escaped = (text) => {
+  const span = document.createElement("span");
+  span.textContent = text;
+  return span.innerHTML;
+};
+// A fixed word of the page as HTML, with its gaps filled.
+const say = (key, values = {}) =>
+  escaped(WORDS[key].replace(/{(\w+)}/g, (_, name) => values[name]));
+const page = (title, body = "") => `<h1 tabindex="-1">${title}</h1>${body}`;
 const paragraphs = (text) =>
   text.split(/\n\s*\n/).map((part) => `<p>${escaped(part)}</p>`).join("");
-const keyed = (stimulus, choices = [" "], more = {}) =>
-  ({ type: jsPsychHtmlKeyboardResponse, stimulus, choices, ...more });
-const plain = (text) => text.replace(/[^\w-]/g, "").slice(0, 64);
+const middle = (text) => `<p class="middling">${text}</p>`;
+const bar = (share) =>
+  `<progress max="1" value="${share.toFixed(3)}" aria-label="${say("progress")}"></progress>`;
 
-// The click lets the browser play films; `common` gets the participant's name.
-function startPage(title, given, common, earlier) {
-  common.participant = plain(given);
-  const field = `<p class="middling"><label>Participant <input type="text" id="participant"
-    maxlength="64" value="${common.participant}"></label></p><p class="middling" id="earlier"></p>`;
-  return {
-    type: jsPsychHtmlButtonResponse,
-    choices: ["Start"],
-    stimulus: page(title, field),
-    on_load: () => {
-      const typed = document.getElementById("participant");
-      typed.focus();
-      typed.oninput = () => (common.participant = plain(typed.value));
-      for (const [key, text] of earlier) {
-        const button = document.createElement("button");
-        button.textContent = "Download the answers of a session that was broken off";
-        button.onclick = () => downloadText(text, `${key}.csv`);
-        document.getElementById("earlier").append(button);
-      }
+// Devices without mouse or trackpad: keys are not shown, and typing is on the screen.
+const TOUCH = !matchMedia("(any-pointer: fine)").matches;
+document.documentElement.classList.toggle("touch", TOUCH);
+
+// A jsPsych plugin: a page with buttons; the first is also pressed by the space bar and Enter.
+class StstPage {
+  static info = {
+    name: "stst-page",
+    version: "1.0.0",
+    parameters: {
+      html: { type: jsPsychModule.ParameterType.HTML_STRING },
+      buttons: { type: jsPsychModule.ParameterType.HTML_STRING, array: true, default: [WORDS.continue] },
+      share: { type: jsPsychModule.ParameterType.FLOAT, default: null }, // done of the experiment
+      ready: { type: jsPsychModule.ParameterType.FUNCTION, default: null }, // (display, leave)
+      pressed: { type: jsPsychModule.ParameterType.FUNCTION, default: null }, // false: stay
     },
-    on_finish: () => {
-      common.participant ||= `anonymous-${common.session.slice(0, 8)}`;
-      // Where it is refused the window stays as it is; rows have its size.
-      document.documentElement.requestFullscreen?.().catch(() => {});
-    },
+    data: { button: { type: jsPsychModule.ParameterType.INT } },
   };
+
+  constructor(jsPsych) {
+    this.jsPsych = jsPsych;
+  }
+
+  trial(display, { html, buttons, share, ready, pressed }) {
+    const space = `<kbd>${say("space")}</kbd>`;
+    const button = (text, k) => `<button type="button" class="${k ? "other" : "main"}">${text} ${k ? "" : space}</button>`;
+    display.innerHTML = `<main class="page"><button type="button" class="larger"
+      aria-label="${say("larger")}" title="${say("larger")}">A+</button>
+      ${share === null ? "" : bar(share)}${html}<p class="go">${buttons.map(button).join("")}</p></main>`;
+    const leave = (number) => {
+      document.removeEventListener("keydown", key);
+      display.innerHTML = "";
+      scrollTo(0, 0);
+      this.jsPsych.finishTrial({ button: number });
+    };
+    const press = (number) => pressed?.(number, display) !== false && leave(number);
+    const key = (event) => {
+      const own = event.target.closest?.(event.key === "Enter" ? "button" : "button, input[type=text]");
+      if (![" ", "Enter"].includes(event.key) || own) return;
+      const main = display.querySelector(".go .main");
+      event.preventDefault();
+      if (!event.repeat && main && !main.disabled) press(0);
+    };
+    document.addEventListener("keydown", key);
+    display.querySelectorAll(".go button").forEach((one, k) => (one.onclick = () => press(k)));
+    display.querySelector(".larger").onclick = largerText;
+    display.querySelector("h1")?.focus({ preventScroll: true });
+    ready?.(display, leave);
+  }
 }
 
-function loadingPage(jsPsych, films, names) {
-  const tell = (done, all) =>
-    (document.getElementById("loading").textContent = `Loading film ${done + 1} of ${all} ...`);
-  return keyed('<div class="page middling" id="loading">Loading ...</div>', "NO_KEYS", {
-    on_load: () => films.loadAll(names, tell).then(() => jsPsych.finishTrial()),
+// 100, 125, 150 % of the text size that the browser is set to, and 100 % again.
+function largerText() {
+  const style = document.documentElement.style;
+  style.fontSize = { "": "125%", "125%": "150%", "150%": "" }[style.fontSize];
+}
+
+const paged = (html, more = {}) => ({ type: StstPage, html, ...more });
+
+function loadingPage(films, names) {
+  const tell = (number, all) =>
+    (document.getElementById("loading").innerHTML = say("loading", { number: number + 1, all }));
+  return paged('<p class="middling" id="loading" role="status"></p>', {
+    buttons: [],
+    ready: (_, leave) => films.loadAll(names, tell).then(() => leave(0)),
   });
 }
 
-// A bank card held to the screen (Li et al. 2020) gives px per mm, and with the distance degrees.
-function cardPage(distance, common) {
-  return {
-    type: jsPsychVirtualChinrest,
-    blindspot_reps: 0,
-    adjustment_prompt: `<p>Hold a bank card (85.6 mm wide) to the screen. Drag the red corner until
-      the light field is as wide as the card.</p><p>Then sit so that your eyes are
-      ${distance} cm from the screen.</p>`,
-    adjustment_button_prompt: "It fits",
-    on_finish: (data) => {
-      const perMm = (data.item_width_px / data.item_width_mm) * devicePixelRatio;
-      const degree = 20 * distance * Math.tan(Math.PI / 360); // mm
-      common.px_per_degree = Math.round(perMm * degree * 100) / 100;
-    },
-  };
-}
-
-// Refreshes of the screen per second, from the times between frames of the page.
-async function screenRate() {
-  const gaps = [];
-  let last = await new Promise(requestAnimationFrame);
-  for (let count = 0; count < 60; count++) {
-    const now = await new Promise(requestAnimationFrame);
-    gaps.push(now - last);
-    last = now;
-  }
-  const middle = gaps.sort((one, other) => one - other)[30];
-  return Math.round(10000 / middle) / 10;
-}
-
-function screenFacts(films, used, hz) {
-  const fits = used.every((film) =>
-    innerWidth * devicePixelRatio >= film.width && innerHeight * devicePixelRatio >= film.height);
-  const even = used.every(({ rate }) => Math.abs(hz / rate - Math.round(hz / rate)) < 0.03);
-  return {
-    Films: films.lossless ? "shown without loss" : "shown as previews, with slightly other colours",
-    Window: fits ? "large enough" : "too small: enlarge it, or set the zoom to 100 %",
-    Screen: `${hz} Hz${even ? "" : `, not a multiple of the films' ${used[0].rate} Hz`}`,
-  };
-}
-
-// What this screen can show, measured while the participant reads.
-function screenPage(films, used, common) {
+function screenPage() {
   const grey = (k) => `<span style="background: rgb(${Array(3).fill(Math.round(k * 25.5))})"></span>`;
   const ramp = `<div class="ramp">${Array.from({ length: 11 }, (_, k) => grey(k)).join("")}</div>`;
-  const words = `<p>All eleven fields should differ. If they do not, change the screen's brightness,
-    or the light in the room. Close other programs.</p>`;
-  return keyed(page("Your screen", `<table class="checks"></table>${ramp}${words}`, SPACE), [" "], {
-    on_load: async () => {
-      common.screen_hz = await screenRate();
-      const facts = Object.entries(screenFacts(films, used, common.screen_hz));
-      const table = document.querySelector(".checks");
-      if (table) // the page may have been left
-        table.innerHTML = facts.map((fact) => `<tr><td>${fact.join("</td><td>")}</td></tr>`).join("");
-    },
-  });
+  const words = ["screen_text", "screen_quiet"].map((key) => `<p>${say(key)}</p>`).join("");
+  return paged(page(say("screen_title"), ramp + words));
 }
 
-function breakPages(rest) {
-  const resting = page("A break", `<p class="middling">You can go on in ${rest} seconds.</p>`);
-  const wait = keyed(resting, "NO_KEYS", { trial_duration: rest * 1000 });
-  return [...(rest > 0 ? [wait] : []), keyed(page("A break", "", SPACE))];
+// What there is to do, and with which buttons.
+function instructionsPage(experiment, practice) {
+  const answers = answerLabels(experiment).map(([, key, label]) =>
+    `<li><kbd>${escaped(key.toUpperCase())}</kbd> ${label || `<strong>${escaped(key.toUpperCase())}</strong>`}</li>`);
+  const list = `<p>${say("answers")}</p><ul class="keys">${answers.join("")}</ul>`;
+  const first = practice ? `<p>${say("practice", { trials: practice })}</p>` : "";
+  return paged(page(escaped(experiment.title),
+    paragraphs(experiment.instructions) + (answers.length ? list : "") + first));
+}
+
+// A break of some seconds; its button comes at the end of them.
+function breakPage(rest, share) {
+  const waiting = middle(say("rest", { seconds: rest }));
+  return paged(page(say("break"), rest > 0 ? waiting : ""), {
+    share,
+    ready: (display) => {
+      const main = display.querySelector(".go .main");
+      main.disabled = rest > 0;
+      setTimeout(() => (main.disabled = false), rest * 1000);
+    },
+  });
 }
 
 // The last page says whether everything was saved, and gives the file if not.
 async function endPage(experiment, saver, common) {
   document.exitFullscreen?.().catch(() => {}); // there may be none
   const place = document.querySelector(".jspsych-content");
-  const show = (body) => (place.innerHTML = page(escaped(experiment.title), body));
-  show("<p>Saving ...</p>");
+  const show = (body) =>
+    (place.innerHTML = `<main class="page">${page(escaped(experiment.title), body)}</main>`);
+  show(middle(say("saving")));
   const saved = await saver.finish();
-  const words = saved
-    ? "Your answers were saved. You may close this page."
-    : saver.sender.send
-      ? "Your answers could not be sent. Please give the downloaded file to the experimenter."
-      : "Your answers are in the file that was downloaded.";
-  const again = '<button id="again" class="jspsych-btn">Download again</button>';
-  show(`${paragraphs(experiment.end)}<p id="saved">${words}</p>${saved ? "" : again}`);
-  if (!saved) {
+  const words = say(saved ? "saved" : saver.sender.send ? "not_sent" : "downloaded");
+  const again = `<p class="go"><button type="button" id="again">${say("download_again")}</button></p>`;
+  const end = common.stopped ? `<p>${say(common.stopped)}</p>` : paragraphs(experiment.end);
+  const empty = saver.rows.length === 0; // stopped before the first trial
+  show(`${end}<p id="saved" role="status">${empty ? "" : words}</p>${saved || empty ? "" : again}`);
+  if (!saved && !empty) {
     const download = () => saver.download(`${common.participant}_${common.session}.csv`);
     document.getElementById("again").onclick = download;
     download();

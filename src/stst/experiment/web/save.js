@@ -55,6 +55,11 @@ class Saver {
     this.work ??= this.flush().finally(() => (this.work = null));
   }
 
+  // Cells of the last rows in a column.
+  last(name, count) {
+    return this.rows.slice(-count).map((row) => row[this.columns.indexOf(name)]);
+  }
+
   // A copy that outlives the tab, until all of it has been saved.
   keep() {
     try {
