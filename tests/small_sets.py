@@ -58,8 +58,13 @@ def write_set(folder, clips=2, metamers=2, factorized=False, size=(48, 64), fram
             one.model_dump() | {"sha256": film.sha256, "frames": frames, "preview": preview}
             | {"frame_rate": made.frame_rate, "width": width, "height": height}
         )  # fmt: skip
+    write_table(told, folder)
+    return told
+
+
+def write_table(told, folder):
+    """Put the table of a set into a folder."""
     with (folder / "stimuli.csv").open("w", newline="") as file:
         table = csv.DictWriter(file, [*COLUMNS, "category"], restval="")
         table.writeheader()
         table.writerows(told)
-    return told

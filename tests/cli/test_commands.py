@@ -35,6 +35,7 @@ FUNCTIONS = {
     "experiment new": "stst.workflows.experiment.build_experiment",
     "experiment power": "stst.workflows.experiment.run_power",
     "experiment serve": "stst.workflows.experiment.serve_experiment",
+    "experiment export": "stst.workflows.experiment.export_online",
     "experiment psychopy": "stst.workflows.experiment.export_psychopy",
     "experiment bids": "stst.workflows.experiment.export_bids",
     "experiment analyze": "stst.workflows.experiment.run_analysis",

@@ -8,11 +8,13 @@ from served import few_files
 
 from small_sets import QUICK, write_set
 from stst.experiment.design import make_lists
-from stst.experiment.export import write_page
+from stst.experiment.export import SPEC, write_page
 from stst.experiment.resolve import resolved
 from stst.experiment.spec import ExperimentSpec
 from stst.experiment.stimuli import read_set
 from stst.experiment.versions import all_versions, write_versions
+from stst.storage.atomic import write_whole
+from stst.storage.stimulus_set import TABLE
 
 
 @pytest.fixture(scope="session")
@@ -42,8 +44,8 @@ def experiment(small_set, tmp_path):
         out.mkdir()
         made = write_versions(spec, stimuli, all_versions(spec, lists), small_set, out)
         write_page(spec, lists, made, scripts, out, single=single)
-        (out / "experiment.yaml").write_text(spec.to_yaml(), "utf-8")
-        shutil.copy(small_set / "stimuli.csv", out)
+        write_whole(out / SPEC, spec.to_yaml())
+        shutil.copyfile(small_set / TABLE, out / TABLE)
         return out
 
     return make

@@ -6,19 +6,26 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+from small_sets import rows, write_table
+from stst.experiment.resolve import resolved
+from stst.experiment.spec import ExperimentSpec
+
 COMMAND = (sys.executable, "-c", "from stst.cli.main import main; main()", "experiment", "serve")
 
 SECRET = b"not for the world"
 FILM = bytes(range(256)) * 40
 
 
-def few_files(room):
-    """An experiment of three files, and what it must keep to itself."""
+def few_files(room, **settings):
+    """An experiment of three files and lists, and what it must keep to itself."""
     inside = room / "experiment"
     for name, data in {"index.html": b"<p>page", "lib/run.js": b"1", "clips/a.webm": FILM}.items():
         (inside / name).parent.mkdir(parents=True, exist_ok=True)
         (inside / name).write_bytes(data)
     (room / "secret").write_bytes(SECRET)
+    write_table([row.model_dump() for row in rows()], inside)
+    spec = ExperimentSpec.parse({"task": "naming", "lists": 3, **settings})
+    (inside / "experiment.yaml").write_text(resolved(spec, rows()).to_yaml())
     (inside / "manifest.json").write_bytes(SECRET)
     (inside / "clips" / "link.webm").symlink_to(room / "secret")
     return inside

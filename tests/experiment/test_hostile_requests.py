@@ -43,7 +43,8 @@ def garbled(dice):
         ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "\x01", "G" * 99]
     )
     known = dice.random() < 0.3
-    path = dice.choice(["/responses", "/clips/a.webm", "/"]) if known else path
+    paths = ["/responses", "/visits", "/visits/" + "0" * 16, "/clips/a.webm", "/"]
+    path = dice.choice(paths) if known else path
     path = path * dice.choice([1, 1, 1, 9000])
     numbers = ["0", "5", "-1", "1e9", "9" * 30, str(BODY + 1), "٣", "", "1, 2"]
     headers = {
@@ -59,6 +60,8 @@ def garbled(dice):
     lines = "".join(f"{name}: {value}\r\n" for name, value in kept.items())
     lines *= dice.choice([1, 1, 1, 200])
     bodies = [b"", b"{", b"[" * 9000, b'{"rows": 1}', b'{"rows": [["a"]]}', b"\xff" * 99, b"null"]
+    bodies += [b'{"participant": "../p1", "session": "0000000000000000"}', b'{"session": {}}']
+    bodies += [b'{"participant": "p1", "session": "x", "evil": 1}', b'{"turn": 1, "facts": {}}']
     head = f"{method} {path} HTTP/{dice.choice(['1.1', '1.0', '9.9', 'x'])}\r\n{lines}\r\n"
     data = head.encode("latin-1", "replace") + dice.choice(bodies)
     return data[: dice.randrange(len(data))] if dice.random() < 0.1 else data

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from served import FILM
-from test_store import found, response
+from test_store import SESSION, found, response
 
 from stst.errors import ExperimentError
 from stst.experiment import serve
@@ -44,6 +44,12 @@ def ask(server, method, path, body=None, **headers):
         return answer.status, headers, answer.read()
     finally:
         connection.close()
+
+
+def begun(server, **facts):
+    """Begin the visit of the rows of `response`."""
+    arrival = {"participant": "p1", "session": SESSION, "sure": True, **facts}
+    return json.loads(ask(server, "POST", "/visits", json.dumps(arrival))[2])
 
 
 def raw(server, data, patience=5, *, ends=True):
@@ -108,16 +114,18 @@ def test_ranges(folder, asked, status, data):
 
 def test_rows_are_taken_and_counted(folder):
     with served(folder) as server:
-        assert json.loads(ask(server, "GET", "/responses")[2]) == {"stst": 1, "next": 0}
-        body = json.dumps({"rows": [response(0), response(1)]})
+        assert json.loads(ask(server, "GET", "/responses")[2]) == {"stst": 1}
+        body = json.dumps({"rows": [response(0), response(1)], "turn": 1})
+        assert ask(server, "POST", "/responses", body)[0] == 400  # of no visit
+        assert begun(server)["list"] == 0
         assert json.loads(ask(server, "POST", "/responses", body)[2]) == {"rows": 2}
-        assert json.loads(ask(server, "GET", "/responses")[2])["next"] == 1
     assert found(folder / "responses") == ["0", "1"]
 
 
 def test_other_sites_cannot_speak_for_the_page(folder):
-    body = json.dumps({"rows": [response(0)]})
+    body = json.dumps({"rows": [response(0)], "turn": 1})
     with served(folder) as server:
+        begun(server)
         host = "{}:{}".format(*server.server_address)
         assert ask(server, "POST", "/responses", body, Origin="http://evil.example")[0] == 404
         assert ask(server, "GET", "/", Host="evil.example")[0] == 404

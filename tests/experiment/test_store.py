@@ -5,9 +5,12 @@ import errno
 import os
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from stst.errors import ExperimentError
-from stst.experiment.store import COLUMNS, HEADER, Store
+from stst.experiment.store import COLUMNS, HEADER, Store, harmless
+from stst.experiment.tables import _bare
 
 SESSION = "0123456789abcdef"
 
@@ -36,7 +39,7 @@ def test_a_server_that_begins_anew_goes_on_after_the_last_whole_row(tmp_path):
     with (tmp_path / "p1.csv").open("a") as file:
         file.write("p1,0123")  # killed while it wrote
     store = Store(tmp_path)
-    assert store.sessions == 1
+    assert len(store.rows("p1", SESSION)) == 2
     assert store.add([response(1), response(2)]) == 3
     assert found(tmp_path) == ["0", "1", "2"]
 
@@ -88,6 +91,21 @@ def test_a_full_disk_leaves_whole_rows_and_the_row_can_be_sent_again(tmp_path, m
     assert found(tmp_path) == ["0"]
     assert store.add([response(1)]) == 2
     assert found(tmp_path) == ["0", "1"]
+
+
+def test_two_servers_of_one_folder_add_to_the_same_session(tmp_path):
+    one, other = Store(tmp_path), Store(tmp_path)
+    assert [one.add([response(0)]), other.add([response(1)]), one.add([response(2)])] == [1, 2, 3]
+    assert found(tmp_path) == ["0", "1", "2"]
+
+
+@given(text=st.text(alphabet="=+-@1.5e'A\t ", max_size=8))
+@example("=HYPERLINK(0)").via("a formula")
+@example("-12.5").via("a number")
+def test_no_cell_is_a_formula_and_all_are_read_as_they_were(text):
+    cell = harmless(text)
+    assert cell[:1] not in {*"=+-@"} or float(cell) is not None
+    assert _bare(cell) == _bare(text) or text.strip().startswith("'")
 
 
 def test_a_link_is_not_followed(tmp_path):

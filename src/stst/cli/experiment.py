@@ -16,6 +16,7 @@ from stst.cli.show import TERMINAL
 from stst.cli.texts import say
 from stst.errors import RecipeError, guess
 from stst.experiment.export import PAGE
+from stst.experiment.hosts import HOSTS
 from stst.experiment.psychopy import LabSettings
 from stst.experiment.spec import TASKS, ExperimentSpec
 from stst.experiment.words import read_words
@@ -24,6 +25,7 @@ from stst.storage.config import read_config
 from stst.workflows.experiment import (
     build_experiment,
     export_bids,
+    export_online,
     export_psychopy,
     run_analysis,
     run_power,
@@ -159,6 +161,26 @@ def serve(
 ) -> None:
     """Serve an experiment to browsers and save the responses, until Ctrl-C."""
     serve_experiment(experiment, responses, host=host, port=port, report=TERMINAL)
+
+
+@app.command()
+def export(
+    experiment: Experiment,
+    to: Annotated[str, typer.Option(help=f"Where it will run: {', '.join(HOSTS)}.")],
+    out: o.Out = Path("stst-online"),
+    save_url: Annotated[
+        str, typer.Option(help="Address that takes the responses by POST (static).")
+    ] = "",
+    overwrite: o.Overwrite = False,
+) -> None:
+    """Export an experiment for another server: a static one, JATOS or Pavlovia."""
+    host = next((host for host in HOSTS if host == to), None)
+    if host is None:
+        raise RecipeError(f"--to is {to!r}.{guess(to, HOSTS)} It takes {', '.join(HOSTS)}.")
+    path = export_online(
+        experiment, host, out, save_url=save_url, overwrite=overwrite, report=TERMINAL
+    )
+    say(f"Upload {path}. The folder {experiment} itself is not for a server.")
 
 
 @app.command()

@@ -37,11 +37,13 @@ def write_bids(
     rows: Sequence[TableRow],
     out: Path,
     license: str | None = None,
+    answers: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[str]:
     """Write the data set into `out`, a folder that is there; the labels of its participants.
 
-    `rows` are those of `read_rows`. Visits of a participant are sessions, in the order of time;
-    where the page was opened again in one, it has several runs.
+    `rows` are those of `read_rows`, `answers` those of `read_answers`. Visits of a participant
+    are sessions, in the order of time; where the page was opened again in one, it has several
+    runs.
 
     Raises ExperimentError if responses are of another experiment, two participants have one
     label, which is the name without what BIDS forbids, or the time of a question is not known.
@@ -57,7 +59,7 @@ def write_bids(
     names = _copy_films(films, experiment, out / "stimuli")
     for label, visits in people.items():
         _write_person(spec, label, visits, names, version, out)
-    _write_participants(people, out)
+    _write_participants(spec, people, answers or {}, out)
     _write_dataset(spec, experiment, rows, license, out)
     return [*people]
 
@@ -96,17 +98,25 @@ def _write_person(
         folder.mkdir(parents=True, exist_ok=True)
         for run, rows in enumerate(runs(visit), 1):
             stem = folder / f"{label}_ses-{number}_task-{spec.task}_run-{run}_events"
-            _write_table(stem.with_suffix(".tsv"), "events", events_of(rows, films))
+            _write_table(stem.with_suffix(".tsv"), COLUMNS["events"], events_of(rows, films))
             shown = {"StimulusPresentation": presentation(rows, spec, version)}
             _write_json(stem.with_suffix(".json"), shown)
-    _write_table(out / label / f"{label}_sessions.tsv", "sessions", table)
+    _write_table(out / label / f"{label}_sessions.tsv", COLUMNS["sessions"], table)
 
 
-def _write_participants(people: Mapping[str, Sequence[Sequence[TableRow]]], out: Path) -> None:
-    """The table of participants: names, and what the responses say of them themselves."""
+def _write_participants(
+    spec: ExperimentSpec,
+    people: Mapping[str, Sequence[Sequence[TableRow]]],
+    answers: Mapping[str, Mapping[str, str]],
+    out: Path,
+) -> None:
+    """The table of participants: names, and what they answered before the trials."""
+    questions = spec.recruitment.questions
     table = list[dict[str, str]]()
     for label, visits in people.items():
+        own = answers.get(visits[0][0].cells["participant"], {})
         facts = {"participant_id": label}
+        facts |= {question.name: own.get(question.name) or NONE for question in questions}
         for name in COLUMNS["participants"]:
             cells = {row.cells[name]: row for visit in visits for row in visit if name in row.cells}
             if len(cells) > 1:
@@ -117,9 +127,12 @@ def _write_participants(people: Mapping[str, Sequence[Sequence[TableRow]]], out:
             if cells:
                 facts[name] = next(iter(cells)) or NONE
         table.append(facts)
-    _write_table(out / "participants.tsv", "participants", table)
-    for name in ("participants", "sessions"):
-        _write_json(out / f"{name}.json", COLUMNS[name])
+    columns = COLUMNS["participants"] | {
+        question.name: {"Description": question.text} for question in questions
+    }
+    _write_table(out / "participants.tsv", columns, table)
+    _write_json(out / "participants.json", columns)
+    _write_json(out / "sessions.json", COLUMNS["sessions"])
 
 
 def _copy_films(films: Mapping[Version, FilmFile], experiment: Path, out: Path) -> dict[str, str]:
@@ -145,7 +158,7 @@ def _copy_films(films: Mapping[Version, FilmFile], experiment: Path, out: Path) 
             }
             table.append(facts)
             _write_json(out / f"{Path(path).stem}_{Path(path).suffix[1:]}.json", facts)
-    _write_table(out / "stimuli.tsv", "stimuli", table)
+    _write_table(out / "stimuli.tsv", COLUMNS["stimuli"], table)
     _write_json(out / "stimuli.json", COLUMNS["stimuli"])
     return names
 
@@ -210,6 +223,6 @@ def _write_json(path: Path, data: object) -> None:
     path.write_text(json.dumps(data, indent=1), "utf-8")
 
 
-def _write_table(path: Path, kind: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    table = pd.DataFrame(rows, columns=list(COLUMNS[kind]), dtype=object)
+def _write_table(path: Path, columns: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    table = pd.DataFrame(rows, columns=list(columns), dtype=object)
     table.to_csv(path, sep="\t", na_rep=NONE, index=False, lineterminator="\n")

@@ -136,8 +136,8 @@ def _read(tarball: Path, member: str) -> str:
 
 PAGE, SPEC, CLIPS, LIB = "index.html", "experiment.yaml", "clips", "lib"
 OWN = (
-    *("files.js", "save.js", "pages.js", "start.js", "screen.js", "rows.js", "clips.js"),
-    "run.js",
+    *("files.js", "save.js", "pages.js", "visit.js", "start.js", "screen.js", "rows.js"),
+    *("clips.js", "run.js"),
 )
 LICENCES = "LICENSES.txt"
 SINGLE_LIMIT = 100_000_000  # bytes of films in one page; browsers read more only slowly

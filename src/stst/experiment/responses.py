@@ -11,7 +11,7 @@ from stst.experiment.agreement import ExperimentLists, find_experiment, lacks_ke
 from stst.experiment.cells import NUMBERS, as_written, folded, same_number
 from stst.experiment.contradictions import notes_on_time, refuse_contradictions, sessions, time_of
 from stst.experiment.store import COLUMNS
-from stst.experiment.tables import UNREAD, Table, TableRow, read_table, table_files
+from stst.experiment.tables import RESTORE, UNREAD, Table, TableRow, read_table, table_files
 
 LEVELS = ("duration", "contrast")
 
@@ -68,9 +68,9 @@ def _scored(table: Table, lists: ExperimentLists | None, reasons: Sequence[str])
     if not lists:
         for row in filter(lacks_key, table.rows):
             raise row.error(
-                "the page did not know what it showed (scoring: analysis). Put the table into a "
-                "folder of the experiment's own, beside or below experiment.yaml and stimuli.csv. "
-                + " ".join(reasons)
+                f"films were shown and it does not say which. {RESTORE} If the page did not know "
+                "(scoring: analysis), put the table into a folder of the experiment, beside or "
+                "below experiment.yaml and stimuli.csv. " + " ".join(reasons)
             )
         return table
     return table._replace(rows=[lists.scored(row) for row in table.rows])

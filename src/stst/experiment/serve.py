@@ -1,4 +1,4 @@
-"""A web application for one experiment: its files, and a place for responses. Nothing else."""
+"""A web application for one experiment: its files, its visits and responses. Nothing else."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from socket import AF_INET, AF_INET6, create_server
+from typing import Any
 from urllib.parse import quote
 
 import uvicorn
@@ -21,14 +22,19 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from stst.errors import ExperimentError
-from stst.experiment.export import CLIPS, LIB, PAGE
+from stst.errors import ExperimentError, RunError
+from stst.experiment.design import make_lists
+from stst.experiment.export import CLIPS, LIB, PAGE, SPEC
+from stst.experiment.spec import ExperimentSpec
+from stst.experiment.stimuli import read_set
 from stst.experiment.store import Store
+from stst.experiment.visits import Arrival, FullError, MovedError, Visits
+from stst.storage.config import read_config
 
 BODY = 1 << 20  # bytes of a request, at most
 PATIENCE = 30  # s for a request to come
 CONNECTIONS = 64  # that wait to be accepted
-RESPONSES = "/responses"
+RESPONSES, VISITS = "/responses", "/visits"
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -42,14 +48,23 @@ def experiment_app(folder: Path, responses: Path, *, host: str = "127.0.0.1") ->
     """
     app = Starlette(
         routes=[
-            Route(RESPONSES, _count_sessions),
+            Route(RESPONSES, _present),
             Route(RESPONSES, _add_rows, methods=["POST"]),
+            Route(VISITS, _begin_visit, methods=["POST"]),
+            Route(f"{VISITS}/{{session}}", _tell_visit, methods=["POST"]),
             Route("/{path:path}", _send_file),
         ],
         middleware=[Middleware(BaseHTTPMiddleware, dispatch=_guard)],
     )
-    app.state.files, app.state.store, app.state.host = _files(folder), Store(responses), host
+    app.state.files, app.state.host = _files(folder), host
+    app.state.visits = _visits(folder, Store(responses))
     return app
+
+
+def _visits(folder: Path, store: Store) -> Visits:
+    spec = ExperimentSpec.parse(read_config(folder / SPEC))
+    lists = len(make_lists(spec, read_set(folder)))
+    return Visits(store, spec.recruitment, spec.fingerprint, lists)
 
 
 def _files(folder: Path) -> dict[str, Path]:
@@ -85,12 +100,36 @@ async def _guard(request: Request, call_next: RequestResponseEndpoint) -> Respon
     return response
 
 
-def _count_sessions(request: Request) -> Response:
-    return JSONResponse({"stst": 1, "next": request.app.state.store.sessions})
+def _present(_: Request) -> Response:
+    return JSONResponse({"stst": 1})
 
 
 async def _add_rows(request: Request) -> Response:
     """Take rows; the answer says how many of the session are on disk."""
+
+    def add(data: Any) -> dict[str, Any]:  # noqa: ANN401
+        return {"rows": request.app.state.visits.add_rows(data["rows"], data.get("turn"))}
+
+    return await _answer(request, add)
+
+
+async def _begin_visit(request: Request) -> Response:
+    return await _answer(request, lambda data: request.app.state.visits.begin(Arrival(**data)))
+
+
+async def _tell_visit(request: Request) -> Response:
+    """Take facts of a visit."""
+
+    def tell(data: Any) -> dict[str, Any]:  # noqa: ANN401
+        session = request.path_params["session"]
+        request.app.state.visits.tell(session, data["turn"], data["facts"])
+        return {}
+
+    return await _answer(request, tell)
+
+
+async def _answer(request: Request, work: Callable[[Any], dict[str, Any]]) -> Response:
+    """Answer a request that has JSON, of bounded size, with what `work` makes of it."""
     length = request.headers.get("content-length", "")
     if not re.fullmatch("[0-9]{1,9}", length) or "transfer-encoding" in request.headers:
         return Response(status_code=411)
@@ -99,14 +138,17 @@ async def _add_rows(request: Request) -> Response:
     try:
         async with asyncio.timeout(PATIENCE):
             data = json.loads(await request.body())
-        count = await run_in_threadpool(request.app.state.store.add, data["rows"])
+        return JSONResponse(await run_in_threadpool(work, data))
     except TimeoutError:
         return Response(status_code=408)
-    except (ValueError, TypeError, KeyError, RecursionError, ClientDisconnect):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ClientDisconnect):
         return Response(status_code=400)
-    except OSError:
+    except MovedError:
+        return Response(status_code=409)
+    except FullError:
+        return Response(status_code=503)
+    except (OSError, RunError):
         return Response(status_code=507)
-    return JSONResponse({"rows": count})
 
 
 def _send_file(request: Request) -> Response:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from stst.experiment.recruitment import Recruitment
 from stst.experiment.words import check_words, languages, words_in
 from stst.recipe import FrozenConfig, validated
 
@@ -140,6 +141,8 @@ class ExperimentSpec(FrozenConfig):
         Grey level round the clips, 0 to 255.
     language, words : str, mapping
         Language of the page; all its fixed words, if they are a lab's own (`read_words`).
+    recruitment : Recruitment
+        Identity, consent, questions and last pages of participants (online).
 
     Examples
     --------
@@ -184,6 +187,7 @@ class ExperimentSpec(FrozenConfig):
     language: str = "en"
     words: dict[str, str] = Field(default_factory=dict)
     texts: Texts = Texts()
+    recruitment: Recruitment = Recruitment()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -6,10 +6,12 @@ import csv
 import io
 import os
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import RLock
+
+from filelock import FileLock
 
 from stst.errors import ExperimentError
 from stst.storage.atomic import flush_folder
@@ -25,12 +27,15 @@ COLUMNS = (
 )
 CELL = 2000  # characters
 HEADER = ",".join(COLUMNS) + "\n"
+VISITS = "visits"  # folder beside the tables of responses
+FORMULAS = ("=", "+", "-", "@")
 KEYS = ("participant", "session", "row")  # the first columns
+CONTROL = r"[\x00-\x1f\x7f]+"
 _NAME, _SESSION, _NUMBER = r"[\w-]{1,64}", r"[0-9a-f]{16}", r"0|[1-9][0-9]{0,5}"
 
 
 class Store:
-    """The folder of an experiment's responses.
+    """The folder of an experiment's responses, which several servers may share.
 
     A row is appended only if it is the next one of its session, so that rows which a page
     sends again are not there twice, and none can be left out. Raises ExperimentError if the
@@ -38,20 +43,28 @@ class Store:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._lock = folder, Lock()
+        self.folder, self._lock = folder, RLock()
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._counts = Counter(
-                session for path in folder.glob("*.csv") for session in _sessions(path)
-            )
+            for path in folder.glob("*.csv"):
+                _rows(path)
         except OSError as error:
             raise ExperimentError(f"{folder} cannot hold responses: {error}.") from error
+        self._file_lock = FileLock(folder / VISITS / "lock", mode=0o600, thread_local=False)
 
-    @property
-    def sessions(self) -> int:
-        """How many visits have left a row: the next list to be given out."""
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other threads and other servers out."""
         with self._lock:
-            return len(self._counts)
+            (self.folder / VISITS).mkdir(exist_ok=True)
+            with self._file_lock:
+                yield
+
+    def rows(self, participant: str, session: str) -> list[list[str]]:
+        """Rows of a session that are on disk."""
+        path = self.folder / f"{participant}.csv"
+        place = KEYS.index("session")
+        return [row for row in _rows(path) if row[place] == session] if path.is_file() else []
 
     def add(self, rows: Sequence[Sequence[str]]) -> int:
         """Append rows of one session that are not there yet; say how many it then has.
@@ -59,16 +72,22 @@ class Store:
         Raises ValueError if they are not rows of one session in their order, and OSError if the
         disk refuses: nothing of them is then there, or else whole rows.
         """
-        name, session, first = _checked(rows)
-        with self._lock:
-            have = self._counts[name, session]
-            for row in rows[max(0, have - first) :] if first <= have else ():
-                _append(self._folder / f"{name}.csv", row)
-                self._counts[name, session] += 1
-            return self._counts[name, session]
+        name, session, first = checked_rows(rows)
+        with self.locked():
+            have = len(self.rows(name, session))
+            new = rows[max(0, have - first) :] if first <= have else ()
+            for row in new:
+                _append(self.folder / f"{name}.csv", row)
+            return have + len(new)
 
 
-def _checked(rows: Sequence[Sequence[str]]) -> tuple[str, str, int]:
+def harmless(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    is_formula = cell[:1] in FORMULAS and not re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", cell)
+    return f"'{cell}" if is_formula else cell
+
+
+def checked_rows(rows: Sequence[Sequence[str]]) -> tuple[str, str, int]:
     """Participant, session and number of the first row, all rows found good."""
     if not rows or any(len(row) != len(COLUMNS) for row in rows):
         raise ValueError("rows have other columns")
@@ -88,7 +107,8 @@ def _checked(rows: Sequence[Sequence[str]]) -> tuple[str, str, int]:
 def _append(path: Path, row: Sequence[str]) -> None:
     """Add one whole line, on disk when this returns; half a line of a crash is cut off first."""
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(re.sub(r"[\x00-\x1f\x7f]+", " ", c) for c in row)
+    cells = [*row[: len(KEYS)], *map(harmless, row[len(KEYS) :])]
+    csv.writer(line, lineterminator="\n").writerow(re.sub(CONTROL, " ", cell) for cell in cells)
     no_links = getattr(os, "O_NOFOLLOW", 0)  # Windows has none
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | no_links, 0o600)
     with os.fdopen(handle, "r+b", buffering=0) as file:
@@ -107,8 +127,8 @@ def _append(path: Path, row: Sequence[str]) -> None:
         flush_folder(path.parent)
 
 
-def _sessions(path: Path) -> list[tuple[str, str]]:
-    """Participant and session of each whole row of a file."""
+def _rows(path: Path) -> list[list[str]]:
+    """Whole rows of a file."""
     text = path.read_text("utf-8", "replace")
     rows = list(csv.reader(io.StringIO(text[: text.rfind("\n") + 1])))
     if rows and rows[0] != list(COLUMNS):
@@ -116,4 +136,4 @@ def _sessions(path: Path) -> list[tuple[str, str]]:
             f"{path} has other columns than this version writes. Give another folder with "
             "--responses."
         )
-    return [(path.stem, row[KEYS.index("session")]) for row in rows[1:]]
+    return rows[1:]

@@ -204,8 +204,8 @@ def _is_cut(text: str) -> bool:
 
 
 def _bare(cell: str) -> str:
-    """A cell without spaces round it, and without the form that keeps Excel from changing it."""
-    cell = normalize("NFC", cell).strip(SPACES)
+    """A cell without spaces round it, and without what keeps Excel from changing it."""
+    cell = re.sub("^'(?=[=+@-])", "", normalize("NFC", cell).strip(SPACES))
     return cell[2:-1] if re.fullmatch('="[^"]*"', cell) else cell
 
 

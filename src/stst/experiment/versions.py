@@ -185,6 +185,7 @@ def description(
     return {
         **{name: getattr(spec, name) for name in settings},
         "columns": COLUMNS,
+        "recruitment": spec.recruitment.description(),
         "keys": spec.answer_keys,
         "words": dict(spec.page_words),
         "size": spec.size and spec.size.model_dump(),

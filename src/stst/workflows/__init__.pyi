@@ -2,6 +2,7 @@ from .ablation import run_ablation as run_ablation
 from .evaluate import run_evaluation as run_evaluation
 from .experiment import build_experiment as build_experiment
 from .experiment import export_bids as export_bids
+from .experiment import export_online as export_online
 from .experiment import export_psychopy as export_psychopy
 from .experiment import run_analysis as run_analysis
 from .experiment import run_power as run_power

@@ -18,6 +18,7 @@ from stst.experiment.agreement import KEY, key_table
 from stst.experiment.bids import write_bids
 from stst.experiment.design import make_lists
 from stst.experiment.export import SPEC, libraries, read_experiment, write_page
+from stst.experiment.hosts import Host, saving, write_host
 from stst.experiment.psychopy import SCRIPT, LabSettings, write_psychopy
 from stst.experiment.resolve import resolved
 from stst.experiment.responses import read_rows
@@ -25,6 +26,7 @@ from stst.experiment.serve import serve
 from stst.experiment.spec import ExperimentSpec
 from stst.experiment.stimuli import read_set
 from stst.experiment.versions import all_versions, write_versions
+from stst.experiment.visits import read_answers
 from stst.metrics.tables import to_csv
 from stst.report.responses import analysis_page, pictures, power_page, power_picture
 from stst.storage.atomic import new_folder, refuse_folder, write_whole
@@ -160,6 +162,50 @@ def export_psychopy(
 
 
 @checked
+def export_online(
+    experiment: Path,
+    host: Host,
+    out: Path,
+    *,
+    save_url: str = "",
+    overwrite: bool = False,
+    report: Reporter = SILENT,
+) -> Path:
+    """Write what another server takes: its page, scripts and films, and nothing else.
+
+    Parameters
+    ----------
+    experiment : Path
+        Folder that `build_experiment` wrote.
+    host : {"static", "jatos", "pavlovia"}
+        Any web server; a study archive for JATOS; a folder for Pavlovia.
+    out : Path
+        Folder to write into.
+    save_url : str
+        Address that takes the responses by POST (``static``).
+    overwrite : bool
+        Write into a folder that is not empty.
+    report : Reporter
+        Hears that files are copied.
+
+    Returns
+    -------
+    Path
+        What is to be uploaded.
+
+    Raises
+    ------
+    ExperimentError
+        If the folder holds no experiment, or `save_url` does not fit the host.
+    """
+    spec, _, _ = read_experiment(experiment)
+    save = saving(host, save_url)
+    new_folder(out, overwrite=overwrite)
+    with report.busy("files ..."):
+        return write_host(spec, experiment, host, out, save)
+
+
+@checked
 def export_bids(
     experiment: Path,
     out: Path,
@@ -198,9 +244,10 @@ def export_bids(
     """
     refuse_folder(out, overwrite=overwrite)
     spec, _, films = read_experiment(experiment)
-    rows, notes = read_rows([responses or experiment / "responses"], experiment)
+    folder = responses or experiment / "responses"
+    rows, notes = read_rows([folder], experiment)
     new_folder(out, overwrite=overwrite)
-    people = write_bids(spec, films, experiment, rows, out, license)
+    people = write_bids(spec, films, experiment, rows, out, license, read_answers(folder))
     for note in notes:
         report.say(f"Note: {note}")
     return len(people)

@@ -121,11 +121,13 @@ async function endPage(experiment, saver, common) {
   const place = document.querySelector(".jspsych-content");
   const show = (body) =>
     (place.innerHTML = `<main class="page">${page(escaped(experiment.title), body)}</main>`);
+  const { visit } = saver, { outcome } = visit;
   show(middle(say("saving")));
+  if (!visit.moved) await visit.tell({ outcome });
   const saved = await saver.finish();
   const words = say(saved ? "saved" : saver.sender.send ? "not_sent" : "downloaded");
   const again = `<p class="go"><button type="button" id="again">${say("download_again")}</button></p>`;
-  const end = common.stopped ? `<p>${say(common.stopped)}</p>` : paragraphs(experiment.end);
+  const end = visit.farewell(visit.outcome, visit.stopped ? WORDS[visit.stopped] : "", experiment.end);
   const empty = saver.rows.length === 0; // stopped before the first trial
   show(`${end}<p id="saved" role="status">${empty ? "" : words}</p>${saved || empty ? "" : again}`);
   if (!saved && !empty) {
@@ -133,5 +135,5 @@ async function endPage(experiment, saver, common) {
     document.getElementById("again").onclick = download;
     download();
   }
-  if (window.jatos && saved) window.jatos.endStudy();
+  if (saved || empty) visit.go(outcome);
 }

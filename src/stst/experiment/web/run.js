@@ -6,91 +6,107 @@ const randomName = () =>
 
 async function runExperiment() {
   const experiment = embedded("experiment");
-  const asked = new URLSearchParams(location.search);
-  const earlier = leftover();
-  const session = randomName();
-  const sender = await chooseSender(experiment.columns);
-  const saver = new Saver(experiment.columns, sender, session);
-  const list = chosenList(asked.get("list") ?? sender.next, experiment.lists.length);
-  const trials = experiment.lists[list];
+  const visit = new Visit(experiment, await chooseSender(experiment));
   const screen = new ScreenRate();
   const common = {
-    session, list, experiment: experiment.fingerprint, task: experiment.task, participant: "",
-    px_per_degree: "", distance_cm: "", distance_sd: "", browser: navigator.userAgent,
+    session: visit.resumed?.session ?? randomName(), experiment: experiment.fingerprint,
+    task: experiment.task, participant: "", px_per_degree: "", distance_cm: "", distance_sd: "",
+    browser: navigator.userAgent,
   };
   const jsPsych = initJsPsych();
+  await jsPsych.run([startPage(experiment, visit, common)]);
+  if (!(await visit.begin(common.participant, common.session))) return;
+  const { list, participant, session } = visit.state;
+  Object.assign(common, { list, participant, session });
+  const trials = experiment.lists[list];
+  const saver = new Saver(experiment.columns, visit);
   const films = new Films(experiment.files, jsPsych.pluginAPI.video_buffers, embedded("films"));
   const names = [...new Set(trials.flatMap((trial) => trial.shown.flatMap(filmNames)))];
   const used = names.map((name) => experiment.files[name]);
-  const run = { experiment, trials, films, saver, common, screen, row: 0 };
-  await jsPsych.run([
-    startPage(experiment, trials, used, asked.get("participant") ?? "", common, earlier),
-    loadingPage(films, names),
-    ...(experiment.calibrate === "card" ? cardPages(experiment, common) : []),
-    fitPage(experiment, used, common),
-    { timeline: trialPages(jsPsych, run), conditional_function: () => !common.stopped },
-  ]);
+  const run = { experiment, trials, films, saver, common, screen, visit };
+  for (const old of document.querySelectorAll(".jspsych-content-wrapper")) old.remove();
+  await jsPsych.run([{
+    name: "visit",
+    timeline: [
+      loadingPage(films, names),
+      ...(experiment.calibrate === "card" ? cardPages(experiment, common) : []),
+      fitPage(experiment, used, common),
+      { timeline: trialPages(jsPsych, run), conditional_function: () => !common.stopped },
+    ],
+  }]);
+  visit.stopped = common.stopped;
   await endPage(experiment, saver, common);
 }
 
-// The list that the address or the server names, else any.
-function chosenList(wanted, count) {
-  const number = Number(wanted ?? Math.floor(Math.random() * count));
-  return Number.isInteger(number) && number >= 0 ? number % count : 0;
-}
-
-// Instructions, practice, and the test with a break before each block but the first.
+// Instructions, practice, and the test with a break before each block but the first; trials that
+// were answered before are left out.
 function trialPages(jsPsych, run) {
-  const { experiment, trials, common } = run;
+  const { experiment, trials, common, visit } = run;
   const stairs = experiment.method === "quest" ? staircases(experiment) : {};
   const practice = trials.filter((trial) => trial.phase === "practice").length;
-  const test = [];
-  for (let index = practice; index < trials.length; index++) {
+  const test = [], next = Math.max(practice, visit.next);
+  for (const row of visit.done) update(stairs, row);
+  for (let index = next; index < trials.length; index++) {
     if (index > practice && trials[index].block !== trials[index - 1].block)
       test.push(breakPage(experiment.rest, index / trials.length));
-    test.push(trialPage(run, () => index, stairs));
+    test.push(trialPage(jsPsych, run, () => index, stairs));
   }
   return [
     screenPage(),
-    instructionsPage(experiment, practice),
-    ...(practice ? practicePages(jsPsych, run, practice, stairs) : []),
+    instructionsPage(experiment, visit.next ? 0 : practice),
+    ...(practice && !visit.next ? practicePages(jsPsych, run, practice, stairs) : []),
     { timeline: test, conditional_function: () => !common.stopped },
   ];
 }
 
-// Practice, again and in another order until enough was right, or as often as it may be.
+function update(stairs, { phase, band, contrast, correct }) {
+  if (phase === "test" && stairs[band] && correct !== "") stairs[band].update(Number(contrast), Number(correct));
+}
+
+// Practice, again and in another order until enough was right, or as often as it may be; a round
+// that was broken off is finished first.
 function practicePages(jsPsych, run, count, stairs) {
-  const { criterion, most, unmet } = run.experiment.practice;
-  let order = Array.from({ length: count }, (_, k) => k), round = 1, failed = false;
-  const right = () => run.saver.last("correct", count).filter((cell) => cell === "1").length;
+  const { criterion, most, unmet } = run.experiment.practice, { done } = run.visit;
+  const answered = new Set(done.slice(done.length - (done.length % count)).map(({ trial }) => Number(trial)));
+  const all = Array.from({ length: count }, (_, k) => k);
+  let order = [...all.filter((k) => !answered.has(k)), ...answered];
+  let left = count - answered.size, round = Math.floor(done.length / count) + 1, failed = false;
+  const right = () => done.slice(-count).filter(({ correct }) => String(correct) === "1").length;
+  const judge = () => (failed = criterion !== null && right() < criterion * count);
+  const goOn = () => {
+    if (failed && round++ < most) {
+      [order, left] = [jsPsych.randomization.shuffle(all), count];
+      return true;
+    }
+    if (failed && unmet === "end") run.common.stopped = "practice_failed";
+    return false;
+  };
+  if (done.length && !answered.size) { // the visit was broken off between two rounds
+    round -= 1;
+    judge();
+    if (!goOn()) return [];
+  }
   const over = () => paged(page(say("practice_over")));
   return [
     {
       timeline: [
-        ...order.map((_, place) => trialPage(run, () => order[place], stairs)),
+        ...all.map((place) => ({
+          timeline: [trialPage(jsPsych, run, () => order[place], stairs)],
+          conditional_function: () => place < left,
+        })),
         {
           timeline: [paged(page(say("practice_over"), `<p>${say("practice_again")}</p>`))],
-          conditional_function: () => {
-            failed = criterion !== null && right() < criterion * count;
-            return failed && round < most;
-          },
+          conditional_function: () => judge() && round < most,
         },
       ],
-      loop_function: () => {
-        if (failed && round++ < most) {
-          order = jsPsych.randomization.shuffle(order);
-          return true;
-        }
-        if (failed && unmet === "end") run.common.stopped = "practice_failed";
-        return false;
-      },
+      loop_function: goOn,
     },
     { timeline: [over()], conditional_function: () => !run.common.stopped },
   ];
 }
 
-function trialPage(run, place, stairs) {
-  const { experiment, trials, films, saver, common, screen } = run;
+function trialPage(jsPsych, run, place, stairs) {
+  const { experiment, trials, films, saver, common, screen, visit } = run;
   const trial = () => trials[place()];
   const { phase, expected: key } = trial(); // the same for all places in practice
   const check = phase === "attention";
@@ -110,11 +126,11 @@ function trialPage(run, place, stairs) {
     expected: () => trial().expected,
     feedback: !check && ["always", phase].includes(experiment.feedback),
     answered: (data) => {
-      const own = { ...trial(), trial: place(), row: run.row++, screen_hz: screen.hz };
+      const own = { ...trial(), trial: place(), row: saver.rows.length, screen_hz: screen.hz };
       const row = rowOf({ ...common, ...own }, shown, data, experiment.files);
       saver.add(row);
-      const stair = phase === "test" && stairs[row.band];
-      if (stair && row.correct !== "") stair.update(row.contrast, row.correct);
+      update(stairs, row);
+      if (visit.answered(row)) jsPsych.abortTimelineByName("visit");
     },
   };
 }

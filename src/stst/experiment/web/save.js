@@ -1,87 +1,143 @@
 // Rows of data: kept in the browser at once, sent one by one, offered as a file at the end.
 "use strict";
 
-const PREFIX = "stst-rows-";
-
+// A cell of a table; no spreadsheet takes it for a formula.
 const cell = (value) => {
   const text = String(value ?? "").replace(/[\u0000-\u001f]+/g, " ");
-  return /[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const safe = /^[=+@-]/.test(text) && !/^[-+]?[\d.]+(e[-+]?\d+)?$/.test(text) ? `'${text}` : text;
+  return /[",]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 };
 const csv = (columns, rows) =>
   [columns, ...rows].map((row) => row.map(cell).join(",") + "\n").join("");
+const newLines = (columns, rows, from) =>
+  from ? csv(columns, rows).replace(/^.*\n/, "") : csv(columns, rows);
 
-// How to save: JATOS, `stst experiment serve`, or not at all (a download at the end).
-async function chooseSender(columns) {
-  if (window.jatos) {
-    return {
-      name: "jatos",
-      send: (rows, from) =>
-        window.jatos
-          .appendResultData(from ? csv(columns, rows).replace(/^.*\n/, "") : csv(columns, rows))
-          .then(() => from + rows.length),
-    };
-  }
+async function post(address, body) {
+  const answer = await fetch(address, {
+    method: "POST",
+    keepalive: true,
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok)
+    throw Object.assign(new Error(`the server answers ${answer.status}`), { status: answer.status });
+  return answer;
+}
+
+// How to save. A sender has `send(rows, from, visit)`, which gives how many rows are saved then,
+// `tell(facts, visit)` for facts of the visit, and `begin`, if it hands out lists; `whole`: all
+// rows are sent at the end.
+async function chooseSender({ columns, save }) {
+  if (window.jatos) return jatosSender(columns);
+  if (save?.kind === "pavlovia") return pavloviaSender(columns);
+  if (save) return addressSender(columns, save.url);
   if (location.protocol.startsWith("http")) {
     const answer = await fetch("responses").catch(() => null);
     const server = answer && answer.ok ? await answer.json().catch(() => null) : null;
-    if (server && server.stst) return { name: "server", next: server.next, send: post };
+    if (server && server.stst) return serverSender();
   }
   return { name: "local", send: null };
 }
 
-// Send rows to `stst experiment serve`; it answers how many rows of the session it has.
-async function post(rows) {
-  const answer = await fetch("responses", {
-    method: "POST",
-    keepalive: true,
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ rows }),
+// `stst experiment serve`.
+function serverSender() {
+  return {
+    name: "server",
+    begin: async (arrival) => (await post("visits", arrival)).json(),
+    tell: (facts, { session, turn }) => post(`visits/${session}`, { turn, facts }),
+    send: async (rows, from, { turn }) => (await (await post("responses", { rows, turn })).json()).rows,
+  };
+}
+
+function jatosSender(columns) {
+  return {
+    name: "jatos",
+    tell: (facts, visit) => window.jatos.uploadResultFile?.(JSON.stringify(visit), `visit_${visit.session}.json`),
+    send: (rows, from) =>
+      window.jatos.appendResultData(newLines(columns, rows, from)).then(() => from + rows.length),
+  };
+}
+
+// Any address that takes JSON: docs/experiment.md describes the body.
+function addressSender(columns, url) {
+  const body = (visit, from, rows) => ({
+    stst: 1, participant: visit.participant, session: visit.session, from, columns, rows,
+    csv: rows.length ? newLines(columns, rows, from) : "", visit,
   });
-  if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
-  return (await answer.json()).rows;
+  return {
+    name: "address",
+    tell: (facts, visit) => post(url, body(visit, visit.sent, [])),
+    send: (rows, from, visit) => post(url, body(visit, from, rows)).then(() => from + rows.length),
+  };
+}
+
+// Pavlovia: a session is opened, gets one table at the end, and is closed.
+async function pavloviaSender(columns) {
+  const config = await (await fetch("config.json", { cache: "no-cache" })).json();
+  const sessions = `${config.pavlovia.URL}/api/v2/experiments/${config.gitlab.projectId}/sessions`;
+  const pilot = new URLSearchParams(location.search).get("__pilotToken");
+  const form = (fields) => Object.entries(fields).reduce((data, [name, value]) => (data.append(name, value), data), new FormData());
+  const ask = async (url, method, fields) => {
+    const answer = await fetch(url, { method, body: form(fields) });
+    if (!answer.ok) throw new Error(`Pavlovia answers ${answer.status}`);
+    return answer.json().catch(() => ({}));
+  };
+  const { token, experiment } = await ask(sessions, "POST", pilot ? { pilotToken: pilot } : {});
+  if (!token || experiment?.status2 !== "RUNNING" || pilot) return { name: "local", send: null };
+  const results = (visit, ending, value) =>
+    ask(`${sessions}/${token}/results`, "POST", { key: `${visit.participant}_${visit.session}${ending}`, value });
+  return {
+    name: "pavlovia",
+    whole: true,
+    tell: async (facts, visit) => {
+      if (facts.outcome) await results(visit, "_visit.json", JSON.stringify(visit));
+    },
+    send: async (rows, from, visit) => {
+      await results(visit, ".csv", csv(columns, rows));
+      return rows.length;
+    },
+    close: (completed) => ask(`${sessions}/${token}`, "DELETE", { isCompleted: completed }),
+  };
 }
 
 class Saver {
-  constructor(columns, sender, session) {
-    Object.assign(this, { columns, sender, rows: [], sent: 0, fault: "", work: null });
-    this.key = PREFIX + session;
+  // Rows and how many of them were sent are in the visit's state, which outlives the page.
+  constructor(columns, visit) {
+    Object.assign(this, { columns, visit, sender: visit.sender, fault: "", work: null });
+  }
+
+  get rows() {
+    return this.visit.state.rows;
+  }
+
+  get sent() {
+    return this.visit.state.sent;
   }
 
   add(row) {
     if (this.fault) row.errors = [row.errors, `not saved at first: ${this.fault}`].filter(Boolean).join(" | ");
     this.fault = "";
     this.rows.push(this.columns.map((name) => String(row[name] ?? "").slice(0, 2000)));
-    this.keep();
-    this.work ??= this.flush().finally(() => (this.work = null));
-  }
-
-  // Cells of the last rows in a column.
-  last(name, count) {
-    return this.rows.slice(-count).map((row) => row[this.columns.indexOf(name)]);
-  }
-
-  // A copy that outlives the tab, until all of it has been saved.
-  keep() {
-    try {
-      if (this.saved) localStorage.removeItem(this.key);
-      else localStorage.setItem(this.key, csv(this.columns, this.rows));
-    } catch { /* no storage here: the rows stay in memory */ }
+    this.visit.keep();
+    if (!this.sender.whole) this.work ??= this.flush().finally(() => (this.work = null));
   }
 
   get saved() {
-    return this.sender.send !== null && this.sent === this.rows.length;
+    return this.sender.send !== null && this.sent === this.rows.length && !this.visit.hasNews;
   }
 
   // Send what waits, a few rows at a time; a failure waits for the next row, or for `finish`.
   async flush() {
-    while (this.sender.send && this.sent < this.rows.length) {
-      try {
-        this.sent = await this.sender.send(this.rows.slice(this.sent, this.sent + 20), this.sent);
-      } catch (fault) {
-        this.fault = fault.message || String(fault);
-        break;
+    try {
+      while (this.sender.send && !this.visit.moved && this.sent < this.rows.length) {
+        const end = this.sender.whole ? undefined : this.sent + 20;
+        const sent = await this.sender.send(this.rows.slice(this.sent, end), this.sent, this.visit.state);
+        this.visit.keep({ sent });
       }
-      this.keep();
+      await this.visit.tellNews();
+    } catch (fault) {
+      if (fault.status === 409) this.visit.moved = true;
+      this.fault = fault.message || String(fault);
     }
   }
 
@@ -90,8 +146,10 @@ class Saver {
     for (let attempt = 0; attempt < 5 && this.sender.send && !this.saved; attempt++) {
       if (this.work) await this.work;
       await this.flush();
+      if (this.visit.moved) break;
       if (!this.saved) await wait(1000);
     }
+    if (this.saved) await this.sender.close?.(this.visit.state.outcome === "completed").catch(() => {});
     return this.saved;
   }
 
@@ -99,9 +157,9 @@ class Saver {
     const place = this.columns.indexOf("errors");
     const note = this.sender.send ? `not saved: ${this.fault}` : "";
     const rows = this.rows.map((row, index) =>
-      index < this.sent || !note ? row : row.with(place, [row[place], note].filter(Boolean).join(" | "))
+      row && index >= this.sent && note ? row.with(place, [row[place], note].filter(Boolean).join(" | ")) : row
     );
-    downloadText(csv(this.columns, rows), name);
+    downloadText(csv(this.columns, rows.filter(Boolean)), name);
   }
 }
 
@@ -110,13 +168,4 @@ function downloadText(text, name) {
   link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
   link.download = name;
   link.click();
-}
-
-// Sessions that were broken off in this browser and not saved: [[key, text], ...].
-function leftover() {
-  try {
-    return Object.entries(localStorage).filter(([key]) => key.startsWith(PREFIX));
-  } catch {
-    return [];
-  }
 }

@@ -30,8 +30,11 @@ function shortfall(experiment, used, keyboard) {
   return fits ? "" : say("need_window", { width: Math.round(width), height: most("height") || own_height, own_width, own_height });
 }
 
-// The button lets the browser play films; `common` gets the participant's name.
-function startPage(experiment, trials, used, given, common, earlier) {
+// The button lets the browser play films; `common` gets the participant's name. Which list it will
+// be is not known yet: what is said holds for all lists.
+function startPage(experiment, visit, common) {
+  const used = Object.values(experiment.files);
+  const trials = experiment.lists.reduce((most, one) => (one.length > most.length ? one : most));
   const typing = TOUCH && experiment.task === "naming" ? `<p>${say("typing")}</p>` : "";
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches ? `<p>${say("motion")}</p>` : "";
   const counts = { trials: trials.length, minutes: minutesOf(experiment, trials) };
@@ -46,7 +49,7 @@ function startPage(experiment, trials, used, given, common, earlier) {
     buttons: [say("start")],
     ready: (display) => {
       const typed = document.getElementById("participant");
-      typed.value = given;
+      typed.value = visit.identity.name;
       check = () => {
         const name = savedName(typed.value), reason = shortfall(experiment, used, keyboard);
         common.participant = name ?? "";
@@ -66,7 +69,8 @@ function startPage(experiment, trials, used, given, common, earlier) {
         key === "Enter" && display.querySelector(".go .main").click());
       addEventListener("resize", check);
       addEventListener("keydown", key);
-      offerEarlier(earlier);
+      visit.offer(typed);
+      offerEarlier(visit.leftover());
       check();
     },
     on_finish: () => {
