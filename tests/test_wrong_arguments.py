@@ -93,7 +93,9 @@ CALLS = {
     "run_power": (workflows.run_power, {"experiment": NOWHERE, "plan": None, **NEW}),
     "run_analysis": (workflows.run_analysis, {"responses": [NOWHERE], "mixed": False, **NEW}),
     "export_bids": (workflows.export_bids, {"experiment": NOWHERE, "responses": None, **NEW}),
-    "export_psychopy": (workflows.export_psychopy, {"experiment": NOWHERE, **NEW}),
+    "export_online": (workflows.export_online, {"experiment": NOWHERE, "host": "static",
+                                                "save_url": "", **NEW}),
+    "export_psychopy": (workflows.export_psychopy, {"experiment": NOWHERE, "lab": None, **NEW}),
     "build_experiment": (workflows.build_experiment, {"spec": None, "stimuli": NOWHERE, **NEW}),
 }  # fmt: skip
 # Without arguments that could be wrong, or not functions; those that do much when they are right.

@@ -197,9 +197,10 @@ def carry_on(page, moment):
 
 def last_page(page, folder):
     """Answer what is left, and check the data."""
+    page.wait_for_selector("#stage, main:not(:has(#participant)) .go .main, #saved")
     if page.get_by_role("button", name="Try again").count():
         press(page, "Try again")
-    page.wait_for_selector(".ramp, #stage, .go .main, #saved")
+        page.wait_for_selector(".ramp")
     if page.locator(".ramp").count():
         to_trials(page)
     answer(page, first_key)

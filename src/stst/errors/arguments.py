@@ -123,11 +123,11 @@ def fits(value: object, annotation: Any) -> bool:  # noqa: ANN401
         return isinstance(value, number) and not isinstance(value, bool)
     if annotation in (None, types.NoneType):
         return value is None
+    if getattr(kind := origin or annotation, "_is_protocol", False):
+        names = [n for n in vars(kind) if not n.startswith("_") or n == "__len__"]
+        return not isinstance(value, type) and all(hasattr(value, name) for name in names)
     if origin is not None and isinstance(origin, type):
         return _holds(value, origin, inner)
-    if getattr(annotation, "_is_protocol", False):
-        names = [n for n in vars(annotation) if not n.startswith("_") or n == "__len__"]
-        return not isinstance(value, type) and all(hasattr(value, name) for name in names)
     return not isinstance(annotation, type) or isinstance(value, annotation)
 
 
