@@ -264,7 +264,7 @@ def test_weights_of_frames_in_unit_range_are_asked_about(tmp_path):
 @pytest.fixture(scope="module")
 def hed():
     if not HED.is_file():
-        pytest.skip("no trained VGG-16 in ../shared/weights")
+        pytest.skip("needs the trained VGG-16 in ../shared/weights")
     return load_file(HED)
 
 

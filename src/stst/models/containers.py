@@ -244,7 +244,7 @@ def _kind_of_archive(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, NotImplementedError):  # "zip file version 8.5": a changed bit
         raise WeightsError(
             f"{path.name} is damaged or cut off: a ZIP archive (PyTorch, Keras 3 or NumPy) of "
             f"{path.stat().st_size} bytes without its end. Copy or download it again."
