@@ -47,7 +47,7 @@ def test_a_gif_of_a_whole_rate_has_it_at_every_length(rate, count, how):
         return
     *starts, end = rounded(rate, count + 1, CENTISECOND, how)
     rates = Times(starts, CENTISECOND, end=end, whole=True).rates()
-    gaps = {b - a for a, b in pairwise([*starts, end])}  # of one delay: that is what it states
+    gaps = {b - a for a, b in pairwise(starts)}  # of one delay: that is what it states
     assert rates == [rate] or (len(gaps) == 1 and rates[-1] == 1 / gaps.pop())
 
 
