@@ -137,10 +137,10 @@ def under_way(out):
 
 def holder(folder):
     try:
-        found = re.search(r"process (\d+)", (folder / "run.lock").read_text())
+        found = re.match(r"\d+", (folder / "run.lock").read_text())
     except OSError:
         return None
-    number = found and int(found[1])
+    number = found and int(found[0])
     return number if number and psutil.pid_exists(number) else None
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from participant import answer, begin, library
 from test_serve import served
-from test_tasks_in_browser import complete, first_key, read
+from test_tasks_in_browser import complete, first_key, joined
 
 from small_sets import QUICK
 from stst import make_stimulus
@@ -122,7 +122,7 @@ def test_a_folder_of_a_batch_becomes_an_experiment_and_a_result(task, made, page
     with served(out) as server:
         begin(page, server.address)
         count = answer(page, first_key)
-    rows = read(out / "responses" / "p1.csv")
+    rows = joined(out / "responses" / "p1.csv", out)
     assert len(rows) == count == 3
     complete(rows, made, task)
     rules = [f"--set={rule}" for rule in ("least=1", "attention=0", "fastest=0", "dropped=1")]

@@ -177,10 +177,6 @@ class Video(FrameReader):
             self._container = open_container(file, formats)
             self._stream = self._film(self._container.streams.video)
             self._header = read_header(alone, self._stream.index)
-        films = _films(self._container.streams.video)
-        if len(films) > 1:
-            number = films.index(self._stream) + 1
-            self._remarks.add(f"holds {len(films)} films; film {number} was read, no other")
         context = self._stream.codec_context
         if context is None:
             raise FramesError("is encoded in a way that FFmpeg has no decoder for.")
@@ -291,7 +287,11 @@ class Video(FrameReader):
         return self.hidden > 0 and text.startswith("mmco: unref short")
 
     def _film(self, streams: tuple[VideoStream, ...]) -> VideoStream:
-        return _first_film(streams)
+        film, films = _first_film(streams), _films(streams)
+        if len(films) > 1:
+            number = films.index(film) + 1
+            self._remarks.add(f"holds {len(films)} films; film {number} was read, no other")
+        return film
 
     def _upright(self, rgb: Pixels, side: Mapping[str, bytes]) -> Pixels:
         stated = side.get("DISPLAYMATRIX")
