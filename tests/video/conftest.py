@@ -1,6 +1,25 @@
+import subprocess
+
 import made_media as made
 import mutants
 import pytest
+
+
+@pytest.fixture(scope="session")
+def ffmpeg_program():
+    """The path of FFmpeg 9's program."""
+    return pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
+
+
+@pytest.fixture(scope="session")
+def ffmpeg(ffmpeg_program):
+    """``ffmpeg("-i", ...)``: what FFmpeg's program writes to stdout."""
+
+    def run(*words):
+        command = [ffmpeg_program, "-v", "error", "-y", *map(str, words)]
+        return subprocess.run(command, capture_output=True, check=True).stdout
+
+    return run
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from stst.video.files import Request
 
 WORKER = """
 import json, sys
-from stst.video import container, decode, header, pixels
+from stst.video import decode, header, pixels, reader
 {bug}
 from stst.video.decode import answer
 from stst.video.files import Request

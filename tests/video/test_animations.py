@@ -9,12 +9,10 @@ import pytest
 from images_of_tests import HALF, IMAGES, LEVELS, STRIPES, animation, by_pillow, read, with_alpha
 from many_decoded import decoded
 from PIL import Image
-from test_second_opinion import BT601, BT709, by_matrix, ffmpeg
+from test_second_opinion import BT601, BT709, by_matrix
 
 from stst.errors import FramesError
 from stst.video.read import probe, read_video
-
-__all__ = ["ffmpeg"]  # a fixture
 
 # ---------------------------------------------------------------- one file of several frames
 

@@ -4,12 +4,10 @@ import av
 import film_matrix as matrix
 import numpy as np
 import pytest
-from test_second_opinion import BT601, BT709, PATTERN, agree, by_matrix, ffmpeg, planes, read
+from test_second_opinion import BT601, BT709, PATTERN, agree, by_matrix, planes, read
 
 from stst.errors import FramesError
 from stst.video import header, pixels
-
-__all__ = ["ffmpeg"]  # a fixture
 
 SIZE = (64, 128)  # of the pattern: height, width
 CODECS = {"h264.mp4": "libx264", "hevc.mov": "libx265", "prores.mov": "prores_ks"}

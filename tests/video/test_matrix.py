@@ -83,9 +83,8 @@ def faults(films, replies):
 
 
 @pytest.fixture(scope="module")
-def maker(tmp_path_factory):
-    program = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
-    return matrix.Maker(program, tmp_path_factory.mktemp("matrix"))
+def maker(ffmpeg_program, tmp_path_factory):
+    return matrix.Maker(ffmpeg_program, tmp_path_factory.mktemp("matrix"))
 
 
 def make(maker, cases):
@@ -131,11 +130,11 @@ def test_the_number_of_each_frame_can_be_read():
 BUGS = {
     "the matrix": "pixels.matrix = lambda frame, tags: pixels.BT601",
     "the range": "pixels.is_full_range = lambda frame, tags: False",
-    "the turn": "container.upright = lambda rgb, side: rgb",
-    "the crop of the container": "container.cropped = lambda rgb, header: rgb",
+    "the turn": "reader.upright = lambda rgb, side: rgb",
+    "the crop of the container": "reader.cropped = lambda rgb, header: rgb",
     "transparency": "pixels._alpha = lambda frame: pixels.np.float32([1])",
-    "side data that PyAV does not know": "container.side_data = lambda frame, decoder: {}",
-    "differences that are not told": "container.disagreements = lambda *_: ()",
+    "side data that PyAV does not know": "reader.side_data = lambda frame, decoder: {}",
+    "differences that are not told": "reader.disagreements = lambda *_: ()",
     "layers that are not told": "header._has_second_layer = lambda *_: False",
 }
 

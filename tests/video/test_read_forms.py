@@ -72,16 +72,16 @@ def test_a_film_with_a_cover_is_read_and_a_cover_alone_is_refused(tmp_path):
 
 
 def test_a_cover_picture_before_the_film_is_passed_over():
-    from stst.video.container import Disposition, _first_film
+    from stst.video.container import Disposition, first_film
 
     class Stream:
         def __init__(self, disposition):
             self.disposition = disposition
 
     cover, film = Stream(Disposition.attached_pic), Stream(Disposition.default)
-    assert _first_film((cover, film)) is film
+    assert first_film((cover, film)) is film
     with pytest.raises(FramesError, match="cover picture"):
-        _first_film((cover,))
+        first_film((cover,))
 
 
 # C8: one frame, odd sides

@@ -10,46 +10,46 @@ import test_second_opinion as opinion
 from stst.video import files, read
 
 CROPPING = """
-whole = container.to_rgb
+whole = reader.to_rgb
 def cropped(frame, tags):
     rgb, transparent = whole(frame, tags)
     return rgb[: rgb.shape[0] // 2 * 2, : rgb.shape[1] // 2 * 2], transparent
-container.to_rgb = cropped
+reader.to_rgb = cropped
 """
-TWICE = "once = container.upright; container.upright = lambda rgb, f: once(once(rgb, f), f)"
+TWICE = "once = reader.upright; reader.upright = lambda rgb, f: once(once(rgb, f), f)"
 TWO_FILMS = forms.test_the_first_of_two_films_is_read_and_sound_is_ignored
 UNEVEN = [0, 2, 3, 7, 8, 12, 13, 15]
-TRUSTING = "container.Video.rates = lambda self: [self._stream.base_rate]"
+TRUSTING = "reader.Video.rates = lambda self: [self._stream.base_rate]"
 BUGS = {  # the bug, and the test that must fail
     "C1, errors let out": (
         "decode.answer = lambda request, out: decode.decode(request, open(out, 'wb'))",
         lambda made, films, tmp: faults.test_what_is_no_video_is_refused_by_name(tmp, "text.mp4"),
     ),
     "C3, deaf to what FFmpeg logs": (
-        "container.get_last_error = lambda: (0, None)",
+        "reader.get_last_error = lambda: (0, None)",
         lambda made, films, tmp: faults.test_what_ffmpeg_passes_over_is_told(
             "plain.gif", lambda data: data[:5000] + data[5100:], "LZW", films, tmp
         ),
     ),
     "C3, half a packet": (
-        "container.is_cut_off = lambda head, tail, size: False",
+        "reader.is_cut_off = lambda head, tail, size: False",
         lambda made, films, tmp: faults.test_what_ffmpeg_passes_over_is_told(
             "mpeg2.ts", lambda data: data[:-50], "cut off", films, tmp
         ),
     ),
     "C7, any stream": (
-        "container._first_film = lambda streams: streams[0]",
+        "reader.first_film = lambda streams: streams[0]",
         lambda made, films, tmp: forms.test_sound_alone_is_refused(tmp),
     ),
     "C7, the last stream": (
-        "container._first_film = lambda streams: streams[-1]",
+        "reader.first_film = lambda streams: streams[-1]",
         lambda made, films, tmp: forms.test_the_first_of_two_films_is_read_and_sound_is_ignored(
             tmp
         ),
     ),
     "C8, even sides": (CROPPING, lambda made, films, tmp: forms.test_odd_sides_are_read_whole(tmp)),
     "C9, not turned": (
-        "container.upright = lambda rgb, frame: rgb",
+        "reader.upright = lambda rgb, frame: rgb",
         lambda made, films, tmp: forms.test_rotation_is_applied_once(made, tmp),
     ),
     "C9, mirrors that are not known": (
@@ -67,7 +67,7 @@ BUGS = {  # the bug, and the test that must fail
         lambda made, films, tmp: forms.test_uneven_times_need_a_frame_rate(tmp, UNEVEN),
     ),
     "C10, FFmpeg's own rate": (
-        "container.states_no_rate = lambda head: False",
+        "reader.states_no_rate = lambda head: False",
         lambda made, films, tmp: forms.test_a_rate_that_is_not_stated_is_asked_for(
             films, tmp, "gif"
         ),
@@ -81,7 +81,7 @@ BUGS = {  # the bug, and the test that must fail
 
 @pytest.mark.parametrize(("bug", "check"), BUGS.values(), ids=BUGS)
 def test_a_planted_bug_is_caught(bug, check, made_once, small_films, tmp_path, monkeypatch):
-    code = f"from stst.video import container, decode, image_films, pixels\n{bug}\ndecode.main()"
+    code = f"from stst.video import decode, image_films, pixels, reader\n{bug}\ndecode.main()"
     monkeypatch.setattr(files, "DECODER", (sys.executable, "-P", "-c", code))
     with pytest.raises((AssertionError, pytest.fail.Exception, read.FramesWarning)) as caught:
         check(made_once, small_films, tmp_path)

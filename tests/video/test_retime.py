@@ -4,7 +4,6 @@ Frames are numbered by how light they are. FFmpeg's program is that of imageio-f
 """
 
 import re
-import subprocess
 import sys
 import warnings
 from fractions import Fraction
@@ -75,18 +74,6 @@ def quietly(reader, *words, **options):
 def all_of(path):
     """How light every frame of a film is."""
     return lightness(quietly(read_video, path, frame_rate=7).frames)
-
-
-@pytest.fixture(scope="module")
-def ffmpeg():
-    """``ffmpeg("-i", ...)``: what FFmpeg's program writes to stdout."""
-    program = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
-
-    def run(*words):
-        command = [program, "-v", "error", "-y", *map(str, words)]
-        return subprocess.run(command, capture_output=True, check=True).stdout
-
-    return run
 
 
 def grey(ffmpeg, path, *words):
@@ -404,21 +391,21 @@ def test_a_change_of_size_is_refused_whatever_is_made_of_the_frames(options, ffm
 
 PLANTED = {  # the bug, and the test that must fail
     "hidden frames are counted": (
-        "container.declared = lambda container, stream: stream.frames",
+        "reader.declared = lambda container, stream: stream.frames",
         lambda ffmpeg, tmp: test_frames_that_a_cut_hides_are_not_missed("edit list", ffmpeg, tmp),
     ),
     "those before the first key frame are counted": (
-        "container.Video.hidden = property(lambda self: 0, lambda self, count: None)",
+        "reader.Video.hidden = property(lambda self: 0, lambda self, count: None)",
         lambda ffmpeg, tmp: test_frames_that_a_cut_hides_are_not_missed(
             "open group, no edit list", ffmpeg, tmp
         ),
     ),
     "the average rate": (
-        "container.Video.rates = lambda self: [self._stream.average_rate]",
+        "reader.Video.rates = lambda self: [self._stream.average_rate]",
         lambda ffmpeg, tmp: test_the_rate_of_a_part_is_that_of_the_file(tmp),
     ),
     "another film": (
-        "container._first_film = lambda streams: streams[0]",
+        "reader.first_film = lambda streams: streams[0]",
         lambda ffmpeg, tmp: (
             test_of_several_films_the_default_one_is_read_and_the_others_are_told_of((1,), 2, tmp)
         ),
@@ -428,7 +415,7 @@ PLANTED = {  # the bug, and the test that must fail
 
 @pytest.mark.parametrize(("bug", "check"), PLANTED.values(), ids=PLANTED)
 def test_a_planted_bug_is_caught(bug, check, ffmpeg, tmp_path, monkeypatch):
-    code = f"from stst.video import container, decode\n{bug}\ndecode.main()"
+    code = f"from stst.video import decode, reader\n{bug}\ndecode.main()"
     monkeypatch.setattr(files, "DECODER", (sys.executable, "-P", "-c", code))
     with pytest.raises((AssertionError, pytest.fail.Exception, FramesWarning)) as caught:
         check(ffmpeg, tmp_path)

@@ -3,7 +3,6 @@
 FFmpeg's program is that of the package imageio-ffmpeg.
 """
 
-import subprocess
 import warnings
 
 import numpy as np
@@ -71,18 +70,6 @@ def test_a_hidden_colour_of_a_palette_is_black_and_told_of(hidden, tmp_path):
 
 
 # ---------------------------------------------------------------- films, against FFmpeg
-
-
-@pytest.fixture(scope="module")
-def ffmpeg():
-    """``ffmpeg("-i", ...)``: what FFmpeg's program writes to stdout."""
-    program = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
-
-    def run(*words):
-        command = [program, "-v", "error", "-y", *map(str, words)]
-        return subprocess.run(command, capture_output=True, check=True).stdout
-
-    return run
 
 
 PATTERN = ("-f", "lavfi", "-i", "testsrc2=s=128x64:r=25:d=0.2")

@@ -27,11 +27,12 @@ import numpy as np
 from av.error import FFmpegError
 
 from stst.errors import FramesError
-from stst.video.container import FrameReader, Video, check_frame_size
+from stst.video.container import check_frame_size
 from stst.video.files import Limits, Request
 from stst.video.images import Animation, Folder
 from stst.video.kinds import check_kind, first_bytes, is_picture
 from stst.video.pixels import Pixels, channels_last, to_unit
+from stst.video.reader import FrameReader, Video
 from stst.video.sizes import place
 from stst.video.timing import Resampling, resample, shown_at
 

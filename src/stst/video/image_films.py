@@ -15,11 +15,11 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from stst.errors import FramesError
-from stst.video.container import FrameReader, Video
 from stst.video.files import Limits
 from stst.video.image_pixels import TRANSPARENT, orientation
 from stst.video.image_times import opened_avif
 from stst.video.pixels import UNTAGGED, Pixels, turned
+from stst.video.reader import FrameReader, Video
 
 DEMUXERS = "png_pipe,apng,jpeg_pipe,webp_pipe,pgm_pipe,pbm_pipe,ppm_pipe,mp4"  # of FFmpeg
 HDR = re.compile(rb"colrnclx..\0[\x10\x12]", re.DOTALL)  # stated for the image, or for its track

@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stst.errors import FramesError
-from stst.video.container import FrameReader, check_frame_size
+from stst.video.container import check_frame_size
 from stst.video.files import Limits, stills
 from stst.video.image_claims import check_colours, page_bytes, stack_faults
 from stst.video.image_films import by_ffmpeg
@@ -30,6 +30,7 @@ from stst.video.image_pixels import (
 )
 from stst.video.image_times import clock
 from stst.video.pixels import Pixels
+from stst.video.reader import FrameReader
 from stst.video.timing import Times
 
 BY_FFMPEG = ("AVIF", "JPEG", "MPO", "PNG", "PPM", "WEBP")  # names of Pillow
