@@ -22,13 +22,12 @@ from stst.experiment.spec import TASKS, ExperimentSpec
 from stst.experiment.words import read_words
 from stst.storage.atomic import refuse_folder
 from stst.storage.config import read_config
+from stst.workflows.analysis import run_analysis, run_power
 from stst.workflows.experiment import (
     build_experiment,
     export_bids,
     export_online,
     export_psychopy,
-    run_analysis,
-    run_power,
     serve_experiment,
 )
 

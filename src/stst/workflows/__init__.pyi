@@ -1,11 +1,11 @@
 from .ablation import run_ablation as run_ablation
+from .analysis import run_analysis as run_analysis
+from .analysis import run_power as run_power
 from .evaluate import run_evaluation as run_evaluation
 from .experiment import build_experiment as build_experiment
 from .experiment import export_bids as export_bids
 from .experiment import export_online as export_online
 from .experiment import export_psychopy as export_psychopy
-from .experiment import run_analysis as run_analysis
-from .experiment import run_power as run_power
 from .experiment import serve_experiment as serve_experiment
 from .installation import check_machine as check_machine
 from .installation import run_demo as run_demo
