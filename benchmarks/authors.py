@@ -1,4 +1,4 @@
-"""A step of the authors' program beside one of ours: the same frames, weights and threads."""
+"""Compare a step of the authors' program with one of ours: same frames, weights and threads."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MAIN_FILE, TEMPORAL_FILE = "SpaceTimeStyleTransfer.py", "dyn_model/weights.npz"
 REPOSITORY = "https://github.com/antoninogreco/STST"
 SCALES = tuple(octave.scale for octave in Recipe.preset("greco2024").octaves)
 SCHEDULE = (2000, 1000, 500)  # steps of a frame in each octave
-PAD = 5  # frames before the kept ones; the first of them is noise and takes no steps
+PAD = 5  # frames before the kept ones; the first one is noise and takes no steps
 AGREEMENT = 1e-5  # largest relative difference of a loss between the two programs
 WARM_UP = 3  # steps that are not counted
 STEP_HEAD = ("octave", "steps timed", "their ms a step", "range", "our ms a step", "range", "ratio")
@@ -58,7 +58,7 @@ class Checkout:
     steps: int = 10
 
     def refusal(self, spatial: str) -> str | None:
-        """Why it cannot be measured, if so."""
+        """Return why it cannot be measured, or an empty text."""
         if not all((self.folder / name).is_file() for name in (MAIN_FILE, TEMPORAL_FILE)):
             return f"{self.folder} has no {MAIN_FILE} and {TEMPORAL_FILE}; clone {REPOSITORY}"
         if spatial not in NETWORKS:
@@ -66,7 +66,7 @@ class Checkout:
         return None
 
     def run(self, trunk: Trunk, spatial: str, natural: Tensor, start: Tensor) -> dict[str, object]:
-        """What `authors_program.py` finds for two frames (2, 3, H, W)."""
+        """Run `authors_program.py` on two frames (2, 3, H, W)."""
         with tempfile.TemporaryDirectory() as place:
             given, found = Path(place) / "given.npz", Path(place) / "found.json"
             np.savez(given, **arrays(trunk, natural, start))
@@ -90,7 +90,7 @@ def arrays(trunk: Trunk, natural: Tensor, start: Tensor) -> dict[str, np.ndarray
 
 
 class Comparison:
-    """Rounds of both programs, one after the other, spread over a benchmark."""
+    """Rounds of both programs in turns, spread over a benchmark."""
 
     def __init__(self, checkout: Checkout, trunk: Trunk, spatial: str, clip: Clip) -> None:
         self.checkout, self.trunk, self.spatial = checkout, trunk, spatial
@@ -102,7 +102,7 @@ class Comparison:
         self.version, self.gap = "", 0.0
 
     def measure(self) -> None:
-        """One more round of both; ends the benchmark where their losses are not ours."""
+        """Measure one more round of both; exit if their losses differ from ours."""
         frames = self.natural.frames, self.start.frames
         found = self.checkout.run(self.trunk, self.spatial, *frames)
         self.version = found["tensorflow"]
@@ -114,12 +114,12 @@ class Comparison:
         self.ours.append(Round(sizes, [self.our_steps(scale) for scale in SCALES]))
 
     def rows(self) -> list[tuple[str, ...]]:
-        """Cells of `STEP_HEAD` for each octave: medians over the steps of all rounds."""
+        """Return the cells of `STEP_HEAD` for each octave: medians over the steps of all rounds."""
         sizes, theirs, ours = self.ours[0].sizes, pooled(self.theirs), pooled(self.ours)
         return [step_row(*each) for each in zip(sizes, theirs, ours, strict=True)]
 
     def our_losses(self) -> dict[str, float]:
-        """Raw losses of the start frames, with the authors' temporal weights."""
+        """Return our raw losses of the start frames, with the authors' temporal weights."""
         msoe = load_stream("msoe", weights=self.checkout.folder / TEMPORAL_FILE)
         window, natural = self.start.frames[None], self.natural.frames[None]
         return {
@@ -128,21 +128,21 @@ class Comparison:
         }
 
     def our_steps(self, scale: float) -> list[float]:
-        """Seconds of single steps of ours, all losses, every level of the temporal stream."""
+        """Return the seconds of our single steps: all losses, all levels of the temporal stream."""
         walk = common.steps(self.natural, self.trunk, common.load_msoe(), scale=scale)
         common.take(walk, WARM_UP)
         return [timed(lambda: next(walk)) for _ in range(self.checkout.steps)]
 
 
 def timed(call: Callable[[], object]) -> float:
-    """Seconds of one call."""
+    """Return the seconds of one call."""
     began = time.perf_counter()
     call()
     return time.perf_counter() - began
 
 
 def checked(theirs: dict[str, float], ours: dict[str, float]) -> float:
-    """Largest relative difference of a loss; ends the benchmark where it is too large."""
+    """Return the largest relative difference of a loss; exit if it is too large."""
     gaps = {name: abs(theirs[name] / value - 1) for name, value in ours.items()}
     for name, gap in gaps.items():
         if not gap < AGREEMENT:
@@ -151,13 +151,13 @@ def checked(theirs: dict[str, float], ours: dict[str, float]) -> float:
 
 
 def pooled(rounds: Sequence[Round]) -> list[list[float]]:
-    """Seconds of all steps of all rounds, for each octave."""
+    """Pool the seconds of all steps of all rounds, for each octave."""
     octaves = zip(*(each.steps for each in rounds), strict=True)
     return [list(chain.from_iterable(octave)) for octave in octaves]
 
 
 def step_row(size: common.Size, theirs: Sequence[float], ours: Sequence[float]) -> tuple[str, ...]:
-    """Medians in ms, smallest to largest, and the ratio of the medians."""
+    """Return medians in ms, smallest to largest, and the ratio of the medians."""
     cells = [f"{common.shown(size)}", f"{len(theirs)}"]
     for times in (theirs, ours):
         cells += [f"{1e3 * median(times):.0f}", f"{1e3 * min(times):.0f}-{1e3 * max(times):.0f}"]
@@ -165,5 +165,5 @@ def step_row(size: common.Size, theirs: Sequence[float], ours: Sequence[float]) 
 
 
 def frame_seconds(rounds: Sequence[Round], steps: Sequence[int]) -> float:
-    """Seconds of a frame of so many steps in each octave, colour transfer left out."""
+    """Return the seconds of a frame with these steps per octave, without colour transfer."""
     return sum(n * median(times) for n, times in zip(steps, pooled(rounds), strict=True))

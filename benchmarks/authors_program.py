@@ -1,10 +1,10 @@
-"""Seconds of a step of the authors' program, in each octave. Runs in a Python with TensorFlow.
+"""Time a step of the authors' program in each octave; run with a Python that has TensorFlow.
 
     python authors_program.py CHECKOUT GIVEN.npz FOUND.json --threads 2 --steps 10
 
-`authors.py` calls this, with frames and weights in GIVEN.npz, and reads FOUND.json. It imports the
-program from a checkout and does not change it: the weights of the spatial stream are handed to it
-in place of a download, and its own method that notes the losses of a step is wrapped by a clock.
+`authors.py` calls this, with frames and weights in GIVEN.npz, and reads FOUND.json. The program is
+imported from a checkout and not changed: the weights of the spatial stream are passed to it instead
+of being downloaded, and its own method that records the losses of a step is wrapped by a clock.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 
 OCTAVES, BASE = (-2, -1, 0), 1.5  # of the authors' script
-LEVEL = 1e4  # to which they scale each loss where an octave begins
+LEVEL = 1e4  # to which they scale each loss at the start of an octave
 RATE = 0.002  # the time of a step does not depend on it
 
 
 def trunk_builder(build: Callable[..., object], values: Mapping[str, np.ndarray]) -> Callable:
-    """What the program calls to get its spatial stream: Keras's network with given weights."""
+    """Make the function that returns the spatial stream: Keras's network with given weights."""
 
     def built(**_: object) -> object:
         network = build(include_top=False, weights=None)
@@ -38,7 +38,7 @@ def trunk_builder(build: Callable[..., object], values: Mapping[str, np.ndarray]
 
 
 def octave(power: int, steps: int) -> dict[str, object]:
-    """One octave in the form of the program's configuration."""
+    """Return one octave in the form of the program's configuration."""
     return {
         "iters": steps,
         "optimizer": {"params": {"learning_rate": RATE}},
@@ -49,7 +49,7 @@ def octave(power: int, steps: int) -> dict[str, object]:
 
 
 class Clock:
-    """The program, with the moments at which its steps end and the losses it began with."""
+    """The program, with the times at which its steps end and its initial losses."""
 
     def __init__(self, program: object, steps: int, device: str) -> None:
         self.program, self.moments, self.losses = program, [], {}
@@ -73,7 +73,7 @@ class Clock:
         return weights, others
 
     def octave(self, start: np.ndarray, settings: dict[str, object]) -> tuple[object, list[float]]:
-        """Frames after an octave, and seconds of each of its steps but the first."""
+        """Return the frames after an octave, and the seconds of all its steps but the first."""
         self.moments.clear()
         target = self.program.extract_frames_from_tar(1)
         frames = self.program.optimize_frame_transition(1, start, target, [settings])
@@ -81,7 +81,7 @@ class Clock:
 
 
 def measure(clock: Clock, start: np.ndarray, warm_up: int) -> dict[str, object]:
-    """Size and seconds of steps in each octave, raw losses of the start, colour transfer."""
+    """Measure size and seconds of steps in each octave, initial raw losses, and colour transfer."""
     octaves = []
     for settings in clock.program.config["opt_settings"]:
         frames, seconds = clock.octave(start, settings)

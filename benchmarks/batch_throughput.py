@@ -1,11 +1,11 @@
-"""Small items made by `stst batch` on local workers, and by as many bare processes.
+"""Compare `stst batch` on local workers with the same number of bare processes, on small items.
 
     python benchmarks/batch_throughput.py --items 200
 
-Both make the same metamers, from the same film, into folders with all that a run leaves. A bare
-process imports what it needs, and makes its share one after the other; the workers of the
-set have theirs from Dask. Printed are the ratio of items a second, and the memory of the process
-that holds the scheduler, at the start, in the middle and at the end.
+Both make the same metamers from the same film, as complete run folders. A bare process makes
+its share one after the other; the workers of the set receive theirs from Dask. Prints the ratio
+of items per second, and the memory of the process of the scheduler at the start, in the middle
+and at the end.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def natural(path: Path) -> None:
 
 
 def planned(room: Path, out: Path, count: int) -> tuple[BatchPlan, list[WorkItem]]:
-    """A plan of metamers of one clip with many seeds."""
+    """Plan metamers of one clip with many seeds."""
     settings = {"octaves": [{"steps": STEPS}], "pad": 1, "stop": None}
     plan = BatchPlan.model_validate(
         {
@@ -67,13 +67,13 @@ def planned(room: Path, out: Path, count: int) -> tuple[BatchPlan, list[WorkItem
 
 
 def share(items: list[WorkItem], out: Path) -> None:
-    """What a bare process does."""
+    """Make the share of a bare process."""
     for item in items:
         assert make_item(item, out=out, threads=1) == Outcome("made"), item.name
 
 
 def bare(items: list[WorkItem], out: Path, processes: int) -> float:
-    """Seconds that bare processes take, their imports included."""
+    """Return the seconds that bare processes take, with their imports."""
     context = multiprocessing.get_context("spawn")
     shares = [items[index::processes] for index in range(processes)]
     began = time.perf_counter()
@@ -87,20 +87,20 @@ def bare(items: list[WorkItem], out: Path, processes: int) -> float:
 
 
 class Memory:
-    """The memory of this process, noted as a set goes on."""
+    """The memory of this process, recorded while a set is made."""
 
     def __init__(self) -> None:
         self.noted: list[float] = []
 
     def note(self) -> None:
-        """Add it, in MB."""
+        """Record the memory (MB)."""
         self.noted.append(psutil.Process().memory_info().rss / 1e6)
 
 
 def by_set(
     plan: BatchPlan, items: list[WorkItem], out: Path, workers: int, memory: Memory
 ) -> float:
-    """Seconds that the items of a set take, the start of its workers included."""
+    """Return the seconds that the items of a set take, with the start of its workers."""
     connect, _ = connection(plan, out, workers)
     began = time.perf_counter()
     with connect() as client:

@@ -1,4 +1,4 @@
-"""What the benchmarks share: streams and steps to measure, a clock, a table."""
+"""Shared parts of the benchmarks: streams and steps to measure, a clock, a table."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from stst.models.spatial import CAFFE, COMPACT, VGG16, VGG19, Trunk, frozen
 from stst.models.stream import load_stream
 from stst.models.temporal import Msoe
 from stst.models.weights import state
-from stst.recipe import LOSSES, Recipe
-from stst.recipe.recipe import Weights
+from stst.recipe import LOSSES, Recipe, Weights
 from stst.storage.manifest import processor
 from stst.synthesis.refine import Step
 from stst.synthesis.synthesize import synthesize
@@ -36,18 +35,18 @@ Size = tuple[int, int]
 
 
 def options(purpose: str | None) -> argparse.ArgumentParser:
-    """The arguments that every benchmark takes."""
+    """Add the arguments that every benchmark takes."""
     parser = argparse.ArgumentParser(
         description=purpose, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--threads", type=int, help="of the CPU; torch's choice if not given")
+    parser.add_argument("--threads", type=int, help="CPU threads; by default torch's choice")
     return parser
 
 
 def begin(parser: argparse.ArgumentParser, words: Sequence[str] | None) -> argparse.Namespace:
-    """Read the arguments, set the threads, say what is measured on."""
+    """Parse the arguments, set the threads, and print the machine."""
     given = parser.parse_args(words)
     if given.threads:
         torch.set_num_threads(given.threads)
@@ -56,7 +55,7 @@ def begin(parser: argparse.ArgumentParser, words: Sequence[str] | None) -> argpa
 
 
 def machine(device: str) -> str:
-    """The processor, and what else a figure depends on."""
+    """Describe the processor and other conditions of the measurement."""
     found = [processor(), f"{torch.get_num_threads()} thread(s)", f"torch {torch.__version__}"]
     if torch.device(device).type == "cuda":
         found.insert(0, torch.cuda.get_device_name(device))
@@ -65,18 +64,18 @@ def machine(device: str) -> str:
 
 
 def size(text: str) -> Size:
-    """``320x180`` -> height and width."""
+    """Parse ``320x180`` into height and width."""
     width, height = map(int, text.split("x"))
     return height, width
 
 
 def shown(of: Size) -> str:
-    """Height and width -> ``320x180``."""
+    """Format height and width as ``320x180``."""
     return f"{of[1]}x{of[0]}"
 
 
 def load_trunk(name: str, weights: Path | None = None) -> Trunk:
-    """The stream, with random weights where the trained ones are absent: a step costs the same."""
+    """Load a stream; missing weights are random, with which a step costs the same."""
     if weights is None and state(name) not in ("embedded", "cached"):
         return random_trunk(name)
     trunk = load_stream(name, weights=weights)
@@ -85,7 +84,7 @@ def load_trunk(name: str, weights: Path | None = None) -> Trunk:
 
 
 def random_trunk(name: str) -> Trunk:
-    """Random filters that keep the size of activations (He et al. 2015)."""
+    """Make a trunk of random filters that keep the size of activations (He et al. 2015)."""
     with torch.device("meta"):
         trunk = Trunk(SHAPES[name], CAFFE)
     trunk.to_empty(device="cpu")
@@ -98,19 +97,19 @@ def random_trunk(name: str) -> Trunk:
 
 
 def load_msoe() -> Msoe:
-    """The temporal stream."""
+    """Load the temporal stream."""
     msoe = load_stream("msoe")
     assert isinstance(msoe, Msoe)
     return msoe
 
 
 def first(clip: Clip, count: int) -> Clip:
-    """The first frames of a clip."""
+    """Return the first frames of a clip."""
     return Clip(clip.take(list(range(count))), clip.frame_rate)
 
 
 class Corner:
-    """A stream that costs next to nothing, to measure what is beside the streams."""
+    """A stream of almost no cost, to measure everything but the streams."""
 
     layers = ("corner",)
 
@@ -131,7 +130,7 @@ def steps(
     device: str = "cpu",
     start: Clip | None = None,
 ) -> Iterator[Step]:
-    """Steps of one frame in one octave, as a synthesis takes them: each `next` takes one."""
+    """Yield the steps of one frame in one octave, as in a synthesis."""
     wanted = {f"weights.{name}": float(name in losses) for name in Weights.model_fields}
     recipe = Recipe.preset("default").with_settings(
         {
@@ -158,7 +157,7 @@ def steps(
 
 
 def take(walk: Iterator[object], count: int) -> None:
-    """Take some steps, whose losses are not looked at."""
+    """Take some steps and ignore their losses."""
     for _ in islice(walk, count):
         pass
 
@@ -166,9 +165,9 @@ def take(walk: Iterator[object], count: int) -> None:
 def alternate(
     calls: Mapping[Name, Callable[[], object]], repeats: int, device: str
 ) -> dict[Name, list[float]]:
-    """Seconds of each call, in turns, so that a change of the machine's speed meets all.
+    """Time calls in turns (s), so that changes of the machine's speed affect all of them.
 
-    The first turn warms up and is not counted.
+    The first turn is a warm-up and is not counted.
     """
     found: dict[Name, list[float]] = {name: [] for name in calls}
     for turn in range(repeats + 1):
@@ -180,7 +179,7 @@ def alternate(
 
 
 def seconds(call: Callable[[], object], device: str) -> float:
-    """Wall time of one call; a GPU is waited for before and after."""
+    """Return the wall time of one call (s); waits for the GPU before and after."""
     _wait(device)
     began = time.perf_counter()
     call()
@@ -194,7 +193,7 @@ def _wait(device: str) -> None:
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table in Markdown, for docs/benchmarks.md."""
+    """Print a table in Markdown, for docs/results/benchmarks.md."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     for row in (head, ["-" * width for width in widths], *rows):
         cells = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))

@@ -1,4 +1,4 @@
-"""Seconds of whole clips, compared frame by frame and with equal numbers of frames."""
+"""Costs of whole clips in seconds, compared per frame and for equal numbers of frames."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HEAD = ("program", "kept frames", "pad frames made", "s", "s a kept frame", "s a
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of the frames that are kept, and of the pad frames that are made before them."""
+    """Seconds of the kept frames, and of the pad frames made before them."""
 
     kept: int
     pads: int
@@ -21,33 +21,33 @@ class Cost:
 
     @classmethod
     def measured(cls, frames: Sequence[Frame]) -> Cost:
-        """Of frames that were made; those with an index below 0 are pad frames."""
+        """Return the cost of measured frames; those with an index below 0 are pad frames."""
         kept = [frame.seconds for frame in frames if frame.index >= 0]
         pads = [frame.seconds for frame in frames if frame.index < 0]
         return cls(len(kept), len(pads), sum(kept), sum(pads))
 
     @classmethod
     def computed(cls, seconds: float, kept: int, pad: int) -> Cost:
-        """Of frames that all take the same seconds; the first pad frame is noise, not made."""
+        """Return the cost of frames of equal duration; the first pad frame is free noise."""
         return cls(kept, pad - 1, kept * seconds, (pad - 1) * seconds)
 
     @property
     def total(self) -> float:
-        """Seconds of the whole clip, pad frames included."""
+        """Seconds of the whole clip, with pad frames."""
         return self.kept_seconds + self.pad_seconds
 
     @property
     def a_kept_frame(self) -> float:
-        """Seconds of a kept frame, those of pad frames left out."""
+        """Seconds per kept frame, without those of the pad frames."""
         return self.kept_seconds / self.kept
 
     @property
     def a_frame_made(self) -> float:
-        """Seconds of a frame, pad frames counted like the others."""
+        """Seconds per frame, with pad frames counted like the others."""
         return self.total / (self.kept + self.pads)
 
     def row(self, name: str) -> tuple[str, ...]:
-        """Cells of `HEAD`."""
+        """Return the cells of `HEAD`."""
         return (
             name,
             f"{self.kept}",
@@ -59,7 +59,7 @@ class Cost:
 
 
 def ratios(theirs: Cost, ours: Cost) -> dict[str, float]:
-    """How many times less ours takes, for the same number of kept frames."""
+    """Return how many times less time ours takes, for the same number of kept frames."""
     if theirs.kept != ours.kept:
         raise ValueError(f"{theirs.kept} kept frames cannot be compared with {ours.kept}")
     return {

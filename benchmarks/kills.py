@@ -1,11 +1,11 @@
-"""SIGKILL at random moments of a real run, then `stst resume`: is it the unbroken run's?
+"""Kill real runs at random moments, resume them, and compare with an uninterrupted run.
 
     python benchmarks/kills.py --kills 100
 
-Each trial begins the same run (streams compact and MSOE, files and all), kills it at a moment
-between its start and its end, goes on with `stst resume`, and compares every file with that of
-a run that was let be; of the manifest all but the time it took. A run that is killed before its
-first file is written has nothing to go on from, and is begun again by the same command.
+Each trial starts the same run (streams compact and MSOE, with all files), kills it with SIGKILL
+at a random moment, resumes it with `stst resume`, and compares every file with that of an
+uninterrupted run; of the manifest, everything but the run time. A run that is killed before its
+first file is written cannot be resumed, and is started again with the same command.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SETTINGS = ("octaves=[{scale: 0.7, steps: 3}, {steps: 3}]", "pad=2", "start.blen
 
 
 def natural(path: Path) -> None:
-    """Write a small clip of moving waves; in a process of its own, so that no thread is kept."""
+    """Write a small clip of moving waves, in a process of its own, so that no thread remains."""
     import torch
 
     from stst.video.frames import Clip
@@ -49,7 +49,7 @@ def natural(path: Path) -> None:
 
 
 def child(call: Callable[[], object]) -> int:
-    """Begin a call in a process of its own and give its id; what it prints is dropped."""
+    """Start a call in a process of its own and return its id; its output is discarded."""
     process = os.fork()
     if process:
         return process
@@ -66,7 +66,7 @@ def child(call: Callable[[], object]) -> int:
 
 
 def stst(*words: object) -> int:
-    """Begin a command of `stst` and give its process."""
+    """Start a command of `stst` and return its process."""
 
     def call() -> None:
         sys.argv = ["stst", *map(str, words)]
@@ -76,12 +76,12 @@ def stst(*words: object) -> int:
 
 
 def ended(process: int) -> int:
-    """Exit code of a process, which is waited for; negative if a signal ended it."""
+    """Wait for a process and return its exit code; negative if a signal ended it."""
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """What a run has left, but for the time that it took."""
+    """Return the files of a run, without its run time."""
     found = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
     for name in [name for name in found if name.endswith("manifest.json")]:
         manifest = json.loads(found[name])
@@ -91,7 +91,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def stage(folder: Path) -> str:
-    """How far a run that was killed has come."""
+    """Describe the stage at which a run was killed."""
     if (folder / UNFINISHED / "recipe.yaml").exists():
         frames = len(list((folder / UNFINISHED).glob("0*.safetensors")))
         return f"{frames} frames on disk" + " and files begun" * bool(list(folder.glob("*.webm")))
@@ -99,7 +99,7 @@ def stage(folder: Path) -> str:
 
 
 def trial(command: Sequence[object], folder: Path, after: float) -> tuple[str, int]:
-    """Kill a run `after` seconds, and let it go on to its end: how far it was, and its code."""
+    """Kill a run `after` seconds and resume it; return its stage at the kill and its exit code."""
     process = stst(*command, "--out", folder)
     time.sleep(after)
     os.kill(process, signal.SIGKILL)
@@ -111,10 +111,10 @@ def trial(command: Sequence[object], folder: Path, after: float) -> tuple[str, i
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Print each trial, and how many gave the files of the unbroken run."""
+    """Print each trial, and how many gave the files of the uninterrupted run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--seed", type=int, default=0, help="random seed of the moments")
     parser.add_argument("--seeds", type=int, default=1, help="metamers in a batch")
     given = parser.parse_args(words)
     dice, same, stages = random.Random(given.seed), 0, Counter[str]()

@@ -1,9 +1,9 @@
-"""Peak memory of a whole `stst synthesize`, against what it states before it starts.
+"""Compare the peak memory of a whole `stst synthesize` with its estimate.
 
-For clips of several lengths, and of several sizes with each spatial stream; `default` at a fixed
-number of steps. Each run is a process of its own, reading and writing included: its greatest
-resident memory, or on a GPU the greatest that torch has held there. Trained weights that are
-absent are random: they take as much memory.
+For clips of several lengths, and of several sizes with each spatial stream; `default` with a fixed
+number of steps. Each run is a process of its own, with reading and writing. Measures its peak
+resident memory or, on a GPU, the peak that torch has held there. Missing trained weights are
+replaced by random ones, which take the same memory.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ HEAD = ("size", "frames", "spatial", "stated MB", "found MB", "stated/found")
 
 
 def apart(call: Callable[..., Found], *given: object) -> Found:
-    """What a call returns, made in a fresh process.
+    """Make a call in a fresh process and return its result.
 
-    A process starts with its parent's peak: so all that is large is done apart.
+    A process starts with the peak of its parent, so everything large is done in other processes.
     """
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=fresh) as pool:
@@ -58,7 +58,7 @@ def store_random(name: str, path: Path) -> None:
 
 
 def peaks(config: SynthesisConfig, out: Path, threads: int | None) -> tuple[int, int]:
-    """Bytes stated before the start, and found at the end, of all that the command does."""
+    """Return the bytes estimated before the start and measured at the end of the whole command."""
     if threads:
         torch.set_num_threads(threads)
     with patch.object(SILENT, "announce") as announced:
@@ -67,11 +67,11 @@ def peaks(config: SynthesisConfig, out: Path, threads: int | None) -> tuple[int,
 
 
 def held(device: str) -> int:
-    """Greatest number of bytes that this process has held."""
+    """Return the peak memory of this process (bytes)."""
     if torch.device(device).type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     unit = 1 if sys.platform == "darwin" else 1024
-    import resource  # of Unix alone
+    import resource  # only on Unix
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
@@ -79,7 +79,7 @@ def held(device: str) -> int:
 def measure(
     given: argparse.Namespace, folder: Path, size: common.Size, frames: int, spatial: str
 ) -> tuple[int, int]:
-    """Bytes stated and found for one clip."""
+    """Return the estimated and the measured bytes for one clip."""
     clip, weights = (
         folder / f"{common.shown(size)}x{frames}.webm",
         folder / f"{spatial}.safetensors",
@@ -103,7 +103,7 @@ def measure(
 
 
 def read(words: Sequence[str] | None) -> argparse.Namespace:
-    """The arguments."""
+    """Parse the arguments."""
     parser = common.options(__doc__)
     add = parser.add_argument
     add("--spatial", choices=common.SHAPES, nargs="+", default=["compact", "vgg19"])

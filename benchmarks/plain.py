@@ -1,8 +1,8 @@
-"""The slow twin of a step: the same losses and update in float32, by torch's plain means.
+"""A slow reference of a step: the same losses and update in float32, with plain torch.
 
-Default memory layout, `torch.nn.functional` and autograd throughout, MSOE's maps brought to
-frame size before their Gram matrix is formed. Nothing of stst's streams or losses runs here,
-but for the trunk's preprocessing.
+Default memory layout, `torch.nn.functional` and autograd throughout; MSOE's maps are resized to
+the frame before their Gram matrix is computed. Except for the trunk's preprocessing, no code of
+stst's streams or losses is used.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class Plain:
             self.natural = {name: self.found(name, natural) for name in losses}
 
     def __call__(self, window: Tensor) -> Losses:
-        """Each loss: {loss: (B,)}."""
+        """Return each loss: {loss: (B,)}."""
         return {name: self.gap(name, self.found(name, window)) for name in self.names}
 
     def found(self, loss: str, window: Tensor) -> list[Tensor]:
-        """What a loss compares: Gram matrices, or the total variation."""
+        """Return what a loss compares: Gram matrices, or the total variation."""
         if loss == "space_texture":
             return [gram(x) for x in self.activations(window[:, -1])]
         if loss == "time_texture":
@@ -98,13 +98,13 @@ def gram(x: Tensor) -> Tensor:
 
 
 def variation(frame: Tensor) -> Tensor:
-    """Sum of differences of neighbours over the number of pixels: (B, 3, H, W) -> (B,)."""
+    """Total variation over the number of pixels: (B, 3, H, W) -> (B,)."""
     total = sum(frame.diff(dim=axis).abs().sum((1, 2, 3)) for axis in (-1, -2))
     return total / (frame.shape[-2] * frame.shape[-1])
 
 
 def mirrored(x: Tensor, pad: int) -> Tensor:
-    """Pad height and width in the mirror, the edge repeated."""
+    """Pad height and width by mirroring, with the edge repeated."""
     rows, columns = (
         torch.from_numpy(np.pad(np.arange(side), pad, mode="symmetric")).to(x.device)
         for side in x.shape[-2:]
@@ -118,7 +118,7 @@ def to_size(x: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def steps(plain: Plain, window: Tensor, rate: float) -> Iterator[Losses]:
-    """Losses before each step of torch's Adam on the last frame: each `next` takes one."""
+    """Yield the losses before each step of torch's Adam on the last frame."""
     x = window[:, -1].clone().requires_grad_()
     adam = torch.optim.Adam([x], lr=rate, betas=(0.9, 0.99), eps=1e-12)
     while True:

@@ -1,4 +1,4 @@
-"""Import before torch: sets this process up as the command line sets up its own."""
+"""Set up this process like the command line; import this before torch."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Two ways to the authors' final losses over the same frames: theirs, and ours.
+"""Reach the authors' final losses over the same frames in two ways: theirs and ours.
 
-Ours goes down the objective of their last octave, the raw losses under the weights that they
-have there; its starts and its steps are its own.
+Ours minimises the objective of their last octave, the raw losses with the weights that they have
+there, with its own starts and steps.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from stst.video.frames import Clip
 Losses = tuple[float, float]  # raw: space, time
 Judgement = tuple[Losses, dict[str, float]]
 ADAM = Optimiser(method="adam")
-PAD = 3  # frames of ours before the kept ones; motion takes them to come up
+PAD = 3  # our frames before the kept ones, during which motion develops
 COARSE = 0.5  # the one octave below full size
 
 
 @dataclass(frozen=True)
 class Steps:
-    """Steps and rates of a frame: below full size, at full size, and of a further round there."""
+    """Steps and rates of a frame: below full size, at full size, and in a further round there."""
 
     coarse: tuple[int, float]
     fine: tuple[int, float]
@@ -52,19 +52,19 @@ SOURCE = Recipe(octaves=({},))  # an octave's change is added to its start
 
 
 def texture(stream: Trunk | Msoe, loss: str) -> LayerTarget:
-    """The texture loss of a stream, over its own layers."""
+    """Make the texture loss of a stream, over its own layers."""
     return LayerTarget(loss, stream.texture_layers)
 
 
 def raw_loss(stream: Trunk | Msoe, loss: str, window: Tensor, natural: Tensor) -> float:
-    """A texture loss (1, 2, 3, H, W) against a natural window, in float32."""
+    """Return a texture loss of (1, 2, 3, H, W) against a natural window, in float32."""
     with torch.no_grad():
         return Match(stream, {texture(stream, loss): natural})(window)[loss].item()
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame made: its raw losses, relative residuals, seconds and steps."""
+    """A finished frame: its raw losses, relative residuals, seconds and steps."""
 
     index: int
     losses: Losses
@@ -74,7 +74,7 @@ class Frame:
 
 
 class Task:
-    """The natural clip and both streams, in which all ways are judged alike."""
+    """The natural clip and both streams, with which all ways are compared."""
 
     def __init__(self, clip: Clip, spatial: str, weights: Path | None, pad: int) -> None:
         self.clip, self.pad = clip, pad
@@ -89,7 +89,7 @@ class Task:
         )
 
     def judged(self, window: Tensor, natural: Tensor) -> Judgement:
-        """Raw losses and relative residuals of a finished frame, in float32."""
+        """Return raw losses and relative residuals of a finished frame, in float32."""
         losses, residuals = [], dict[str, float]()
         for side in self.sides:
             match = Match(side.in_float32.stream, {side.layers[0]: natural})
@@ -99,7 +99,7 @@ class Task:
 
 
 def theirs(task: Task, recipe: Recipe) -> tuple[list[Frame], list[dict[str, float]]]:
-    """Walk by a recipe: each frame, and the raw losses where its last octave began."""
+    """Synthesise with a recipe: each frame, and the raw losses at the start of its last octave."""
     natural, order = task.clip.frames, frame_order(len(task.clip), recipe)
     targets = dict.fromkeys(("space_texture", "time_texture"), (task.clip,))
     shape = (3, *task.clip.size)
@@ -135,7 +135,7 @@ class Descent:
         self.objective = Objective([*parts, Variation()], {})
 
     def weigh(self, values: dict[str, float]) -> None:
-        """Weights of the authors: 1, 1 and 0.1, each over the loss's value at their start."""
+        """Set the authors' weights: 1, 1 and 0.1, each over the loss at their start."""
         shares = {"space_texture": 1.0, "time_texture": 1.0, "total_variation": 0.1}
         self.objective.weights = {name: shares[name] / values[name] for name in shares}
 
@@ -151,7 +151,7 @@ class Descent:
 
 
 def ours(task: Task, goals: list[Frame], starts: list[dict[str, float]]) -> Iterator[Frame]:
-    """Adam from noise of the target's colours, later from the frame before, until it is there."""
+    """Run Adam from noise in the target's colours, later from the previous frame."""
     natural, shape = task.clip.frames, (3, *task.clip.size)
     pad, padded = min(PAD, len(natural) - 1), len(goals) - len(natural)
     order = frame_order(len(natural), SOURCE.with_settings({"pad": pad}))
@@ -181,7 +181,7 @@ def _made(
     values: dict[str, float],
     goal: Losses | None,
 ) -> tuple[Tensor, float]:
-    """A frame from an octave below full size, then rounds of steps until its goal is reached."""
+    """Make a frame: an octave below full size, then rounds of steps until its goal is reached."""
     plan = FROM_NOISE if goal is None else FROM_FRAME
     frame = _coarse(task, past, window, start, plan.coarse)
     descent = Descent(task, past[:, None], window, task.clip.size)
@@ -200,7 +200,7 @@ def _there(task: Task, past: Tensor, frame: Tensor, window: Tensor, goal: Losses
 def _coarse(
     task: Task, past: Tensor, window: Tensor, start: Tensor, steps: tuple[int, float]
 ) -> Tensor:
-    """The start changed by an octave, in which each loss is weighed by its value there."""
+    """Change the start by an octave, in which each loss is weighted by its value there."""
     full, size = task.clip.size, octave_size(task.clip.size, COARSE)
     small = resized(start[:, None], size, True)[:, 0]
     descent = Descent(task, past[:, None], window, size)
@@ -210,5 +210,5 @@ def _coarse(
 
 
 def say(text: str) -> None:
-    """Progress, to standard error."""
+    """Print progress to standard error."""
     print(text, file=sys.stderr, flush=True)

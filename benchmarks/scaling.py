@@ -1,9 +1,9 @@
-"""How time grows with frames, with pixels, and with seeds in one batch.
+"""Measure how time grows with frames, pixels, and seeds in one batch.
 
-Seconds of a whole synthesis against frames (`default`, each octave at a fixed number of steps), and
-of one full-size step against pixels and against seeds; each is the least of all turns. The
-exponent is the slope of a least-squares line through the logarithms: 1 is proportional. For
-frames a straight line is fitted as well, and the largest deviation from it is stated.
+Seconds of a whole synthesis against frames (`default`, with fixed numbers of steps), and of one
+full-size step against pixels and against seeds; each is the minimum over all turns. The exponent
+is the slope of a least-squares line through the logarithms; 1 means proportional. For frames, a
+straight line is fitted too, and the largest deviation from it is printed.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ Streams = tuple[Trunk, Msoe]
 
 
 def exponent(amounts: Sequence[float], seconds: Sequence[float]) -> float:
-    """Of the power of the amount that seconds follow best."""
+    """Fit the exponent of a power law of seconds against the amount."""
     return float(np.polyfit(np.log(amounts), np.log(seconds), 1)[0])
 
 
 def line(amounts: Sequence[float], seconds: Sequence[float]) -> tuple[float, float, float]:
-    """Slope and intercept of the best line, and the largest deviation from it, as a share."""
+    """Fit a line: slope, intercept, and the largest deviation as a share."""
     x, y = np.asarray(amounts, float), np.asarray(seconds)
-    # Weighed by shares: else the greatest amount alone would decide.
+    # Relative weights, because otherwise the largest amount alone would decide.
     slope, intercept = np.polyfit(x, y, 1, w=1 / y)
     off = np.abs(y / (intercept + slope * x) - 1)
     return float(slope), float(intercept), float(off.max())
@@ -78,7 +78,7 @@ def by_seeds(streams: Streams, given: argparse.Namespace) -> dict[int, float]:
 def walk(
     streams: Streams, size: common.Size, seeds: int, given: argparse.Namespace
 ) -> Iterator[object]:
-    """Steps at full size."""
+    """Yield steps at full size."""
     natural = natural_scene(frames=2, height=size[0], width=size[1])
     how = {"precision": given.precision, "device": given.device}
     return common.steps(natural, *streams, seeds=seeds, **how)
@@ -87,21 +87,21 @@ def walk(
 def of_steps(
     walks: Mapping[common.Name, Iterator[object]], given: argparse.Namespace
 ) -> dict[common.Name, float]:
-    """Seconds of one step of each."""
+    """Return the seconds of one step of each."""
     calls = {name: partial(common.take, steps, given.steps) for name, steps in walks.items()}
     took = least(common.alternate(calls, given.repeats, given.device))
     return {name: seconds / given.steps for name, seconds in took.items()}
 
 
 def least(took: Mapping[common.Name, list[float]]) -> dict[common.Name, float]:
-    """The least of all turns."""
+    """Return the minimum over all turns."""
     return {name: min(turns) for name, turns in took.items()}
 
 
 def report(
     head: tuple[str, str], names: Sequence[str], amounts: Sequence[float], found: Sequence[float]
 ) -> None:
-    """Print a table of times, each also by the unit of its amount, and the exponent."""
+    """Print a table of times, also per unit of the amount, and the exponent."""
     rows = [
         [name, f"{1e3 * s:.1f}", f"{1e3 * s / amount:.3g}"]
         for name, amount, s in zip(names, amounts, found, strict=True)
@@ -111,7 +111,7 @@ def report(
 
 
 def read(words: Sequence[str] | None) -> argparse.Namespace:
-    """The arguments."""
+    """Parse the arguments."""
     parser = common.options(__doc__)
     add = parser.add_argument
     add("--spatial", choices=common.SHAPES, default="vgg19")
@@ -120,7 +120,7 @@ def read(words: Sequence[str] | None) -> argparse.Namespace:
     sizes = ["128x72", "192x108", "256x144", "320x180"]
     add("--sizes", type=common.size, nargs="+", default=[common.size(s) for s in sizes])
     add("--seeds", type=int, nargs="+", default=[1, 2, 4, 8])
-    add("--steps", type=int, default=4, help="of each octave of a frame; in a turn")
+    add("--steps", type=int, default=4, help="steps in each octave of a frame, and in a turn")
     add("--repeats", type=int, default=3, help="turns")
     return common.begin(parser, words)
 

@@ -1,11 +1,11 @@
 """Milliseconds of one step: forward, and backward to the pixels of one frame.
 
-By octave and by part: the spatial stream with its Gram matrices, the temporal stream with its
-own, what is beside them (total variation and the optimiser's update), and all. Each part runs by
-itself, with the update. Beside the times stand the operations (by torch's counter,
-multiply-adds counted as two), the share that they reach of the rate of a matrix product in the
-same number format, and the time of a plain float32 port (plain.py), which is first found to have
-the losses of the fast path in float32. Fast and plain take turns; `ms` is the least of all turns.
+By octave and by part: the spatial stream with its Gram matrices, the temporal stream with its own,
+the rest (total variation and the optimiser's update), and all together. Each part runs alone, with
+the update. The table also has the operations (by torch's counter, a multiply-add counts as two),
+their rate as a share of that of a matrix product in the same number format, and the time of a
+plain float32 port (plain.py), whose losses are first checked against those of the fast path in
+float32. Fast and plain take turns; `ms` is the minimum over all turns.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ PARTS = {
 }
 HEAD = ("octave", "part", "GFLOP", "ms", "median", "GFLOP/s", "of peak")
 HEAD += ("plain ms", "median", "times less", "of medians")
-# Greatest relative difference of a loss from the plain port's, at the start and one step later.
-# The latter tells of the slope; Adam turns the rounding of a slope near 0 into a whole step.
+# Largest relative difference of a loss from the plain port's, at the start and one step later.
+# The latter checks the gradient; Adam turns the rounding of a gradient near 0 into a whole step.
 BOUNDS = (1e-4, 1e-3)
 PRODUCT = ("product", "")
-SIDE = {"cpu": 2048, "cuda": 8192}  # of its matrices; a GPU is not filled by small ones
+SIDE = {"cpu": 2048, "cuda": 8192}  # side of the matrices; small ones do not fill a GPU
 
 Steps = Iterator[object]
 Seconds = dict[tuple[str, str], list[float]]  # part, "fast" or "plain" -> of each turn
@@ -53,7 +53,7 @@ Seconds = dict[tuple[str, str], list[float]]  # part, "fast" or "plain" -> of ea
 
 @dataclass(frozen=True)
 class Case:
-    """What is measured: streams, natural frames, start frames, where and in which format."""
+    """A case to measure: streams, natural frames, start frames, device and number format."""
 
     trunk: Trunk
     msoe: Msoe
@@ -64,17 +64,17 @@ class Case:
 
     @property
     def side(self) -> int:
-        """Of the matrices whose product gives the peak."""
+        """Side of the matrices whose product gives the peak rate."""
         return SIDE[torch.device(self.device).type]
 
     @property
     def dtype(self) -> torch.dtype:
-        """The format in which the streams run."""
+        """The number format of the streams."""
         return resolved(self.precision, self.device)
 
     def fast_steps(self, scale: float, part: str, precision: str | None = None) -> Steps:
-        """Steps of a part, as a synthesis takes them."""
-        # A synthesis must match something: where nothing is to be measured, a corner.
+        """Yield steps of a part, as in a synthesis."""
+        # A synthesis must match something; a corner costs almost nothing.
         extra = {"beside": ("space_texture",)}.get(part, ())
         return common.steps(
             self.natural,
@@ -88,7 +88,7 @@ class Case:
         )
 
     def plain_steps(self, scale: float, part: str) -> Iterator[plain.Losses]:
-        """The same steps by the plain port."""
+        """Yield the same steps by the plain port."""
         small = octave_size(self.natural.size, scale)
         # As in a synthesis with one pad frame, frame 1 is the past of frame 0.
         frames = (clip.take([1, 0])[None].to(self.device) for clip in (self.natural, self.start))
@@ -98,7 +98,7 @@ class Case:
 
 
 def disagreement(case: Case, scale: float) -> list[float]:
-    """Greatest relative difference of a loss from the plain port's, at each step compared."""
+    """Return the largest relative difference of a loss from the plain port's, at each step."""
     fast, slow = case.fast_steps(scale, "all", "float32"), case.plain_steps(scale, "all")
     return [
         max(abs(float(step.losses[name] / value) - 1) for name, value in losses.items())
@@ -107,7 +107,7 @@ def disagreement(case: Case, scale: float) -> list[float]:
 
 
 def compared(case: Case) -> list[float]:
-    """The disagreement over all octaves; ends the benchmark where it is too large."""
+    """Return the disagreement over all octaves; exit if it is too large."""
     gaps = [max(each) for each in zip(*(disagreement(case, s) for s in SCALES), strict=True)]
     if not all(gap < bound for gap, bound in zip(gaps, BOUNDS, strict=True)):
         found, allowed = (", then ".join(f"{x:.1e}" for x in of) for of in (gaps, BOUNDS))
@@ -116,7 +116,7 @@ def compared(case: Case) -> list[float]:
 
 
 def matrices(case: Case) -> tuple[Tensor, Tensor]:
-    """Two, in the format of the streams."""
+    """Make two matrices in the number format of the streams."""
     dice = torch.Generator().manual_seed(0)
     shape = (2, case.side, case.side)
     a, b = torch.randn(shape, generator=dice).to(case.device, case.dtype)
@@ -124,9 +124,9 @@ def matrices(case: Case) -> tuple[Tensor, Tensor]:
 
 
 def operations(case: Case, scale: float, part: str) -> int:
-    """Operations of one fast step, those inside our own autograd functions included.
+    """Count the operations of one fast step, with those inside our own autograd functions.
 
-    Counted on the CPU, because a CUDA graph hides its operations; they are the same.
+    They are counted on the CPU, because a CUDA graph hides its operations; they are the same.
     """
     walk = replace(case, device="cpu").fast_steps(scale, part, "float32")
     next(walk)  # the first also represents the target
@@ -136,9 +136,9 @@ def operations(case: Case, scale: float, part: str) -> int:
 
 
 def octave(case: Case, scale: float, count: int, repeats: int) -> tuple[Seconds, float]:
-    """Seconds of a step of each part, fast and plain; operations a second of a matrix product.
+    """Return the seconds of a step of each part, fast and plain, and the rate of a matrix product.
 
-    All in turns.
+    All are measured in turns.
     """
     walks = {(part, "fast"): case.fast_steps(scale, part) for part in PARTS}
     walks |= {(part, "plain"): case.plain_steps(scale, part) for part in PARTS}
@@ -150,7 +150,7 @@ def octave(case: Case, scale: float, count: int, repeats: int) -> tuple[Seconds,
 
 
 def row(work: int, fast: Sequence[float], slow: Sequence[float], peak: float) -> list[str]:
-    """Cells of one part: operations, times, rates, and the plain port's times."""
+    """Return the cells of one part: operations, times, rates, and the plain port's times."""
     rate = work / min(fast)
     cells = [f"{work / 1e9:.2f}", *_milliseconds(fast), f"{rate / 1e9:.0f}", f"{rate / peak:.0%}"]
     ratios = min(slow) / min(fast), median(slow) / median(fast)
@@ -162,7 +162,7 @@ def _milliseconds(turns: Sequence[float]) -> tuple[str, str]:
 
 
 def read(words: Sequence[str] | None) -> argparse.Namespace:
-    """The arguments."""
+    """Parse the arguments."""
     parser = common.options(__doc__)
     parser.add_argument("--size", type=common.size, default=(180, 320), help="320x180, of the clip")
     parser.add_argument("--spatial", choices=common.SHAPES, default="vgg19")

@@ -1,18 +1,18 @@
-"""How much sooner are the authors' final losses reached?
+"""Measure how much sooner the authors' final losses are reached.
 
-The authors' optimiser and schedule (steps normalised by the slope's deviation, 2000 / 1000 /
-500 in three octaves, from uniform noise) run over pad frames and some kept ones, with their
-targets corrected (octaves resized from the source, antialiased). The raw texture losses
-of each kept frame are noted: space (ss) and time (ts). Then ours (race.py) runs over the same
-frames, down the very objective of their last octave (raw losses under their weights there), on
-the same steps, until both losses are reached in each frame; the table gives the ratio of the
-times. Beside it: the relative residual of every layer, for both and for `default`.
+The authors' optimiser and schedule (steps normalised by the standard deviation of the gradient,
+2000 / 1000 / 500 in three octaves, from uniform noise) run over pad frames and some kept ones,
+with corrected targets (octaves resized from the source, antialiased). The raw texture losses of
+each kept frame are recorded: space (ss) and time (ts). Then ours (race.py) runs over the same
+frames. It minimises the same objective as their last octave (raw losses with their weights
+there), on the same steps, until both losses are reached in each frame. The table gives the ratio
+of the times and the relative residual of every layer, for both and for `default`.
 
     python benchmarks/time_to_loss.py CLIP --width 320 --spatial vgg16 --weights FILE
 
-With `--against-tensorflow CHECKOUT` their own program is timed on the same frames with the same
-weights, three times between the other parts: some steps of each octave, from which a frame of its
-whole schedule is computed, since that takes hours.
+With `--against-tensorflow CHECKOUT`, their own program is timed on the same frames with the same
+weights, three times between the other parts. It takes some steps of each octave, from which the
+time of a frame of its whole schedule is computed, because that takes hours.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ CORRECTED = {
 
 
 def kept(frames: list[Frame]) -> list[Frame]:
-    """Those that are no pad frames."""
+    """Return the frames that are not pad frames."""
     return [frame for frame in frames if frame.index >= 0]
 
 
 def relative(clip: Clip, streams: tuple[Trunk, Msoe]) -> list[Frame]:
-    """`default` with its own objective, starts and stopping, on a clip."""
+    """Run `default` with its own objective, starts and stopping on a clip."""
     spatial, temporal = streams
     recipe = Recipe.preset("default")
     recipe = recipe.with_settings({"pad": min(recipe.pad, len(clip) - 1)})
@@ -104,7 +104,7 @@ def report(goals: list[Frame], found: list[Frame], default: list[Frame]) -> None
 
 
 def residual(frames: Sequence[Frame], layer: str) -> str:
-    """The mean over frames, if the layer is matched: `default` leaves out what sees too much."""
+    """Format the mean over frames, if the layer is matched by the recipe."""
     found = [frame.residuals[layer] for frame in frames if layer in frame.residuals]
     return f"{mean(found):.3f}" if found else "-"
 
@@ -125,7 +125,7 @@ def against_program(
 
 
 def compare(name: str, frame: float, own: list[Frame]) -> None:
-    """Print what their program takes for as many kept frames as ours, and the ratios."""
+    """Print the time of their program for as many kept frames as ours, and the ratios."""
     mine = Cost.measured(own)
     other = Cost.computed(frame, mine.kept, PAD)
     print(f"Ours {name}:\n")
@@ -141,7 +141,7 @@ def print_ratios(other: Cost, mine: Cost) -> None:
 
 
 def read(words: Sequence[str] | None) -> argparse.Namespace:
-    """The arguments."""
+    """Parse the arguments."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("clip", type=Path)
@@ -150,11 +150,21 @@ def read(words: Sequence[str] | None) -> argparse.Namespace:
     add("--pad", type=int, default=2, help="pad frames before them")
     add("--default-frames", type=int, help="of `default`; 24 against TensorFlow, else --frames")
     add("--spatial", default="vgg19")
-    add("--weights", type=Path, help="of the spatial stream; random ones where none are there")
-    add("--share", type=float, default=1.0, help="of the authors' steps (a trial)")
-    add("--against-tensorflow", type=Path, metavar="CHECKOUT", help="of the authors' program")
-    add("--tensorflow-python", type=Path, default=Path(sys.executable), help="has TensorFlow")
-    add("--tensorflow-steps", type=int, default=10, help="of an octave that are timed in a round")
+    add("--weights", type=Path, help="weights of the spatial stream; random if missing")
+    add("--share", type=float, default=1.0, help="share of the authors' steps, for a trial")
+    add(
+        "--against-tensorflow",
+        type=Path,
+        metavar="CHECKOUT",
+        help="checkout of the authors' program",
+    )
+    add(
+        "--tensorflow-python",
+        type=Path,
+        default=Path(sys.executable),
+        help="Python with TensorFlow",
+    )
+    add("--tensorflow-steps", type=int, default=10, help="timed steps per octave in a round")
     given = parser.parse_args(words)
     if given.frames <= given.pad:
         parser.error("--frames must be greater than --pad")
@@ -168,13 +178,13 @@ def read(words: Sequence[str] | None) -> argparse.Namespace:
 
 
 def lengths(given: argparse.Namespace) -> tuple[int, int]:
-    """Kept frames of the race and of `default`."""
+    """Return the kept frames of the race and of `default`."""
     as_many = 24 if given.against_tensorflow else given.frames
     return given.frames, given.default_frames or as_many
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Run the three and print the tables."""
+    """Run all three and print the tables."""
     given = read(words)
     against = given.against_tensorflow is not None
     raced, frames = lengths(given)

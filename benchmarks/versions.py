@@ -1,11 +1,11 @@
-"""The same `stst` command by two versions of the package, in turns.
+"""Time the same `stst` command with two versions of the package, in turns.
 
     python benchmarks/versions.py OLD/src NEW/src --turns 3 -- \\
         synthesize CLIP --width 256 --frames 24 --spatial compact
 
 OLD and NEW are the folders that hold the package `stst`, for example `src` of two checkouts. Each
-turn is a process of its own, start-up and files included, which writes to a folder that is dropped
-(`--out` is added). Both run in this Python, which must have what both need.
+turn is a process of its own, with start-up and files, and writes to a temporary folder (`--out` is
+added). Both run in this Python, which must have the requirements of both.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ IMPORTED = "import stst; print(stst.__file__)"
 
 
 def process(source: Path, *words: str) -> str:
-    """Run this Python with a version of the package: what it prints."""
+    """Run this Python with a version of the package and return its output."""
     paths = os.pathsep.join(filter(None, (str(source), os.environ.get("PYTHONPATH"))))
     done = subprocess.run(
         [sys.executable, *words],
@@ -39,14 +39,14 @@ def process(source: Path, *words: str) -> str:
 
 
 def found_in(source: Path) -> None:
-    """End the benchmark where Python takes the package from elsewhere."""
+    """Exit if Python imports the package from elsewhere."""
     file = Path(process(source, "-c", IMPORTED).strip())
     if source.resolve() not in file.resolve().parents:
         sys.exit(f"{source} holds no package `stst`: Python takes {file}")
 
 
 def seconds(source: Path, command: Sequence[str]) -> float:
-    """Wall time of a command by one version."""
+    """Return the wall time of a command with one version (s)."""
     with tempfile.TemporaryDirectory() as place:
         began = time.perf_counter()
         process(source, "-c", COMMAND, *command, "--out", f"{place}/out")
@@ -54,7 +54,7 @@ def seconds(source: Path, command: Sequence[str]) -> float:
 
 
 def alternate(calls: Mapping[str, Callable[[], float]], turns: int) -> dict[str, list[float]]:
-    """What each call gives, in turns; every second turn begins with the last one."""
+    """Return the results of calls in turns; every second turn starts with the last one."""
     found: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(turns):
         for name in list(calls)[:: -1 if turn % 2 else 1]:
@@ -64,7 +64,7 @@ def alternate(calls: Mapping[str, Callable[[], float]], turns: int) -> dict[str,
 
 
 def report(found: Mapping[str, Sequence[float]]) -> str:
-    """Median and range of both versions, and old over new."""
+    """Print median and range of both versions, and old over new."""
     lines = [
         f"{name}: {median(times):.1f} s ({min(times):.1f} to {max(times):.1f}, {len(times)} turns)"
         for name, times in found.items()
@@ -73,14 +73,14 @@ def report(found: Mapping[str, Sequence[float]]) -> str:
 
 
 def read(words: Sequence[str] | None) -> argparse.Namespace:
-    """The arguments; those after `--` are the command."""
+    """Parse the arguments; those after `--` are the command."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("old", type=Path)
     parser.add_argument("new", type=Path)
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("command", nargs="+", help="of `stst`, after --")
+    parser.add_argument("command", nargs="+", help="arguments of `stst`, after --")
     return parser.parse_args(words)
 
 

@@ -1,9 +1,10 @@
-"""Match some layers of a simple network: how alike are the others?
+"""Match some layers of a simple network, and measure the similarity of the others.
 
-Metamers of one clip that match Gram matrices or activations of early, middle or late layers
-of the embedded trunk, and how alike every layer is to the natural clip's: activations at
-their places (Pearson's r, each channel without its mean), and Gram matrices (1 - relative
-error). The clip with scrambled phases (STPS) says what any picture of its spectrum has.
+Makes metamers of one clip that match Gram matrices or activations of early, middle or late
+layers of the embedded network. Measures how similar every layer is to that of the natural clip:
+activations at each place (Pearson's r, without the mean of each channel) and Gram matrices
+(1 - relative error). The clip with scrambled phases (STPS) shows the similarity of any clip with
+the same spectrum.
 
     python examples/early_late.py CLIP --out early_late.png
 """
@@ -36,7 +37,7 @@ COLOURS = ["0.5", "#0072B2", "#56B4E9", "#009E73", "#D55E00", "#E69F00", "#CC79A
 
 
 def metamer(natural: Clip, loss: str, layers: Sequence[str]) -> Clip:
-    """Only these layers say what it is to be, however much of the frame they see."""
+    """Make a metamer that matches only these layers, however large their receptive fields are."""
     only = {f"layers.{loss}": list(layers), "weights.colour_moments": 0, "colour.after": "never"}
     only |= {"weights.gamut": 0, "field": None}
     recipe = Recipe.preset("default").with_losses(loss).with_settings(only)
@@ -44,7 +45,7 @@ def metamer(natural: Clip, loss: str, layers: Sequence[str]) -> Clip:
 
 
 def likeness(natural: Clip, made: Clip) -> Likeness:
-    """Pearson's r of activations, and 1 - relative error of Gram matrices, at each block."""
+    """Return Pearson's r of activations and 1 - relative error of Gram matrices, for each block."""
     trunk = load_stream("compact")
     with torch.no_grad():
         wanted, found = (trunk(clip.frames[:, None], BLOCKS) for clip in (natural, made))
@@ -53,7 +54,7 @@ def likeness(natural: Clip, made: Clip) -> Likeness:
 
 
 def pearson(one: Tensor, other: Tensor) -> float:
-    """Of what is left without each channel's mean, in which any two pictures are alike."""
+    """Pearson's r without the mean of each channel, which any two pictures share."""
     placed = [(x - x.mean((0, 2, 3), keepdim=True)).flatten() for x in (one, other)]
     return float(np.corrcoef(*placed)[0, 1])
 
@@ -75,7 +76,7 @@ def main() -> None:
 
 
 def draw(films: dict[str, Clip], found: dict[str, Likeness]) -> plt.Figure:
-    """Last frames above, likeness of each block below."""
+    """Draw the last frames above, and the similarity of each block below."""
     figure = plt.figure(figsize=(14, 6), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=(1, 1.7))
     for axes, (name, film) in zip(above.subplots(1, len(films)), films.items(), strict=True):

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from hypothesis import settings
 from torch import Tensor, nn
 
-from skip_watch import pytest_addoption, pytest_configure  # noqa: F401
+import not_again
+import skip_watch
 from small_clips import clip, recipe
 from stst.synthesis.synthesize import synthesize
 from stst.video.frames import Footage
@@ -26,6 +27,18 @@ settings.register_profile(
 settings.load_profile("stst")
 
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_addoption(parser):
+    """Options of `.ci/run`."""
+    for part in (skip_watch, not_again):
+        part.pytest_addoption(parser)
+
+
+def pytest_configure(config):
+    """Do what they ask for."""
+    for part in (skip_watch, not_again):
+        part.pytest_configure(config)
 
 
 class ToyStream(nn.Module):

@@ -69,8 +69,8 @@ def test_steps_can_be_crossed_and_switched_like_settings():
 @pytest.mark.parametrize(
     ("how", "told"),
     [
-        ({}, "needs something that varies"),
-        ({"vary": {"pad": []}}, "needs something that varies"),
+        ({}, "needs at least one factor"),
+        ({"vary": {"pad": []}}, "needs at least one factor"),
         ({"vary": {"padd": [1, 2]}}, "Did you mean 'pad'"),
         ({"vary": {"pad": [1, -1]}}, "greater than or equal to 0"),
         ({"leave_out": ["color"]}, "Did you mean 'colour'"),

@@ -58,13 +58,13 @@ def test_each_clip_may_have_targets_of_its_own_for_each_loss(how):
 
 @pytest.mark.parametrize("natural", [[], [clip(1), clip(2, frames=4)], [clip(1), clip(2, side=28)]])
 def test_clips_that_do_not_fit_in_a_batch_are_refused(how, natural):
-    with pytest.raises(FramesError, match="must agree"):
+    with pytest.raises(FramesError, match="must have the same"):
         synthesize_many(natural, **how)
 
 
 def test_lbfgs_takes_one_clip_alone(how):
     recipe = how["recipe"].with_settings({"optimiser.method": "lbfgs"})
-    with pytest.raises(RecipeError, match="just one"):
+    with pytest.raises(RecipeError, match="exactly one"):
         synthesize_many([clip(1), clip(2)], **how | {"recipe": recipe})
 
 

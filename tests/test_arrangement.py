@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 import stst.losses.arrangement as subject
+from decoding import decoded_here  # noqa: F401
 from stst.losses.arrangement import PARTS, layout, maps, shape
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import stst
+from decoding import decoded_here  # noqa: F401
 from small_clips import clip, recipe
 from stst.errors import DeviceError, FramesError, RecipeError, StreamError, StstError
 from stst.recipe import Octave, Recipe, Start
@@ -36,7 +37,7 @@ MISTAKES = {
     "a tensor as target": (
         lambda: stst.synthesize(FRAMES),
         FramesError,
-        r"got Tensor\. Make one: stst\.Clip\.from_array",
+        r"got Tensor\. Make a clip: stst\.Clip\.from_array",
     ),
     "an array as target": (lambda: stst.synthesize(FRAMES.numpy()), FramesError, "got ndarray"),
     "None as target": (lambda: stst.synthesize(None), FramesError, "got NoneType"),
@@ -60,7 +61,7 @@ MISTAKES = {
     "a seed that is no number": (
         lambda: stst.synthesize(clip(), recipe=recipe(), seed=1.5),
         RecipeError,
-        r"a seed is a whole number.*got 1\.5",
+        r"seed must be a whole number.*got 1\.5",
     ),
     "a seed as text": (
         lambda: stst.synthesize(clip(), recipe=recipe(), seed="12"),
@@ -90,14 +91,14 @@ MISTAKES = {
     "losses as a number": (
         lambda: Recipe.preset("default").with_losses(2),
         RecipeError,
-        r"losses are names, such as \['space_content', 'space_texture'\]; got 2",
+        r"losses must be names, such as \['space_content', 'space_texture'\]; got 2",
     ),
     "no losses": (lambda: Recipe.preset("default").with_losses([]), RecipeError, "got "),
     "a preset as a number": (lambda: Recipe.preset(3), RecipeError, "no preset 3"),
     "a setting's name mistyped": (
         lambda: Recipe(octaves=[{"stepz": 2}]),
         RecipeError,
-        r"octaves\.0\.stepz: .*Did you mean 'steps'\? There is: scale, steps, rate",
+        r"octaves\.0\.stepz: .*Did you mean 'steps'\? Known: scale, steps, rate",
     ),
     "a part's name mistyped": (
         lambda: Recipe(octaves=[{}], strat={}),
@@ -114,12 +115,12 @@ MISTAKES = {
     "a detached stream": (
         lambda: matched(lambda window, layers: {"a": window[:, -1].detach()}),
         StreamError,
-        "'a' is detached from the frames: no gradient",
+        "'a' is detached from the frames: it gives no gradient",
     ),
     "a stream without its layer": (
         lambda: matched(lambda window, layers: {"b": window[:, -1]}),
         StreamError,
-        r"must give \{layer: activation\} with 'a', got b",
+        r"must return \{layer: activation\} with 'a', got b",
     ),
     "a stream that gives a tensor": (
         lambda: matched(lambda window, layers: window[:, -1]),
@@ -129,7 +130,7 @@ MISTAKES = {
     "a plain network as a stream": (
         lambda: matched(torch.nn.Conv2d(3, 4, 3).eval()),
         StreamError,
-        r"cannot take a clip.*stst\.stream\(module, layers=\[\.\.\.\]\)",
+        r"does not accept a clip.*stst\.stream\(module, layers=\[\.\.\.\]\)",
     ),
     "a clip of an array": (
         lambda: stst.Clip(FRAMES.numpy(), 25),
@@ -139,7 +140,7 @@ MISTAKES = {
     "a clip with channels last": (
         lambda: stst.Clip(FRAMES.permute(0, 2, 3, 1), 25),
         FramesError,
-        r"must be \(T, 3, H, W\), got \(4, 20, 24, 3\)\. Clip\.from_array takes",
+        r"must be \(T, 3, H, W\), got \(4, 20, 24, 3\)\. Clip\.from_array also takes",
     ),
     "a clip of bytes": (
         lambda: stst.Clip((FRAMES * 255).byte(), 25),
@@ -149,10 +150,10 @@ MISTAKES = {
     "a clip of 0 to 255": (
         lambda: stst.Clip(FRAMES * 255, 25),
         FramesError,
-        "Divide by the highest level",
+        "Divide by the maximum level",
     ),
     "a rate that is no number": (lambda: stst.Clip(FRAMES, "fast"), FramesError, "got 'fast'"),
-    "no rate": (lambda: stst.Clip(FRAMES, float("nan")), FramesError, "frame rate.*got nan"),
+    "no rate": (lambda: stst.Clip(FRAMES, float("nan")), FramesError, "frame rate.*got 'nan'"),
 }
 
 

@@ -229,9 +229,9 @@ def test_what_cannot_be_is_refused_by_name(data, message):
     [
         ("pads", r"no setting 'pads'\. Did you mean 'pad'\?"),
         ("octaves.0.step", r"'octaves\.0\.step'\. Did you mean 'steps'\?"),
-        ("octaves.3.steps", r"In place of '3' there could be: 0"),
-        ("pad.more", r"In place of 'more' there could be: nothing"),
-        ("weights.texture", r"In place of 'texture' there could be: space_content, "),
+        ("octaves.3.steps", r"Known here: 0"),
+        ("pad.more", r"Known here: nothing"),
+        ("weights.texture", r"Known here: space_content, "),
         ("", r"no setting ''"),
     ],
 )

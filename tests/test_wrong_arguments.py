@@ -75,6 +75,7 @@ CALLS = {
                                      "every": 1, "frame_rate": None}),
     "open_video": (stst.open_video, {"path": NOWHERE, "width": None, "start": 0, "frames": None}),
     "find_shots": (stst.find_shots, {"film": SMALL}),
+    "show": (stst.show, {"clips": {"small": SMALL}}),
     "load_run": (stst.load_run, {"folder": NOWHERE}),
     "Result.load": (Result.load, {"folder": NOWHERE}),
     "evaluate_sets": (stst.evaluate_sets, {"sets": ["nowhere"], "config": None, **NEW}),
@@ -91,6 +92,10 @@ CALLS = {
     "run_prednet_training": (workflows.run_prednet_training, {"config": None, **NEW}),
     "run_ablation": (workflows.run_ablation, {"config": None, "cells": (), **NEW}),
     "run_power": (workflows.run_power, {"experiment": NOWHERE, "plan": None, **NEW}),
+    "write_set": (workflows.write_set, {"clips": {"a": {"natural": SMALL}}, **NEW}),
+    "design_experiment": (workflows.design_experiment, {"spec": None, "stimuli": NOWHERE, **NEW}),
+    "simulate_responses": (workflows.simulate_responses, {"experiment": NOWHERE, "plan": None,
+                                                          "participants": 2, "group": "", **NEW}),
     "run_analysis": (workflows.run_analysis, {"responses": [NOWHERE], "mixed": False, **NEW}),
     "export_bids": (workflows.export_bids, {"experiment": NOWHERE, "responses": None, **NEW}),
     "export_online": (workflows.export_online, {"experiment": NOWHERE, "host": "static",
@@ -102,6 +107,8 @@ CALLS = {
 OTHERS = {
     "__version__", "StstError", "Evaluation", "Run", "Result", "Synthesis", "Stream",
     "list_streams", "Reporter", "EvaluationConfig", "check_machine", "run_demo", "serve_experiment",
+    "ExperimentSpec", "PowerPlan", "Rules", "SynthesisConfig", "StimulusConfig", "MatchConfig",
+    "PredictionConfig", "TrainingConfig", "Source", "Streams", "example_clip",
 }  # fmt: skip
 WRONG = {
     "None": None,
@@ -181,8 +188,8 @@ def test_wrong_arguments_get_an_error_of_ours(name, tmp_path, monkeypatch):
             FramesError,
             "indices of Clip.take() must be a sequence, each a wh",
         ),
-        (lambda: VideoModel(3), FramesError, "a video for plenoptic is a tensor, got int"),
-        (lambda: stst.stream("vgg19", layers=["0"]), StreamError, "made of a torch.nn.Module"),
+        (lambda: VideoModel(3), FramesError, "a video for plenoptic must be a tensor, got int"),
+        (lambda: stst.stream("vgg19", layers=["0"]), StreamError, "must be a torch.nn.Module"),
     ],
 )
 def test_the_error_says_what_was_wanted_and_what_came(call, kind, message):

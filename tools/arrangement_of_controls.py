@@ -1,9 +1,9 @@
-"""What chance leaves of an arrangement: quantiles over STPS controls of natural clips.
+"""Measure the arrangement that is left by chance: quantiles over STPS controls of natural clips.
 
     python tools/arrangement_of_controls.py CLIP [CLIP ...] [--width 160] [--frames 24] [--seeds 24]
 
-The limits of `stst.metrics.arrangement` were chosen by it (docs/evaluation.md). Of videos
-every second frame is taken, of GIFs all.
+The limits of `stst.metrics.arrangement` were chosen from its results
+(docs/results/evaluation.md). It uses every second frame of videos, and all frames of GIFs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from stst.stimuli.kinds import make_control
 from stst.video.frames import Clip
 from stst.video.read import read_video
 
-Table = dict[str, dict[str, list[float]]]  # part -> measure -> a value of each control
+Table = dict[str, dict[str, list[float]]]  # part -> measure -> one value per control
 
 
 def chance(clip: Clip, seeds: int) -> Table:

@@ -1,8 +1,8 @@
-"""A start for the compact trunk: channels of its teacher, each layer by least squares.
+"""Initial weights of the compact trunk: channels of its teacher, fitted by least squares.
 
-Each convolution is fitted in closed form: from the layer below, as the student has it, to
-the teacher's pre-activations of those channels that tell most about the others. Training
-then begins where thousands of steps from random filters would have led.
+Each convolution is fitted in closed form, from the student's layer below to the teacher's
+pre-activations of the channels that predict the others best. This saves thousands of training
+steps from random filters.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RIDGE = 1e-4  # of the mean square of an input
 
 @torch.no_grad()
 def start(student: Trunk, teacher: Trunk, batches: Sequence[Tensor]) -> None:
-    """Set all convolutions of the student; `batches` are patches (B, 3, H, W) in [0, 1]."""
+    """Fit all convolutions of the student to patches `batches` (B, 3, H, W) in [0, 1]."""
     below = ""
     for name, convolution in student.convolutions.items():
         twin = TWINS.get(name, name)
@@ -39,7 +39,7 @@ def start(student: Trunk, teacher: Trunk, batches: Sequence[Tensor]) -> None:
 
 
 def least_squares(pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
-    """Linear map from batches of seen (B, n, k) to wanted (B, n, c): (c, k)."""
+    """Fit a linear map from batches of inputs (B, n, k) to targets (B, n, c): (c, k)."""
     moments = crossed = torch.zeros((), dtype=torch.double)
     for seen, wanted in pairs:
         moments = moments + torch.einsum("bnk,bnl->kl", seen, seen).double()
@@ -51,10 +51,10 @@ def least_squares(pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
 def informative(
     teacher: Trunk, layer: str, batches: Sequence[Tensor], count: int
 ) -> tuple[list[int], float]:
-    """Channels from which the others are best told, and the layer's root mean square.
+    """Select the channels that predict the others best; also return the layer's root mean square.
 
-    Pivoted Cholesky factorisation of the Gram matrix: each time the channel that those
-    chosen leave most of.
+    Pivoted Cholesky factorisation of the Gram matrix: each step selects the channel with the
+    largest part that the selected ones do not explain.
     """
     gram = torch.zeros(())
     positions = 0
@@ -72,10 +72,10 @@ def informative(
 
 
 def linear_part(trunk: Trunk, layer: str, patches: Tensor) -> Tensor:
-    """What a convolution gives, before rectification: (B, C, h, w)."""
+    """Return the output of a convolution before rectification: (B, C, h, w)."""
     found: list[Tensor] = []
     convolution = trunk.convolutions[layer]
-    # A copy, because the trunk rectifies in place what the convolution gave.
+    # A copy, because the trunk rectifies the output in place.
     hook = convolution.register_forward_hook(lambda *call: found.append(call[2].clone()))
     trunk(patches[:, None], [layer])
     hook.remove()
@@ -83,7 +83,7 @@ def linear_part(trunk: Trunk, layer: str, patches: Tensor) -> Tensor:
 
 
 def inputs(trunk: Trunk, below: str, layer: str, patches: Tensor) -> Tensor:
-    """What a convolution is given: (B, C, h, w)."""
+    """Return the input of a convolution: (B, C, h, w)."""
     if not below:
         return trunk.preprocessing(patches)
     found = trunk(patches[:, None], [below])[below]
@@ -91,5 +91,5 @@ def inputs(trunk: Trunk, below: str, layer: str, patches: Tensor) -> Tensor:
 
 
 def windows(x: Tensor) -> Tensor:
-    """3 x 3 windows and a one for the bias: (B, C, h, w) -> (B, h w, 9 C + 1)."""
+    """Return 3 x 3 windows and a 1 for the bias: (B, C, h, w) -> (B, h w, 9 C + 1)."""
     return F.pad(F.unfold(x, 3, padding=1).mT, (0, 1), value=1.0)

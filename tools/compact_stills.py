@@ -1,7 +1,7 @@
-"""Stills on their way from noise to a photograph's Gram matrices, as the student sees it.
+"""Stills synthesised from noise towards the Gram matrices of a photograph, seen by the student.
 
-Photographs do not show a student what it misses; stills made from it do, for in them all
-that it cannot see has run free.
+Photographs do not show a student what it misses. Stills made from it do, because everything that
+it cannot see varies freely in them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Stills:
             self._begin(slot, random)
 
     def step(self, index: int, student: Trunk, random: Generator) -> Tensor:
-        """Move all stills, begin one again where its life is over: (COUNT, 3, H, W)."""
+        """Take a step with all stills; replace those at the end of their life: (COUNT, 3, H, W)."""
         if index and index % (LIFE // COUNT) == 0:
             slot = index // (LIFE // COUNT) % COUNT
             self.targets[slot] = self.patches(1, random)[0]
@@ -59,7 +59,7 @@ class Stills:
 
 
 def look(trunk: Trunk, patches: Tensor) -> Layers:
-    """Texture layers of patches (B, 3, H, W)."""
+    """Return the texture layers of patches (B, 3, H, W)."""
     return trunk(patches[:, None], trunk.texture_layers)
 
 
@@ -70,6 +70,6 @@ def grams(layers: Layers) -> Layers:
 
 
 def distance(found: Tensor, wanted: Tensor) -> Tensor:
-    """Squared error of each item over the mean square of what was wanted: (B,)."""
+    """Squared error of each item over the mean square of its target: (B,)."""
     gap, size = (found - wanted).square(), wanted.square()
     return gap.flatten(1).mean(1) / size.flatten(1).mean(1).clamp(min=1e-9)

@@ -1,4 +1,4 @@
-"""All that changes while the compact trunk learns, and one step of it."""
+"""The state of a training of the compact trunk, and one training step."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from patches import Patches
 from stst.models.spatial import CAFFE, Trunk, TrunkShape
 from stst.models.stream import resolved
 
-# Adam's steps have one size, so inputs, weights and biases must be of the order of one;
+# Adam's steps all have the same size, so inputs, weights and biases must be of the order of 1;
 # export() puts the factor into the first convolution.
 UNIT = 64
 RATE = 1e-3
-PHOTOGRAPHS = 4  # patches of a batch, beside COUNT targets and their stills
-WARM_UP, SETTLE = 100, 0.4  # steps; share of all steps in which the rate falls to zero
+PHOTOGRAPHS = 4  # patches per batch, in addition to COUNT targets and their stills
+WARM_UP, SETTLE = 100, 0.4  # steps; share of all steps during which the rate falls to zero
 
 
 def pace(index: int, steps: int) -> float:
-    """Learning rate over RATE: a warm start, level, at last a straight line to zero."""
+    """Learning rate over RATE: warm-up, constant, then a straight line to zero."""
     return min((index + 1) / WARM_UP, (steps - index) / (SETTLE * steps), 1)
 
 
 class Training:
     """A student, its linear maps to the teacher, and stills made from it.
 
-    Step `index` draws from a generator of its own, so that a training that is taken up again
-    goes on as if it had not stopped.
+    Step `index` draws from a generator of its own, so that a resumed training equals an
+    uninterrupted one.
     """
 
     def __init__(self, teacher: Trunk, patches: Patches, shape: TrunkShape, seed: int) -> None:
@@ -54,10 +54,10 @@ class Training:
         self.index = 0
 
     def step(self, steps: int) -> tuple[Tensor, Tensor]:
-        """Learn from one batch, as one of `steps`; error of activations and Gram matrices.
+        """Take one of `steps` training steps; return the errors of activations and Gram matrices.
 
-        Each is (layers,): a share of the variance of the teacher's layer, and the length of
-        the Gram matrix's error over the matrix's.
+        Each is (layers,): the share of the variance of the teacher's layer, and the norm of the
+        Gram matrix's error over that of the matrix.
         """
         random = np.random.default_rng([self.seed, self.index + 1])
         for group in self.optimiser.param_groups:
@@ -76,7 +76,7 @@ class Training:
         return torch.cat((photographs, self.stills.targets, stills))
 
     def errors(self, shown: Tensor) -> tuple[Tensor, Tensor]:
-        """What the student, seen through the maps, misses of the teacher."""
+        """Errors of the student, seen through the maps, relative to the teacher."""
         with lower_precision():
             wanted, found = look(self.teacher, shown), look(self.student, shown)
             guessed = {n: self.maps[n](found[n]).float() for n in found}
@@ -86,7 +86,7 @@ class Training:
         return torch.stack(activations), torch.stack([missed(ours[n], theirs[n]) for n in wanted])
 
     def state(self) -> dict[str, Any]:
-        """All that a later `restore` needs to go on from here."""
+        """Return everything that `restore` needs to resume."""
         return {
             "index": self.index,
             "networks": [self.student.state_dict(), self.maps.state_dict()],
@@ -96,7 +96,7 @@ class Training:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from where `state` was taken."""
+        """Resume from a `state`."""
         self.index, self.scale = state["index"], state["scale"]
         parts = (self.student, self.maps, self.optimiser, self.stills.optimiser)
         for part, saved in zip(parts, [*state["networks"], *state["optimisers"]], strict=True):
@@ -109,16 +109,16 @@ class Training:
 
 
 def lower_precision() -> AbstractContextManager[object]:
-    """Half precision inside the networks where the processor multiplies it."""
+    """Use half precision inside the networks where the processor supports it."""
     dtype = resolved("auto", "cpu")
     return torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16)
 
 
 def missed(ours: Tensor, theirs: Tensor) -> Tensor:
-    """Mean relative error of Gram matrices (B, C, C) and of how stills differ from targets.
+    """Mean relative error of Gram matrices (B, C, C), and of stills minus targets.
 
-    A still has the target's Gram matrices in the student; where it has others in the
-    teacher, the student must learn to see it.
+    A still has the target's Gram matrices in the student. If it has others in the teacher, the
+    student must learn to see the difference.
     """
     targets, stills = slice(-2 * COUNT, -COUNT), slice(-COUNT, None)
     size = theirs[targets].flatten(1).norm(dim=1)
@@ -130,7 +130,7 @@ def missed(ours: Tensor, theirs: Tensor) -> Tensor:
 def new_maps(
     student: Trunk, teacher: Trunk, scale: Layers, batches: Sequence[Tensor]
 ) -> nn.ModuleDict:
-    """For each texture layer a linear map from the student's channels to the teacher's."""
+    """Make a linear map from the student's channels to the teacher's for each texture layer."""
     maps = nn.ModuleDict()
     pairs = [(look(student, batch), look(teacher, batch)) for batch in batches]
 

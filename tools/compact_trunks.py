@@ -1,4 +1,4 @@
-"""Trunks to train from and to judge: of the package, of any widths, and of random filters."""
+"""Trunks to train from and to evaluate: of the package, of any width, and with random filters."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from stst.models.stream import load_stream
 
 
 def load_trunk(name: str, weights: Path) -> Trunk:
-    """A trunk of `stst.load_stream` with the weights of a file."""
+    """Load a trunk of `stst.load_stream` with the weights of a file."""
     trunk = load_stream(name, weights=weights)
     assert isinstance(trunk, Trunk)
     return trunk
 
 
 def load_compact(path: Path) -> Trunk:
-    """A trunk of compact's depth, as wide as the weights of the file."""
+    """Load a trunk with the depth of compact and the width of the weights in a file."""
     weights = {name: tensor.float() for name, tensor in load_file(path).items()}
     trunk = Trunk(shape_of({name: len(w) for name, w in weights.items()}), CAFFE)
     trunk.load_state_dict({f"convolutions.{name}": w for name, w in weights.items()})
@@ -34,7 +34,7 @@ def shape_of(lengths: dict[str, int]) -> TrunkShape:
 
 
 def random_trunk(like: Trunk, seed: int) -> Trunk:
-    """As wide as another, with random filters that keep activations (He et al. 2015)."""
+    """Make a trunk as wide as another; its random filters keep activations (He et al. 2015)."""
     lengths = {f"{name}.bias": c.out_channels for name, c in like.convolutions.items()}
     trunk = Trunk(shape_of(lengths), CAFFE)
     generator = torch.Generator().manual_seed(seed)

@@ -1,8 +1,8 @@
-"""Cost against quality of compact trunks of several widths.
+"""Compare cost and quality of compact trunks of several widths.
 
-For each file: parameters, the time of a Gram matrix and its slope at 320 x 180 px as a share
-of VGG-19's in the same run, and the teacher's Gram error of its stills over that of the
-teacher's own (evaluate_compact.py), mean of the held-out pictures.
+For each file: the number of parameters; the time of a Gram matrix and its gradient at 320 x 180 px,
+as a share of that of VGG-19 in the same run; and the teacher's Gram error of its stills over that
+of the teacher's own stills (evaluate_compact.py), mean over the held-out pictures.
 
     python tools/compare_widths.py FILE... --teacher FILE [--images FILE...] --plot FILE.png
 """
@@ -29,7 +29,7 @@ TURNS = 9
 
 
 def milliseconds(trunks: Sequence[Trunk]) -> list[float]:
-    """Median time of one Gram matrix and its slope, the trunks taken in turns."""
+    """Median time (ms) of one Gram matrix and its gradient; the trunks take turns."""
     dtype = resolved("auto", "cpu")
     frame = torch.rand(1, 1, 3, *SIZE, generator=torch.Generator().manual_seed(0))
     trunks = [trunk.to(dtype) for trunk in trunks]

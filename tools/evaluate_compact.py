@@ -1,8 +1,8 @@
-"""How far stills made from the compact trunk are from its teacher's texture.
+"""Measure how far stills made from the compact trunk are from its teacher's texture.
 
-For each photograph three stills are synthesised from the same noise: from the teacher's
-Gram matrices, from the compact trunk's and from those of random filters of its shape. The
-teacher then judges all three: relative Gram error on blocks 1 to 4.
+For each photograph, three stills are synthesised from the same noise: with the Gram matrices of the
+teacher, of the compact trunk, and of random filters of its shape. All three are compared by the
+teacher: relative Gram error on blocks 1 to 4.
 
     python tools/evaluate_compact.py --teacher FILE [--compact FILE...] [--images FILE...]
         [--sheet FILE.png]
@@ -37,7 +37,7 @@ def grams(trunk: Trunk, still: Tensor) -> list[Tensor]:
 
 
 def synthesise(trunk: Trunk, target: Tensor, seed: int, steps: int) -> Tensor:
-    """A still (3, H, W) from noise, with the target's means and Gram matrices."""
+    """Synthesise a still (3, H, W) from noise, with the target's means and Gram matrices."""
     generator = torch.Generator().manual_seed(seed)
     white = torch.randn(target.shape, generator=generator)
     noise = target.mean((1, 2), keepdim=True) + white * target.std((1, 2), keepdim=True)
@@ -65,7 +65,7 @@ def gram_error(teacher: Trunk, still: Tensor, target: Tensor) -> float:
 
 
 def held_out(paths: Sequence[Path]) -> dict[str, Tensor]:
-    """Scikit-image's photographs, then files of stills or the middle frames of films."""
+    """Load scikit-image's photographs, then files of stills or the middle frames of films."""
     pictures = {name: getattr(skimage.data, name)() for name in HELD_OUT}
     pictures["motorcycle"] = skimage.data.stereo_motorcycle()[0]
     pictures |= {path.stem: middle_frame(path) for path in paths}
@@ -79,7 +79,7 @@ def middle_frame(path: Path) -> np.ndarray:
 
 
 def as_target(picture: Image.Image) -> Tensor:
-    """(3, H, W) in [0, 1] of about `PIXELS` pixels, sides divisible by 16."""
+    """Return (3, H, W) in [0, 1] of about `PIXELS` pixels, with sides divisible by 16."""
     scale = (PIXELS / (picture.width * picture.height)) ** 0.5
     width, height = (max(round(s * scale / 16), 1) * 16 for s in picture.size)
     small = np.array(picture.convert("RGB").resize((width, height), Image.Resampling.LANCZOS))
@@ -87,7 +87,7 @@ def as_target(picture: Image.Image) -> Tensor:
 
 
 def save_sheet(rows: Sequence[Sequence[Tensor]], path: Path) -> None:
-    """One row for each target: (3, H, W) each; rows may differ in size."""
+    """Save one row of pictures (3, H, W) for each target; rows may differ in size."""
     strips = [np.concatenate([s.movedim(0, -1).numpy() for s in row], 1) for row in rows]
     width = max(strip.shape[1] for strip in strips)
     padded = [np.pad(s, ((0, 4), (0, width - s.shape[1]), (0, 0))) for s in strips]
@@ -97,7 +97,7 @@ def save_sheet(rows: Sequence[Sequence[Tensor]], path: Path) -> None:
 def judged(
     teacher: Trunk, students: dict[str, Trunk], images: Sequence[Path], seed: int, steps: int
 ) -> Iterator[tuple[str, list[Tensor], list[float]]]:
-    """For each target its name, itself and its stills, and their errors, the teacher's first."""
+    """Yield each target: name, pictures (target, stills) and errors, the teacher's first."""
     for name, target in held_out(images).items():
         trunks = [teacher, *students.values()]
         stills = [synthesise(trunk, target, seed, steps) for trunk in trunks]
@@ -131,7 +131,7 @@ def main() -> None:
 
 
 def print_errors(name: str, errors: Sequence[float]) -> None:
-    """The teacher's error, then each student's and its ratio to the teacher's."""
+    """Print the teacher's error, then each student's error and its ratio to the teacher's."""
     first, *others = errors
     cells = (f"{error:7.4f} {error / first:6.2f}" for error in others)
     print(f"{name:>16} {first:8.4f}", *cells, flush=True)

@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def line(kind: str, motion: str, speed: str, errors: list[tuple[float, float]]) -> str:
-    """A row; bold where the first file is no worse than any other, to two decimals."""
+    """Format a row; bold if the first file is at least as good as all others (two decimals)."""
     cells = []
     for column in zip(*errors, strict=True):
         shown = [f"{error:.2f}" for error in column]

@@ -1,9 +1,9 @@
-"""Measure a PredNet on clips that it has not learnt from, against repeating the previous frame.
+"""Evaluate a PredNet on clips that it was not trained on, compared with repeating the last frame.
 
     python tools/evaluate_prednet.py [--weights FILE] [CLIP ...]
 
-Generated clips have seeds apart from training, and all but the first kind are of generators that
-training does not use. Clips of one's own are reduced to 160 px in width, 60 frames each.
+Generated clips have other seeds than in training, and all but the first kind come from generators
+that training does not use. Your own clips are reduced to a width of 160 px and 60 frames.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ STIMULI = {
 
 
 def clips(paths: list[Path]) -> Iterator[tuple[str, list[Footage]]]:
-    """Sets of clips, by name."""
+    """Return sets of clips, by name."""
     yield "moving scenes, other seeds", [moving_scene((1, 10**9, i), **SIZE) for i in range(12)]
     yield "clownfish over a reef", [natural_scene(seed=5, **SIZE)]
     for name, (kind, settings) in STIMULI.items():

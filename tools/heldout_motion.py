@@ -1,8 +1,8 @@
-"""Pairs of exact flow that no training has seen, and a temporal stream's error on them.
+"""Held-out frame pairs of exact flow, and the error of a temporal stream on them.
 
-Photographs are scikit-image's. Shifted noise is made here by a Fourier shift of a larger
-periodic field, on purpose not by the code that makes the training pairs; seeds are apart from
-any training seed's.
+The photographs come from scikit-image. Shifted noise is made by a Fourier shift of a larger
+periodic field, deliberately not by the code that makes the training pairs. The seeds differ from
+all training seeds.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Pair = tuple[Tensor, Tensor]  # frames in [0, 1] (2, S, S), flow (2, S, S) in (r
 def shifted_noise(
     rng: Generator, slope: float, right: float, up: float, contrast: float = 0.2
 ) -> Pair:
-    """Periodic noise of amplitude 1 / f^slope, moved exactly by a phase ramp."""
+    """Make periodic noise of amplitude 1 / f^slope, moved exactly by a phase ramp."""
     side = 2 * SIZE
     down, across = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None]
     spectrum = np.fft.rfft2(rng.standard_normal((side, side)))
@@ -48,12 +48,12 @@ def shifted_noise(
 
 
 def layer(rng: Generator, kind: str, motion: Motion, mask: Tensor | None = None) -> Layer:
-    """A texture of a training kind, never seen in training, in motion."""
+    """Make a moving texture of a kind used in training, but not seen in training."""
     return Layer(texture(rng, kind), motion, np.eye(2), rng.uniform(-9, 9, 2), mask)
 
 
 def photograph(name: str) -> Tensor:
-    """The middle of a photograph, grey, as a canvas: (1, 1, CANVAS, CANVAS) in [0, 1]."""
+    """Return the middle of a photograph in grey, as a canvas: (1, 1, CANVAS, CANVAS) in [0, 1]."""
     picture = getattr(skimage.data, name)()
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if picture.ndim == 3 else picture
     scale = CANVAS / min(grey.shape)
@@ -74,19 +74,19 @@ def moved(rng: Generator, kind: str, motion: Motion) -> Pair:
 
 
 def occluded(rng: Generator, front: Motion) -> Pair:
-    """Moving dead leaves in front of still ones."""
+    """Make moving dead leaves in front of still ones."""
     still = layer(rng, "leaves", translation(0, 0))
     return compose([still, layer(rng, "leaves", front, blob_mask(rng))], SIZE)
 
 
 def directions(speed: float) -> Iterator[tuple[float, float]]:
-    """Eight displacements (right, up) of one length, 45 degrees apart."""
+    """Return eight displacements (right, up) of equal length, 45 degrees apart."""
     for angle in np.arange(8) * np.pi / 4:
         yield speed * float(np.cos(angle)), speed * float(np.sin(angle))
 
 
 def cells() -> Iterator[tuple[str, str, list[Pair]]]:
-    """Rows (kind), columns (motion) and their eight pairs."""
+    """Yield rows (kind) and columns (motion) with their eight pairs."""
     for speed in SPEEDS:
         name = f"{speed:g} px"
         for kind, slope in NOISES.items():
@@ -114,7 +114,7 @@ def cells() -> Iterator[tuple[str, str, list[Pair]]]:
 
 
 def error_map(model: Msoe, pair: Pair) -> Tensor:
-    """Length of the flow's error at each pixel: (S, S)."""
+    """Return the length of the flow's error at each pixel (px): (S, S)."""
     frames, flow = pair
     clip = frames[None, :, None].expand(1, 2, 3, SIZE, SIZE)
     with torch.no_grad():
@@ -122,7 +122,7 @@ def error_map(model: Msoe, pair: Pair) -> Tensor:
 
 
 def evaluate(model: Msoe) -> Iterator[tuple[str, str, float, float, float]]:
-    """Kind, motion, and mean length of flow, of error, of error off the borders (px)."""
+    """Yield kind, motion, and mean length (px) of flow, of error, and of error off the borders."""
     inside = slice(MARGIN, -MARGIN)
     for kind, motion, pairs in cells():
         errors = torch.stack([error_map(model, pair) for pair in pairs])

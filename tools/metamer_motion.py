@@ -1,8 +1,8 @@
-"""Does a metamer move as its target does? Clips of known motion, judged by other means.
+"""Measure whether a metamer moves like its target, on clips of known motion.
 
-A photograph of scikit-image is panned, turned, enlarged or made to flicker; its metamer is
-synthesised; DIS flow and motion energy (pymoten) of both are compared. MSOE, which was
-matched, judges nothing.
+A photograph from scikit-image is panned, turned, enlarged or made to flicker, and its metamer is
+synthesised. DIS flow and motion energy (pymoten) of both are compared; MSOE, which was matched, is
+not used for the comparison.
 
     pip install pymoten  # for motion energy
     python tools/metamer_motion.py [--temporal-weights FILE] [--spatial compact]
@@ -27,19 +27,19 @@ from stst.video.frames import to_uint8
 
 HEIGHT, WIDTH, FRAMES = 112, 160, 20
 RATE = 24  # Hz
-KEPT = slice(1, None)  # frame pairs judged: motion is up from the second on
-STILL = 0.5  # px a frame; of less, neither ratio nor direction is told
+KEPT = slice(1, None)  # compared frame pairs: motion has developed from the second on
+STILL = 0.5  # px per frame; below it, neither ratio nor direction is reported
 Array = NDArray[np.floating]
 
 
 def panned(speed: float, degrees: float) -> NDArray[np.float64]:
-    """Affine map (2, 3) that moves by that many px a frame, degrees from right to UP."""
+    """Return the affine map (2, 3) of a translation: px per frame, degrees from right to UP."""
     angle = np.radians(degrees)
     return np.array([[1, 0, speed * np.cos(angle)], [0, 1, -speed * np.sin(angle)]])
 
 
 def about_centre(turn: float, growth: float) -> NDArray[np.float64]:
-    """Affine map (2, 3) that turns (radians) and enlarges (share) about the frame's centre."""
+    """Return the affine map (2, 3) of a turn (rad) and enlargement (share) about the centre."""
     c, s = (1 + growth) * np.cos(turn), (1 + growth) * np.sin(turn)
     linear = np.array([[c, s], [-s, c]])
     centre = np.array([WIDTH - 1, HEIGHT - 1]) / 2
@@ -57,7 +57,7 @@ MOTIONS = {
 
 
 def moved(picture: NDArray[np.uint8], step: NDArray[np.float64], flickers: bool) -> Clip:
-    """A photograph under `step` again and again; the middle frame shows its middle."""
+    """Apply `step` repeatedly to a photograph; the middle frame shows its middle."""
     full = np.vstack([step, [0, 0, 1]])
     height, width = picture.shape[:2]
     place = np.array([[1, 0, (WIDTH - width) / 2], [0, 1, (HEIGHT - height) / 2], [0, 0, 1]])
@@ -75,15 +75,15 @@ def moved(picture: NDArray[np.uint8], step: NDArray[np.float64], flickers: bool)
 
 
 def flows(clip: Clip) -> Array:
-    """DIS flow of each frame pair judged, (T, H, W, 2): px to the right and DOWN."""
+    """Return the DIS flow of each compared frame pair, (T, H, W, 2): px to the right and DOWN."""
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in to_uint8(clip.frames)]
     dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     return np.stack([dis.calc(a, b, None) for a, b in pairwise(grey)][KEPT])
 
 
 def motion_energy(clip: Clip) -> Array:
-    """Energy by direction, spatial and temporal frequency, over places and times: (n,)."""
-    import moten  # asked for here alone: it is nobody's dependency
+    """Return motion energy by direction, spatial and temporal frequency, place and time: (n,)."""
+    import moten  # imported only here, because it is not a dependency
 
     grey = np.stack([cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in to_uint8(clip.frames)])
     pyramid = moten.get_default_pyramid(vhsize=(HEIGHT, WIDTH), fps=RATE)
@@ -95,7 +95,7 @@ def motion_energy(clip: Clip) -> Array:
 
 
 def compared(natural: Clip, metamer: Clip) -> dict[str, float]:
-    """Mean vector, mean speed and pattern of the flow, and correlation of motion energy."""
+    """Compare mean vector, mean speed and pattern of the flow, and correlate motion energy."""
     a, b = flows(natural), flows(metamer)
     mean_a, mean_b = (np.median(f, (0, 1, 2)) for f in (a, b))
     angle = np.degrees(np.arctan2(*mean_b[::-1]) - np.arctan2(*mean_a[::-1]))
@@ -127,7 +127,7 @@ def rows(recipe: Recipe, spatial: str, temporal: object) -> Iterator[tuple[str, 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--temporal-weights", type=Path, help="MSOE of another training")
+    parser.add_argument("--temporal-weights", type=Path, help="weights file of another MSOE")
     parser.add_argument("--spatial", default="compact")
     parser.add_argument("--quality", default="default")
     parser.add_argument("--threads", type=int, default=2)

@@ -1,7 +1,7 @@
-"""Frame pairs of moving textures whose optical flow is known exactly.
+"""Generate frame pairs of moving textures whose optical flow is known exactly.
 
-A layer is a texture and a motion; a frame samples the texture where the motion says, so
-that flow is a formula and not an estimate. Flow is (right, UP), px per frame, at the
+A layer is a texture with a motion. A frame samples the texture at the moved places, so that
+flow is a formula and not an estimate. Flow is (right, UP), px per frame, at the
 pixels of the first frame.
 """
 
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from textures import CANVAS, DENSITY
 
-MAX_SPEED = 10.0  # px per frame: beyond the 8 that are promised, for they end nowhere
+MAX_SPEED = 10.0  # px per frame: beyond the promised 8, which then is not at the edge
 
 # ---------------------------------------------------------------- motion
 
@@ -34,17 +34,17 @@ class Motion:
     shift: np.ndarray
 
     def flow(self, size: int) -> Tensor:
-        """Displacement (right, UP) at each pixel of the first frame: (2, size, size)."""
+        """Return the displacement (right, UP) at each pixel of the first frame: (2, size, size)."""
         moved = pixel_grid(size) @ (self.linear - np.eye(2)).T + self.shift
         return torch.from_numpy(np.moveaxis(moved * (1, -1), -1, 0).astype(np.float32))
 
     def origin(self, size: int) -> np.ndarray:
-        """Where each pixel of the second frame was in the first: (size, size, 2)."""
+        """Return where each pixel of the second frame was in the first: (size, size, 2)."""
         return (pixel_grid(size) - self.shift) @ np.linalg.inv(self.linear).T
 
 
 def pixel_grid(size: int) -> np.ndarray:
-    """Pixel centres (x, y) about the frame's centre: (size, size, 2)."""
+    """Return pixel centres (x, y) relative to the frame's centre: (size, size, 2)."""
     line = np.arange(size) - (size - 1) / 2
     return np.stack(np.meshgrid(line, line), -1)
 
@@ -60,7 +60,7 @@ def spiral(turn: float, growth: float, right: float = 0, up: float = 0) -> Motio
 
 
 def random_motion(rng: Generator, size: int) -> Motion:
-    """Still (12 %), translating (48 %) or also turning, growing, shearing (40 %)."""
+    """Draw a motion: none (12 %), translation (48 %), or also turning, growing, shearing (40 %)."""
     fate, angle = rng.random(), rng.uniform(0, 2 * np.pi)
     speed = 0.0 if fate < 0.12 else MAX_SPEED * rng.random() ** 1.5
     shift = speed * np.array([np.cos(angle), np.sin(angle)])
@@ -80,7 +80,7 @@ def random_motion(rng: Generator, size: int) -> Motion:
 
 @dataclass(frozen=True)
 class Layer:
-    """A texture, laid down by `placement` (2, 2) and `offset` (2,), in motion.
+    """A moving texture, placed by `placement` (2, 2) and `offset` (2,).
 
     Canvas position = DENSITY (placement x + offset) about the canvas centre.
     """
@@ -92,7 +92,7 @@ class Layer:
     mask: Tensor | None = None
 
     def frames(self, size: int) -> tuple[Tensor, Tensor]:
-        """Frame pair and its mask, each (2, size, size)."""
+        """Return the frame pair and its mask, each (2, size, size)."""
         places = np.stack([pixel_grid(size), self.motion.origin(size)])
         places = DENSITY * (places @ self.placement.T + self.offset) / (CANVAS / 2)
         grid = torch.from_numpy(places.astype(np.float32))
@@ -116,7 +116,7 @@ def random_placement(rng: Generator) -> tuple[np.ndarray, np.ndarray]:
 
 
 def compose(layers: Sequence[Layer], size: int) -> tuple[Tensor, Tensor]:
-    """Stack layers back to front: frame pair (2, size, size), flow (2, size, size)."""
+    """Stack layers from back to front: frame pair (2, size, size), flow (2, size, size)."""
     pair, flow = torch.zeros(2, size, size), torch.zeros(2, size, size)
     for layer in layers:
         upper, mask = layer.frames(size)
@@ -128,7 +128,7 @@ def compose(layers: Sequence[Layer], size: int) -> tuple[Tensor, Tensor]:
 def random_scene(
     rng: Generator, textures: Sequence[Tensor], masks: Sequence[Tensor], size: int
 ) -> tuple[Tensor, Tensor]:
-    """One or (35 %) two layers: frame pair in [0, 1] and flow, each (2, size, size)."""
+    """Draw one or (35 %) two layers: frame pair in [0, 1] and flow, each (2, size, size)."""
     shapes = [None] if rng.random() < 0.65 else [None, masks[rng.integers(len(masks))]]
     layers = [
         Layer(
@@ -143,7 +143,7 @@ def random_scene(
 
 
 def augment(rng: Generator, pair: Tensor) -> Tensor:
-    """Gamma, contrast, brightness (alike on both frames) and noise (not alike)."""
+    """Change gamma, contrast and brightness (equally in both frames), and add noise (not equal)."""
     pair = pair ** float(np.exp(rng.uniform(-0.5, 0.5)))
     pair = rng.uniform(0.4, 1.2) * (pair - 0.5) + 0.5 + rng.uniform(-0.2, 0.2)
     sigma = rng.uniform(0, 0.03) if rng.random() < 0.5 else 0.0

@@ -1,4 +1,4 @@
-"""Generated pictures that the compact trunk learns from beside photographs."""
+"""Generated pictures used to train the compact trunk, in addition to photographs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FRAMES = 4
 
 
 def scene(random: np.random.Generator) -> list[Picture]:
-    """Frames of a generated scene that moves, from anywhere in it."""
+    """Return frames of a generated moving scene, from a random place in it."""
     height, width = SCENE
     seed = int(random.integers(2**31))
     clip = natural_scene(frames=FRAMES, height=height, width=width, seed=seed)
@@ -22,7 +22,7 @@ def scene(random: np.random.Generator) -> list[Picture]:
 
 
 def noise(side: int, random: np.random.Generator) -> Picture:
-    """Noise of spectrum 1 / f^a, stretched in one direction, its colours correlated."""
+    """Return noise of spectrum 1 / f^a, stretched in one direction, with correlated colours."""
     slope, stretch, angle = random.uniform((0, 0.3, 0), (2.2, 1, np.pi))
     y, x = np.meshgrid(np.fft.fftfreq(side), np.fft.rfftfreq(side), indexing="ij")
     along, across = (
@@ -38,7 +38,7 @@ def noise(side: int, random: np.random.Generator) -> Picture:
 
 
 def dead_leaves(side: int, random: np.random.Generator, count: int = 500) -> Picture:
-    """Discs that hide one another, radii as 1 / r^3, each with a shade across it."""
+    """Return discs that occlude one another, with radii as 1 / r^3, each shaded."""
     canvas = np.full((side, side, 3), 0.5)
     y, x = np.mgrid[:side, :side]
     for _ in range(count):

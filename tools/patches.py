@@ -24,16 +24,17 @@ LARGEST = 128  # px; the side of a generated texture
 class Patches:
     """Random square patches; a quarter of each batch is blended with textures.
 
-    All that is drawn comes from the generator of the call: the same one, the same patches.
+    All random numbers come from the generator passed to the call: equal generators give equal
+    patches.
 
     Parameters
     ----------
     files : sequence of Path
         Photographs of at least 128 px on the short side.
     seed : int
-        Of the generated pictures.
+        Random seed of the generated pictures.
     side : int
-        Of a patch, in pixels; at most 128.
+        Side of a patch (px), at most 128.
     """
 
     def __init__(self, files: Sequence[Path], seed: int, side: int = 96) -> None:
@@ -45,7 +46,7 @@ class Patches:
         self.side = side
 
     def __call__(self, count: int, random: Generator) -> Tensor:
-        """(count, 3, side, side) in [0, 1]."""
+        """Return patches (count, 3, side, side) in [0, 1]."""
         batch = np.stack([self._picture(random) for _ in range(count)])
         for i in range(count // 4):
             share = random.uniform()
@@ -71,7 +72,7 @@ def anyone(things: Sequence[T], random: Generator) -> T:
 
 
 def jittered(patches: Tensor, random: Generator) -> Tensor:
-    """Change contrast, brightness and the balance of colours, a little."""
+    """Change contrast, brightness and colour balance slightly."""
     contrast, shift, balance = (
         torch.from_numpy(random.uniform(low, high, (len(patches), channels, 1, 1))).float()
         for low, high, channels in ((0.7, 1.3, 1), (-0.1, 0.1, 1), (0.85, 1.15, 3))

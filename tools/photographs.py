@@ -1,7 +1,7 @@
-"""Photographs and photographic textures that the embedded weights learn from.
+"""Photographs and photographic textures used to train the embedded weights.
 
-Chosen by eye from packages of Debian 12 (licences in docs/model_card_compact.md): no logos,
-drawings, gradients or renderings. Each is decoded once and kept in memory at half-octave
+Selected by eye from packages of Debian 12 (licences in docs/results/model_card_compact.md): no
+logos, drawings, gradients or renderings. Each is decoded once and kept in memory at half-octave
 steps, so that patches show details and whole scenes.
 """
 
@@ -55,7 +55,7 @@ Picture = NDArray[np.uint8]  # (H, W, 3)
 
 
 def find_photographs(folders: Sequence[Path]) -> list[Path]:
-    """Where the chosen files lie under `folders` (packages unpacked anywhere below)."""
+    """Find the selected files below `folders` (unpacked packages, at any depth)."""
     endings = [f"{folder}/{name}" for folder, names in CHOSEN.items() for name in names.split()]
     files = sorted(path for folder in folders for path in folder.rglob("*.*"))
     found = {end: path for end in endings for path in files if str(path).endswith("/" + end)}
@@ -65,7 +65,7 @@ def find_photographs(folders: Sequence[Path]) -> list[Path]:
 
 
 def pyramid(path: Path) -> list[Picture]:
-    """One photograph at every short side that it can fill, largest first."""
+    """Return one photograph at every short side up to its own, largest first."""
     with Image.open(path) as image:
         photograph = image.convert("RGB")
     levels = []

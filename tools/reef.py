@@ -1,6 +1,6 @@
-"""A film made on the spot: a clownfish swims over a reef while the camera pans along.
+"""Generate a film: a clownfish swims over a reef while the camera pans along.
 
-The film of ``stst demo`` was made so (``python tools/reef.py``); benchmarks and tests take others.
+``python tools/reef.py`` made the film of ``stst demo``; benchmarks and tests use other films.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def natural_scene(
 
     The camera pans by 1 px a frame, so the reef moves to the left; the fish moves by
     1.25 px a frame to the right (slower where a long clip would lose it), beats its tail
-    and bobs. Textures fall as 1 / frequency, as those of photographs do.
+    and bobs. The amplitude of textures falls as 1 / frequency, as in photographs.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def natural_scene(
     frame_rate : Fraction
         Frames per second.
     seed : int
-        Another seed makes another reef.
+        Random seed; each seed makes another reef.
 
     Returns
     -------
@@ -141,7 +141,7 @@ def panorama(shape: tuple[int, int], rng: np.random.Generator) -> Array:
     shape : tuple of int
         Height and width in px.
     rng : numpy.random.Generator
-        Where textures and places come from.
+        Random generator of textures and places.
 
     Returns
     -------
@@ -192,7 +192,7 @@ def _sand(picture: Array, rng: np.random.Generator) -> None:
 
 
 def _below(picture: Array, colour: Array, edge: Array) -> None:
-    """Lay `colour` over the picture below an edge, (1, W) in shares of the height."""
+    """Paint `colour` below an edge, (1, W) in shares of the height."""
     height = picture.shape[0]
     y = np.arange(height, dtype=np.float32)[:, None] / height
     picture[:] = blend(picture, colour, (0.5 + (y - edge) * height / 2).clip(0, 1))
@@ -235,7 +235,7 @@ _BRIGHT = np.array((0.55, 0.70, 0.25))
 
 @dataclass(frozen=True)
 class Blade:
-    """One leaf: where it stands, its size in px, its lean and its brightness in [0, 1]."""
+    """A leaf: its place, size (px), lean and brightness in [0, 1]."""
 
     x: float
     y: float
@@ -297,7 +297,7 @@ def clownfish(u: Array, v: Array, phase: float, grain: Array) -> tuple[Array, Ar
     u, v : ndarray
         (H, W), places in half lengths of the fish; the mouth is at (1, 0), up is positive.
     phase : float
-        Of the tail beat, in radians.
+        Phase of the tail beat (rad).
     grain : ndarray
         (N, N), the mottling of the skin, standard deviation 1.
 
@@ -405,7 +405,7 @@ def pebbles(shape: tuple[int, int], spacing: float, rng: np.random.Generator) ->
     spacing : float
         Mean distance of neighbours in px, at least 2.
     rng : numpy.random.Generator
-        Where the positions come from: a square grid, each point moved at random.
+        Random generator of the positions: a square grid, each point moved at random.
 
     Returns
     -------

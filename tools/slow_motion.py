@@ -1,9 +1,9 @@
-"""Is slow motion kept better where frames further apart are shown, too? (`distances`)
+"""Measure whether matching frames further apart (`distances`) keeps slow motion better.
 
-A 1/f texture sways to and fro, as a whole or in four strips against each other, which no affine
-map of a frame tells of. Its metamer is made with pairs of neighbours alone and with those at
-distances 1, 2 and 4. Printed is the power of the temporal spectrum at the frequency of the sway,
-over that of the natural clip, and its relative error.
+A 1/f texture sways to and fro, as a whole or in four strips in opposite directions, which no affine
+map of a frame describes. Its metamer is made with neighbouring pairs only, and with pairs at
+distances 1, 2 and 4. Prints the power of the temporal spectrum at the frequency of the sway,
+relative to the natural clip, and its relative error.
 
     python tools/slow_motion.py --seeds 3
 """
@@ -30,7 +30,7 @@ PAD = 4  # frames, which the longest distance needs
 
 
 def swaying(strips: bool) -> Clip:
-    """One period of a texture that sways to both sides; strips are half a period apart."""
+    """Make one period of a texture that sways to both sides; strips are half a period apart."""
     rng = np.random.default_rng(1)
     common = noise(rng, 1.0)
     coloured = np.stack([common + 0.3 * noise(rng, 1.0) for _ in range(3)], -1)
@@ -43,20 +43,20 @@ def swaying(strips: bool) -> Clip:
 
 
 def panned(texture: NDArray[np.float32], places: NDArray[np.float64]) -> NDArray[np.float32]:
-    """A texture of two samples a px, moved to the right by `places` px: (T, SIDE, SIDE, 3)."""
+    """Move a texture of two samples per px to the right by `places` px: (T, SIDE, SIDE, 3)."""
     maps = [np.array([[0.5, 0, place - SIDE / 2], [0, 0.5, -SIDE / 2]]) for place in places]
     frames = [cv2.warpAffine(texture, m, (SIDE, SIDE), flags=cv2.INTER_CUBIC) for m in maps]
     return np.stack(frames).clip(0, 1)
 
 
 def sway(clip: Clip) -> float:
-    """Power of the temporal spectrum of luma, once in the clip, mean over pixels."""
+    """Return the power of luma at one cycle per clip, mean over pixels."""
     luma = clip.frames.mean(1).numpy()
     return float(np.square(np.abs(np.fft.fft(luma, axis=0)[1])).mean())
 
 
 def rows(warps: tuple[str, ...], seeds: int) -> Iterator[tuple[bool, str, str, list[float]]]:
-    """Share of the natural power that each metamer has."""
+    """Yield the power of each metamer relative to the natural clip."""
     default, spatial = Recipe.preset("default").model_dump(mode="json"), load_stream("compact")
     for strips, warp, (name, distances) in product((False, True), warps, OBJECTIVES.items()):
         natural = swaying(strips)

@@ -1,4 +1,4 @@
-"""Still textures to move: square canvases at twice the pixel density of the frames."""
+"""Still textures to be moved: square canvases at twice the pixel density of the frames."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ SHARES = (0.42, 0.15, 0.33, 0.10)
 
 
 def frequencies() -> np.ndarray:
-    """Radial frequency of each sample of `rfft2` of a canvas, cycles per frame pixel."""
+    """Return the radial frequency (cycles per frame pixel) of each sample of a canvas's `rfft2`."""
     down = np.fft.fftfreq(CANVAS, 1 / DENSITY)[:, None]
     across = np.fft.rfftfreq(CANVAS, 1 / DENSITY)[None]
     return np.hypot(down, across)
 
 
 def noise(rng: Generator, slope: float, cutoff: float = np.inf) -> np.ndarray:
-    """Gaussian noise of amplitude 1 / f^slope, zero mean, unit variance.
+    """Make Gaussian noise of amplitude 1 / f^slope, zero mean, unit variance.
 
-    Within the square band that frames can carry, so that slope 0 is white on frames;
-    `cutoff` (cycles per pixel) adds a Gaussian low-pass.
+    Limited to the square band of frequencies that frames can show, so that slope 0 is white on
+    frames; `cutoff` (cycles per pixel) adds a Gaussian low-pass.
     """
     f = frequencies()
     down = np.abs(np.fft.fftfreq(CANVAS, 1 / DENSITY)[:, None])
@@ -39,7 +39,7 @@ def noise(rng: Generator, slope: float, cutoff: float = np.inf) -> np.ndarray:
 
 
 def leaves(rng: Generator) -> np.ndarray:
-    """Dead leaves: opaque discs of radius density r^-3, each lightly textured."""
+    """Make dead leaves: opaque discs of radius density r^-3, each lightly textured."""
     canvas = 0.7 * noise(rng, 1.5)
     smallest, largest = DENSITY * rng.uniform(1.5, 5), DENSITY * 48.0
     u = rng.random(900)
@@ -60,9 +60,9 @@ def _paint_disc(canvas: np.ndarray, centre: np.ndarray, radius: float, tone: flo
 
 
 def plaid(rng: Generator) -> np.ndarray:
-    """Two to four gratings, at least 25 degrees apart, 12 to 64 px per cycle.
+    """Make two to four gratings, at least 25 degrees apart, 12 to 64 px per cycle.
 
-    Long enough that the fastest motion is under three quarters of a cycle.
+    The cycles are long enough for the fastest motion to stay below three quarters of a cycle.
     """
     y, x = np.mgrid[:CANVAS, :CANVAS] / DENSITY
     count = rng.integers(2, 5)
@@ -76,7 +76,7 @@ def plaid(rng: Generator) -> np.ndarray:
 
 
 def texture(rng: Generator, kind: str) -> Tensor:
-    """A canvas of the named kind, mean about 0.5, in [0, 1]: (1, 1, CANVAS, CANVAS)."""
+    """Make a canvas of a kind, mean about 0.5, in [0, 1]: (1, 1, CANVAS, CANVAS)."""
     if kind == "noise":
         cutoff = np.exp(rng.uniform(np.log(0.06), np.log(2)))
         field = noise(rng, rng.uniform(0, 2), cutoff)
@@ -89,10 +89,10 @@ def texture(rng: Generator, kind: str) -> Tensor:
 
 
 def photograph(rng: Generator, grey: np.ndarray) -> Tensor:
-    """A piece of a grey photograph, (H, W) uint8, as a canvas: (1, 1, CANVAS, CANVAS).
+    """Cut a piece of a grey photograph, (H, W) uint8, as a canvas: (1, 1, CANVAS, CANVAS).
 
-    One pixel of the photograph is one of the frames, so that frames carry all of it and
-    a shift by parts of a pixel is no aliasing.
+    One pixel of the photograph is one pixel of the frames, so that the frames can show all of it,
+    and shifts by parts of a pixel cause no aliasing.
     """
     side = CANVAS // DENSITY
     top, left = (int(rng.integers(length - side + 1)) for length in grey.shape)
@@ -102,7 +102,7 @@ def photograph(rng: Generator, grey: np.ndarray) -> Tensor:
 
 
 def blob_mask(rng: Generator) -> Tensor:
-    """Opaque (1) and clear (0) regions of random outline: (1, 1, CANVAS, CANVAS)."""
+    """Make opaque (1) and clear (0) regions of random outline: (1, 1, CANVAS, CANVAS)."""
     field = noise(rng, 1.0, cutoff=rng.uniform(0.01, 0.03))
     mask = (field > rng.uniform(0.2, 1.0)).astype(np.float32)
     return torch.from_numpy(mask)[None, None]

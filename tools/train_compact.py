@@ -1,15 +1,15 @@
 """Distil the embedded compact trunk from a VGG-16.
 
-Every texture layer of the compact trunk, seen through a linear map that is thrown away
-afterwards, learns the same layer of the teacher: if T = M S then Gram(T) = M Gram(S) M',
-so stills that match the compact trunk's Gram matrices match the teacher's. It starts from
-a fit in closed form (compact_start.py); it learns from photographs and generated pictures
-(patches.py) and stills made from itself (compact_stills.py).
+Every texture layer of the compact trunk is trained to predict the same layer of the teacher
+through a linear map, which is discarded afterwards. If T = M S, then Gram(T) = M Gram(S) M', so
+stills that match the compact trunk's Gram matrices match the teacher's too. Training starts from
+a fit in closed form (compact_start.py), and uses photographs and generated pictures (patches.py)
+and stills made from the trunk itself (compact_stills.py).
 
     python tools/train_compact.py --teacher FILE --photographs DIR... --out FILE [--seed 0]
 
-A training that was stopped goes on from its last state, beside the output, when the command
-is given again, to the same bytes.
+To resume a stopped training, run the same command again: it continues from the last state, which is
+stored next to the output, and gives the same bytes.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ SAVE_EVERY, TELL_EVERY = 250, 50
 
 @torch.no_grad()
 def export(student: Trunk, teacher: Trunk, patches: Tensor) -> Layers:
-    """Weights in half precision for CAFFE input, layers as strong as the teacher's.
+    """Return weights in half precision for CAFFE input, with layers as strong as the teacher's.
 
-    ReLU lets factors through, so each layer is scaled until the root mean square of its
-    Gram matrix is the teacher's: losses then weigh layers as they would with a VGG.
+    ReLU commutes with positive factors, so each layer is scaled until the root mean square of its
+    Gram matrix equals the teacher's. Losses then weigh layers as with a VGG.
     """
     ours, theirs = grams(look(student, patches)), grams(look(teacher, patches))
     weights, before, factor = {}, float(UNIT), 1.0
@@ -57,18 +57,18 @@ def export(student: Trunk, teacher: Trunk, patches: Tensor) -> Layers:
 
 
 def strength(gram: Tensor) -> Tensor:
-    """Root mean square of the entries of Gram matrices."""
+    """Return the root mean square of the entries of Gram matrices."""
     return gram.norm() / gram.numel() ** 0.5
 
 
 def saved(training: Training, facts: str, path: Path) -> None:
-    """Write the state so that a stop while writing leaves the one before."""
+    """Write the state; a stop while writing leaves the previous state intact."""
     torch.save({"facts": facts, **training.state()}, path.with_suffix(".part"))
     os.replace(path.with_suffix(".part"), path)
 
 
 def resumed(training: Training, facts: str, path: Path) -> None:
-    """Take up the state of the same training, where there is one."""
+    """Load the stored state of the same training, if there is one."""
     if not path.exists():
         return
     state = torch.load(path, weights_only=True)
@@ -78,7 +78,7 @@ def resumed(training: Training, facts: str, path: Path) -> None:
 
 
 def run(training: Training, steps: int, facts: str, out: Path) -> None:
-    """Train to the end; the state and the weights so far are kept beside each other."""
+    """Train to the end; the state and the current weights are stored side by side."""
     state, recent = out.with_suffix(".state"), list[Tensor]()
     resumed(training, facts, state)
     probe = training.patches(32, np.random.default_rng([training.seed, 0, 1]))

@@ -2,9 +2,9 @@
 
     python tools/train_msoe.py --photographs FOLDER --out msoe.safetensors --seed 0
 
-The same seed gives the same file on the same machine and torch version. Generated textures
-and pieces of photographs go in, moved by formulas: see textures.py, photographs.py and
-moving_textures.py beside this file.
+The same seed gives the same file on the same machine and torch version. The training pairs are
+generated textures and pieces of photographs, moved by formulas: see textures.py, photographs.py and
+moving_textures.py in this folder.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ GOING_ON = 0.3  # of the rates, where a trained network learns on
 
 
 def gabor_bank(rng: Generator) -> Tensor:
-    """Moving Gabors: 8 orientations x 4 quarter-cycle steps a frame, (32, 2, 11, 11)."""
+    """Make moving Gabors: 8 orientations x 4 quarter-cycle steps per frame, (32, 2, 11, 11)."""
     y, x = np.mgrid[-5:6, -5:6]
     bank = []
     for i in range(8):
@@ -67,7 +67,7 @@ def gabor_bank(rng: Generator) -> Tensor:
 
 
 def start(rng: Generator) -> Msoe:
-    """A network whose first layer is a Gabor bank and whose other weights are random."""
+    """Make a network whose first layer is a Gabor bank and whose other weights are random."""
     model = Msoe()
 
     def random(shape: torch.Size, scale: float) -> Tensor:
@@ -90,7 +90,7 @@ def start(rng: Generator) -> Msoe:
 
 
 def grey_levels(path: Path) -> list[np.ndarray]:
-    """One photograph in grey, at every size that fills a canvas: (H, W) uint8 each."""
+    """Return one photograph in grey, at every size that fills a canvas: (H, W) uint8 each."""
     levels = [level for level in pyramid(path) if min(level.shape[:2]) >= CANVAS // DENSITY]
     return [cv2.cvtColor(level, cv2.COLOR_RGB2GRAY) for level in levels]
 
@@ -98,7 +98,7 @@ def grey_levels(path: Path) -> list[np.ndarray]:
 def scenes(
     rng: Generator, photographs: Sequence[Sequence[np.ndarray]]
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Clips (1, 2, 3, S, S) and flows (1, 2, S, S), S from SIDES, without end."""
+    """Yield clips (1, 2, 3, S, S) and flows (1, 2, S, S) without end, S from SIDES."""
 
     def fresh() -> Tensor:
         if photographs and rng.random() < PHOTOGRAPHS:
@@ -117,7 +117,7 @@ def scenes(
 
 
 def flow_error(model: Msoe, clip: Tensor, flow: Tensor, top: int, left: int) -> Tensor:
-    """End-point error of every STRIDE-th pixel from (top, left) on: (1, h, w)."""
+    """Return the end-point error of every STRIDE-th pixel, starting at (top, left): (1, h, w)."""
     padded = symmetric_pad(model(clip, ["energy"])["energy"], 1)[..., top:, left:]
     hidden = F.relu(F.conv2d(padded, model.conv3.weight, model.conv3.bias, STRIDE))
     wanted = flow[..., top::STRIDE, left::STRIDE]
@@ -125,7 +125,7 @@ def flow_error(model: Msoe, clip: Tensor, flow: Tensor, top: int, left: int) -> 
 
 
 def weight(flow: Tensor) -> Tensor:
-    """2 / (1 + speed): slow motion is to be read as well as fast, in proportion."""
+    """Return 2 / (1 + speed), so that slow and fast motion are learnt in proportion."""
     return 2 / (1 + flow.square().sum(1).sqrt())
 
 
@@ -139,7 +139,7 @@ def optimiser(model: Msoe, pace: float) -> torch.optim.Adam:
 
 
 def schedule(step: int, steps: int) -> float:
-    """Linear warm-up, then half a cosine to zero."""
+    """Return the learning rate: linear warm-up, then half a cosine to zero."""
     return min(1, (step + 1) / WARM_UP) * (1 + math.cos(math.pi * step / steps)) / 2
 
 
@@ -151,7 +151,7 @@ def train(
 ) -> Iterator[tuple[int, float, Msoe]]:
     """Yield (step, mean end-point error of its batch, network) after every step.
 
-    It goes on from `trained` weights, where there are any.
+    Starts from `trained` weights, if they are given.
     """
     rng = np.random.default_rng(seed)
     model = start(rng)
@@ -202,12 +202,12 @@ def run(options: argparse.Namespace) -> None:
 
 
 def mean(files: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Weights between those of several trainings, of which one went on from the other."""
+    """Average the weights of several files."""
     return {name: torch.stack([file[name] for file in files]).mean(0) for name in files[0]}
 
 
 def facts(options: argparse.Namespace) -> str:
-    """What the file says of its training."""
+    """Return the facts about the training that are written into the file."""
     source = "from scratch"
     if options.start:
         digests = [sha256(path.read_bytes()).hexdigest() for path in options.start]
@@ -223,7 +223,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="where to write the weights")
     parser.add_argument("--photographs", type=Path, nargs="+", required=True, metavar="FOLDER")
     parser.add_argument(
-        "--start", type=Path, nargs="+", help="weights that learn on; of several files their mean"
+        "--start", type=Path, nargs="+", help="initial weights; of several files, their mean"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=STEPS)

@@ -1,8 +1,8 @@
-"""What does each generator keep of a natural clip? Numbers for the table of docs/stimuli.md.
+"""Measure what each generator keeps of a natural clip, for docs/results/what_stimuli_keep.md.
 
     python tools/what_is_kept.py CLIP --other CLIP [--quality draft] [--only stps,metamer]
 
-Both clips must be of one length, size and frame rate. Printed: errors of `stst.evaluate`.
+Both clips must have the same length, size and frame rate. Prints the errors of `stst.evaluate`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MEASURES = (
 
 
 def generators(natural: Clip, other: Clip, options: argparse.Namespace) -> dict[str, Callable]:
-    """Each with its settings, by the name of its row."""
+    """Return each generator with its settings, by the name of its row."""
     recipe = Recipe.preset("default").with_quality(options.quality)
     textures = {"texture-only": "space_texture", "motion-only": "time_texture"}
     streams = {"spatial": options.spatial}
@@ -55,7 +55,7 @@ def generators(natural: Clip, other: Clip, options: argparse.Namespace) -> dict[
 
 
 def drawn(clip: Clip, path: Path) -> None:
-    """Frames side by side."""
+    """Draw frames side by side."""
     Image.fromarray(np.concatenate(to_uint8(clip.frames), 1)).save(path)
 
 

@@ -1,7 +1,7 @@
-"""Dynamic stimuli for vision science: spatiotemporal style transfer and what it needs.
+"""Spatiotemporal style transfer: dynamic stimuli for vision science.
 
-Names are loaded when first used, so that ``import stst`` and the command line's help
-do not wait for torch. ``__init__.pyi`` says where each is.
+Public names are imported on first use, so ``import stst`` and the command line's help do
+not wait for torch. ``__init__.pyi`` maps each name to its module.
 """
 
 import lazy_loader

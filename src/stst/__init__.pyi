@@ -11,6 +11,7 @@ from .models.stream import Stream as Stream
 from .models.stream import list_streams as list_streams
 from .models.stream import load_stream as load_stream
 from .recipe import Recipe as Recipe
+from .report.moving import show as show
 from .stimuli.kinds import make_control as make_control
 from .stimuli.kinds import make_stimulus as make_stimulus
 from .stimuli.matching import match_set as match_set
@@ -28,3 +29,4 @@ from .video.shots import find_shots as find_shots
 from .video.write import write_video as write_video
 from .workflows.ablation import ablate as ablate
 from .workflows.evaluate_sets import evaluate_sets as evaluate_sets
+from .workflows.installation import example_clip as example_clip

@@ -1,3 +1,3 @@
-"""The version of the package: no other file holds it."""
+"""Version of the package, defined only here."""
 
 __version__ = "0.1.0"

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import binom, nct, norm, t
 
 from small_sets import rows
-from stst.analysis.observers import PowerPlan
+from stst.analysis.plan import PowerPlan
 from stst.analysis.power import power
 from stst.experiment.resolve import resolved
 from stst.experiment.spec import ExperimentSpec

@@ -16,7 +16,7 @@ from stst.analysis.sensitivity import (
     oddity_correct,
     two_intervals,
 )
-from stst.metrics.bounds import INTERVAL, RANGE
+from stst.metrics.bounds import APPROXIMATE, INTERVAL, RANGE
 
 pytestmark = pytest.mark.slow
 LEVELS = np.geomspace(0.01, 1, 8)
@@ -177,7 +177,7 @@ def test_slopes_over_participants(trials, lapse):
             found[row.measure].append(row)
     assert {row.bounds for row in found["lapse"]} == {RANGE}
     for name, truth in (("threshold", 0.1), ("slope", 2)):
-        own = [row for row in found[name] if row.bounds == INTERVAL]
+        own = [row for row in found[name] if row.bounds == APPROXIMATE]
         share = covered([(row.low, row.high) for row in own], truth)
         assert good(share) or (name == "threshold" and share > 0.9), (name, share)
     means = [row.value for row in found["slope"]]

@@ -135,7 +135,7 @@ def test_practice_is_not_analysed(tmp_path):
         ({"contrast": "much"}, "line 2: contrast is 'much'"),
         ({"response_time": "-1"}, "response_time"),
         ({"response_time": "inf"}, "response_time is 'inf'"),
-        ({"frames_dropped": "3;-1"}, "frames_dropped is '3;-1', not a number from 0 on"),
+        ({"frames_dropped": "3;-1"}, "frames_dropped is '3;-1', not a number of 0 or more"),
         ({"task": "chess"}, "task is 'chess'"),
         ({"correct": "yes"}, "correct is 'yes'"),
         ({"participant": ""}, "participant is empty"),
@@ -162,7 +162,7 @@ def test_tables_that_are_none_and_half_lines(tmp_path):
     path.write_text(path.read_text() + "P1,00,60,half")
     found = analyze([path])
     assert len(found.trials) == 60
-    assert "half written" in found.notes[0]
+    assert "incomplete last line" in found.notes[0]
     whole = path.read_text().splitlines()[:-1]
     for line, words in (("P1,00,60,half", "line 3: it has fewer"), (whole[1] + ",x", "line 3")):
         path.write_text("\n".join([*whole[:2], line, *whole[2:]]) + "\n")
@@ -175,7 +175,7 @@ def test_missing_rows_and_unbounded_thresholds_are_told(tmp_path):
     del some[7]
     notes = " ".join(analyze([write(tmp_path / "P1.csv", some)]).notes)
     assert "rows are missing" in notes
-    assert "do not bound the threshold" in notes
+    assert "the threshold has no bound on a side" in notes
 
 
 def test_nothing_left_and_unknown_rules(tables):

@@ -12,7 +12,7 @@ from scipy.stats import ttest_rel
 
 from stst.analysis.analyze import analyze
 from stst.analysis.cells import CellEstimate, Difference, differences
-from stst.metrics.bounds import INTERVAL, ONE_SIDED, RANGE
+from stst.metrics.bounds import APPROXIMATE, INTERVAL, ONE_SIDED, RANGE
 
 sys.path.append(str(Path(__file__).parents[1] / "cli"))
 from terminal import stst_command
@@ -58,7 +58,7 @@ def test_thresholds_are_told_as_ratios_and_only_where_they_are_bounded():
     oracle = ttest_rel(np.log(first), np.log(second)).confidence_interval()
     assert found.value == pytest.approx((2 * 4 * 1.5 * 1) ** (1 / 4))
     assert np.log([found.low, found.high]) == pytest.approx(oracle)
-    assert found.null == 1
+    assert (found.null, found.bounds) == (1, APPROXIMATE)
     assert not differences(
         [told(who, 0.1, c, measure="threshold", half=math.nan) for who in "PQ" for c in "ab"]
     )

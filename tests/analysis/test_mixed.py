@@ -58,7 +58,7 @@ def test_without_random_differences_it_is_the_logistic_model():
     assert base.high == pytest.approx(1.96 * math.sqrt(4 / (len(trials) - size)), rel=1e-2)
     assert found["metamer - factorised"].value == pytest.approx(logit(0.75), abs=1e-3)
     assert found["SD of participant"].value < 0.05
-    assert base[-4:] == (12, 16, len(trials), "95 % interval")
+    assert base[-4:] == (12, 16, len(trials), "approximate interval")
 
 
 def test_ratings_are_linear():
@@ -132,7 +132,7 @@ def test_perfect_answers_have_no_bounds():
 
 
 @pytest.mark.parametrize(
-    ("task", "words"), [("naming", "what is typed"), ("abx", "two participants or more")]
+    ("task", "words"), [("naming", "responses are typed"), ("abx", "two or more participants")]
 )
 def test_what_has_no_model_is_named(task, words):
     with pytest.raises(ExperimentError, match=words):
@@ -183,5 +183,5 @@ def test_conditions_that_levels_give_away_are_refused(tmp_path):
     ]
     for who in ("P1", "P2"):
         write(tmp_path / f"{who}.csv", rows("natural", trials, who))
-    with pytest.raises(ExperimentError, match="cannot tell conditions"):
+    with pytest.raises(ExperimentError, match="cannot be separated"):
         analyze([tmp_path], model=True)

@@ -82,7 +82,7 @@ def test_slopes_at_the_limit_are_in_no_mean_and_counted():
     assert found["slope"].value == pytest.approx(np.exp(np.log([1.6, 2, 2.4, 2.1, 1.9]).mean()))
     assert (found["slope"].participants, found["threshold"].participants) == (5, 7)
     (note,) = left_out(some)
-    assert "for 2 of 7 participant(s) (metamer); it is in no mean" in note
+    assert "2 of 7 slopes are at a limit of the search (0.5 or 10; metamer)" in note
     for limit in SLOPES:
         some = parameters([2.0, 2.2, limit, limit], [0] * 4)
         assert "slope" not in {row.measure for row in over_participants(CELL, list(some))}
@@ -113,7 +113,7 @@ def test_of_three_participants_nothing_is_called_an_interval(people, tmp_path):
         assert own
         assert any(row["bounds"] == INTERVAL for row in own) == (people == 4)
     page = (out / "index.html").read_text("utf-8")
-    results = page.split("<h2>Results")[1].split("<h2>How")[0]
+    results = page.split("<h2>Results")[1].split("<h2>Methods")[0]
     assert ("95 % interval)" in results) == (people == 4)
 
 

@@ -83,4 +83,4 @@ def test_the_command_compares_conditions(folder):
     assert said.code == 0, said.err
     assert "factorised - metamer" in (out / "power.csv").read_text("utf-8")
     page = " ".join((out / "index.html").read_text("utf-8").split())
-    assert "In factorised they have 1.5 less" in page
+    assert "In factorised it is lower by 1.5" in page

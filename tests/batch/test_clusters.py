@@ -34,7 +34,7 @@ def test_certificates_are_passed_on(encrypted, tmp_path):
 def test_no_certificates_is_an_error_line(encrypted, tmp_path):
     address, _ = encrypted
     with (
-        pytest.raises(RunError, match="no scheduler can be reached"),
+        pytest.raises(RunError, match="no Dask scheduler can be reached"),
         running_scheduler(address, (None, None, None), tmp_path),
     ):
         pass
@@ -67,5 +67,5 @@ def test_workers_and_threads_share_the_cores():
 def test_less_than_one_worker_is_refused(tmp_path):
     plan = BatchPlan.model_validate({"schema": 1, "clips": "*.mp4"})
     assert connection(plan, tmp_path, 1)[1] == threads_each(1)
-    with pytest.raises(RecipeError, match="workers must be 1 or more, got 0"):
+    with pytest.raises(RecipeError, match="workers must be at least 1, got 0"):
         connection(plan, tmp_path, 0)

@@ -14,7 +14,11 @@ def found():
     return os.environ.get(TRIM), dask.config.get("distributed.worker.profile.enabled")
 
 
-@pytest.mark.parametrize(("set_by_user", "left"), [(None, None), ("131072", "131072")])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("set_by_user", "left"),
+    [("131072", "131072"), (None, None)],
+)
 def test_settings_of_dask_are_taken_back_and_those_of_the_user_are_not(
     monkeypatch, set_by_user, left
 ):

@@ -5,6 +5,7 @@ import signal
 import pytest
 from terminal import QUICK, stst_command, waves
 
+from decoding import decoded_here  # noqa: F401
 from stst.video.write import write_video
 
 
@@ -23,10 +24,11 @@ def run(film, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def undrawn():
-    """Figures of evaluations are not rendered, which takes most of the time of a small one."""
+def undrawn(run):
+    """Figures are not rendered, which takes most of the time of a small run; those of `run` are."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stst.report.evaluation.png_bytes", lambda _: b"a picture")
+        for module in ("report.evaluation", "workflows.films", "workflows.synthesize"):
+            patch.setattr(f"stst.{module}.png_bytes", lambda _: b"a picture")
         yield
 
 

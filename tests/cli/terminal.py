@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import signal
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -41,10 +42,11 @@ class Said(NamedTuple):
 
 
 def stst_command(*words):
-    """Run `stst` with these words, in this process."""
-    out, err = io.StringIO(), io.StringIO()
+    """Run `stst` with these words, in this process, which prints no log messages afterwards."""
+    out, err, logger = io.StringIO(), io.StringIO(), logging.getLogger("stst")
     argv = patch.object(sys, "argv", ["stst", *map(str, words)])
-    with argv, redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as stop:
+    kept = patch.multiple(logger, handlers=logger.handlers, propagate=logger.propagate)
+    with argv, kept, redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as stop:
         main.main()
     return Said(stop.value.code, out.getvalue(), err.getvalue())
 

@@ -63,7 +63,7 @@ def test_tables_and_pictures_hold_every_outcome(made):
 
 def test_a_run_that_fails_is_told_and_loses_no_other(made):
     out, said = made
-    assert refused(said, "1 of 2 runs could not be made", "ablation.csv")
+    assert refused(said, "1 of 2 runs failed", "ablation.csv")
     assert "failed" in said.out
     failed = rows(out)[-1]
     assert failed["layers.space_texture"] == '["nowhere"]'
@@ -77,7 +77,7 @@ def test_what_is_whole_is_not_made_again(made, film):
     whole = out / "layers.space_texture=null" / "seed_0" / "manifest.json"
     before = whole.stat()
     said = stst_command("ablate", film, "--out", out, *QUICK, *LAYERS)
-    assert "1 of 2 runs are there already" in said.out
+    assert "1 of 2 runs are already finished" in said.out
     assert 'Run 1/1: layers.space_texture=["nowhere"], seed 0' in said.out
     assert whole.stat() == before
     assert (out / "ablation.csv").read_bytes() == table
@@ -123,7 +123,7 @@ def test_a_run_without_manifest_is_made_again_and_no_other(film, tmp_path):
     before, table = list(map(bytes_of, folders)), (tmp_path / "ablation.csv").read_bytes()
     assert before[0]["metamer.webm"] != before[1]["metamer.webm"]
     (folders[1] / "manifest.json").unlink()
-    assert "1 of 2 runs are there already" in stst_command(*words).out
+    assert "1 of 2 runs are already finished" in stst_command(*words).out
     assert bytes_of(folders[0]) == before[0]
     assert bytes_of(folders[1])["metamer.webm"] == before[1]["metamer.webm"]
     assert (tmp_path / "ablation.csv").read_bytes() == table
@@ -132,9 +132,9 @@ def test_a_run_without_manifest_is_made_again_and_no_other(film, tmp_path):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ((), "needs something that varies"),
+        ((), "needs at least one factor"),
         (("--vary", "pad"), "--vary takes key=value, such as pad=2,4"),
-        (("--vary", "pad={"), "is not a value that can be read"),
+        (("--vary", "pad={"), "is not a valid YAML value"),
         (("--leave-out", "blend,color"), "Did you mean 'colour'"),
         (("--leave-out", "multiscale"), "are the same recipe"),  # QUICK has one octave
     ],

@@ -87,7 +87,7 @@ def test_clips_are_cut_once_without_loss(made, base):
 def test_an_item_that_fails_is_told_and_loses_no_other(made):
     out, said = made
     assert said.code == 2
-    assert said.err.startswith("stst: 1 of 7 items could not be made")
+    assert said.err.startswith("stst: 1 of 7 items failed")
     assert f"{FAILED}: failed: clips must agree with" in said.out
     reasons = json.loads((out / "failed.json").read_text())
     assert list(reasons) == [FAILED]
@@ -159,7 +159,9 @@ def test_in_python_a_set_is_made_by_one_function_that_tells_of_each_item(made, b
 def test_workers_of_two_kinds_are_refused(base, tmp_path):
     words = ("batch", base / "plan.yaml", "--out", tmp_path / "out", "--workers", 1)
     for others in (["--slurm"], ["--scheduler", "tcp://127.0.0.1:9"]):
-        refused(stst_command(*words, *others), "give one of --workers, --scheduler and --slurm")
+        refused(
+            stst_command(*words, *others), "give only one of --workers, --scheduler and --slurm"
+        )
     assert not (tmp_path / "out").exists()
 
 

@@ -71,20 +71,20 @@ def test_all_faults_are_named_together(base, tmp_path):
     )
     assert said.code == 2
     head, *lines = said.err.splitlines()
-    assert "nothing was begun" in head
+    assert "nothing was made" in head
     for told in (
         "sedes: extra inputs are not permitted",
         "clips.listed.2.witdh: extra inputs are not permitted",
         "clips/none.webm does not exist",
-        "'../../etc' cannot be the name of a folder",
-        "fish and Fish would be one name",
+        "'../../etc' is not a valid folder name",
+        "fish and Fish count as the same name",
         "there is no preset 'defualt'. Did you mean 'default'?",
-        "recipes...: '..' cannot be the name of a folder",
+        "recipes...: '..' is not a valid folder name",
         "'pda'. Did you mean 'pad'?",
-        "there is no 'stsp'. Did you mean 'stps'?",
+        "there is no type 'stsp'. Did you mean 'stps'?",
         "stps has no 'taper'",
         "natural is the name of another condition",
-        "there is no clip 'bkie'",
+        "unknown clip 'bkie'",
     ):
         assert sum(told in line for line in lines) == 1, told
     assert len(lines) == 12
@@ -96,19 +96,22 @@ def test_all_faults_are_named_together(base, tmp_path):
     [
         ({"schema": 2}, "schema: input should be 1, got 2."),
         ({"seeds": [-1], "device": 3}, "seeds.0: input should be greater than or equal to 0"),
-        ({"clips": {}}, "clips: there are none"),
-        ({"clips": "none/*"}, "no file is like 'none/*'"),
-        ({"clips": {"folder": "clips/*", "table": "a.csv"}}, "give one of folder, table"),
+        ({"clips": {}}, "clips: no clips given"),
+        ({"clips": "none/*"}, "no file matches 'none/*'"),
+        ({"clips": {"folder": "clips/*", "table": "a.csv"}}, "give only one of folder, table"),
         ({"clips": {"table": "none.csv"}}, "none.csv cannot be read"),
         ({"clips": {"table": "odd.csv"}}, "clips.table, line 2: start: input should be a valid"),
         ({"clips": {"table": "odd.csv"}}, "clips.table, line 3: colour: extra inputs"),
-        ({"pairs": {"listed": [["fish", "fush"]]}}, "no clip 'fush'. Did you mean 'fish'?"),
+        ({"pairs": {"listed": [["fish", "fush"]]}}, "unknown clip 'fush'. Did you mean 'fish'?"),
         ({"controls": ["stps", "stps"]}, "control/stps/bike/seed_0 and control/stps/bike/seed_0"),
-        ({"recipes": {"a": {}, "A": {}}}, "recipes: A and a would be one name"),
-        ({"recipes": {"e\u0301": {}, "\u00e9": {}}}, "would be one name"),  # é, as macOS has it
-        ({"recipes": {"con": {}}}, "'con' cannot be the name of a folder on every system"),
-        ({"recipes": {"Nul.1": {}}}, "'Nul.1' cannot be the name of a folder"),
-        ({"recipes": {"a.": {}}}, "'a.' cannot be the name of a folder"),
+        ({"recipes": {"a": {}, "A": {}}}, "recipes: A and a count as the same name"),
+        (
+            {"recipes": {"e\u0301": {}, "\u00e9": {}}},
+            "count as the same name",
+        ),  # é, as macOS has it
+        ({"recipes": {"con": {}}}, "'con' is not a valid folder name on every system"),
+        ({"recipes": {"Nul.1": {}}}, "'Nul.1' is not a valid folder name"),
+        ({"recipes": {"a.": {}}}, "'a.' is not a valid folder name"),
     ],
 )
 def test_what_cannot_be_planned_is_refused(base, tmp_path, changed, told):

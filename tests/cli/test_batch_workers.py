@@ -210,4 +210,4 @@ def test_ctrl_c_ends_workers_and_the_same_command_goes_on(base, quiet, tmp_path)
 
 def test_a_scheduler_that_does_not_answer_is_told(base, tmp_path):
     words = ("batch", base / "plan.yaml", "--out", tmp_path, "--scheduler", "tcp://127.0.0.1:9")
-    assert refused(stst_command(*words), "no scheduler can be reached at tcp://127.0.0.1:9")
+    assert refused(stst_command(*words), "no Dask scheduler can be reached at tcp://127.0.0.1:9")

@@ -11,12 +11,14 @@ import stst
 from stst.cli import show
 from stst.models.weights import CATALOGUE, cache_folder
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def test_a_synthesis_that_diverges_has_its_own_code(film, tmp_path):
     words = (*QUICK, "--set", "equalise=1.0e+300")
     said = stst_command("synthesize", film, "--out", tmp_path / "out", *words)
     assert said.code == 3
-    assert "Lower that octave's rate" in said.err
+    assert "Lower the rate of this octave" in said.err
     assert len(said.err.splitlines()) == 1
 
 

@@ -78,7 +78,7 @@ def test_an_input_that_cannot_be_used_gets_one_line(kind, told, tmp_path):
         (("--set", "octaves.0.stepz=1"), "Did you mean 'steps'?"),
         (("--set", "octaves.9.steps=1"), "octaves.9.steps"),
         (("--set", "pad"), "key=value"),
-        (("--set", "pad=[1"), "not a value"),
+        (("--set", "pad=[1"), "not a valid YAML value"),
         (("--set", "pad=-1"), "pad"),
         (("--set", "pad=0"), "pad=1"),
         (("--set", "pad=4"), "at least 5"),
@@ -87,13 +87,15 @@ def test_an_input_that_cannot_be_used_gets_one_line(kind, told, tmp_path):
         (("--weights", "none.h5"), "there is no weights file"),
         (("--device", "abacus"), "--device cpu"),
         (("--device", "meta"), "--device cpu"),
-        (("--set", "pad=" + "[" * 3000), "not a value"),
+        (("--set", "pad=" + "[" * 3000), "not a valid YAML value"),
         (("--frames", "9"), "9 are needed"),
         (("--width", "81"), "80x72 px and would be enlarged to 81x73 px"),
         (("--width", "81"), "--enlarge"),
         (("--width", "40", "--height", "40"), "--fit crop, pad or stretch"),
         (("--width", "40", "--fit", "cropp"), "'crop', 'pad' or 'stretch', got 'cropp'"),
         (("--fps", "nought"), "frame rate"),
+        (("--fps", "1e999999999"), "frame rate"),
+        (("--width", "9" * 30, "--enlarge"), "a side is 1 to 32768 px"),
         (("--recipe", "none.yaml"), "none.yaml"),
     ],
 )
@@ -104,8 +106,15 @@ def test_a_wrong_option_gets_one_line_with_a_guess(words, told, film, tmp_path):
     assert not out.exists()
 
 
+@pytest.mark.parametrize(("option", "most"), [("--seeds", 1000), ("--threads", 1024)])
+def test_a_number_that_no_machine_can_have_is_refused(option, most):
+    said = stst_command("synthesize", "any.mp4", option, "9" * 9)
+    assert said.code == 2
+    assert str(most) in said.err
+
+
 def test_no_video_is_asked_for():
-    assert refused(stst_command("synthesize"), "which video?")
+    assert refused(stst_command("synthesize"), "no video given")
 
 
 def test_a_folder_in_use_is_refused_before_anything_is_read(tmp_path, monkeypatch):
@@ -159,5 +168,5 @@ def test_a_recipe_is_refused_for_another_input(name, run, film, tmp_path):
     said = stst_command(
         "synthesize", "--recipe", tmp_path / "recipe.yaml", "--out", tmp_path / "out"
     )
-    assert refused(said, f"the {name} is not the one", changed[name], "digests")
+    assert refused(said, f"the {name} is not the file", changed[name], "digests")
     assert not (tmp_path / "out").exists()

@@ -165,7 +165,7 @@ def of_no_clip(folder):
     ("plant", "reason"),
     [
         (missing, f"{BAD}.webm is missing"),
-        (replaced, "SHA-256 is another"),
+        (replaced, "is not the film that stimuli.csv lists"),
         (half_written, "manifest.json cannot be read"),
         (shorter, "metamer has 3 frames"),
         (of_no_clip, "the natural clip gone is not in the set"),
@@ -286,11 +286,11 @@ def test_a_set_of_natural_clips_alone_is_refused(copy, tmp_path):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--against", "stps"], "--against: a set has its clips"),
-        (["--width", "32"], "--width: a set has its clips"),
-        (["FILM"], "is no set"),
+        (["--against", "stps"], "--against cannot be used with a set"),
+        (["--width", "32"], "--width cannot be used with a set"),
+        (["FILM"], "is not a set"),
         (["--unrelated", "gone.mp4"], "gone.mp4 is missing"),
-        (["--out", "SET"], "already holds files"),
+        (["--out", "SET"], "is not empty"),
     ],
 )
 def test_a_mistake_gets_one_line(words, told, whole, tmp_path):
@@ -333,7 +333,7 @@ def test_a_set_that_batch_made_is_evaluated_with_what_its_runs_say(tmp_path):
     shown = {"metamer": 3, "factorised": 2, "reversed": 2}
     assert {name: pooled[name, "luminance"] for name in shown} == shown
     assert set(tables["chance"]["condition"]) == {"metamer"}
-    assert "factorised of fish_bike: give natural clips of something else" in said.out
+    assert "factorised of fish_bike: give unrelated natural clips with --unrelated" in said.out
     assert set(tables["chance"].query("stimulus == 'bike'")["seed"]) == {3, 4}
     assert set(tables["biases"]["condition"]) == {"factorised"}
     page = (tmp_path / "out" / "index.html").read_text()

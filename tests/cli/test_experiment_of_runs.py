@@ -18,6 +18,8 @@ from stst.video.frames import to_uint8
 from stst.video.read import read_video
 from stst.video.write import write_video
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(autouse=True)
 def jspsych(monkeypatch):
@@ -128,8 +130,8 @@ def test_a_natural_clip_that_cannot_be_cut_is_told_of_and_the_rest_is_a_set(fold
 def test_what_is_no_set_is_refused_in_one_line_and_stays_as_it_was(folder, tmp_path):
     changed(folder / "shuffled", lambda data: data["source"].update(start=1))
     kept = sorted(folder.rglob("*"))
-    refused(new(folder), "mine/metamer and shuffled are made of different", "sets of their own")
-    refused(new(folder / "shuffled"), "is one run")
-    refused(new(folder / "mine" / "metamer"), "is one run")
+    refused(new(folder), "mine/metamer and shuffled are made from different", "separate sets")
+    refused(new(folder / "shuffled"), "is a single run")
+    refused(new(folder / "mine" / "metamer"), "is a single run")
     refused(new(tmp_path / "nothing"), "no stimuli.csv")
     assert sorted(folder.rglob("*")) == [*kept]

@@ -9,6 +9,8 @@ from stst.video.frames import Clip, to_uint8
 from stst.video.read import digest, read_video
 from stst.video.write import write_video
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory):
@@ -69,8 +71,8 @@ def test_a_crossed_set_has_each_with_each(pair, film, other, tmp_path):
 
 def test_what_cannot_be_paired_is_refused_before_anything_is_made(film, other, tmp_path):
     out = ("--out", tmp_path / "out")
-    assert refused(stst_command("factorize", film, *out), "takes two clips", "got 1")
+    assert refused(stst_command("factorize", film, *out), "takes two videos", "got 1")
     assert refused(stst_command("factorize", film, film, other, *out), "--crossed")
-    assert refused(stst_command("factorize", film, "--crossed", *out), "at least two clips")
+    assert refused(stst_command("factorize", film, "--crossed", *out), "at least two videos")
     assert refused(stst_command("factorize", film, film, "--crossed", *out), "different names")
     assert not (tmp_path / "out").exists()

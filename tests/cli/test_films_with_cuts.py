@@ -8,6 +8,8 @@ from cut_films import film, scene
 from stst.video.read import digest, read_video
 from stst.video.write import write_video
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SIZE = (72, 96)
 PARTS = ((1, 5), (2, 3), (3, 4))
 
@@ -27,8 +29,8 @@ def test_a_run_says_what_it_does_about_cuts_and_lists_the_shots(cut_film, tmp_pa
     said = run(cut_film, tmp_path / "out")
     assert said.code == 0, said
     assert (
-        "3 shots (frames 0-4, 5-7, 8-11): each is made as a clip of its own; --shots first, "
-        "ignore or refuse changes that." in said.out
+        "3 shots (frames 0-4, 5-7, 8-11): each is made separately. To change this: "
+        "--shots first, ignore or refuse." in said.out
     )
     assert "3 pad frames" in said.out
     assert manifest_of(tmp_path / "out")["shots"] == [[0, 4], [5, 7], [8, 11]]
@@ -88,7 +90,10 @@ def test_a_longer_shot_is_cut_to_the_greatest_length(cut_film, tmp_path):
 
 @pytest.mark.parametrize(
     ("shots", "told"),
-    [({"least": 9}, "no shot of 9 frames; its longest has 5"), ({"least": 5, "most": 4}, "below")],
+    [
+        ({"least": 9}, "no shot of at least 9 frames; its longest shot has 5"),
+        ({"least": 5, "most": 4}, "shots.most must be at least shots.least (5)"),
+    ],
 )
 def test_shots_that_cannot_be_are_told_before_anything_begins(cut_film, tmp_path, shots, told):
     said = planned(cut_film, tmp_path, shots, "--check")

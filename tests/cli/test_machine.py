@@ -67,7 +67,10 @@ def test_a_folder_of_weights_below_a_file_is_found_missing(tmp_path, monkeypatch
     monkeypatch.setenv("STST_WEIGHTS", str(tmp_path / "file" / "cache"))
     said = stst_command("doctor")
     assert said.code == 1
-    assert f"MISSING weights folder {tmp_path / 'file' / 'cache'}; set STST_WEIGHTS" in said.out
+    assert (
+        f"MISSING weights folder {tmp_path / 'file' / 'cache'}; not writable: set STST_WEIGHTS"
+        in said.out
+    )
 
 
 def test_nobodys_home_is_no_folder_for_weights(tmp_path, monkeypatch):
@@ -149,6 +152,6 @@ def test_what_is_measured_is_a_time_and_leaves_threads_alone(two_threads, global
 
 
 def test_a_training_leaves_the_callers_threads_alone(two_threads, monkeypatch):
-    monkeypatch.setattr(prednet, "_taught", lambda *_: torch.get_num_threads())
-    assert prednet._teach(None, None, None, None) == 1
+    monkeypatch.setattr(prednet, "_train_all", lambda *_: torch.get_num_threads())
+    assert prednet._train(None, None, None, None) == 1
     assert torch.get_num_threads() == 2

@@ -15,6 +15,8 @@ from stst.video.light import luminances
 from stst.video.read import digest, read_video
 from stst.video.write import write_video
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 FILES = {
     "stimulus.webm",
     "stimulus.mp4",
@@ -110,7 +112,7 @@ def test_a_set_is_repeated_from_the_recipe_of_any_clip(matched, film, dark, tmp_
     other = tmp_path / "other.yaml"
     other.write_text(recipe.read_text().replace(digest(dark), "a" * 64))
     said = stst_command("match", "--recipe", other, "--out", tmp_path / "third")
-    assert refused(said, f"the {dark.stem} is not the one", digest(dark))
+    assert refused(said, f"the {dark.stem} is not the file", digest(dark))
     assert not (tmp_path / "third").exists()
 
 
@@ -120,9 +122,9 @@ def test_a_match_that_clipping_defeats_is_warned_of(matched, film, dark):
     assert missed["set"]["gap"] > 0.01 * missed["set"]["target"]["mean"] > met["set"]["gap"]
     assert missed["clipped_share"] > 0.01
     assert met["warnings"] == []
-    assert f"warning: {dark.stem}: clipping leaves it" in said.out
+    assert f"warning: {dark.stem}: because of clipping, it misses" in said.out
     told = stst_command("methods", out / dark.stem).out
-    assert "Note: clipping leaves it" in told
+    assert "Note: because of clipping, it misses" in told
     assert "% of its values were clipped" in told
 
 
@@ -133,7 +135,7 @@ def test_an_existing_folder_is_kept_unless_it_may_be_replaced(film, dark, tmp_pa
     out.mkdir()
     (out / "mine.txt").write_text("mine")
     words = ("match", film, tmp_path / "missing.mp4", "--out", out)
-    assert refused(stst_command(*words), "already holds files")  # before anything is read
+    assert refused(stst_command(*words), "is not empty")  # before anything is read
     words = ("--frames", 2, "--width", 32, "--statistic", "mean", "--overwrite")
     assert stst_command("match", film, dark, "--out", out, *words).code == 0
     assert (out / "mine.txt").exists()
@@ -148,16 +150,19 @@ def test_an_existing_folder_is_kept_unless_it_may_be_replaced(film, dark, tmp_pa
     [
         ([], "at least two clips"),
         (["FILM"], "at least two clips"),
-        (["FILM", "FILM"], "(capitals do not count), got natural, natural"),
-        (["FILM", "Natural.mp4"], "(capitals do not count), got natural, Natural"),
+        (["FILM", "FILM"], "(upper and lower case count as equal), got natural, natural"),
+        (["FILM", "Natural.mp4"], "(upper and lower case count as equal), got natural, Natural"),
         (["FILM", "...mp4"], "cannot name a folder"),
         (["FILM", "gone.mp4"], "gone.mp4 does not exist"),
         (["FILM", "DARK", "--statistic", "histgram"], "'mean', 'rms' or 'histogram'"),
-        (["FILM", "DARK", "--statistic", "histogram"], "one size and length"),
+        (
+            ["FILM", "DARK", "--statistic", "histogram"],
+            "histograms can only be matched between clips",
+        ),
         (["FILM", "DARK", "--per", "second"], "'clip' or 'frame'"),
         (["FILM", "DARK", "--width", "-1"], "width: "),
         (["--recipe", "gone.yaml"], "gone.yaml"),
-        (["--recipe", "ODD"], "is not of a set"),
+        (["--recipe", "ODD"], "is not a recipe of stst match"),
     ],
 )
 def test_a_mistake_gets_one_line_and_leaves_nothing(words, told, film, dark, tmp_path):

@@ -81,6 +81,6 @@ def test_a_setting_without_a_value_is_refused(text):
 
 def test_a_value_that_runs_code_is_refused(tmp_path):
     canary = tmp_path / "canary"
-    with pytest.raises(RecipeError, match="not a value"):
+    with pytest.raises(RecipeError, match="not a valid YAML value"):
         config(settings=[f"pad=!!python/object/apply:os.mkdir ['{canary}']"])
     assert not canary.exists()

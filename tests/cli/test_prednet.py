@@ -203,20 +203,20 @@ def test_a_network_is_taught_to_name_what_it_sees(film, shuffled, tmp_path):
 
 
 MISTAKES = [
-    (["evaluate"], "which clips?"),
-    (["evaluate", "a=FILM", "a=FILM"], "two clips are called 'a'"),
+    (["evaluate"], "no clips given"),
+    (["evaluate", "a=FILM", "a=FILM"], "two clips have the name 'a'"),
     (["evaluate", "a=gone.mp4"], "gone.mp4 does not exist"),
-    (["evaluate", "FILM", "--every", "9"], "every 9. was to be shown"),
+    (["evaluate", "FILM", "--every", "9"], "every=9"),
     (["evaluate", "FILM", "--every", "0"], "every"),
     (["evaluate", "FILM", "--width", "12"], "two frames of 16 x 16 px"),
-    (["evaluate", "FILM", "--weights", "FILM"], "no weights file"),
+    (["evaluate", "FILM", "--weights", "FILM"], "is not a weights file"),
     (["train", "--set", "stak=[3]"], "Did you mean 'stack'"),
     (["train", "--loss", "L2"], "'L0' or 'Lall'"),
-    (["train", "FILM"], "training takes 8 frames"),
+    (["train", "FILM"], "training needs at least 8 frames"),
     (["train", "--resume", "GONE"], "recipe.yaml"),
-    (["train", "--resume", "GONE", "--steps", "9"], "leave everything else out"),
-    (["train", "FILM", "--semantic", "1", "--set", "frames=3"], "two classes or more"),
-    (["train", "--set", "stack=[4,4]"], "the first of 3"),
+    (["train", "--resume", "GONE", "--steps", "9"], "Leave all other options out"),
+    (["train", "FILM", "--semantic", "1", "--set", "frames=3"], "at least two classes"),
+    (["train", "--set", "stack=[4,4]"], "the first with 3"),
 ]
 
 
@@ -233,7 +233,7 @@ def test_a_folder_that_holds_files_is_kept(taught, film):
     out, _ = taught
     before = bytes_of(out)
     for command in ("train", "evaluate"):
-        assert refused(stst_command("prednet", command, film, "--out", out), "already holds files")
+        assert refused(stst_command("prednet", command, film, "--out", out), "is not empty")
     assert bytes_of(out) == before
 
 
@@ -242,4 +242,4 @@ def test_a_checkpoint_that_is_gone_is_missed(taught, tmp_path):
     shutil.copytree(out, tmp_path / "copy")
     (tmp_path / "copy" / "checkpoint.safetensors").unlink()
     said = stst_command("prednet", "train", "--resume", tmp_path / "copy")
-    assert refused(said, "nothing can be taken up")
+    assert refused(said, "cannot be resumed")

@@ -40,7 +40,7 @@ def is_as_unbroken(folder, run):
 def test_a_signal_ends_a_run_with_the_shells_code_and_the_way_on(stopped):
     folder, said = stopped
     assert said.code == 143
-    assert said.err == f"stst: stopped by SIGTERM; go on with: stst resume {folder}\n"
+    assert said.err == f"stst: stopped by SIGTERM; to resume: stst resume {folder}\n"
     assert {path.name for path in folder.iterdir()} == {UNFINISHED}
     names = {path.name for path in (folder / UNFINISHED).iterdir()}
     assert names >= {"recipe.yaml", "state.0", "state.1"}
@@ -63,7 +63,7 @@ def test_a_run_goes_on_with_the_threads_that_it_was_begun_with(copied, run, monk
     try:
         said = stst_command("resume", copied, "--threads", begun + 1)
         assert (said.code, said.err) == (0, "")
-        assert f"Goes on with {begun} thread(s), as it was begun." in said.out
+        assert f"Resuming with {begun} thread(s), as at the start of the run." in said.out
         assert torch.get_num_threads() == begun + 1
     finally:
         torch.set_num_threads(begun)
@@ -115,7 +115,7 @@ def test_another_recipe_or_source_is_refused_by_name(copied):
     recipe = yaml.safe_load(path.read_text())
     for section, name, told in [
         ("recipe", "pad", "recipe.pad was 1 and is 2"),
-        ("digests", "source", "the source is not the one"),
+        ("digests", "source", "the source is not the file"),
     ]:
         changed = recipe | {section: recipe[section] | {name: 2 if name == "pad" else "0" * 64}}
         path.write_text(yaml.safe_dump(changed))
@@ -128,7 +128,7 @@ def test_damage_is_said_and_gone_on_before_it(copied, run):
     newest.write_bytes(newest.read_bytes()[:-1])
     said = stst_command("resume", copied)
     assert said.code == 0
-    assert "missing or damaged; going on after 1 finished frame(s)" in " ".join(said.out.split())
+    assert "missing or damaged; resuming after 1 finished frame(s)" in " ".join(said.out.split())
     assert is_as_unbroken(copied, run)
 
 
@@ -151,7 +151,9 @@ def test_a_finished_run_that_was_changed_is_refused_by_file(run, tmp_path):
     folder = shutil.copytree(run[0], tmp_path / "out")
     (folder / "losses.png").unlink()
     (folder / "metamer.webm").write_bytes(b"other")
-    assert refused(stst_command("resume", folder), "metamer.webm, losses.png changed or gone")
+    assert refused(
+        stst_command("resume", folder), "differ from its manifest: metamer.webm, losses.png"
+    )
 
 
 def test_a_resume_that_believes_any_manifest_is_caught(tmp_path, monkeypatch):
@@ -175,7 +177,7 @@ def test_a_stopped_run_is_not_overwritten_unasked(copied, film, run):
 
 
 def test_a_folder_without_a_stopped_run_is_refused(tmp_path):
-    assert refused(stst_command("resume", tmp_path), "holds no run that was stopped")
+    assert refused(stst_command("resume", tmp_path), "holds no stopped run")
     assert refused(stst_command("resume", tmp_path / "none"), "is not a folder")
     assert list(tmp_path.iterdir()) == []
 

@@ -73,13 +73,13 @@ def test_a_control_is_written_whole_and_repeats_to_the_bit(kind, film, tmp_path)
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["stimulus"], "which kind?"),
+        (["stimulus"], "no kind given"),
         (["stimulus", "drifting-gratin"], "Did you mean 'drifting-grating'?"),
         (["stimulus", "drifting-grating", "--set", "sped=2"], "Did you mean 'speed'?"),
         (["stimulus", "drifting-grating", "--set", "contrast=2"], "contrast: "),
         (["stimulus", "drifting-grating", "--frames", 1], "frames: "),
         (["stimulus", "drifting-grating", "--fps", "fast"], "frame_rate: "),
-        (["scramble"], "which video?"),
+        (["scramble"], "no video given"),
     ],
 )
 def test_a_mistake_gets_one_line(words, told, tmp_path):
@@ -100,7 +100,7 @@ def test_a_scramble_of_another_file_than_its_recipe_names_is_refused(film, tmp_p
     sha = digest(film)
     (tmp_path / "other.yaml").write_text(text.replace(sha, "a" * 64))
     said = stst_command("scramble", "--recipe", tmp_path / "other.yaml", "--out", tmp_path / "two")
-    assert refused(said, "the source is not the one", sha)
+    assert refused(said, "the source is not the file", sha)
 
 
 def test_a_picture_is_found_from_anywhere_and_bound_to_its_digest(tmp_path, monkeypatch):
@@ -116,7 +116,7 @@ def test_a_picture_is_found_from_anywhere_and_bound_to_its_digest(tmp_path, monk
     assert stst_command("stimulus", *again).code == 0
     Image.fromarray(255 - pixels).save(tmp_path / "photo.png")
     again = ("--recipe", tmp_path / "one" / "recipe.yaml", "--out", "three")
-    assert refused(stst_command("stimulus", *again), "the picture is not the one")
+    assert refused(stst_command("stimulus", *again), "the picture is not the file")
 
 
 def test_a_flow_is_drawn_in_the_sheet(tmp_path):

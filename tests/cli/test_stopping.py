@@ -68,8 +68,12 @@ with Stopping("go on") as stopping:
 """
 
 
-@pytest.mark.parametrize("first", ["SIGINT", "SIGTERM"])
-@pytest.mark.parametrize("second", ["SIGINT", "SIGTERM"])
+ALIKE = [pytest.param(name, name, marks=pytest.mark.slow) for name in ("SIGINT", "SIGTERM")]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("SIGINT", "SIGTERM"), ("SIGTERM", "SIGINT"), *ALIKE]
+)
 def test_the_second_ends_the_process_within_the_step(first, second):
     paths = os.pathsep.join(filter(None, sys.path))
     done = subprocess.run(

@@ -9,6 +9,8 @@ from terminal import bytes_of, manifest_of, refused, stst_command
 
 from stst.storage.run import load_run
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def uneven(tmp_path):

@@ -8,6 +8,8 @@ from stst.video.frames import Clip, to_uint8
 from stst.video.read import digest, read_video
 from stst.video.write import write_video
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.mark.slow
 def test_a_loop_is_made_and_repeated(film, tmp_path):

@@ -6,6 +6,7 @@ import pytest
 from participant import AUTOPLAY, driver, library
 from served import few_files
 
+from decoding import decoded_here  # noqa: F401
 from small_sets import QUICK, write_set
 from stst.experiment.design import make_lists
 from stst.experiment.export import SPEC, write_page

@@ -83,7 +83,7 @@ def press(button, hand):
 
 
 def no_wider_than_the_screen(page):
-    """Check that nothing has to be scrolled sideways, or lies outside, and buttons are large."""
+    """Check that nothing is scrolled sideways or lies outside; buttons and greys are large."""
     widths = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert widths[0] <= widths[1]
     for box in page.evaluate(BOXES):
@@ -91,12 +91,16 @@ def no_wider_than_the_screen(page):
         assert box["right"] <= widths[1] + 1, box
         if box["name"] in ("BUTTON", "INPUT"):
             assert min(box["width"], box["height"]) >= 44, box
+    for side in page.evaluate(GREYS):
+        assert side >= 20
 
 
 BOXES = """[...document.querySelectorAll('main.page *, #stage .middle *')]
   .filter((one) => one.getClientRects().length && !one.matches('kbd, span'))
   .map((one) => ({ name: one.tagName, text: one.textContent.slice(0, 40),
     ...one.getBoundingClientRect().toJSON() }))"""
+GREYS = """[...document.querySelectorAll('.ramp span')].flatMap((one) =>
+  [one.clientWidth, one.clientHeight])"""
 CHECK = re.compile(r"(?:Choose|Wählen Sie) (\w+)\.")
 
 

@@ -6,6 +6,8 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 
+from stst.experiment.words import languages, words_in
+
 # Parameters that the real ones have (PsychoPy 2026.2.5), of those that the script gives.
 PARAMETERS = {
     "visual.Window": "size fullscr screen color colorSpace monitor gamma checkTiming",
@@ -20,6 +22,9 @@ PARAMETERS = {
     "hardware.keyboard.Keyboard": "",
     "hardware.keyboard.Keyboard.getKeys": "waitRelease",
 }
+
+FEEDBACK = {words_in(language)[name] for language in languages() for name in ("right", "wrong")}
+CHECKS = [words_in(language)["check"].partition("{key}")[0] for language in languages()]
 
 
 def checked(name, function):
@@ -38,11 +43,16 @@ class Screen:
 
     `keys` are pressed one after the other 0.25 s after a page has come; a text is typed, and Enter
     pressed. `rate` is what is measured; `gap` are keys pressed in the grey before a question.
+    `at` maps the number of a flip to a function that is called in it. `named` is how the keyboard
+    gives the name and the time of a key: apart (psychtoolbox), or both as the name.
     """
 
-    def __init__(self, hz, *, rate=None, late=(), keys=(), gap=(), brief=False):
+    def __init__(
+        self, hz, *, rate=None, late=(), keys=(), gap=(), brief=False, at=None, named=None
+    ):
         self.hz, self.rate, self.late = hz, hz if rate is None else rate, late
-        self.keys, self.gap, self.brief = deque(keys), list(gap), brief
+        self.keys, self.gap, self.brief, self.at = deque(keys), list(gap), brief, at or {}
+        self.named = named
         self.now, self.shown, self.times, self.sent = 0.0, [], [], []
         self.drawn, self.patch, self.patches, self.calls = None, None, [], []
         self.pressed, self.handlers, self.page = [], {}, None
@@ -63,6 +73,7 @@ class Screen:
         calls, self.calls = self.calls, []
         for function, arguments in calls:
             function(*arguments)
+        self.at.get(len(self.shown) - 1, lambda: None)()
         return self.now
 
     def _press(self, text):
@@ -75,14 +86,17 @@ class Screen:
             if self.now >= self.asked + 0.25:
                 self._type(self.keys.popleft() if self.keys else "dog")
                 self.asked = None
-        elif text and self.stimulus is not self.page and text not in ("Right", "Wrong"):
+        elif text and self.stimulus is not self.page and text not in FEEDBACK:
             self.page = self.stimulus
             key = self.keys.popleft() if self.keys else self._answer(text)
             self.pressed.append(self._key(key, self.now + 0.25))
 
     @staticmethod
     def _answer(text):
-        return "space" if " = " not in text else "f"
+        check = next((start for start in CHECKS if text.startswith(start)), None)
+        if check:
+            return text.removeprefix(check)[0].lower()
+        return "f" if "F = " in text else "space"
 
     def _type(self, text):
         for letter in text:
@@ -99,6 +113,8 @@ class Screen:
             k for k in self.pressed if k.rt <= self.now and (k.duration is not None) is waitRelease
         ]
         self.pressed = [key for key in self.pressed if key not in ready]
+        if self.named:
+            return [SimpleNamespace(name=self.named((k.name, k.rt)), rt=None) for k in ready]
         return ready
 
     def modules(self):

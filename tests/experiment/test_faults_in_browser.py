@@ -134,7 +134,7 @@ def test_without_a_server_a_closed_tab_leaves_its_answers_to_be_downloaded(
         second = context.new_page()
         second.goto(address)
         with second.expect_download() as download:
-            second.get_by_role("button", name="broken off").click()
+            second.get_by_role("button", name="interrupted").click()
         download.value.save_as(tmp_path / "rows.csv")
     rows = read(tmp_path / "rows.csv")
     assert list(rows[0]) == list(COLUMNS)

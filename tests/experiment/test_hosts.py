@@ -150,6 +150,35 @@ def test_a_static_server_gets_every_row_once_and_the_visit(experiment, page, tmp
     assert len(posted) == len(bodies)
 
 
+MANY_ROWS = """async (url) => {
+  const { columns } = embedded("experiment");
+  const rows = Array.from({ length: 300 }, () => columns.map(() => "x".repeat(20)));
+  const visit = { participant: "p1", session: "0".repeat(16), outcome: "", rows, sent: 280,
+    news: {} };
+  return addressSender(columns, url).send(rows.slice(280), 280, visit);
+}"""
+
+
+@pytest.mark.slow
+def test_rows_of_a_long_session_are_sent_without_those_before(experiment, page, tmp_path, host_of):
+    _, folder = made(experiment, "static", tmp_path / "out", "save.php")
+    address, posted = host_of(folder)
+    page.goto(address)
+    assert page.evaluate(MANY_ROWS, "save.php") == 300
+    (data,) = (json.loads(data) for _, _, data in posted)
+    assert len(data["rows"]) == 20
+    assert data["visit"] == {"participant": "p1", "session": "0" * 16, "outcome": ""}
+
+
+@pytest.mark.slow
+def test_a_request_larger_than_browsers_keep_alive_is_sent(experiment, page, tmp_path, host_of):
+    _, folder = made(experiment, "static", tmp_path / "out", "save.php")
+    address, posted = host_of(folder)
+    page.goto(address)
+    page.evaluate("post('save.php', { text: 'ü'.repeat(40000) })")
+    assert len(posted) == 1
+
+
 @pytest.mark.slow
 def test_pavlovia_gets_one_table_and_its_session_is_closed(experiment, page, tmp_path, host_of):
     _, folder = made(experiment, "pavlovia", tmp_path / "out")

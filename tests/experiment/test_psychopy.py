@@ -4,8 +4,11 @@ import csv
 import inspect
 import json
 import math
+import os
+import re
 import runpy
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -21,13 +24,14 @@ from psychopy_stand_in import PARAMETERS, Screen, forget
 from small_sets import QUICK, write_set
 from stst.errors import RecipeError
 from stst.experiment.design import make_lists
-from stst.experiment.psychopy import LabSettings, write_psychopy
+from stst.experiment.psychopy import WORDS, LabSettings, write_psychopy
 from stst.experiment.resolve import resolved
 from stst.experiment.responses import read_rows
-from stst.experiment.spec import ExperimentSpec
+from stst.experiment.spec import INTERVALS, ExperimentSpec
 from stst.experiment.stimuli import read_set
 from stst.experiment.store import COLUMNS
 from stst.experiment.versions import all_versions, write_versions
+from stst.experiment.words import languages, words_in
 from stst.video.frames import to_uint8
 from stst.video.read import read_video
 
@@ -238,6 +242,118 @@ def test_escape_ends_it_and_keeps_what_was_answered(brief, lab, monkeypatch):
     assert {row["trial"] for row in logged} == {"0", "1", "2"}
 
 
+@pytest.mark.parametrize("named", [tuple, list])
+def test_keys_are_read_without_psychtoolbox(named, lab, monkeypatch):
+    folder, lists, _ = lab("natural")
+    rows, _ = run(folder, monkeypatch, Screen(24.0, named=named))
+    assert [row["key"] for row in rows] == ["f"] * len(lists[0])
+    assert {float(row["response_time"]) for row in rows} == {250}
+
+
+def by_signal(name):
+    """Send a signal to this process, as `kill` does."""
+    return lambda _: os.kill(os.getpid(), getattr(signal, name))
+
+
+STOPS = {
+    "closed window": lambda screen: screen.handlers["on_close"](),
+    **{name: by_signal(name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)},
+}
+
+
+@pytest.fixture
+def handlers():
+    """Give the signals back to pytest."""
+    numbers = [getattr(signal, name) for name in STOPS if name.startswith("SIG")]
+    kept = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+def is_image(shown):
+    return isinstance(shown, np.ndarray)
+
+
+def stopped_run(folder, monkeypatch, stop):
+    """Answer two trials, and stop during the first film of the third."""
+    whole = Screen(24.0)
+    rows, _ = run(folder, monkeypatch, whole)
+    (folder / "responses" / "p1.csv").unlink()
+    shutil.rmtree(folder / "logs")
+    frames = [n for n, shown in enumerate(whole.shown) if is_image(shown)]
+    third = 4 * len(frames) // (2 * len(rows)) + 1
+    screen = Screen(24.0)
+    screen.at = {frames[third]: lambda: stop(screen)}
+    rows, logged = run(folder, monkeypatch, screen)
+    return screen, rows, logged
+
+
+@pytest.mark.parametrize("way", STOPS)
+def test_a_stopped_run_keeps_answered_trials_and_all_flips(way, lab, monkeypatch, handlers):
+    folder, _, _ = lab("natural")
+    screen, rows, logged = stopped_run(folder, monkeypatch, STOPS[way])
+    assert [row["trial"] for row in rows] == ["0", "1"]
+    assert all(row["response"] for row in rows)
+    assert [row["frame"] for row in logged if row["trial"] == "2"] == ["0", "1"]
+    assert screen.closed
+
+
+def test_a_script_that_does_not_stop_is_found(lab, monkeypatch, handlers):
+    folder, _, _ = lab("natural")
+    path = folder / "screen.py"
+    path.write_text(path.read_text("utf-8").replace("if self.is_stopped", "if False"), "utf-8")
+    _, rows, _ = stopped_run(folder, monkeypatch, STOPS["SIGTERM"])
+    assert [row["trial"] for row in rows] != ["0", "1"]
+
+
+def test_an_answer_in_the_flip_of_the_stop_is_kept(lab, monkeypatch, handlers):
+    folder, _, _ = lab("natural")
+    whole = Screen(24.0)
+    run(folder, monkeypatch, whole)
+    (folder / "responses" / "p1.csv").unlink()
+    asked = [n for n, shown in enumerate(whole.shown) if isinstance(shown, str) and "F = " in shown]
+    answered = next(n for n in asked if n + 1 not in asked)
+    at = {answered: lambda: STOPS["SIGTERM"](None)}
+    rows, _ = run(folder, monkeypatch, Screen(24.0, at=at))
+    assert [row["trial"] for row in rows] == ["0"]
+
+
+@pytest.mark.parametrize("language", languages())
+def test_participants_read_the_words_of_the_language(language, tmp_path, monkeypatch):
+    (tmp_path / "set").mkdir()
+    write_set(tmp_path / "set", clips=1, metamers=1)
+    stimuli, out = read_set(tmp_path / "set"), tmp_path / "lab"
+    out.mkdir()
+    settings = {"attention": 1, "blocks": 2, "rest": 0.2, "practice": {"trials": 1}}
+    data = {**QUICK, "task": "natural", "language": language, **settings}
+    spec = resolved(ExperimentSpec.parse(data), stimuli)
+    lists = make_lists(spec, stimuli)
+    films = write_versions(spec, stimuli, all_versions(spec, lists), tmp_path / "set", out)
+    write_psychopy(spec, lists, films, out, out, LabSettings())
+    screen, words = Screen(24.0), words_in(language)
+    run(out, monkeypatch, screen)
+    pages = list(dict.fromkeys(shown for shown in screen.shown if isinstance(shown, str)))
+    text = "\n".join(pages)
+    go_on = f"{words['space'].upper()} = {words['continue']}"
+    assert pages[0] == f"{words['instructions_natural']}\n\n{go_on}"
+    assert f"F = {words['first']}     J = {words['second']}" in text
+    assert f"{words['practice_over']}\n\n{go_on}" in pages
+    assert f"{words['break']}\n\n{words['rest'].format(seconds='0.2')}\n\n{go_on}" in pages
+    assert any(words["check"].format(key=key) in text for key in "FJ")
+    assert {words["right"], words["wrong"]} & {*pages}
+    assert pages[-1] == f"{words['end']}\n\n{go_on}"
+
+
+def test_the_script_uses_each_exported_word_and_no_other(labs):
+    script = (labs["natural"][0] / "run.py").read_text("utf-8")
+    names = set(re.findall(r"\"(\w+)\"|'(\w+)'", script))
+    used = {name for pair in names for name in pair} | set(INTERVALS)
+    settings = json.loads((labs["natural"][0] / "settings.json").read_text("utf-8"))
+    assert set(settings["words"]) == set(WORDS) <= used
+    assert set(re.findall(r"WORDS\[[\"'](\w+)[\"']\]", script)) <= set(WORDS)
+
+
 def test_escape_in_a_gap_ends_it_too(lab, monkeypatch):
     folder, _, _ = lab("natural", gap=500)
     screen = Screen(24.0, gap=["escape"])
@@ -266,7 +382,7 @@ def test_a_rate_that_was_not_measured_is_not_recorded(lab, monkeypatch):
 
 def test_screens_that_do_not_fit_are_refused(lab, labs, monkeypatch, tmp_path):
     folder, lists, films = lab("natural", screen_hz=60)
-    with pytest.raises(SystemExit, match="settings say 60"):
+    with pytest.raises(SystemExit, match=r"settings\.json says 60"):
         start(folder, monkeypatch, Screen(75.0))
     slow = Screen(20.0)
     shutil.copyfile(labs["natural"][0] / "settings.json", folder / "settings.json")
@@ -307,7 +423,7 @@ def test_a_second_visit_is_added_and_half_a_line_is_cut_off(lab, monkeypatch):
     assert both[: len(first)] == first
     assert len(both) == 2 * len(first)
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(SystemExit, match="other columns"):
+    with pytest.raises(SystemExit, match="not have the columns"):
         start(folder, monkeypatch, Screen(60.0))
     assert path.read_text() == "a,b\n1,2\n"
 

@@ -64,7 +64,7 @@ def test_contrast_multiplies_what_passes_the_band(one, tmp_path):
     [
         ({"duration": 9.0}, "cannot be cut"),
         ({"duration": 0.01}, "at least 2"),
-        ({"band": "fine", "contrast": 1e-4}, "Drop contrasts below"),
+        ({"band": "fine", "contrast": 1e-4}, "Remove contrasts below"),
     ],
 )
 def test_a_version_that_cannot_be_is_refused(one, tmp_path, what, said):

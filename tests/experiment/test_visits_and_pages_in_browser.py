@@ -56,5 +56,5 @@ def test_a_visit_is_german(experiment, page):
         assert page.locator(".missing").inner_text() == "Bitte beantworten Sie diese Frage."
         page.fill("#ask-age", "17")
         press(page, "Weiter")
-        page.wait_for_selector("main >> text=andere Teilnehmende")
+        page.wait_for_selector("main >> text=anderen Merkmalen")
     assert [row["participant"] for row in visits(folder)] == ["Zoe"]

@@ -21,6 +21,7 @@ QUESTIONS = [
     {"name": "note", "text": "Anything?", "required": False},
 ]
 PROLIFIC = "?PROLIFIC_PID=5f0c.2&STUDY_ID=s1&SESSION_ID=x1"
+VISITOR = "?PROLIFIC_PID=p7"
 
 
 def spec_of(folder):
@@ -160,39 +161,21 @@ def interrupted(kind, page, address):
 
 
 @pytest.mark.parametrize("moment", range(10))
-@pytest.mark.parametrize(
-    "kind", ["reload", "back", "closed tab", "second device", "killed server", "offline"]
-)
+@pytest.mark.parametrize("kind", ["reload", "back", "closed tab", "second device"])
 def test_an_interrupted_visit_goes_on_where_it_was(kind, moment, experiment, page):
     """No answered trial is lost, none is there twice, and the list is the same."""
-    folder = experiment("naming", **NAMING, lists=3, repeats=3)
-    desk(folder / "responses", experiment=spec_of(folder).fingerprint).begin(arrival(0))  # list 0
+    folder = in_the_second_list(experiment)
     with served_apart(folder) as server:
-        address = server.address + "?PROLIFIC_PID=p7"
+        address = server.address + VISITOR
         reach(page, address, moment)
-        if kind == "killed server":
-            server.kill()
-            carry_on(page, moment)
-        elif kind == "offline":
-            page.context.set_offline(True)
-            carry_on(page, moment)
-            page.wait_for_timeout(20_000)
-            page.context.set_offline(False)
-        else:
-            page = interrupted(kind, page, address)
-        if kind != "killed server":
-            last_page(page, folder)
-    if kind == "killed server":
-        with served(folder, server.server_address[1]):
-            last_page(page, folder)
+        last_page(interrupted(kind, page, address), folder)
 
 
-def carry_on(page, moment):
-    """What a participant does who does not see that there is no server."""
-    if moment == 0:
-        page.locator(".go .main").click()
-    elif moment > 1:
-        answer(page, first_key, trials=1)
+def in_the_second_list(experiment):
+    """An experiment of which the first list is taken."""
+    folder = experiment("naming", **NAMING, lists=3, repeats=3)
+    desk(folder / "responses", experiment=spec_of(folder).fingerprint).begin(arrival(0))
+    return folder
 
 
 def last_page(page, folder):

@@ -38,15 +38,15 @@ def test_networks_that_cannot_be_looked_into_are_refused():
         small().with_layers(["frist"])
     with pytest.raises(StreamError, match="at least one"):
         small().with_layers([])
-    with pytest.raises(StreamError, match=r"call its \.eval\(\)"):
+    with pytest.raises(StreamError, match=r"Call its \.eval\(\)"):
         Network("small", Small().train(), ["first"], lambda frames: frames)
     with pytest.raises(StreamError, match="does not run unused"):
         looked_into(small().with_layers(["first", "unused"]), noise().frames[:1])
     told = nn.Sequential(nn.Identity()).eval()
     told[0].forward = lambda frames: {"a": frames}
-    with pytest.raises(StreamError, match="put out dict"):
+    with pytest.raises(StreamError, match="returned dict"):
         looked_into(Network("told", told, ["0"], lambda frames: frames), noise().frames[:1])
-    with pytest.raises(FramesError, match="looks at 3 frames"):
+    with pytest.raises(FramesError, match="needs at least 3 frames"):
         Responses(moving(), noise(frames=2))
 
 

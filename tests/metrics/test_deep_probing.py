@@ -188,7 +188,7 @@ def test_a_verdict_needs_the_whole_interval(low, mean, high, verdict):
     (claim,) = similarity_claims(make_table("trends", [late]))
     assert claim.measure == "late similarity of places (toy)"
     assert claim.verdict == verdict
-    assert f"{mean:.2f} of the way" in claim.why
+    assert f"normalised similarity {mean:.2f}" in claim.why
 
 
 def labels(*told):

@@ -70,7 +70,7 @@ def test_one_metamer_has_nothing_to_avoid(toy_space, toy_time, change):
 
 @pytest.mark.parametrize(
     ("clips", "told"),
-    [([clip(0)], "at least 2 clips"), ([clip(0), clip(1, frames=2)], "of one length and size")],
+    [([clip(0)], "at least 2 clips"), ([clip(0), clip(1, frames=2)], "same length and size")],
 )
 def test_what_has_no_distance_is_refused(clips, told):
     with pytest.raises(FramesError, match=told):

@@ -51,7 +51,7 @@ def test_raft_is_given_pairs_of_its_form_and_its_last_answer_counts():
 
 
 def test_frames_that_raft_cannot_see_are_refused():
-    with pytest.raises(FramesError, match="128 px a side at least, got 133x127"):
+    with pytest.raises(FramesError, match="at least 128 px on each side, got 133x127"):
         raft_flow(StandIn(), film(height=127))
 
 

@@ -48,7 +48,7 @@ def test_damaged_tables_are_refused(damage, evaluation, tmp_path):
         path.write_text(path.read_text().replace("seed", "sead", 1))
     else:
         path.write_text(path.read_text().replace(",0,", ",zero,", 1))
-    with pytest.raises(RunError, match="holds no whole evaluation"):
+    with pytest.raises(RunError, match="holds no complete evaluation"):
         Evaluation.load(tmp_path)
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stst.losses.arrangement import layout, shape
-from stst.metrics import luminance, motion
+from stst.metrics import luminance, motion, spectra
 from stst.metrics.arrangement import LIMITS, arrangement
 from stst.metrics.layer_similarity import Moments, cka, cosine, pearson, rsa
 from stst.metrics.layer_trends import LAYER_MEASURES
@@ -234,8 +234,8 @@ def test_spectra_of_stationary_noise_do_not_depend_on_length(seed):
     rng, levels = np.random.default_rng(seed), {}
     for frames in (8, 32):
         noise = 0.5 + 0.1 * rng.standard_normal((frames, 40, 56))
-        _, amplitude = luminance.temporal_spectrum(noise, RATE)
-        _, temporal, surface = luminance.xt_spectrum(noise, RATE)
+        _, amplitude = spectra.temporal_spectrum(noise, RATE)
+        _, temporal, surface = spectra.xt_spectrum(noise, RATE)
         kept = np.abs(temporal) > 1.5 * RATE / frames
         levels[frames] = [np.sqrt(np.square(x).mean()) for x in (amplitude[1:], surface[kept])]
         assert amplitude[0] == pytest.approx(0.076, rel=0.1)
@@ -352,7 +352,7 @@ def low_level(light):
         "contrast": luminance.rms_contrast(light),
         "pixel_change": luminance.pixel_change(light),
         "flicker": luminance.flicker(light),
-        "high_frequency": luminance.high_frequency(light),
+        "high_frequency": spectra.high_frequency(light),
     }
 
 
@@ -487,6 +487,6 @@ def test_drift_of_the_arrangement_is_the_other_way_backwards():
 )
 def test_half_spectra_that_count_everything_once_are_caught(name, function, fault, monkeypatch):
     """The planted fault: a clip and its transpose differ (by 39 % in the rings of a grating)."""
-    monkeypatch.setattr(luminance, function, fault)
+    monkeypatch.setattr(spectra, function, fault)
     with pytest.raises(AssertionError):
         test_turns_and_mirrors(name, (True, False, False))

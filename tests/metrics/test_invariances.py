@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from stst.metrics import luminance as measures
+from stst.metrics import spectra
 from stst.metrics.motion import motion_energy
 
 RATE = 24.0
@@ -51,13 +52,13 @@ UNTURNED = {
     "pixel change": measures.pixel_change,
     "flicker": measures.flicker,
     "drift": measures.drift,
-    "frequencies": lambda values: measures.spatial_spectrum(values)[0],
-    "spatial spectrum": lambda values: measures.spatial_spectrum(values)[1],
-    "slope": lambda values: measures.spectral_slope(
-        *measures.spatial_spectrum(values), min(values.shape[1:])
+    "frequencies": lambda values: spectra.spatial_spectrum(values)[0],
+    "spatial spectrum": lambda values: spectra.spatial_spectrum(values)[1],
+    "slope": lambda values: spectra.spectral_slope(
+        *spectra.spatial_spectrum(values), min(values.shape[1:])
     ),
-    "high frequency": measures.high_frequency,
-    "temporal spectrum": lambda values: measures.temporal_spectrum(values, RATE)[1],
+    "high frequency": spectra.high_frequency,
+    "temporal spectrum": lambda values: spectra.temporal_spectrum(values, RATE)[1],
     "histogram": lambda values: measures.histogram_distance(values, values**2),
 }
 
@@ -72,7 +73,7 @@ def test_turns_and_mirrors_change_nothing(name, symmetry, size):
 
 def test_rings_that_count_half_of_the_spectrum_once_are_caught(monkeypatch):
     """The planted fault: a grating and its transpose differed by 39 %."""
-    monkeypatch.setattr(measures, "_counts", lambda width: np.ones(width // 2 + 1))
+    monkeypatch.setattr(spectra, "_counts", lambda width: np.ones(width // 2 + 1))
     with pytest.raises(AssertionError):
         test_turns_and_mirrors_change_nothing("spatial spectrum", (True, False, False), (33, 48))
 
@@ -81,8 +82,8 @@ def test_rings_that_count_half_of_the_spectrum_once_are_caught(monkeypatch):
 @pytest.mark.parametrize("symmetry", SYMMETRIES)
 def test_orientations_turn_with_the_frame(symmetry, size):
     values = movie(size)
-    contours, shares = measures.orientation_energy(values)
-    _, turned = measures.orientation_energy(shown(values, symmetry))
+    contours, shares = spectra.orientation_energy(values)
+    _, turned = spectra.orientation_energy(shown(values, symmetry))
     places = np.rint(angles(contours, symmetry, 180) / 15).astype(int) % 12
     same(turned[:, places], shares)
 

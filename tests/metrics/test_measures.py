@@ -11,7 +11,7 @@ from scipy.stats import circmean, wasserstein_distance
 from skimage.registration import phase_cross_correlation
 
 from stst import Clip, make_stimulus
-from stst.metrics import luminance, motion
+from stst.metrics import luminance, motion, spectra
 from stst.metrics.measures import bands, clip_features, relative, shares, turn
 from stst.metrics.motion import motion_energy
 
@@ -67,18 +67,18 @@ def test_the_histogram_distance_is_scipys():
 
 @pytest.mark.parametrize("exponent", [-0.7, -1, -1.3])
 def test_the_slope_of_the_spectrum_is_the_exponent(exponent):
-    frequency, amplitude = luminance.spatial_spectrum(falling(exponent))
-    found = luminance.spectral_slope(frequency, amplitude, 128).mean()
+    frequency, amplitude = spectra.spatial_spectrum(falling(exponent))
+    found = spectra.spectral_slope(frequency, amplitude, 128).mean()
     assert found == pytest.approx(exponent, abs=0.02)
 
 
 def test_white_noise_has_its_deviation_at_every_frequency():
     noise = np.random.default_rng(0).normal(0, 0.1, (24, 64, 72))
-    frequency, amplitude = luminance.spatial_spectrum(noise)
+    frequency, amplitude = spectra.spatial_spectrum(noise)
     fine = amplitude[:, frequency > 0.1]  # below, edges of noise are no jumps to take away
-    spatial, temporal, xt = luminance.xt_spectrum(noise, 24)
+    spatial, temporal, xt = spectra.xt_spectrum(noise, 24)
     xt = xt[np.abs(temporal) > 1]  # the lowest loses a part to the mean that is taken away
-    for found in (fine, luminance.temporal_spectrum(noise, 24)[1], xt[:, spatial > 0.1]):
+    for found in (fine, spectra.temporal_spectrum(noise, 24)[1], xt[:, spatial > 0.1]):
         assert np.sqrt(np.square(found).mean()) == pytest.approx(0.1, rel=0.02)
 
 
@@ -87,7 +87,7 @@ def test_the_temporal_spectrum_is_scipys_periodogram():
     window = np.sin(np.pi * (np.arange(16) + 0.5) / 16) ** 2
     centred = noise - np.average(noise, 0, window)
     frequency, power = periodogram(centred, 24, window, detrend=False, axis=0)
-    ours = luminance.temporal_spectrum(noise, 24)
+    ours = spectra.temporal_spectrum(noise, 24)
     np.testing.assert_allclose(ours[0], frequency[1:])
     sides = np.array([2.0] * 7 + [1])  # scipy adds the negative frequencies
     np.testing.assert_allclose(ours[1] ** 2, power[1:].mean((1, 2)) * 24 / sides)
@@ -95,13 +95,13 @@ def test_the_temporal_spectrum_is_scipys_periodogram():
 
 @pytest.mark.parametrize(("direction", "contour"), [(0, 90), (90, 0), (45, 135), (120, 30)])
 def test_a_grating_has_its_orientation(direction, contour):
-    orientation, share = luminance.orientation_energy(grating(direction=direction).luminance)
+    orientation, share = spectra.orientation_energy(grating(direction=direction).luminance)
     assert orientation[share.mean(0).argmax()] == contour
     assert share.max() > 0.8
 
 
 def test_noise_prefers_no_orientation():
-    _, share = luminance.orientation_energy(falling(0))
+    _, share = spectra.orientation_energy(falling(0))
     np.testing.assert_allclose(share.mean(0), 1 / 12, rtol=0.05)
 
 
@@ -110,20 +110,20 @@ def test_the_share_of_high_frequencies_is_that_of_a_periodogram():
     centred = row - np.average(row, weights=window**2)
     frequency, power = periodogram(centred, window=window**2, detrend=False)
     wanted = power[frequency > 0.25].sum() / power.sum()
-    assert luminance.high_frequency(row[None, None]) == pytest.approx(wanted, rel=1e-6)
-    assert luminance.high_frequency(np.full((1, 8, 8), 0.3)) == 0
+    assert spectra.high_frequency(row[None, None]) == pytest.approx(wanted, rel=1e-6)
+    assert spectra.high_frequency(np.full((1, 8, 8), 0.3)) == 0
 
 
 def test_an_even_clip_has_no_amplitude():
     even = np.full((8, 48, 40), 0.3)
-    assert luminance.spatial_spectrum(even)[1].max() < 1e-12
-    assert np.isfinite(luminance.orientation_energy(even)[1]).all()
+    assert spectra.spatial_spectrum(even)[1].max() < 1e-12
+    assert np.isfinite(spectra.orientation_energy(even)[1]).all()
 
 
 @pytest.mark.parametrize(("speed", "sign"), [(2, 1), (-2, -1)])
 def test_the_xt_spectrum_of_a_drift_lies_on_its_speed(speed, sign):
     clip = grating(speed=abs(speed), direction=0 if speed > 0 else 180, wavelength=16)
-    spatial, temporal, amplitude = luminance.xt_spectrum(clip.luminance, 24)
+    spatial, temporal, amplitude = spectra.xt_spectrum(clip.luminance, 24)
     row, column = np.unravel_index(amplitude.argmax(), amplitude.shape)
     assert spatial[column] == pytest.approx(1 / 16, abs=1 / 64)
     assert temporal[row] == pytest.approx(sign * 24 * 2 / 16)
@@ -217,7 +217,7 @@ def test_flicker_is_the_distance_from_neighbours_and_slopes_are_exponents():
     levels = np.array([0.25, 0.75, 0.25, 0.5, 0.75])[:, None, None]
     assert luminance.flicker(levels).tolist() == [0.5, 0.375, 0.0]
     frequency = np.geomspace(0.01, 0.5, 20)
-    assert luminance.spectral_slope(frequency, 3 / frequency[None], 128) == pytest.approx(-1)
+    assert spectra.spectral_slope(frequency, 3 / frequency[None], 128) == pytest.approx(-1)
     waves = np.cos(2 * np.pi * np.multiply.outer((0.1, 0.4), np.arange(64)))
-    fine = luminance.high_frequency(waves[:, None].repeat(64, 1))
+    fine = spectra.high_frequency(waves[:, None].repeat(64, 1))
     assert fine.round(3).tolist() == [0.0, 1.0]

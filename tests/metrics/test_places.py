@@ -156,7 +156,7 @@ def test_one_frame_has_no_drift(natural):
 
 
 def test_clips_of_other_forms_are_refused(natural):
-    with pytest.raises(FramesError, match="one length and size"):
+    with pytest.raises(FramesError, match="same length and size"):
         arrangement(natural, Clip(natural.frames[:3], natural.frame_rate))
 
 

@@ -112,7 +112,7 @@ def test_frames_of_one_ratio_and_clips_that_do_not_change_have_their_own_words()
     steady, still = frames_of(3, 8, noise=0), PredictionErrors(*np.outer([0, 1, 0, 1], np.ones(8)))
     assert steady.verdict == "is predicted far worse than by repeating the last frame"
     assert "n = 8 frames, all the same" in steady.ratio_words
-    assert still.verdict == "does not change, so that there is no ratio"
+    assert still.verdict == "does not change, so there is no ratio"
     assert "cannot be compared" in compared_words(still, "stps", steady)
 
 
@@ -152,7 +152,7 @@ def test_a_still_clip_has_no_ratio(toy):
 
 
 def test_one_frame_cannot_be_predicted(toy):
-    with pytest.raises(FramesError, match=r"4 frames of 16 x 16 px, every 4\. was"):
+    with pytest.raises(FramesError, match=r"4 frames of 16 x 16 px with every=4"):
         predictability(moving_scene(0, frames=4, height=16, width=16), toy, every=4)
 
 

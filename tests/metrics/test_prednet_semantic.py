@@ -85,5 +85,5 @@ def test_a_checkpoint_without_its_head_is_refused():
     arrays = load(pack(Training.begun(LESSON, 2)))
     headless = {name: a for name, a in arrays.items() if not name.startswith("head/")}
     for data, classes in ((save(headless), 2), (save(arrays), 3)):
-        with pytest.raises(RunError, match="of another network"):
+        with pytest.raises(RunError, match="from another network"):
             unpack(data, LESSON, classes)

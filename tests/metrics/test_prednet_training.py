@@ -68,7 +68,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused(spoil):
     else:
         name = "adam/0/exp_avg" if spoil == "misshaped" else "odd"
         data = save({**arrays, name: torch.zeros(2)})
-    with pytest.raises(RunError, match="damaged or of another network"):
+    with pytest.raises(RunError, match="damaged or from another network"):
         unpack(data, lesson)
 
 
@@ -135,5 +135,5 @@ def test_clips_that_are_too_small_are_refused(size):
     frames, height, width = size
     clip = moving_scene(0, frames=frames, height=height, width=width)
     lesson = Lesson(frames=3, height=16, width=16)
-    with pytest.raises(FramesError, match=f"one has {frames} of {width} x {height} px"):
+    with pytest.raises(FramesError, match=f"a clip has {frames} of {width} x {height} px"):
         refuse_small([clip], lesson)

@@ -50,5 +50,5 @@ def test_a_layer_that_is_not_there_is_refused(distant):
 
 
 def test_a_stream_of_single_frames_is_refused(toy_space):
-    with pytest.raises(StreamError, match="looks at 2 frames"):
+    with pytest.raises(StreamError, match="uses 2 frames"):
         Distant(toy_space, (1, 2))

@@ -31,7 +31,7 @@ class Canary:
 def test_a_pickle_in_a_state_dict_is_not_run(tmp_path):
     path, nest = tmp_path / "bad.pth", tmp_path / "hatched"
     torch.save({"features.0.weight": Canary(nest)}, path)
-    with pytest.raises(WeightsError, match=r"holds Python objects \(\w+\.mkdir\)"):
+    with pytest.raises(WeightsError, match=r"contains Python objects \(\w+\.mkdir\)"):
         read_weights(path, "vgg19-torchvision", SHAPES)
     assert not nest.exists()
     torch.load(path, weights_only=False)  # the planted bug: this door hatches it

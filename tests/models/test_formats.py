@@ -78,7 +78,7 @@ def test_an_array_that_is_wrong_is_named(kind, spoil):
 def test_an_extra_array_is_named(kind):
     path, stream, write, shapes = kind
     arrays = {**made(shapes), "block9_conv9.bias": np.zeros(3, np.float32)}
-    with pytest.raises(WeightsError, match=r"also holds block9"):
+    with pytest.raises(WeightsError, match=r"also contains block9"):
         read_weights(write(path, arrays), stream, shapes)
 
 
@@ -86,7 +86,7 @@ def test_a_group_with_two_biases_is_refused(tmp_path):
     path = as_keras(tmp_path / "twice.h5", made())
     with h5py.File(path, "a") as file:
         file["block1_conv1/another"] = np.zeros(4, np.float32)
-    with pytest.raises(WeightsError, match="also holds block1_conv1/"):
+    with pytest.raises(WeightsError, match="also contains block1_conv1/"):
         read_weights(path, "vgg19", SHAPES)
 
 
@@ -110,7 +110,7 @@ def test_names_of_the_other_training_are_refused_with_the_right_stream(
 @pytest.mark.parametrize("asked", ["vgg19", "vgg16", "compact"])
 def test_torchvisions_names_alone_do_not_tell_the_normalisation(tmp_path, asked):
     path = as_torchvision(tmp_path / "a.pth", made())
-    with pytest.raises(WeightsError, match=r"State it: --weights-normalisation torchvision") as e:
+    with pytest.raises(WeightsError, match=r"Set it: --weights-normalisation torchvision") as e:
         read_weights(path, asked, SHAPES)
     assert "Load it" not in str(e.value)
     for stated in NORMALISATIONS:
@@ -121,7 +121,7 @@ def test_torchvisions_names_alone_do_not_tell_the_normalisation(tmp_path, asked)
 def test_other_kinds_of_files_are_refused(tmp_path, suffix):
     path = tmp_path / f"some{suffix}"
     path.write_bytes(b"\x01\x02" * 40)
-    with pytest.raises(WeightsError, match=r"These kinds are read: PyTorch \(\.pth"):
+    with pytest.raises(WeightsError, match=r"Supported: PyTorch \(\.pth"):
         read_weights(path, "vgg19", SHAPES)
     path.write_bytes(b"")
     with pytest.raises(WeightsError, match="it is empty"):

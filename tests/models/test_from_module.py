@@ -54,9 +54,9 @@ def dead():
 @pytest.mark.parametrize(
     ("module", "layers", "words"),
     [
-        (network(nn.Dropout()).train(), ["0"], r"training mode \(.*Dropout\).*call its \.eval"),
+        (network(nn.Dropout()).train(), ["0"], r"training mode \(.*Dropout\).*Call its \.eval"),
         (partly_training(), ["0"], r"training mode \(BatchNorm2d\)"),
-        (network(), ["1x"], r"no layer '1x'\. Did you mean '1'\? It has: 0, 1\."),
+        (network(), ["1x"], r"no layer '1x'\. Did you mean '1'\? Layers: 0, 1\."),
         (network(), "0", "layers must be names such as"),
         (network(), [], "layers must be names such as"),
         (network(Call(lambda x: x.detach())), ["1"], "'1' is detached from the frames"),
@@ -64,16 +64,16 @@ def dead():
         (network(Call(torch.round)), ["2"], "'2' does not depend on the frames"),
         (dead(), ["1"], "'1' does not depend on the frames"),
         (network(Call(lambda x: x.argmax(1, keepdim=True) + x)), ["3"], "no layer '3'"),
-        (network(Call(lambda x: x + torch.rand_like(x))), ["1"], "'1' puts out something else"),
-        (network(Call(lambda x: (x, x))), ["1"], "'1' puts out tuple, not a tensor"),
+        (network(Call(lambda x: x + torch.rand_like(x))), ["1"], "'1' returns different values"),
+        (network(Call(lambda x: (x, x))), ["1"], "'1' returns tuple, not a tensor"),
         (
             nn.Sequential(nn.Conv2d(3, 4, 5), nn.Flatten(), nn.LazyLinear(2)).eval(),
             ["1"],
-            r"'1' must put out \(B, C, h, w\) for a batch of 2.*got \(2, 3136\)",
+            r"'1' must return \(B, C, h, w\) for a batch of 2.*got \(2, 3136\)",
         ),
         (network(Call(lambda x: x[:1])), ["1"], r"got \(1, 4, 28, 28\)"),
-        (nn.Sequential(nn.Conv2d(4, 4, 5)).eval(), ["0"], r"cannot take a clip.*RuntimeError"),
-        (lambda frames: frames, ["0"], "made of a torch.nn.Module, got function"),
+        (nn.Sequential(nn.Conv2d(4, 4, 5)).eval(), ["0"], r"does not accept a clip.*RuntimeError"),
+        (lambda frames: frames, ["0"], "must be a torch.nn.Module, got function"),
     ],
 )
 def test_a_network_that_cannot_be_matched_is_refused(module, layers, words):
@@ -150,16 +150,19 @@ BAD = {
         Own(lambda own, x: own.part(x), part=type("DropPath", (nn.Identity,), {})()),
         r"training mode \(DropPath\)",
     ),
-    "a running mean": (Own(lambda own, x: own.part(x), part=Counting()), "changes itself .*mean"),
-    "random": (Own(lambda own, x: x + 0.01 * torch.rand_like(x)), "'a' puts out something else"),
-    "in place": (Own(lambda own, x: x.mul_(2)), "changes the clip that it is shown, in place"),
+    "a running mean": (
+        Own(lambda own, x: own.part(x), part=Counting()),
+        "its own state .*mean",
+    ),
+    "random": (Own(lambda own, x: x + 0.01 * torch.rand_like(x)), "'a' returns different values"),
+    "in place": (Own(lambda own, x: x.mul_(2)), "changes its input clip in place"),
     "no_grad": (Own(lambda own, x: no_grad(x)), "'a' is detached"),
-    "not finite": (Own(lambda own, x: x / (x - x)), "not all are finite"),
-    "log of 0": (Own(lambda own, x: (x * 0).log()), "not all are finite"),
-    "slope of a root": (Own(lambda own, x: (x - x.detach()).sqrt() + x), "slope .* finite"),
-    "complex": (Own(lambda own, x: torch.fft.fft2(x)), "puts out torch.complex64"),
+    "not finite": (Own(lambda own, x: x / (x - x)), "not all finite"),
+    "log of 0": (Own(lambda own, x: (x * 0).log()), "not all finite"),
+    "slope of a root": (Own(lambda own, x: (x - x.detach()).sqrt() + x), "gradient .* finite"),
+    "complex": (Own(lambda own, x: torch.fft.fft2(x)), r"returns values \(torch.complex64"),
     "NumPy": (Own(lambda own, x: torch.from_numpy(x.detach().numpy()) + 0), "'a' is detached"),
-    "no callable": (None, "name of one or a callable, got NoneType"),
+    "no callable": (None, "a name or a callable, got NoneType"),
     "half a frame": (type("Half", (Own,), {"frames_needed": 1.5})(None), "needed .* got 1.5"),
     "no frame": (type("No", (Own,), {"frames_needed": 0})(None), "from 1 to 65536, got 0"),
     "a side in words": (type("Wide", (Own,), {"min_side": "8"})(None), "min_side .* got '8'"),
@@ -216,7 +219,7 @@ def test_a_network_of_an_evaluation_is_checked_when_it_is_used():
         evaluate(clip(4, 40, 40), {"again": clip(4, 40, 40)}, networks=[given])
     module.eval()
     random = Network("mine", module, ["0"], lambda frames: frames + torch.rand_like(frames))
-    with pytest.raises(StreamError, match=r"mine: layer '0' .* same frames again"):
+    with pytest.raises(StreamError, match=r"mine: layer '0' .* for the same frames"):
         evaluate(clip(4, 40, 40), {"again": clip(4, 40, 40)}, networks=[random])
     natural = clip(4, 40, 40)
     before = natural.frames.clone()
@@ -228,7 +231,7 @@ def test_a_network_of_an_evaluation_is_checked_when_it_is_used():
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ({"preprocess": 3}, "preprocess must be a function of the frames, got int"),
+        ({"preprocess": 3}, "preprocess must be a function of frames, got int"),
         ({"frames_needed": 0}, "frames_needed .* got 0"),
         ({"frames_needed": True}, "got True"),
         ({"min_side": 32.0}, r"min_side .* got 32\.0"),

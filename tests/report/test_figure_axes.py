@@ -13,7 +13,7 @@ from matplotlib.colors import LogNorm
 import stst.drawing
 import stst.report
 from stst.drawing.figures import BOUND_LINES, make_panels
-from stst.metrics.bounds import INTERVAL, ONE_SIDED, RANGE
+from stst.metrics.bounds import APPROXIMATE, INTERVAL, ONE_SIDED, RANGE
 from stst.report import measures
 from stst.report.evaluation import Scene, pictures
 
@@ -124,7 +124,7 @@ def test_planted_faults_are_seen(fault):
 
 
 def test_bounds_have_the_names_that_metrics_give_them():
-    assert set(BOUND_LINES) == {INTERVAL, ONE_SIDED, RANGE}
+    assert set(BOUND_LINES) == {INTERVAL, APPROXIMATE, ONE_SIDED, RANGE}
 
 
 def test_half_the_frame_rate_is_neither_left_nor_right(drawn):

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from stst.drawing.figures import MATCHED, loss_figure, png_bytes
+from stst.drawing.figures import MATCHED, loss_figure, make_panels, png_bytes
 from stst.errors import FramesError
 from stst.report.sheet import contact_sheet, side_by_side
 from stst.video.frames import Clip, to_clip, to_uint8
@@ -260,3 +260,9 @@ def test_the_same_picture_gives_the_same_bytes():
 def test_a_saved_sheet_reads_back_exactly():
     sheet = next(pictures())
     assert np.array_equal(read(BytesIO(png_bytes(sheet))), np.asarray(sheet))
+
+
+def test_notebooks_show_figures_without_pyplot():
+    figure, _ = make_panels(1, 2, size=(2, 1))
+    shown = Image.open(BytesIO(figure._repr_png_()))
+    assert shown.size == (300, 150)

@@ -207,10 +207,10 @@ def test_it_repeats_to_the_bit_and_names_its_units():
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"low": 0.3, "high": 0.2}, "end above its beginning, low=0.3"),
-        ({"low_hz": 3, "high_hz": 3}, "end above its beginning, low_hz=3"),
-        ({"low": 0.1, "high": 0.15}, "from low=0.1 to high=0.15 is 0.58 octaves"),
-        ({"degrees": 5, "low_hz": 3}, "degrees: .* only with low or high"),
+        ({"low": 0.3, "high": 0.2}, "must be higher than low=0.3"),
+        ({"low_hz": 3, "high_hz": 3}, "must be higher than low_hz=3"),
+        ({"low": 0.1, "high": 0.15}, "0.58 octaves from low=0.1 to high=0.15"),
+        ({"degrees": 5, "low_hz": 3}, "degrees: .* needs low or high"),
         ({"low": -1}, "low: .* greater than 0"),
         ({"lo": 1}, "Did you mean 'low'"),
     ],

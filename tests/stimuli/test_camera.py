@@ -117,12 +117,12 @@ def test_a_generated_picture_is_coloured_comes_from_the_seed_and_outlasts_the_pa
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"scale": 9}, r"has 256 x 256 px, and the path sees \d+ x \d+ of it"),
-        ({"speed": 40}, "a smaller scale, or fewer frames"),
+        ({"scale": 9}, r"has 256 x 256 px and the path needs \d+ x \d+ px"),
+        ({"speed": 40}, "a smaller scale or fewer frames"),
         ({"picture": "no/such.png"}, r"no/such\.png cannot be read"),
-        ({"picture": None, "scale": 200}, "no more than 4096"),
-        ({"zoom": 5}, "zoom: .*more than 64"),
-        ({"zoom": 0.1}, "zoom: .*more than 64"),
+        ({"picture": None, "scale": 200}, "at most 4096"),
+        ({"zoom": 5}, "zoom: .*factor of 64"),
+        ({"zoom": 0.1}, "zoom: .*factor of 64"),
     ],
 )
 def test_what_cannot_be_seen_is_refused_in_one_line(chart, settings, told):
@@ -133,7 +133,7 @@ def test_what_cannot_be_seen_is_refused_in_one_line(chart, settings, told):
 
 def test_pictures_of_16_bits_and_files_of_other_kinds_are_refused(tmp_path):
     Image.fromarray(np.full((200, 200), 40000, np.uint16)).save(tmp_path / "deep.png")
-    with pytest.raises(RecipeError, match="not of 8 bits"):
+    with pytest.raises(RecipeError, match="must be an 8-bit image"):
         make_stimulus("camera-path", picture=str(tmp_path / "deep.png"), **SMALL)
     (tmp_path / "text.png").write_text("no picture")
     with pytest.raises(RecipeError, match="cannot be read"):

@@ -70,8 +70,8 @@ def test_rings_are_the_same_all_around():
 @pytest.mark.parametrize(
     ("kind", "settings", "told"),
     [
-        ("rotating-grating", {"turn": 9}, r"turn: .*below 8\.19 degrees a frame"),
-        ("rotating-grating", {"turn": -9}, "turn: .*seen to go back"),
+        ("rotating-grating", {"turn": 9}, r"turn: .*less than 8\.19 degrees per frame"),
+        ("rotating-grating", {"turn": -9}, "turn: .*appears reversed"),
         ("rotating-grating", {"radius": None, "height": 1080, "width": 1920}, "turn: "),
         ("expanding-rings", {"speed": -8}, "speed: .*half a wavelength, 8 px"),
         ("expanding-rings", {"wavelength": 1}, "wavelength"),

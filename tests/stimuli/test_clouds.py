@@ -129,8 +129,8 @@ def test_the_contrast_is_the_deviation_and_what_is_clipped_is_counted(speed_band
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"speed": 4}, "speed: .*below 4 px a frame, half a cycle"),
-        ({"frequency": 0.5}, "speed: .*below 1 px a frame"),
+        ({"speed": 4}, "speed: .*less than 4 px per frame, half a cycle"),
+        ({"frequency": 0.5}, "speed: .*less than 1 px per frame"),
         ({"frequency": 0.6}, "frequency"),
         ({"orientation_band": 0}, "orientation_band"),
     ],
@@ -145,7 +145,7 @@ def test_what_would_alias_is_refused_in_one_line(settings, told):
     "settings", [{"frequency": 0.01, "frequency_band": 0.001}, {"speed": 1.3, "speed_band": 1e-4}]
 )
 def test_a_band_between_the_components_is_refused(settings):
-    with pytest.raises(RecipeError, match="Take a larger frame, more frames, or wider bands"):
+    with pytest.raises(RecipeError, match="Use larger frames, more frames or wider bands"):
         make_stimulus("motion-cloud", **settings, **RASTER)
 
 

@@ -104,8 +104,8 @@ def test_it_is_the_mean_of_two_gratings_that_drift_apart(direction, wavelength, 
 @pytest.mark.parametrize(
     ("kind", "settings", "told"),
     [
-        ("drifting-grating", {"wavelength": 8, "speed": 4}, "speed: .* 4 px a frame"),
-        ("drifting-grating", {"wavelength": 2}, "speed: .*seen to go back"),  # its default is 1
+        ("drifting-grating", {"wavelength": 8, "speed": 4}, "speed: .* 4 px per frame"),
+        ("drifting-grating", {"wavelength": 2}, "speed: .*appears reversed"),  # its default is 1
         ("drifting-grating", {"speed": -1}, "speed"),
         ("drifting-grating", {"radius": 0}, "radius"),
         ("counterphase-grating", {"temporal_frequency": 13}, "(?i)half the frame rate, 12 Hz"),

@@ -89,7 +89,7 @@ def test_the_power_falls_as_that_of_natural_pictures():
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"smallest": 50}, "largest: .*above the smallest radius"),
+        ({"smallest": 50}, "largest: .*greater than smallest"),
         ({"smallest": 0.5}, "smallest"),
         ({"scatter": -1}, "scatter"),
     ],

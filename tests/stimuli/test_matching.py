@@ -162,12 +162,12 @@ def test_sizes_and_lengths_may_differ_except_for_histograms():
         made = match_set(mixed, statistic=statistic).clips
         assert spread(made, statistic, "linear", "clip") < 2e-4
         assert [one.size for one in made] == [(10, 14), (20, 14)]
-    with pytest.raises(FramesError, match=r"one size and length, got 3 frames of 10 x 14 px; 5 f"):
+    with pytest.raises(FramesError, match=r"same size and length, got 3 frames of 10 x 14 px; 5 f"):
         match_set(mixed, statistic="histogram")
     longer = [clip(0), clip(1, frames=5)]
     made = match_set(longer, statistic="histogram", per="frame").clips
     assert spread(made, "histogram", "linear", "frame") < 2e-4
-    with pytest.raises(FramesError, match="one size and length"):
+    with pytest.raises(FramesError, match="same size and length"):
         match_set(longer, statistic="histogram")
 
 

@@ -245,7 +245,12 @@ def test_the_sentence_says_what_was_asked_for():
         "the clip"
     )
     said = SpacePhases(channels="independent", phases="replaced", taper_space=0.2).sentence
-    for words in ("in place of", "others in each of R", "the same in all frames", "20 % of height"):
+    for words in (
+        "in place of",
+        "different in each",
+        "the same in all frames",
+        "20 % of height",
+    ):
         assert words in said
     both = Stps(taper_space=0.2, taper_time=0.1).sentence
     assert "had faded 10 % of its length to the mean frame and 20 % of height and width" in both

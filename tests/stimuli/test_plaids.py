@@ -58,9 +58,9 @@ def test_a_plaid_is_the_sum_of_its_gratings():
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"directions": (10, 190.5)}, "directions: .*no velocity in common"),
-        ({"speeds": (1, 8)}, "speeds: .*half a wavelength, 8 px a frame"),
-        ({"wavelengths": (16, 2)}, "speeds: .*half a wavelength, 1 px a frame"),
+        ({"directions": (10, 190.5)}, "directions: .*parallel gratings"),
+        ({"speeds": (1, 8)}, "speeds: .*half a wavelength, 8 px per frame"),
+        ({"wavelengths": (16, 2)}, "speeds: .*half a wavelength, 1 px per frame"),
         ({"contrasts": (0.6, 0.6)}, "contrasts: .*at most 1"),
         ({"speeds": (1,)}, "speeds"),
     ],

@@ -81,7 +81,7 @@ def test_the_sentence_says_what_was_asked_for():
 
 
 def test_small_frames_are_refused(plenoptic):
-    with pytest.raises(FramesError, match="at least 14 px a side, got 32 x 13 px"):
+    with pytest.raises(FramesError, match="at least 14 px per side, got 32 x 13 px"):
         make_control(natural(height=13), "portilla-simoncelli")
 
 

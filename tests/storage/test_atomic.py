@@ -211,7 +211,7 @@ def test_a_disk_that_gives_back_something_else_is_found_out(tmp_path, monkeypatc
         os.ftruncate(handle, os.fstat(handle).st_size - 1)
 
     monkeypatch.setattr(atomic.os, "fsync", loses_a_byte)
-    with pytest.raises(RunError, match="gives back something else"):
+    with pytest.raises(RunError, match="returned other data"):
         write_whole(tmp_path / "file", NEW)
     naive(tmp_path / "naive", NEW)  # who does not look does not know
     assert (tmp_path / "file").read_bytes() == OLD

@@ -150,7 +150,7 @@ def test_two_damaged_states_are_an_error_and_no_new_beginning(tmp_path):
 
 
 def test_a_folder_without_a_state_is_refused(tmp_path):
-    with pytest.raises(RunError, match="it holds no state"):
+    with pytest.raises(RunError, match="it has no checkpoint"):
         Checkpoint.load(tmp_path)
 
 

@@ -91,7 +91,7 @@ def test_a_recipe_file_runs_nothing(tmp_path):
 
 
 def doubling(levels):
-    """A few lines whose aliases make 10 to the power of `levels` values."""
+    """A few lines whose aliases expand to 10 to the power of `levels` values."""
     lines = ["a0: &a0 [" + "x," * 10 + "]"]
     for n in range(1, levels):
         lines.append(f"a{n}: &a{n} [" + f"*a{n - 1}," * 10 + "]")
@@ -103,7 +103,7 @@ def doubling(levels):
     [
         ("a: " + "[" * 5000 + "]" * 5000, "nested too deeply"),
         ("a: &a [*a]", "nested too deeply"),
-        (doubling(9), r"aliases make \d+ values"),
+        (doubling(9), r"aliases expand to \d+ values"),
         ("#" * job_module.MAX_BYTES + "\n", "larger than 1 MiB"),
     ],
     ids=["deep", "endless", "aliases", "large"],
@@ -144,7 +144,7 @@ def test_digests_are_filled_in_once_and_then_bind():
     assert config.digests == found
     assert config.checked(found) == config
     for name in found:
-        with pytest.raises(RecipeError, match=f"the {name} is not the one") as caught:
+        with pytest.raises(RecipeError, match=f"the {name} is not the file") as caught:
             config.checked(found | {name: "d" * 64})
         assert "d" * 64 in str(caught.value)
         assert found[name] in str(caught.value)

@@ -87,6 +87,7 @@ def test_a_bad_journal_is_caught(begin, planted, tmp_path, monkeypatch):
     assert summary(session(run, tmp_path / "run")) != summary(run().result())
 
 
+@pytest.mark.slow
 def test_a_stop_before_each_event_of_several_shots_leaves_no_trace(begin, tmp_path):
     run = begin("cuts")
     whole = summary(run().result())
@@ -96,7 +97,7 @@ def test_a_stop_before_each_event_of_several_shots_leaves_no_trace(begin, tmp_pa
 
 
 def test_events_of_one_shot_that_go_to_another_are_caught(begin, tmp_path, monkeypatch):
-    monkeypatch.setattr(framewise, "_again", lambda finished, shot, before: finished)
+    monkeypatch.setattr(framewise, "_events_of_shot", lambda finished, shot, before: finished)
     with pytest.raises((AssertionError, StstError, IndexError)):
         test_a_stop_before_each_event_of_several_shots_leaves_no_trace(begin, tmp_path)
 

@@ -182,7 +182,7 @@ def test_fewer_frames_than_were_asked_for_are_never_a_result(toy_space, toy_time
     stream.calls_left = 14
     with pytest.raises(KeyboardInterrupt):
         run.result()
-    with pytest.raises(RunError, match=r"2 of 3 frames are there and no more came\. Begin again"):
+    with pytest.raises(RunError, match=r"ended after 2 of 3 frames\. Start it again"):
         run.result()
 
 

@@ -148,7 +148,7 @@ def test_given_frames_are_kept_and_the_rest_goes_on_from_them(begin, whole):
     ("how", "given", "message"),
     [
         (recipe(), clip(6), r"6 frame\(s\) are given for a clip of 6"),
-        (recipe(loop=True), clip(2), "to no loop"),
+        (recipe(loop=True), clip(2), "a loop takes none"),
         (recipe(), clip(2, height=24), r"24x24 px at 25/s"),
         (recipe(loop=True, distances=[1, 6]), None, "a loop needs at least 7 frames"),
     ],

@@ -112,7 +112,7 @@ def test_a_result_that_cannot_be_written_is_said(result, tmp_path):
     (tmp_path / "metamer_1.npy").mkdir()
     with pytest.raises(FramesError, match="could not be written"):
         result.save(tmp_path, overwrite=True)
-    with pytest.raises(RunError, match="holds no whole result"):
+    with pytest.raises(RunError, match="holds no complete result"):
         Result.load(tmp_path)
 
 
@@ -133,7 +133,7 @@ def test_what_is_printed_is_one_line(result, begin):
     assert repr(result) == f"Result(2 x {shown}, mean residual {mean:.3f} in 2 layers)"
     run = begin()
     next(run)
-    assert repr(run) == f"Synthesis(of 1 metamer(s), {len(run)} events at most, 0 of 4 frames done)"
+    assert repr(run) == f"Synthesis(1 metamer(s), at most {len(run)} events, 0 of 4 frames done)"
 
 
 def test_losses_and_residuals_are_drawn(result):

@@ -250,7 +250,7 @@ def test_more_than_two_frames_can_be_looked_at_together():
     assert shown[0][0].equal(target[[2, 1, 0]])  # the first window of the target
     finished = [done.frame for done in made(seen)]
     assert made(seen)[2].state.history.equal(torch.stack(finished[1:3], 1))
-    with pytest.raises(RecipeError, match=r"pad=1 is too little.*first 2 frame.*Set pad=2"):
+    with pytest.raises(RecipeError, match=r"pad=1 is too small.*first 2 frame.*Set pad=2"):
         next(framewise({"time_texture": (film(target),)}, sides, recipe(pad=1), fresh, span=3))
 
 

@@ -1,18 +1,16 @@
 """Files decoded many in one process, or in that of the tests: quicker than one for each."""
 
-import gc
 import json
 import os
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
 
 import stst
+from decoding import answered
 from stst.errors import FramesError
-from stst.video.decode import answer
 from stst.video.files import Request
 
 WORKER = """
@@ -49,10 +47,7 @@ def answers(paths, bug=""):
 def decoded(path):
     """Frames as (T, H, W, 3), and what is known of them; of whole files, which crash nothing."""
     raw = path.with_name(f"{path.name}.raw")
-    with warnings.catch_warnings():  # that process ends without closing its files
-        warnings.simplefilter("ignore", ResourceWarning)
-        known = answer(Request(path=str(path)), str(raw))
-        gc.collect()
+    known = answered(Request(path=str(path)), str(raw))
     if "error" in known:
         raise FramesError(f"{path} {known['error']}")
     return np.fromfile(raw, np.float32).reshape(known["shape"]).transpose(0, 2, 3, 1), known

@@ -53,7 +53,8 @@ def make(folder):
     films = {}
     for name, (codec, pixels) in FILMS.items():
         frames = made.rgb_frames(made.moving(FRAMES, HEIGHT, WIDTH), pixels)
-        films[name] = made.write(folder / name, frames, codec=codec).read_bytes()
+        options = {"fflags": "+bitexact"}  # no random identifiers, so that damage is the same
+        films[name] = made.write(folder / name, frames, codec=codec, options=options).read_bytes()
     return films
 
 

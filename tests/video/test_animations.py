@@ -11,6 +11,7 @@ from many_decoded import decoded
 from PIL import Image
 from test_second_opinion import BT601, BT709, by_matrix
 
+from decoding import decoded_here  # noqa: F401
 from stst.errors import FramesError
 from stst.video.read import probe, read_video
 
@@ -25,7 +26,24 @@ def test_an_animation_has_the_frames_that_pillow_has(ending, alpha, tmp_path):
     path = animation(tmp_path / f"a.{ending}", images, duration=40, **how.get(ending, {}))
     frames, told = read(path)
     np.testing.assert_allclose(frames, by_pillow(path), atol=0.01 if ending == "avif" else 1e-6)
-    assert ("transparent" in " ".join(told)) == (alpha is not None)
+    wanted = [] if alpha is None else ["has transparent pixels; they are shown over black"]
+    assert told == wanted
+
+
+@pytest.mark.parametrize("still", [True, False], ids=["still", "animation"])
+def test_an_avif_whose_colours_are_multiplied_already_looks_the_same(still, tmp_path):
+    shown = []
+    for multiplied in (False, True):
+        how = {"quality": 100, "subsampling": "4:4:4", "alpha_premultiplied": multiplied}
+        path = tmp_path / f"{multiplied}.avif"
+        if still:
+            path.mkdir()
+            for number, image in enumerate(with_alpha(HALF)):
+                image.save(path / f"{number}.avif", **how)
+        else:
+            animation(path, with_alpha(HALF), duration=40, **how)
+        shown.append(read(path)[0])
+    np.testing.assert_allclose(*shown, atol=0.02)
 
 
 def test_a_lossy_animation_is_decoded_as_pillow_does(tmp_path):

@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from decoding import decoded_here  # noqa: F401
 from stst.errors import FramesError
 from stst.video.film import Film, LazyClip, View
 from stst.video.frames import Clip
@@ -94,7 +95,7 @@ def test_a_frame_by_its_number(state):
     for index in (6, -7):
         with pytest.raises(IndexError):
             clip[index]
-    with pytest.raises(FramesError, match="no frames 6:9 in a clip of 6"):
+    with pytest.raises(FramesError, match="no frames in 6:9: the clip has 6"):
         clip[6:9]
 
 
@@ -109,7 +110,7 @@ def test_a_rectangle_is_cut_out_of_every_frame(state):
     "place", [(-1, 0, 4, 4), (0, -1, 4, 4), (9, 0, 4, 4), (0, 17, 4, 4), (0, 0, 0, 4), (0, 0, 4, 0)]
 )
 def test_a_rectangle_outside_is_refused(place):
-    with pytest.raises(FramesError, match="frames of 20x12 px have no rectangle"):
+    with pytest.raises(FramesError, match="exceeds frames of 20x12 px"):
         Clip(frames(), RATE).crop(*place)
 
 
@@ -127,7 +128,7 @@ def test_frames_are_made_smaller_as_the_reader_makes_them(state, tmp_path):
     for wrong, told in (
         ({"width": 21}, "enlarged"),
         ({"height": 13}, "enlarged"),
-        ({"width": 0}, "1 px or more"),
+        ({"width": 0}, "a side is 1 to 32768 px"),
         ({"width": 5, "height": 12}, "another aspect.*--fit"),
     ):
         with pytest.raises(FramesError, match=f"^the clip .*{told}"):
@@ -151,6 +152,26 @@ def test_another_rate_shows_the_frame_that_a_player_would(state, rate, shown):
     clip = state(frames()).retime(rate)
     assert clip.frame_rate == rate
     assert clip.frames.equal(frames()[shown])
+
+
+@pytest.mark.parametrize("rate", [10**25, "1e999999999", "1e-999999999", 10**-9])
+def test_a_rate_that_no_film_has_is_refused_at_once(rate):
+    with pytest.raises(
+        FramesError, match=r"must be positive, such as 24.* 1000000 per second; got"
+    ):
+        Clip(frames(), rate)
+    with pytest.raises(
+        FramesError, match=r"must be positive, such as 24.* 1000000 per second; got"
+    ):
+        Clip(frames(), 30).retime(rate)
+
+
+@STATES
+def test_a_clip_is_not_retimed_to_more_frames_than_anyone_reads(state):
+    clip = state(frames())
+    with pytest.raises(FramesError, match=r"would have 200200 frames.*clip\[:100\]"):
+        clip.retime(10**6)
+    assert len(clip.retime(1000)) == 201
 
 
 def test_retiming_is_the_last_frame_that_has_begun_by_brute_force():
@@ -217,16 +238,19 @@ def test_grey_arrays_have_three_equal_channels(dtype):
 @pytest.mark.parametrize(
     ("array", "words"),
     [
-        (np.zeros((4, 6)), r"is \(4, 6\).*Grey ones"),
-        (np.zeros((6, 8, 3)), r"is \(6, 8, 3\)"),
-        (np.zeros((3, 3, 8, 3)), r"and is \(3, 3, 8, 3\)"),
-        (np.zeros((4, 6, 8, 4)), r"and is \(4, 6, 8, 4\)"),
+        (np.zeros((4, 6)), r"got \(4, 6\).*Grey clips"),
+        (np.zeros((6, 8, 3)), r"got \(6, 8, 3\)"),
+        (np.zeros((3, 3, 8, 3)), r"got \(3, 3, 8, 3\)"),
+        (np.zeros((4, 6, 8, 4)), r"got \(4, 6, 8, 4\)"),
         (np.zeros((0, 6, 8, 3)), r"no frames: its shape is \(0, 6, 8, 3\)"),
-        (np.full((2, 6, 8, 3), 200.0), r"frame 0 goes from 200 to 200\. Divide by the highest"),
+        (
+            np.full((2, 6, 8, 3), 200.0),
+            r"values from 200 to 200\. Divide by the maximum",
+        ),
         (np.full((2, 6, 8, 3), np.nan), r"in \[0, 1\]"),
-        (np.zeros((2, 6, 8, 3), np.int32), "it is int32"),
-        (LEVELS.tolist(), "it is int64"),
-        (torch.zeros(2, 6, 8, 3, dtype=torch.bool), "it is bool"),
+        (np.zeros((2, 6, 8, 3), np.int32), "got int32"),
+        (LEVELS.tolist(), "got int64"),
+        (torch.zeros(2, 6, 8, 3, dtype=torch.bool), "got bool"),
     ],
 )
 def test_other_arrays_are_refused_with_what_came(array, words):
@@ -245,7 +269,7 @@ def test_plenoptics_layout_goes_both_ways():
     for wrong in (video[0], video.expand(2, -1, -1, -1, -1), video[:, :2], video.numpy()):
         with pytest.raises(FramesError, match="batch, channel, time, height, width"):
             Clip.from_plenoptic(wrong, RATE)
-    with pytest.raises(FramesError, match="clip them first"):
+    with pytest.raises(FramesError, match="clip them: frames"):
         Clip.from_plenoptic(video * 2, RATE)
 
 

@@ -6,7 +6,8 @@ import re
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -109,8 +110,40 @@ def test_a_file_with_a_wrong_value_in_any_frame_is_refused(value, place):
 
 
 def test_a_file_that_ends_within_a_frame_is_refused():
-    with pytest.raises(FramesError, match=r"frame 3 .* cut off"):
+    with pytest.raises(FramesError, match=r"frame 3 .* incomplete"):
         Film((6, 8), RATE, raw(noise().numpy(), without=1))
+
+
+class Unlocked:
+    """A lock that locks nothing."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+def taken_by_threads(lock=None):
+    """Take frames in eight threads at once: the values that are not those of the frames."""
+    values = torch.arange(16) / 16
+    with Film((40, 60), 25) as film, ThreadPoolExecutor(8) as threads:
+        film._lock = lock or film._lock
+        for value in values:
+            film.append(value.expand(3, 40, 60))
+        order = torch.randint(len(values), (400,), generator=torch.manual_seed(0)).tolist()
+        got = list(threads.map(lambda index: film.take([index]).unique().tolist(), order))
+    return [value for value, index in zip(got, order, strict=True) if value != [values[index]]]
+
+
+def test_threads_share_a_film():
+    assert taken_by_threads() == []
+
+
+def test_a_film_without_a_lock_is_caught():
+    """The planted bug that the test above must catch."""
+    with suppress(FramesError):  # or a frame seems incomplete
+        assert taken_by_threads(Unlocked())
 
 
 def test_a_frame_rate_must_be_positive():
@@ -177,7 +210,7 @@ def test_films_that_will_not_fit_are_refused_before_the_first_frame(monkeypatch)
     monkeypatch.setattr(film, "shutil", SimpleNamespace(disk_usage=lambda _: disk))
     assert [(len(blank), blank.size) for blank in blank_films(2, natural)] == [(0, (6, 8))] * 2
     disk.free -= 1
-    with pytest.raises(FramesError, match=r"4 frames of 2 metamer\(s\) take .*TMPDIR"):
+    with pytest.raises(FramesError, match=r"4 frames of 2 metamer\(s\) need .*TMPDIR"):
         blank_films(2, natural)
 
 

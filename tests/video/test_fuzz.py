@@ -26,6 +26,7 @@ from stst.errors import StstError
 from stst.video import files
 from stst.video.read import Limits, read_video
 
+SEVERAL = 3  # the default suite takes one of so many made to harm
 FUZZ = int(os.environ.get("STST_FUZZ", "40"))
 LIMITS = Limits(side=512, frames=1000, bytes=1 << 27, memory=1 << 30, seconds=20)
 SLACK = 2.5  # seconds, to kill a decoder and to start one
@@ -99,6 +100,16 @@ def faults(outcome, peak, limits=LIMITS):
         yield f"{outcome.name} is not named in: {outcome.error}"
     if outcome.error is not None and re.search(r"crashed \((?!signal)", outcome.error):
         yield f"{outcome.name} met a bug of ours: {outcome.error}"
+
+
+def sample(makers):
+    """Parameters: one of `SEVERAL` by default, the others with the slow tests."""
+    return [
+        pytest.param(
+            make, id=make.__name__, marks=[pytest.mark.slow] if (place + 1) % SEVERAL else []
+        )
+        for place, make in enumerate(makers)
+    ]
 
 
 def held():
@@ -235,6 +246,7 @@ BUGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("bug", "numbers"), BUGS.values(), ids=BUGS)
 def test_a_bug_in_the_reader_of_pictures_is_caught(
     bug, numbers, small_pictures, tmp_path, measured
@@ -243,7 +255,7 @@ def test_a_bug_in_the_reader_of_pictures_is_caught(
     assert wrong_pictures(small_pictures, tmp_path, numbers, measured)
 
 
-@pytest.mark.parametrize("make", pathological.PICTURES, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", sample(pathological.PICTURES))
 def test_a_picture_made_to_harm_gets_a_line(make, small_pictures, tmp_path, measured):
     path = tmp_path / "picture"
     path.write_bytes(make(small_pictures))
@@ -274,7 +286,7 @@ def test_many_damaged_films_give_frames_or_a_line(small_films, tmp_path, measure
     assert grown < LIMITS.bytes
 
 
-@pytest.mark.parametrize("make", pathological.ALL, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", sample(pathological.ALL))
 def test_a_film_made_to_harm_gets_a_line(make, small_films, tmp_path, measured):
     path = tmp_path / "film"
     path.write_bytes(make(small_films))

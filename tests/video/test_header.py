@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from test_second_opinion import BT601, BT709, PATTERN, agree, by_matrix, planes, read
 
+from decoding import decoded_here  # noqa: F401
 from stst.errors import FramesError
 from stst.video import header, pixels
 
@@ -116,7 +117,7 @@ def test_sources_that_agree_are_not_told_of(ffmpeg, tmp_path):
 def test_the_range_of_the_frames_is_believed_as_ffmpeg_does(ffmpeg, tmp_path):
     path = tagged_twice(ffmpeg, tmp_path, "bt709", "video_full_range_flag=1")
     frames, told = read(path)
-    assert "has full range in its frames and limited" in " ".join(told)
+    assert "states full range in its frames and limited" in " ".join(told)
     agree(frames, frames_of(ffmpeg, path, SIZE))
 
 
@@ -126,7 +127,7 @@ def test_the_turn_of_the_frames_is_believed_as_ffmpeg_does(turn, ffmpeg, tmp_pat
     ffmpeg("-display_rotation", 90, "-noautorotate", *PATTERN, "-c:v", "png", first)  # has EXIF
     ffmpeg("-display_rotation", *turn, "-i", first, "-c", "copy", path)
     frames, told = read(path)
-    assert "a turn by 90 degrees in its frames" in " ".join(told)
+    assert "a rotation of 90 degrees in its frames" in " ".join(told)
     np.testing.assert_allclose(frames, frames_of(ffmpeg, path, SIZE[::-1]), atol=1e-6)
 
 
@@ -148,7 +149,7 @@ def test_a_turn_that_changes_is_refused(ffmpeg, tmp_path):
     ffmpeg(
         "-display_rotation", 0, "-display_hflip", "-i", tmp_path / "once.mp4", "-c", "copy", path
     )
-    with pytest.raises(FramesError, match="turned in another way from frame 1"):
+    with pytest.raises(FramesError, match="changes its rotation at frame 1"):
         read(path)
 
 

@@ -1,5 +1,6 @@
 """Bugs planted in the reader of images, each caught by the test of its fault."""
 
+import re
 from fractions import Fraction
 
 import pytest
@@ -10,6 +11,7 @@ import test_images as images
 from stst.errors import FramesError
 from stst.video import image_claims, image_films, image_names, image_pixels, pixels, timing
 from stst.video import images as reader
+from stst.video import reader as film_reader
 
 MILLISECONDS = [33, 33, 34] * 2
 PAGE = images.TIFFS["RGB16"]
@@ -34,6 +36,18 @@ BUGS = {
     ),
     "the second track of an AVIF left out": (
         (image_films.Avif, "__iter__", lambda self: iter(self._tracks[0])),
+        lambda tmp: animations.test_an_animation_has_the_frames_that_pillow_has(
+            "avif", animations.HALF, tmp
+        ),
+    ),
+    "transparency applied twice": (
+        (image_films, "PREMULTIPLIED", re.compile(b"no such box")),
+        lambda tmp: animations.test_an_avif_whose_colours_are_multiplied_already_looks_the_same(
+            False, tmp
+        ),
+    ),
+    "what the other track says is damage": (
+        (film_reader.Video, "_forget_others", lambda film: None),
         lambda tmp: animations.test_an_animation_has_the_frames_that_pillow_has(
             "avif", animations.HALF, tmp
         ),

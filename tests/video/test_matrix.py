@@ -19,7 +19,7 @@ SEVERAL = 30  # the default suite takes one film of so many
 
 
 def known_difference(case):
-    """Words of the warning, where FFmpeg's program shows something else: see docs/reading.md."""
+    """Words of the warning, where FFmpeg's program shows something else (docs/reference)."""
     if case.codec == "hevc" and case.has_alpha:
         return "second layer"
     if case.codec == "magicyuv" and case.is_grey:

@@ -9,10 +9,24 @@ import made_media as made
 import numpy as np
 import pytest
 
+import decoding
 from stst.errors import FramesError
 from stst.video import decode, files
 from stst.video.files import Request
 from stst.video.read import FramesWarning, Limits, open_video, probe, read_video
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "fast.mp4"])
+def test_what_most_tests_read_without_a_process_is_what_the_process_gives(
+    name, made_once, monkeypatch
+):
+    options = {"start": 1, "every": 2, "width": 20}
+    apart = read_video(made_once / name, **options)
+    monkeypatch.setattr(files, "subprocess", decoding.HERE)
+    here = read_video(made_once / name, **options)
+    assert (len(here), here.frame_rate) == (len(apart), apart.frame_rate)
+    assert here.frames.equal(apart.frames)
+
 
 # C4, C5: a decoder that crashes or hangs, played by a fake one
 
@@ -109,7 +123,7 @@ def gif_of(side):
 def test_a_bomb_is_refused_by_its_declared_side(tmp_path):
     path = tmp_path / "bomb.gif"
     path.write_bytes(gif_of(16_000))
-    with pytest.raises(FramesError, match=r"16000x16000 px; 1 to 4096"):
+    with pytest.raises(FramesError, match=r"16000x16000 px; the limit is 4096"):
         read_video(path)
     path.write_bytes(gif_of(16))  # the same file of another size is fine
     assert read_video(path).size == (16, 16)
@@ -144,7 +158,7 @@ def test_frames_larger_than_the_header_says_are_refused(small_films, tmp_path, n
     assert small_films[name].count(size) == 1
     path.write_bytes(small_films[name].replace(size, b"\xb0\x81\x10\xba\x81\x10"))
     assert len(read_video(path)) == 6
-    with pytest.raises(FramesError, match=r"48x32|no frame that can be decoded"):
+    with pytest.raises(FramesError, match=r"48x32|no decodable frame"):
         read_video(path, limits=Limits(side=40))
 
 
@@ -175,6 +189,34 @@ def test_the_memory_of_the_decoder_is_bounded(tmp_path):
     assert probe(path).size[1] == 3000
     with pytest.raises(FramesError, match=r"memory|crashed|could not be read|not a video"):
         read_video(path, limits=Limits(memory=200 * 2**20))
+
+
+JOB = """
+import resource
+resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))  # less than Limits.memory
+{bug}
+"""
+NAIVE = """
+decode._bound_memory = lambda limit: resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+"""
+
+
+@pytest.mark.parametrize("bug", ["", NAIVE], ids=["", "planted"])
+def test_a_job_of_less_memory_than_the_limit_reads_films(made_once, monkeypatch, bug):
+    pytest.importorskip("resource")
+    job = f"from stst.video import decode\n{JOB.format(bug=bug)}\ndecode.main()"
+    monkeypatch.setattr(files, "DECODER", (sys.executable, "-P", "-c", job))
+    if not bug:
+        assert len(read_video(made_once / "a.mkv", frames=2)) == 2
+        return
+    with pytest.raises(FramesError, match="maximum limit"):
+        read_video(made_once / "a.mkv", frames=2)
+
+
+@pytest.mark.parametrize("limits", [{"memory": 10**30}, {"seconds": 1e300}, {"frames": 0}])
+def test_limits_that_no_machine_has_are_refused(limits):
+    with pytest.raises(FramesError, match=f"Limits.{next(iter(limits))} must be"):
+        Limits(**limits)
 
 
 def test_a_duration_that_lies_is_noticed(made_once, tmp_path):

@@ -125,12 +125,19 @@ def test_a_good_film_gets_no_remark(small_films, tmp_path):
     assert [(one["shape"][0], one["remarks"]) for one in answers(paths)] == [(6, [])] * len(paths)
 
 
+def without_last_header(data):
+    """An MPEG-TS in which the start of the last picture is written over, which FFmpeg skips."""
+    at = data.rindex(b"\0\0\1\xe0")
+    return data[:at] + b"????" + data[at + 4 :]
+
+
 @pytest.mark.parametrize(
     ("name", "hurt", "said"),
     [
         ("plain.gif", lambda data: data[:5000] + data[5100:], "LZW decode failed"),
-        ("vp8.ogg", lambda data: data[:100] + b"?" + data[101:], "CRC mismatch"),
-        ("mpeg2.ts", lambda data: data[:-50], "is cut off"),
+        ("vp8.ogg", lambda data: data[:60] + b"?" + data[61:], "CRC mismatch"),
+        ("mpeg2.ts", lambda data: data[:-50], "is truncated"),
+        ("mpeg2.ts", without_last_header, "1 frames cannot be found"),
     ],
 )
 def test_what_ffmpeg_passes_over_is_told(name, hurt, said, small_films, tmp_path):
@@ -138,6 +145,12 @@ def test_what_ffmpeg_passes_over_is_told(name, hurt, said, small_films, tmp_path
     path.write_bytes(hurt(small_films[name]))
     with pytest.warns(FramesWarning, match=said):
         read_video(path)
+
+
+def test_an_mpeg_ts_whose_packets_are_not_at_its_start_is_read(small_films, tmp_path):
+    path = tmp_path / "late.ts"
+    path.write_bytes(bytes(37) + small_films["mpeg2.ts"])
+    assert len(read_video(path)) == 6
 
 
 # C13: the file changes while it is read

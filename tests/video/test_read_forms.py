@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from many_decoded import answers
 
+from decoding import decoded_here  # noqa: F401
 from stst.errors import FramesError
 from stst.video.frames import to_uint8
 from stst.video.read import FramesWarning, probe, read_video
@@ -58,7 +59,7 @@ def test_sound_alone_is_refused(tmp_path):
 def test_the_first_of_two_films_is_read_and_sound_is_ignored(tmp_path):
     two = [made.moving(4), made.moving(6, 32, 32, seed=1)]
     path = films(tmp_path / "two.mkv", two, sound=True)
-    with pytest.warns(FramesWarning, match="holds 2 films; film 1 was read"):
+    with pytest.warns(FramesWarning, match="has 2 films; only film 1 was read"):
         clip = read_video(path)
     assert np.array_equal(to_uint8(clip.frames), two[0])
 
@@ -130,7 +131,7 @@ def at_times(path, times, count=8):
 )
 def test_uneven_times_need_a_frame_rate(tmp_path, times):
     path = at_times(tmp_path / "uneven.mkv", times)
-    with pytest.raises(FramesError, match=r"no constant frame rate: .* frame \d is the first out"):
+    with pytest.raises(FramesError, match=r"no constant frame rate: .* frame \d is the first irr"):
         read_video(path)
     with pytest.warns(FramesWarning, match=r"40 to \d+ ms apart .*; these times are not kept"):
         assert read_video(path, frame_rate=25).frame_rate == 25
@@ -168,7 +169,7 @@ def test_a_frame_lost_on_the_way_is_noticed(made_once, tmp_path):
             if packet.dts is not None and index != 4:
                 packet.stream = stream
                 copy.mux(packet)
-    with pytest.raises(FramesError, match="frame 4 is the first out of step"):
+    with pytest.raises(FramesError, match="frame 4 is the first irregular"):
         read_video(path)
 
 

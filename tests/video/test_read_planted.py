@@ -34,7 +34,7 @@ BUGS = {  # the bug, and the test that must fail
     "C3, half a packet": (
         "reader.is_cut_off = lambda head, tail, size: False",
         lambda made, films, tmp: faults.test_what_ffmpeg_passes_over_is_told(
-            "mpeg2.ts", lambda data: data[:-50], "cut off", films, tmp
+            "mpeg2.ts", lambda data: data[:-50], "truncated", films, tmp
         ),
     ),
     "C7, any stream": (

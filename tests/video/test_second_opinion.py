@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
 
+from decoding import decoded_here  # noqa: F401
 from stst.errors import FramesError
 from stst.video.read import FramesWarning, read_video
 

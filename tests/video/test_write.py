@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from decoding import decoded_here  # noqa: F401
 from stst.errors import FramesError
 from stst.video import write
 from stst.video import write as encode
@@ -154,6 +155,16 @@ def test_another_suffix_is_refused(tmp_path, clip, name):
 def test_one_frame_is_refused(tmp_path):
     with pytest.raises(FramesError, match="at least 2"):
         write_video(clip_of(made.moving(1)), tmp_path / "a.webm")
+
+
+@pytest.mark.parametrize(
+    ("rate", "told"),
+    [("29.970029970029970029", "no file can state.*30000/1001"), (1001, r"1001 frames/s.*retime")],
+)
+def test_a_rate_that_a_file_cannot_state_is_refused(tmp_path, clip, rate, told):
+    with pytest.raises(FramesError, match=told):
+        write_video(Clip(clip.frames, rate), tmp_path / "a.webm")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_is_missing_is_refused(tmp_path, clip):

@@ -1,4 +1,4 @@
-"""Responses of an experiment -> results: reading, excluding, estimating."""
+"""Analysis of responses: reading, exclusions and estimates."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from stst.analysis.cells import ALL, CellEstimate, Difference, differences
 from stst.analysis.mixed import Effect, mixed
 from stst.analysis.psychometric import left_out
@@ -14,13 +16,35 @@ from stst.analysis.reading import Exclusion, Response, Rules, excluded, read_res
 from stst.analysis.sensitivity import Frequencies, frequencies
 from stst.analysis.tasks import estimates
 from stst.errors import ExperimentError
-from stst.metrics.bounds import LEAST_UNITS
+from stst.metrics.bounds import APPROXIMATE, LEAST_UNITS
 from stst.metrics.tables import plain
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Analysis:
-    """Results of an experiment, and all that was left out of them."""
+    """Results of an experiment.
+
+    Parameters
+    ----------
+    task, experiment : str
+        Task and fingerprint of the experiment.
+    rules : Rules
+        Exclusion rules.
+    trials : list of Response
+        Analysed trials.
+    exclusions : list of Exclusion
+        Excluded trials.
+    notes : list of str
+        Remarks for the reader.
+    estimates : list of CellEstimate
+        Estimates of participants and of all.
+    differences : list of Difference
+        Differences within participants.
+    frequencies : Frequencies, optional
+        Passbands, if the bands are cells of spatial by temporal frequency.
+    effects : sequence of Effect
+        Effects of the mixed-effects model, if it was fitted.
+    """
 
     task: str
     experiment: str
@@ -30,16 +54,29 @@ class Analysis:
     notes: list[str]
     estimates: list[CellEstimate]
     differences: list[Difference]
-    frequencies: Frequencies | None = None  # of the bands, where they form cells
-    effects: Sequence[Effect] = ()  # of the mixed-effects model, if it was asked for
+    frequencies: Frequencies | None = None
+    effects: Sequence[Effect] = ()
 
     @property
     def participants(self) -> list[str]:
-        """Those who are in the results."""
+        """Participants in the results, sorted."""
         return sorted({trial.participant for trial in self.trials})
 
+    @property
+    def table(self) -> pd.DataFrame:
+        """Estimates as a table: a row for each participant, and for ``all``, in each cell."""
+        return pd.DataFrame(self.estimates, columns=CellEstimate._fields)
+
+    def __repr__(self) -> str:
+        people, trials = len(self.participants), len(self.trials)
+        left_out = sum(row.trials for row in self.exclusions)
+        return (
+            f"Analysis({self.task}: {people} participants, {trials} trials, {left_out} excluded, "
+            f"{len(self.estimates)} estimates)"
+        )
+
     def plain(self) -> dict[str, Any]:
-        """The same for JSON."""
+        """Convert to plain data for JSON."""
         return {
             "task": self.task,
             "experiment": self.experiment,
@@ -63,38 +100,47 @@ def analyze(
     Parameters
     ----------
     responses : sequence of paths
-        Tables, or folders of such. An ``experiment.yaml`` beside them, or in the folder above,
-        tells which frequencies bands pass.
+        Tables, or folders of tables. An ``experiment.yaml`` beside them or in the folder above
+        gives the frequencies of bands.
     rules : Rules, optional
-        What is left out.
+        Exclusion rules; None: the defaults.
     model : bool
-        Whether a mixed-effects model is fitted, too (extra ``mixed``).
+        Fit a mixed-effects model too (extra ``mixed``).
+
+    Returns
+    -------
+    Analysis
+        Estimates, differences and exclusions.
 
     Raises
     ------
     ExperimentError
-        If a table cannot be used, nothing is left by the rules, or the model cannot be fitted.
+        If a table cannot be read, the tables are of several tasks, no trial remains after
+        exclusions, or the model cannot be fitted.
     """
     rules = rules or Rules()
     paths = [Path(path) for path in responses]
     read, notes = read_responses(paths)
     tasks = dict.fromkeys(trial.task for trial in read)
     if len(tasks) > 1:
-        raise ExperimentError(f"the responses are of several tasks: {', '.join(tasks)}.")
+        raise ExperimentError(
+            f"the responses come from several tasks ({', '.join(tasks)}). Analyse one at a time."
+        )
     trials, exclusions = excluded(read, rules)
     if not trials:
-        told = "; ".join(f"{row.rule}: {row.trials} of {row.participant}" for row in exclusions)
+        reasons = "; ".join(f"{row.rule}: {row.trials} of {row.participant}" for row in exclusions)
         raise ExperimentError(
-            f"no trial is left to analyse ({told or 'no test trials'}). Other rules: --set least=1."
+            f"no trial is left to analyse ({reasons or 'no test trials'}). Change the rules, for "
+            "example --set least=1."
         )
     rows, experiment = estimates(trials), read[0].experiment
     tested = {trial.participant for trial in read if trial.phase == "test"}
     untested = sorted({trial.participant for trial in read} - tested)
     notes += [f"{who}: no test trials." for who in untested] + left_out(rows)
-    # The log-linear correction of d' draws it to 0.
+    # The log-linear correction biases d' towards 0.
     if any(row.measure == "criterion" and row.trials < 20 * row.participants for row in rows):
-        notes.append("d' of fewer than 20 trials per participant and cell is drawn to 0.")
-    notes += _few(trials) + _open(rows)
+        notes.append("d' of fewer than 20 trials per participant and cell is biased towards 0.")
+    notes += _few(trials) + _open(rows) + _approximate(rows)
     return Analysis(
         task=read[0].task,
         experiment=experiment,
@@ -110,17 +156,27 @@ def analyze(
 
 
 def _few(trials: Sequence[Response]) -> list[str]:
-    """A note where participants are too few for intervals."""
+    """A note if there are too few participants for intervals."""
     count = len({trial.participant for trial in trials})
-    few = f"{count} participants are too few for 95 % intervals over them: ranges are given."
+    few = f"{count} participants are too few for 95 % intervals: ranges are given."
     return [few] if 1 < count < LEAST_UNITS else []
 
 
 def _open(rows: Sequence[CellEstimate]) -> list[str]:
-    """A note on each mean d' or criterion that has no bound on a side."""
+    """A note on each mean d' or criterion without a bound on a side."""
     return [
-        f"{row.measure} ({', '.join(filter(None, row.cell[:2]))}) has no bound on a side: many "
-        "participants gave only right or only wrong answers of a kind, and it may be any larger."
+        f"{row.measure} ({', '.join(filter(None, row.cell[:2]))}) has no bound on a side, because "
+        "many participants gave only one response to the first or the second interval."
         for row in rows
         if row.participant == ALL and row.measure in ("d'", "criterion") and not row.bounded
     ]
+
+
+def _approximate(rows: Sequence[CellEstimate]) -> list[str]:
+    """A note if there are approximate intervals."""
+    if any(row.bounds == APPROXIMATE for row in rows):
+        return [
+            "Intervals of mean thresholds and slopes are approximate: they cover the spread of the "
+            "participants' estimates, not the bias of estimates from few trials."
+        ]
+    return []

@@ -1,4 +1,4 @@
-"""Trials sorted into the cells of a design: condition, band, level."""
+"""Cells of a design (condition, band, level): their trials, estimates and differences."""
 
 from __future__ import annotations
 
@@ -12,14 +12,22 @@ import numpy as np
 
 from stst.analysis.intervals import Interval, geometric, is_open, mean
 from stst.analysis.reading import Response, grouped
-from stst.metrics.bounds import LEAST_UNITS, NO_BOUNDS, bounds_of
+from stst.metrics.bounds import LEAST_UNITS, NO_BOUNDS, approximate, bounds_of
 
-ALL = "all"  # participants together
-ARROW = " \N{RIGHTWARDS ARROW} "  # from what was shown to what was answered
+ALL = "all"  # all participants together
+ARROW = " \N{RIGHTWARDS ARROW} "  # from the stimulus to the response
 
 
 class DesignCell(NamedTuple):
-    """Place of a trial in the design; `level` is a duration (s) or a contrast, or `math.nan`."""
+    """A cell of the design.
+
+    Parameters
+    ----------
+    condition, band : str
+        Names, or "".
+    level : float
+        Duration (s) or contrast, or NaN.
+    """
 
     condition: str
     band: str
@@ -27,10 +35,24 @@ class DesignCell(NamedTuple):
 
 
 class CellEstimate(NamedTuple):
-    """One result: a measure of a cell, of one participant or of all, with its bounds.
+    """Estimate of a measure in a cell, for one participant or for all.
 
-    `response` is what was answered, where shares of several answers are told; `chance` is
-    the value without any sensitivity, or NaN. `bounds` is what ``low`` and ``high`` are.
+    Parameters
+    ----------
+    measure, condition, band, level : str, str, str, float
+        Measure and cell.
+    response : str
+        Stimulus and response, in a confusion matrix; otherwise "".
+    participant : str
+        Name, or "all".
+    participants, trials : int
+        Numbers behind the estimate.
+    value, low, high : float
+        Estimate and its bounds; NaN is no bound.
+    chance : float
+        Value without sensitivity, or NaN.
+    bounds : str
+        What ``low`` and ``high`` are.
     """
 
     measure: str
@@ -49,12 +71,12 @@ class CellEstimate(NamedTuple):
 
     @property
     def cell(self) -> DesignCell:
-        """Its place in the design."""
+        """Cell of the estimate."""
         return DesignCell(self.condition, self.band, self.level)
 
     @property
     def bounded(self) -> bool:
-        """Whether the data limit it to both sides."""
+        """Whether both bounds are known."""
         return math.isfinite(self.low) and math.isfinite(self.high)
 
 
@@ -62,38 +84,71 @@ def estimate(
     measure: str,
     cell: DesignCell,
     trials: Mapping[str, Sequence[Response]],
-    found: Interval,
+    interval: Interval,
     *,
     response: str = "",
     chance: float = math.nan,
 ) -> CellEstimate:
-    """A result of the trials of one participant or more; fewer than four trials bound nothing."""
-    who = next(iter(trials)) if len(trials) == 1 else ALL
+    """Build the row of an estimate, and name its bounds.
+
+    Parameters
+    ----------
+    measure : str
+        Measure.
+    cell : DesignCell
+        Cell of the design.
+    trials : mapping of str to sequence of Response
+        Trials of each participant. Fewer than four trials of one participant have no bounds.
+    interval : Interval
+        Estimate and bounds.
+    response : str
+        Stimulus and response, in a confusion matrix.
+    chance : float
+        Value without sensitivity.
+
+    Returns
+    -------
+    CellEstimate
+        The row.
+    """
+    participant = next(iter(trials)) if len(trials) == 1 else ALL
     counts = [len(held) for held in trials.values() if held]
-    bounds = bounds_of(sum(counts) if len(counts) == 1 else len(counts), found.low, found.high)
+    units = sum(counts) if len(counts) == 1 else len(counts)
+    bounds = bounds_of(units, interval.low, interval.high)
     if len(counts) == 1 and sum(counts) < LEAST_UNITS:
-        found, bounds = Interval(found.value, math.nan, math.nan), NO_BOUNDS
-    counted = len(counts), sum(counts)
-    return CellEstimate(measure, *cell, response, who, *counted, *found, chance, bounds)
+        interval, bounds = Interval(interval.value, math.nan, math.nan), NO_BOUNDS
+    numbers = len(counts), sum(counts)
+    return CellEstimate(measure, *cell, response, participant, *numbers, *interval, chance, bounds)
 
 
 def cells(trials: Iterable[Response]) -> dict[DesignCell, list[Response]]:
-    """Trials by their place in the design, in the order of levels; those without one come last."""
+    """Group trials by cell.
+
+    Parameters
+    ----------
+    trials : iterable of Response
+        Test trials.
+
+    Returns
+    -------
+    dict
+        Trials of each cell, sorted by condition, band and level; cells without a level come last.
+    """
     groups = grouped(trials, cell_of)
     order = sorted(groups, key=lambda cell: (*cell[:2], math.isnan(cell.level), cell.level))
     return {cell: groups[cell] for cell in order}
 
 
 def cell_of(trial: Response) -> DesignCell:
-    """Where a trial belongs; its condition is that of what is judged."""
+    """Cell of a trial; its condition is that of the clips that are judged."""
     level = trial.contrast if trial.task == "detection" else trial.duration
-    level = math.nan if math.isnan(level) else level  # one object, which is equal to itself
+    level = math.nan if math.isnan(level) else level  # always the same object: cells compare equal
     return DesignCell(_condition(trial.task, trial.conditions, trial.roles), trial.band, level)
 
 
 @lru_cache
 def _condition(task: str, conditions: tuple[str, ...], roles: tuple[str, ...]) -> str:
-    """Conditions of the clips; not of natural ones, blanks or sources that are compared with."""
+    """Conditions of the clips, without the natural clips, blanks or sources compared with them."""
     clips = list(zip(conditions, roles, strict=False))
     if task == "source":
         clips = [clip for clip in clips if clip[1] == "target"]
@@ -103,21 +158,34 @@ def _condition(task: str, conditions: tuple[str, ...], roles: tuple[str, ...]) -
 
 
 def people(trials: Iterable[Response]) -> dict[str, list[Response]]:
-    """Trials of each participant."""
+    """Group trials by participant."""
     return grouped(trials, lambda trial: trial.participant)
 
 
 FACTORS = ("condition", "band")
 COMPARED = ("accuracy", "d'", "criterion", "rating", "space chosen", "threshold")
-_RATIO = "threshold"  # thresholds vary by factors
+_RATIO = "threshold"  # thresholds are compared as ratios
 
 
 class Difference(NamedTuple):
-    """A measure in two conditions or bands, over the participants who did both.
+    """Difference of a measure between two conditions or bands, within participants.
 
-    `condition`, `band` and `level` are what both have; empty is the `factor` that is compared.
-    `value` is first - second, and `null` 0; of thresholds first / second, and 1. `bounds` is what
-    ``low`` and ``high`` are.
+    Parameters
+    ----------
+    measure, factor : str
+        Measure, and what is compared: "condition" or "band".
+    first, second : str
+        Names of the two conditions or bands.
+    condition, band, level : str, str, float
+        The rest of the cell, the same for both; the compared factor is "".
+    participants : int
+        Participants who did both.
+    value, low, high : float
+        Mean of first - second, for thresholds of first / second, and its bounds.
+    null : float
+        Value without a difference: 0, for thresholds 1.
+    bounds : str
+        What ``low`` and ``high`` are.
     """
 
     measure: str
@@ -136,11 +204,20 @@ class Difference(NamedTuple):
 
 
 def differences(estimates: Sequence[CellEstimate]) -> list[Difference]:
-    """Compare each two conditions, and each two bands, with all else alike.
+    """Compare every two conditions, and every two bands, that are otherwise the same.
 
-    The value is the mean over participants of what they differ by themselves, the interval
-    Student's; of thresholds that the levels bound, the geometric mean of ratios. Two
-    participants are needed, and four for an interval; results of all together are passed over.
+    The value is the mean of the participants' differences with Student's interval. For thresholds
+    with both bounds it is the geometric mean of ratios, whose interval is approximate.
+
+    Parameters
+    ----------
+    estimates : sequence of CellEstimate
+        Estimates of single participants; those of all participants are ignored.
+
+    Returns
+    -------
+    list of Difference
+        One row for each pair with at least two participants; an interval needs four.
     """
     own = [
         row
@@ -158,15 +235,21 @@ def differences(estimates: Sequence[CellEstimate]) -> list[Difference]:
     ]
 
 
-def paired(one: str, other: str) -> str:
-    """Name of a comparison: the first of the alphabet comes first."""
-    return " - ".join(sorted((one, other)))
+def paired(first: str, second: str) -> str:
+    """Name of a comparison, in alphabetical order.
+
+    Examples
+    --------
+    >>> paired("stps", "metamer")
+    'metamer - stps'
+    """
+    return " - ".join(sorted((first, second)))
 
 
 def _along(factor: str, measure: str, rows: Sequence[CellEstimate]) -> Iterator[Difference]:
-    """Pairs of cells that differ in one factor alone."""
-    alike = grouped(rows, lambda row: DesignCell(**row.cell._asdict() | {factor: ""}))
-    for cell, held in alike.items():
+    """Compare pairs of cells that differ in one factor only."""
+    same = grouped(rows, lambda row: DesignCell(**row.cell._asdict() | {factor: ""}))
+    for cell, held in same.items():
         values = {
             name: {row.participant: row for row in own}
             for name, own in grouped(held, lambda row: str(getattr(row, factor))).items()
@@ -175,25 +258,27 @@ def _along(factor: str, measure: str, rows: Sequence[CellEstimate]) -> Iterator[
             both = [who for who in values[first] if who in values[second]]
             if len(both) < 2:
                 continue
-            one, other = ([values[name][who] for who in both] for name in (first, second))
-            found, null = _compared(measure, one, other)
-            bounds = bounds_of(len(both), found.low, found.high)
+            pair = ([values[name][who] for who in both] for name in (first, second))
+            interval, null = _compared(measure, *pair)
+            bounds = bounds_of(len(both), interval.low, interval.high)
+            bounds = approximate(bounds) if measure == _RATIO else bounds
             head = (measure, factor, first, second, *cell, len(both))
-            yield Difference(*head, *found, null, bounds)
+            yield Difference(*head, *interval, null, bounds)
 
 
 def _compared(
-    measure: str, one: Sequence[CellEstimate], other: Sequence[CellEstimate]
+    measure: str, first: Sequence[CellEstimate], second: Sequence[CellEstimate]
 ) -> tuple[Interval, float]:
-    """The mean difference or ratio, and what it is where nothing differs."""
-    first, second = (np.array([row.value for row in rows]) for rows in (one, other))
+    """The mean difference or ratio, and its value without a difference."""
+    values, others = (np.array([row.value for row in rows]) for rows in (first, second))
     if measure == _RATIO:
-        return geometric(first / second), 1.0
-    found = mean(first - second)
-    if measure not in ("d'", "criterion") or len(first) < LEAST_UNITS:
-        return found, 0.0
-    if not is_open([a.low + a.high + b.low + b.high for a, b in zip(one, other, strict=True)]):
-        return found, 0.0
-    # Both are drawn to 0, alike if they are the same: the difference may be any larger.
-    low, high = (x if x * sign > 0 else math.nan for x, sign in ((found.low, 1), (found.high, -1)))
-    return Interval(found.value, low, high), 0.0
+        return geometric(values / others), 1.0
+    interval = mean(values - others)
+    if measure not in ("d'", "criterion") or len(values) < LEAST_UNITS:
+        return interval, 0.0
+    if not is_open([a.low + a.high + b.low + b.high for a, b in zip(first, second, strict=True)]):
+        return interval, 0.0
+    # Open estimates are biased towards 0, so that the true difference may be larger.
+    sides = ((interval.low, 1), (interval.high, -1))
+    low, high = (bound if bound * sign > 0 else math.nan for bound, sign in sides)
+    return Interval(interval.value, low, high), 0.0

@@ -1,7 +1,7 @@
 """Bounds of a proportion and of a mean, over trials or over participants.
 
-From four units on they are 95 % intervals; of fewer participants the range of their values.
-`stst.metrics.bounds` names them.
+Four or more units have a 95 % interval, fewer participants the range of their values. The names of
+bounds are in `stst.metrics.bounds`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,13 @@ Numbers = npt.NDArray[np.float64]
 
 
 class Interval(NamedTuple):
-    """An estimate and its interval; NaN is a bound that there is none of."""
+    """An estimate and its bounds.
+
+    Parameters
+    ----------
+    value, low, high : float
+        Estimate and bounds; NaN is no bound.
+    """
 
     value: float
     low: float
@@ -28,14 +34,29 @@ class Interval(NamedTuple):
 
 
 def proportion(successes: Sequence[float], trials: Sequence[float]) -> Interval:
-    """Share of successes and its interval, from the counts of each participant.
+    """Estimate a proportion and its interval from the counts of each participant.
 
-    Of one participant this is Wilson's interval (1927). Of several it is Wilson's interval
-    with the trials divided by the design effect, which is how much larger the variance between
-    participants is than that of independent trials (at least 1). Where it is above 1,
-    Student's t is the quantile (Korn & Graubard 1998; Dean & Pagano 2015). With up to three
-    successes or failures the bound beside them is Poisson's, as Wilson's covers too little there
-    (Brown, Cai & DasGupta 2001, Stat. Sci. 16, 101). Of two or three participants: the range.
+    One participant has Wilson's interval (1927). Several have Wilson's interval with the number of
+    trials divided by the design effect: the variance between participants over that of
+    independent trials, at least 1. If it is above 1, the quantile is Student's t (Korn & Graubard
+    1998; Dean & Pagano 2015). With up to three successes or failures the nearest bound is
+    Poisson's, because Wilson's covers too little there (Brown, Cai & DasGupta 2001, Stat. Sci. 16,
+    101). Two or three participants have their range.
+
+    Parameters
+    ----------
+    successes, trials : sequence of float
+        Counts of each participant.
+
+    Returns
+    -------
+    Interval
+        Proportion in [0, 1] with bounds; NaN without trials.
+
+    Examples
+    --------
+    >>> [round(number, 2) for number in proportion([15], [20])]
+    [0.75, 0.53, 0.89]
     """
     hits, counts = np.asarray(successes, float), np.asarray(trials, float)
     people, total = np.count_nonzero(counts), counts.sum()
@@ -54,7 +75,7 @@ def proportion(successes: Sequence[float], trials: Sequence[float]) -> Interval:
     weight = quantile**2 / (total / effect)  # of Wilson's interval
     middle = (share + weight / 2) / (1 + weight)
     half = math.sqrt(weight * (share * (1 - share) + weight / 4)) / (1 + weight)
-    low = max(0.0, middle - half) if share > 0 else 0.0  # exactly, whatever rounding says
+    low = max(0.0, middle - half) if share > 0 else 0.0  # exactly 0, despite rounding
     high = min(1.0, middle + half) if share < 1 else 1.0
     low = min(low, _beside_few(share * total / effect, total / effect))
     high = max(high, 1 - _beside_few((1 - share) * total / effect, total / effect))
@@ -62,20 +83,42 @@ def proportion(successes: Sequence[float], trials: Sequence[float]) -> Interval:
 
 
 def _beside_few(events: float, trials: float) -> float:
-    """Lower bound of the share of a few events; 1, which bounds nothing, of none or of more."""
-    few = 0 < events <= (3 if trials > 50 else 2) + 1e-9  # 31 * (1 - 29 / 31) is above 2
+    """Lower bound of the proportion of one to three events; 1 (no bound) of none or of more."""
+    few = 0 < events <= (3 if trials > 50 else 2) + 1e-9  # rounding: 31 * (1 - 29 / 31) > 2
     return float(gammaincinv(events, 1 - CONFIDENCE) / trials) if few else 1.0
 
 
 def jeffreys(successes: Numbers, trials: Numbers) -> tuple[Numbers, Numbers]:
-    """Bounds of shares by Jeffreys' prior, never 0 or 1; arrays of any one shape."""
+    """Bounds of proportions by Jeffreys' prior.
+
+    Parameters
+    ----------
+    successes, trials : ndarray
+        Counts of one shape.
+
+    Returns
+    -------
+    low, high : ndarray
+        Bounds of 95 %, above 0 and below 1.
+    """
     tails = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
     low, high = (betaincinv(successes + 0.5, trials - successes + 0.5, p) for p in tails)
     return low, high
 
 
 def mean(values: npt.ArrayLike) -> Interval:
-    """Mean of independent values and Student's interval; of two or three their range."""
+    """Estimate the mean of independent values, with Student's interval.
+
+    Parameters
+    ----------
+    values : array_like
+        Values; those that are not finite are ignored.
+
+    Returns
+    -------
+    Interval
+        Mean with bounds: the range of two or three values, none of one.
+    """
     numbers = np.asarray(values, float)
     numbers = numbers[np.isfinite(numbers)]
     if len(numbers) < 2:
@@ -88,31 +131,53 @@ def mean(values: npt.ArrayLike) -> Interval:
 
 
 def geometric(values: npt.ArrayLike) -> Interval:
-    """Geometric mean of independent values, and the bounds of the mean of their logarithms."""
+    """Estimate the geometric mean of independent values, with Student's interval of logarithms.
+
+    Parameters
+    ----------
+    values : array_like
+        Values above 0.
+
+    Returns
+    -------
+    Interval
+        Geometric mean with bounds.
+    """
     return Interval(*map(math.exp, mean(np.log(values))))
 
 
-FEW_OPEN = 1 / 8  # of the participants: from this share on without a bound, their mean has none
+FEW_OPEN = 1 / 8  # share of participants without a bound from which their mean has none
 
 
 def is_open(bounds: npt.ArrayLike) -> bool:
-    """Whether so many participants have no bound on a side that their mean has none, too."""
+    """Whether so many participants lack a bound (NaN) that their mean has none."""
     return bool(np.isnan(bounds).mean() >= FEW_OPEN)
 
 
 def mean_of_estimates(each: Numbers) -> Interval:
-    """Mean of estimates (n, 3), whose bounds may be open (NaN), with Student's interval.
+    """Average estimates of participants that may have no bound on a side.
 
-    Where an eighth of the participants or more have no bound on one side, the mean has none: their
-    values are too near to 0 there, which Student's interval does not know. The bound on the other
-    side is then at least as far as the participants' own bounds say (MOVER), so that it is not the
-    mean itself where all are perfect.
+    If an eighth of the participants or more have no bound on one side, the mean has none: their
+    estimates are biased towards 0, and Student's interval does not cover the bias. The other bound
+    is then at least as far away as the participants' own bounds imply (MOVER), because Student's
+    interval has no width if all are perfect.
+
+    Parameters
+    ----------
+    each : ndarray
+        Value, low and high of each participant, (n, 3); NaN is no bound.
+
+    Returns
+    -------
+    Interval
+        Mean with bounds.
     """
-    found = mean(each[:, 0])
+    student = mean(each[:, 0])
     opened = [is_open(each[:, side]) for side in (1, 2)]
     if len(each) < LEAST_UNITS or not any(opened):
-        return found
+        return student
     away = np.sqrt(np.nansum(np.square(each[:, 1:] - each[:, :1]), 0)) / len(each)
-    low, high = min(found.low, found.value - away[0]), max(found.high, found.value + away[1])
+    low = min(student.low, student.value - away[0])
+    high = max(student.high, student.value + away[1])
     low, high = (math.nan if o else float(x) for o, x in zip(opened, (low, high), strict=True))
-    return Interval(found.value, low, high)
+    return Interval(student.value, low, high)

@@ -1,4 +1,4 @@
-"""Mixed-effects models of single trials: participants and items differ at random."""
+"""Mixed-effects models of single trials, with random intercepts of participants and items."""
 
 from __future__ import annotations
 
@@ -14,17 +14,29 @@ from stst.analysis.cells import cell_of
 from stst.analysis.intervals import Numbers
 from stst.analysis.reading import Response
 from stst.errors import ExperimentError
-from stst.metrics.bounds import CONFIDENCE, LEAST_UNITS, bounds_of
+from stst.metrics.bounds import CONFIDENCE, LEAST_UNITS, approximate, bounds_of
 
-WIDEST = 10.0  # a standard error above this, of log odds, is of data that limit nothing
+WIDEST = 10.0  # log odds; with a larger standard error the data give no bounds
 _LOGIT = {"likelihood": "bernoulli_logit", "matrix_inversion_method": "cholesky"}
 
 
 class Effect(NamedTuple):
-    """A fixed effect with its bounds, or the standard deviation of a random one.
+    """A fixed effect with bounds, or the standard deviation of a random effect.
 
-    `unit` is log odds, or points of a rating. A bound is NaN where there is none, as with fewer
-    than four participants; `bounds` is what ``low`` and ``high`` are.
+    Parameters
+    ----------
+    outcome : str
+        Modelled variable: "accuracy", "space chosen" or "rating".
+    term : str
+        Name of the effect.
+    unit : str
+        "log odds", or "points" of a rating.
+    value, low, high : float
+        Estimate and bounds; NaN is no bound, as with fewer than four participants.
+    participants, items, trials : int
+        Numbers behind the model.
+    bounds : str
+        What ``low`` and ``high`` are.
     """
 
     outcome: str
@@ -40,13 +52,28 @@ class Effect(NamedTuple):
 
 
 def mixed(trials: Sequence[Response]) -> list[Effect]:
-    """Fit the model of a task to all its trials together.
+    """Fit one model to all trials of a task.
 
     ``outcome ~ condition + band + log2(level) + (1 | participant) + (1 | item)``, without
-    interactions or random slopes: the logistic model of right answers, or of the choice of
-    space, and the linear one of ratings. Maximum likelihood (of the logistic model by
-    Laplace's approximation) with Wald's intervals, by GPBoost (Sigrist 2022). Raises
-    ExperimentError if the extra ``mixed`` is not installed, or there is nothing to fit.
+    interactions or random slopes. The model of correct responses, or of the choice of space, is
+    logistic, the model of ratings linear. GPBoost (Sigrist 2022) maximises the likelihood (for the
+    logistic model by Laplace's approximation). Wald's intervals are named approximate, because
+    they cover less than 95 % with few participants or items.
+
+    Parameters
+    ----------
+    trials : sequence of Response
+        Test trials of one task.
+
+    Returns
+    -------
+    list of Effect
+        Fixed effects, then standard deviations of the random effects.
+
+    Raises
+    ------
+    ExperimentError
+        If the extra ``mixed`` is not installed or the model cannot be fitted.
     """
     outcome, unit, values = _outcome(trials)
     terms = _terms(trials)
@@ -54,10 +81,10 @@ def mixed(trials: Sequence[Response]) -> list[Effect]:
     groups = {name: own for name, own in named.items() if len(set(own)) > 1}
     design = np.column_stack(list(terms.values()))
     if "participant" not in groups:
-        raise ExperimentError("a mixed-effects model needs two participants or more.")
+        raise ExperimentError("a mixed-effects model needs two or more participants.")
     if np.linalg.matrix_rank(design) < design.shape[1]:
         raise ExperimentError(
-            "a mixed-effects model cannot tell conditions, bands and levels apart in this design."
+            "conditions, bands and levels cannot be separated in this design: they vary together."
         )
     fixed, deviations = _fit(values, design, groups, linear=outcome == "rating")
     people, items = (len(set(own)) for own in named.values())
@@ -69,16 +96,21 @@ def mixed(trials: Sequence[Response]) -> list[Effect]:
     bounds += [[float(deviation), math.nan, math.nan] for deviation in deviations]
     labels = [*terms, *(f"SD of {name}" for name in names)]
     return [
-        Effect(outcome, label, unit, value, low, high, *counts, bounds_of(people, low, high))
+        Effect(outcome, label, unit, value, low, high, *counts, _named(people, low, high))
         for label, (value, low, high) in zip(labels, bounds, strict=True)
     ]
 
 
+def _named(participants: int, low: float, high: float) -> str:
+    """Name of the bounds of an effect."""
+    return approximate(bounds_of(participants, low, high))
+
+
 def _outcome(trials: Sequence[Response]) -> tuple[str, str, Numbers]:
-    """What is modelled: its name, its unit, and a value of each trial."""
+    """Name and unit of the modelled variable, and its value in each trial."""
     task = trials[0].task
     if task == "naming":
-        raise ExperimentError("there is no mixed-effects model of what is typed (naming).")
+        raise ExperimentError("naming has no mixed-effects model: its responses are typed.")
     if task == "similarity":
         return "rating", "points", np.array([float(t.response) for t in trials])
     if task == "source":
@@ -87,7 +119,7 @@ def _outcome(trials: Sequence[Response]) -> tuple[str, str, Numbers]:
 
 
 def _terms(trials: Sequence[Response]) -> dict[str, Numbers]:
-    """Columns of the design: the first condition and band, and differences from them."""
+    """Columns of the design: the reference condition and band, and differences from them."""
     cells = [cell_of(trial) for trial in trials]
     first = (min(cell.condition for cell in cells), min(cell.band for cell in cells))
     terms = {", ".join(["intercept", *filter(None, first)]): np.ones(len(cells))}
@@ -105,7 +137,7 @@ def _terms(trials: Sequence[Response]) -> dict[str, Numbers]:
 def _fit(
     values: Numbers, design: Numbers, groups: Mapping[str, Sequence[str]], *, linear: bool
 ) -> tuple[Numbers, Numbers]:
-    """Fixed effects and their standard errors, (2, terms), and random standard deviations."""
+    """Fixed effects and standard errors, (2, terms), and standard deviations of random effects."""
     gpboost = _library()
     numbers = [np.unique(list(names), return_inverse=True)[1] for names in groups.values()]
     kind = {} if linear else _LOGIT
@@ -121,7 +153,7 @@ def _fit(
 
 
 def _library() -> Any:  # noqa: ANN401
-    """The library of the extra, kept from printing."""
+    """Import GPBoost without its printed messages."""
     try:
         import gpboost
     except ImportError as error:

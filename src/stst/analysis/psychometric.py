@@ -1,4 +1,4 @@
-"""Psychometric functions: threshold, slope and lapses by maximum likelihood."""
+"""Psychometric functions: threshold, slope and lapse rate by maximum likelihood."""
 
 from __future__ import annotations
 
@@ -15,19 +15,33 @@ from stst.analysis.cells import ALL, CellEstimate, DesignCell, cell_of, cells, e
 from stst.analysis.intervals import Interval, Numbers, geometric
 from stst.analysis.reading import Response, grouped
 from stst.analysis.sensitivity import CHANCE
-from stst.metrics.bounds import CONFIDENCE, RANGE, bounds_of
+from stst.metrics.bounds import CONFIDENCE, RANGE, approximate, bounds_of
 
-SLOPES = (0.5, 10.0)
-LAPSES = (0.0, 0.1)  # more lapses than this are no measurement
-OUTSIDE = 4.0  # thresholds this many times outside the levels are searched
+SLOPES = (0.5, 10.0)  # limits of the search
+LAPSES = (0.0, 0.1)
+OUTSIDE = 4.0  # thresholds are searched up to this factor below and above the levels
+LEVELS = 3  # fewer levels give no function
 _SHAPE = (161, 31, 21)  # grid of thresholds (geometric), slopes (geometric), lapses
-_LAPSE = 2  # its axis
-_OPEN = math.exp(-1.92)  # relative density at an end of the grid from which it bounds nothing
-_FINE = 2001  # points to which a side of the grid is interpolated
+_LAPSE = 2  # axis of the lapses
+_OPEN = math.exp(-1.92)  # relative density at an end of the grid above which there is no bound
+_FINE = 2001  # points to which a marginal density is interpolated
 
 
 class Fit(NamedTuple):
-    """Parameters with intervals: NaN is a bound that the data do not give within the search."""
+    """Parameters of a psychometric function with their intervals.
+
+    Parameters
+    ----------
+    threshold : Interval
+        Level at which the function has risen by 63.2 % of its range. A bound outside the search
+        is NaN.
+    slope : Interval
+        Exponent of the Weibull function.
+    lapse : Interval
+        Lapse rate, 0 to 0.1.
+    deviance : float
+        Twice the log likelihood ratio of the saturated model and this one.
+    """
 
     threshold: Interval
     slope: Interval
@@ -38,9 +52,28 @@ class Fit(NamedTuple):
 def weibull(
     level: Numbers, threshold: Numbers, slope: Numbers, lapse: Numbers, guess: float
 ) -> Numbers:
-    """Proportion correct; at the threshold 63.2 % (1 - 1/e) of the way up from guessing.
+    """Proportion correct by a Weibull function with guesses and lapses.
 
     ``guess + (1 - guess - lapse) (1 - exp(-(level / threshold)^slope))``
+
+    Parameters
+    ----------
+    level : ndarray
+        Durations or contrasts, above 0.
+    threshold, slope, lapse : ndarray
+        Parameters; they are broadcast against the levels.
+    guess : float
+        Proportion correct by chance.
+
+    Returns
+    -------
+    ndarray
+        Proportions; at the threshold 63.2 % (1 - 1/e) of the way from `guess` to ``1 - lapse``.
+
+    Examples
+    --------
+    >>> weibull(np.array([0.1]), np.array(0.1), np.array(2), np.array(0), 0.5).round(3).tolist()
+    [0.816]
     """
     rise = -np.expm1(-np.exp(np.clip(slope * np.log(level / threshold), -700, 700)))
     return np.asarray(guess + (1 - guess - lapse) * rise)
@@ -49,20 +82,38 @@ def weibull(
 def fit(
     levels: Sequence[float], correct: Sequence[float], trials: Sequence[float], guess: float
 ) -> Fit:
-    """Fit a Weibull function with lapses (Wichmann & Hill 2001) to counts at two levels or more.
+    """Fit a Weibull function with lapses to counts (Wichmann & Hill 2001).
 
-    Levels are above 0; `guess` is the proportion correct by chance. The likelihood is searched on
-    a grid, so that no local maximum is taken for the highest, then L-BFGS-B goes on from there.
-    Intervals are of the likelihood over one parameter, summed over the others: of log threshold,
-    log slope and lapses up to 10 %, all equally likely before. They are its central 95 %, of
-    lapses its densest, as these may be 0. With few trials they cover the truth more nearly in
-    95 % than bounds by the profile of the likelihood do.
+    The best point of a grid is the start of L-BFGS-B, so that the search does not end in a local
+    maximum. Intervals come from the likelihood of one parameter, summed over the others on the
+    grid (log threshold, log slope and lapse, all equally likely a priori): its central 95 %, and
+    for lapses, which may be 0, its densest 95 %.
+
+    Parameters
+    ----------
+    levels : sequence of float
+        Two levels or more, above 0.
+    correct, trials : sequence of float
+        Number of correct responses and of trials at each level.
+    guess : float
+        Proportion correct by chance.
+
+    Returns
+    -------
+    Fit
+        Parameters and intervals.
+
+    Examples
+    --------
+    >>> function = fit([0.05, 0.1, 0.2, 0.4], [22, 33, 39, 40], [40] * 4, 0.5)
+    >>> round(function.threshold.value, 2)
+    0.11
     """
     x, hits, counts = (np.asarray(values, float) for values in (levels, correct, trials))
-    axes, *logs = _grid(tuple(x), guess)
-    likelihood = (logs[0] @ hits + logs[1] @ (counts - hits)).reshape(_SHAPE)
+    axes, likelihood = _likelihood(x, hits, counts, guess)
     best, height = _refined(x, hits, counts, guess, (axes, likelihood))
-    threshold, slope, lapse = (_interval(likelihood, axes, k, best[k]) for k in range(3))
+    density = np.exp(likelihood - likelihood.max())
+    threshold, slope, lapse = (_interval(density, axes, k, best[k]) for k in range(3))
     deviance = 2 * (_log_likelihood(hits / counts, hits, counts) - height)
     return Fit(threshold, slope, lapse, deviance)
 
@@ -71,24 +122,40 @@ def _log_likelihood(share: Numbers, hits: Numbers, counts: Numbers) -> float:
     return float((xlogy(hits, share) + xlog1py(counts - hits, -share)).sum())
 
 
-@lru_cache(8)
-def _grid(levels: tuple[float, ...], guess: float) -> tuple[list[Numbers], Numbers, Numbers]:
-    """Axes, and log likelihood of a right and a wrong answer: (grid point, level)."""
-    x = np.array(levels)
-    axes = [
-        np.geomspace(x.min() / OUTSIDE, x.max() * OUTSIDE, _SHAPE[0]),
+def _likelihood(
+    x: Numbers, hits: Numbers, counts: Numbers, guess: float
+) -> tuple[list[Numbers], Numbers]:
+    """Axes of the grid, and the log likelihood at its points, `_SHAPE`."""
+    ends = (float(x.min()) / OUTSIDE, float(x.max()) * OUTSIDE)
+    total = np.zeros(_SHAPE)
+    for level, hit, count in zip(x.tolist(), hits, counts, strict=True):
+        right, wrong = _log_probabilities(level, ends, guess)
+        total += hit * right + (count - hit) * wrong
+    return _axes(ends), total
+
+
+def _axes(ends: tuple[float, float]) -> list[Numbers]:
+    return [
+        np.geomspace(*ends, _SHAPE[0]),
         np.geomspace(*SLOPES, _SHAPE[1]),
         np.linspace(*LAPSES, _SHAPE[2]),
     ]
-    a, b, c = (axis.reshape(-1, 1) for axis in np.meshgrid(*axes, indexing="ij"))
-    right = np.clip(weibull(x, a, b, c, guess), 1e-9, 1 - 1e-9)
-    return axes, np.log(right), np.log1p(-right)
+
+
+@lru_cache(64)
+def _log_probabilities(
+    level: float, ends: tuple[float, float], guess: float
+) -> tuple[Numbers, Numbers]:
+    """Log probability of a correct and a wrong response at a level, `_SHAPE` each."""
+    a, b, c = np.meshgrid(*_axes(ends), indexing="ij", sparse=True)
+    right = np.clip(weibull(np.array(level), a, b, c, guess), 1e-9, 1 - 1e-9)
+    return np.log(right), np.log1p(-right)
 
 
 def _refined(
     x: Numbers, hits: Numbers, counts: Numbers, guess: float, grid: tuple[list[Numbers], Numbers]
 ) -> tuple[Numbers, float]:
-    """The maximum near the best point of the grid of likelihoods, and its log likelihood."""
+    """The maximum near the best point of the grid, and its log likelihood."""
     axes, likelihood = grid
     place = np.unravel_index(likelihood.argmax(), _SHAPE)
     start = np.array([axis[i] for axis, i in zip(axes, place, strict=True)])
@@ -99,44 +166,63 @@ def _refined(
 
     limits = [tuple(np.log(axes[0][[0, -1]])), tuple(np.log(axes[1][[0, -1]])), LAPSES]
     best = minimize(loss, [*np.log(start[:2]), start[2]], method="L-BFGS-B", bounds=limits)
-    if -best.fun < likelihood.max():  # a flat maximum, where a line search may fail
+    if -best.fun < likelihood.max():  # the line search can fail at a flat maximum
         return start, float(likelihood.max())
     return np.array([*np.exp(best.x[:2]), best.x[2]]), -float(best.fun)
 
 
-def _interval(likelihood: Numbers, axes: list[Numbers], axis: int, value: float) -> Interval:
+def _interval(density: Numbers, axes: list[Numbers], axis: int, value: float) -> Interval:
     """Bounds of one parameter, from the likelihood summed over the others."""
-    others = tuple(k for k in range(3) if k != axis)
-    summed = np.exp(likelihood - likelihood.max()).sum(others)
-    place = np.linspace(0, len(summed) - 1, _FINE)
-    density = np.interp(place, np.arange(len(summed)), summed)
+    marginal = density.sum(tuple(k for k in range(3) if k != axis))
+    place = np.linspace(0, len(marginal) - 1, _FINE)
+    fine = np.interp(place, np.arange(len(marginal)), marginal)
     if axis == _LAPSE:  # ends of the densest 95 %
-        falling = np.sort(density)[::-1]
-        least = falling[np.searchsorted(falling.cumsum(), CONFIDENCE * density.sum())]
-        ends = np.flatnonzero(density >= least)[[0, -1]]
-    else:  # 2.5 % lie below and above
-        below = density.cumsum() / density.sum()
+        falling = np.sort(fine)[::-1]
+        least = falling[np.searchsorted(falling.cumsum(), CONFIDENCE * fine.sum())]
+        ends = np.flatnonzero(fine >= least)[[0, -1]]
+    else:  # 2.5 % lie below and 2.5 % above
+        below = fine.cumsum() / fine.sum()
         ends = np.searchsorted(below, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    low, high = np.interp(place[ends], np.arange(len(summed)), axes[axis])
-    open_low, open_high = density[[0, -1]] > _OPEN * density.max()
-    low = math.nan if open_low and axis != _LAPSE else low  # a share can be no lower than 0
+    low, high = np.interp(place[ends], np.arange(len(marginal)), axes[axis])
+    open_low, open_high = fine[[0, -1]] > _OPEN * fine.max()
+    low = math.nan if open_low and axis != _LAPSE else low  # no lapse rate is below 0
     return Interval(float(value), float(low), math.nan if open_high else float(high))
 
 
-LEVELS = 3  # fewer give no function
-
-
 def thresholds(trials: Sequence[Response]) -> list[CellEstimate]:
-    """Parameters of each participant's psychometric functions, and their means over all."""
+    """Estimate psychometric functions.
+
+    Parameters
+    ----------
+    trials : sequence of Response
+        Test trials of a two-interval task.
+
+    Returns
+    -------
+    list of CellEstimate
+        Parameters of the function of each participant, condition and band, and their means over
+        participants.
+    """
     estimates = list[CellEstimate]()
     for cell, held in by_function(trials).items():
-        rows = [row for who, own in people(held).items() for row in _of_one(cell, who, own)]
+        rows = [row for who, own in people(held).items() for row in _of_participant(cell, who, own)]
         estimates += [*rows, *over_participants(cell, rows)]
     return estimates
 
 
 def by_function(trials: Sequence[Response]) -> dict[DesignCell, list[Response]]:
-    """Trials of each psychometric function that has enough levels."""
+    """Group trials by psychometric function.
+
+    Parameters
+    ----------
+    trials : sequence of Response
+        Test trials.
+
+    Returns
+    -------
+    dict
+        Trials of each condition and band with at least `LEVELS` levels.
+    """
     functions = grouped(trials, lambda trial: cell_of(trial)._replace(level=math.nan))
     return {
         cell: held
@@ -145,9 +231,11 @@ def by_function(trials: Sequence[Response]) -> dict[DesignCell, list[Response]]:
     }
 
 
-def _of_one(cell: DesignCell, who: str, trials: Sequence[Response]) -> Iterator[CellEstimate]:
+def _of_participant(
+    cell: DesignCell, who: str, trials: Sequence[Response]
+) -> Iterator[CellEstimate]:
     """Parameters of a participant; none with fewer than `LEVELS` levels."""
-    levels = {place.level: t for place, t in cells(trials).items() if place.level > 0}
+    levels = {place.level: held for place, held in cells(trials).items() if place.level > 0}
     if len(levels) < LEVELS:
         return
     right = [sum(trial.correct == "1" for trial in held) for held in levels.values()]
@@ -162,10 +250,25 @@ def _of_one(cell: DesignCell, who: str, trials: Sequence[Response]) -> Iterator[
 
 
 def over_participants(cell: DesignCell, rows: Sequence[CellEstimate]) -> Iterator[CellEstimate]:
-    """Means over participants with a bounded threshold: geometric ones, but of lapses.
+    """Average the parameters of participants whose threshold has both bounds.
 
-    A slope at a limit of the search is in no mean; there is none where that is half of them.
-    Most lapses are 0 in truth or by estimate, so that their mean has no interval, but a range.
+    Means are geometric, those of lapses arithmetic. Slopes at a limit of the search are left out;
+    if they are half of all slopes or more, there is no mean. Student's intervals are named
+    approximate: estimates of single participants are biased, and the interval does not cover the
+    bias. The mean lapse has a range instead of an interval, because most lapses are 0, truly or by
+    estimate.
+
+    Parameters
+    ----------
+    cell : DesignCell
+        Condition and band.
+    rows : sequence of CellEstimate
+        Parameters of the participants, by `thresholds`.
+
+    Yields
+    ------
+    CellEstimate
+        Mean of each parameter.
     """
     good = {row.participant for row in rows if row.measure == "threshold" and row.bounded}
     own = [row for row in rows if row.participant in good]
@@ -174,11 +277,11 @@ def over_participants(cell: DesignCell, rows: Sequence[CellEstimate]) -> Iterato
         if len(held) < 2 or 2 * len(held) <= len(each):
             continue
         values = [row.value for row in held]
-        found, bounds = geometric(values) if measure != "lapse" else _lapses(values), RANGE
+        interval, bounds = geometric(values) if measure != "lapse" else _lapses(values), RANGE
         if measure != "lapse":
-            bounds = bounds_of(len(held), found.low, found.high)
+            bounds = approximate(bounds_of(len(held), interval.low, interval.high))
         counts = len(held), sum(row.trials for row in held)
-        yield CellEstimate(measure, *cell, "", ALL, *counts, *found, math.nan, bounds)
+        yield CellEstimate(measure, *cell, "", ALL, *counts, *interval, math.nan, bounds)
 
 
 def _lapses(values: Sequence[float]) -> Interval:
@@ -186,24 +289,35 @@ def _lapses(values: Sequence[float]) -> Interval:
 
 
 def at_limit(row: CellEstimate) -> bool:
-    """Whether it is a slope that is as flat or as steep as the search allows."""
+    """Whether a row is a slope at a limit of the search, 0.5 or 10."""
     return row.measure == "slope" and bool(np.isclose(row.value, SLOPES, rtol=1e-3).any())
 
 
 def left_out(rows: Sequence[CellEstimate]) -> list[str]:
-    """A note on each threshold that the levels do not limit, and on slopes at a limit."""
+    """Name the estimates that are in no mean.
+
+    Parameters
+    ----------
+    rows : sequence of CellEstimate
+        Estimates of all measures.
+
+    Returns
+    -------
+    list of str
+        A note on each threshold without a bound, and on the slopes at a limit of the search.
+    """
     own = [row for row in rows if row.participant != ALL]
     notes = [
-        f"{row.participant}: the levels do not bound the threshold ({_place(row)}); it is in no "
-        "mean."
+        f"{row.participant}: the threshold has no bound on a side ({_place(row)}); it is left out "
+        "of the mean."
         for row in own
         if row.measure == "threshold" and not row.bounded
     ]
     slopes = grouped([row for row in own if row.measure == "slope"], lambda row: row.cell)
     limits = " or ".join(f"{limit:g}" for limit in SLOPES)
     return notes + [
-        f"the slope is at a limit of the search ({limits}) for {count} of {len(held)} "
-        f"participant(s) ({_place(held[0])}); it is in no mean."
+        f"{count} of {len(held)} slopes are at a limit of the search ({limits}; "
+        f"{_place(held[0])}); they are left out of the mean."
         for held in slopes.values()
         if (count := sum(map(at_limit, held)))
     ]

@@ -1,4 +1,4 @@
-"""Rows of responses -> trials, and the rules by which some are left out."""
+"""Reading of responses, and the exclusion rules."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ from stst.experiment.responses import read_rows
 from stst.recipe import FrozenConfig, validated
 
 NUMBERS = ("duration", "contrast", "response_time")
-LISTS = ("conditions", "roles", "kinds")  # of the clips of a trial
-FRAMES = ("frames_expected", "frames_dropped")  # of each clip; their sums are kept
+LISTS = ("conditions", "roles", "kinds")  # one entry for each clip of a trial
+FRAMES = ("frames_expected", "frames_dropped")  # of each clip; read as sums
 
 Key = TypeVar("Key")
 Row = TypeVar("Row")
 
 
 class Response(NamedTuple):
-    """What is analysed of a row; NaN and "" are cells that are empty."""
+    """A row of the table of responses, as far as it is analysed.
+
+    Fields have the names of the columns (docs/reference/experiments.md). NaN and "" are empty
+    cells; `frames_expected` and `frames_dropped` are sums over clips.
+    """
 
     participant: str = ""
     session: str = ""
@@ -48,7 +52,13 @@ class Response(NamedTuple):
 
 
 def grouped(rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[Row]]:
-    """Trials, or results, by a key, in the order in which keys come."""
+    """Group rows by a key, in the order of first appearance.
+
+    Examples
+    --------
+    >>> grouped([1, 2, 3], lambda number: number % 2)
+    {1: [1, 3], 0: [2]}
+    """
     groups = dict[Key, list[Row]]()
     for row in rows:
         groups.setdefault(key(row), []).append(row)
@@ -56,9 +66,24 @@ def grouped(rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[Ro
 
 
 def read_responses(paths: Sequence[Path]) -> tuple[list[Response], list[str]]:
-    """Read tables of responses, or folders of such, and notes for the reader of the results.
+    """Read tables of responses.
 
-    Raises ExperimentError if there is no table, or one has a cell that cannot be or is in doubt.
+    Parameters
+    ----------
+    paths : sequence of Path
+        Tables, or folders of tables.
+
+    Returns
+    -------
+    trials : list of Response
+        All rows.
+    notes : list of str
+        Repairs, missing rows and repeated sessions.
+
+    Raises
+    ------
+    ExperimentError
+        If there is no table, or a cell is invalid or ambiguous.
     """
     rows, notes = read_rows(paths)
     trials = [_response(row.cells) for row in rows]
@@ -74,7 +99,7 @@ def _response(cells: Mapping[str, str]) -> Response:
 
 
 def _gaps(trials: Sequence[Response]) -> list[str]:
-    """Sessions with rows that are missing, and participants with several sessions."""
+    """Notes on sessions with missing rows, and on participants with several sessions."""
     sessions = grouped(trials, lambda trial: (trial.participant, trial.session))
     broken = [
         f"{person}: rows are missing in session {session}."
@@ -87,19 +112,24 @@ def _gaps(trials: Sequence[Response]) -> list[str]:
 
 
 class Rules(FrozenConfig):
-    """What is left out; the values are our choice, to be declared before data are seen.
+    """Exclusion rules. The defaults are our choice; declare yours before you see data.
 
     Parameters
     ----------
     attention : float
-        Share of attention checks that a participant must pass; one without any passes.
+        Proportion of attention checks that a participant must pass. Without checks, all pass.
     fastest, slowest : float
-        Bounds of response times, ms; `slowest` None is no bound. A key before the question, where
-        such were taken, has a time below 0.
+        Limits of response times, ms; `slowest` None is no limit. Keys pressed before the question
+        have a time below 0.
     dropped : float
-        Share of a trial's frames that may be dropped.
+        Largest proportion of dropped frames in a trial.
     least : int
-        Test trials that a participant must have left.
+        Smallest number of test trials of a participant after exclusions.
+
+    Examples
+    --------
+    >>> Rules(least=40, slowest=5000).fastest
+    100
     """
 
     attention: float = Field(0.5, ge=0, le=1)
@@ -110,12 +140,36 @@ class Rules(FrozenConfig):
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
-        """Validate plain data; RecipeError names the rule that is wrong."""
+        """Validate a mapping of rules.
+
+        Parameters
+        ----------
+        data : mapping
+            Names and values of the rules.
+
+        Returns
+        -------
+        Rules
+            The validated rules.
+
+        Raises
+        ------
+        RecipeError
+            If a rule is unknown or has a wrong value; the message names it.
+        """
         return validated(cls, data, "rules")
 
 
 class Exclusion(NamedTuple):
-    """How many test trials of a participant a rule left out, and of how many."""
+    """Test trials of a participant that a rule excluded.
+
+    Parameters
+    ----------
+    rule, participant : str
+        The rule and the participant.
+    trials, of : int
+        Excluded trials, and all test trials of the participant.
+    """
 
     rule: str
     participant: str
@@ -124,10 +178,21 @@ class Exclusion(NamedTuple):
 
 
 def excluded(trials: Sequence[Response], rules: Rules) -> tuple[list[Response], list[Exclusion]]:
-    """Take out trials, each by the first rule that it breaks, then participants.
+    """Exclude trials, each by the first rule that it breaks, then participants.
 
-    Gives the test trials that are left, and what is not. Practice and attention checks are not
-    counted as left out.
+    Parameters
+    ----------
+    trials : sequence of Response
+        All rows.
+    rules : Rules
+        Exclusion rules.
+
+    Returns
+    -------
+    kept : list of Response
+        Test trials that are analysed.
+    exclusions : list of Exclusion
+        Excluded test trials by rule and participant. Practice and checks are not counted.
     """
     test = [trial for trial in trials if trial.phase == "test"]
     totals = Counter(trial.participant for trial in test)
@@ -138,14 +203,14 @@ def excluded(trials: Sequence[Response], rules: Rules) -> tuple[list[Response], 
     checks = [trial for trial in trials if trial.phase == "attention"]
     asked = Counter(trial.participant for trial in checks)
     passed = Counter(trial.participant for trial in checks if trial.correct == "1")
-    asleep = {who for who in totals if passed[who] < rules.attention * asked[who]}
-    few = {who for who in totals if who not in asleep and left[who] < rules.least}
+    inattentive = {who for who in totals if passed[who] < rules.attention * asked[who]}
+    few = {who for who in totals if who not in inattentive and left[who] < rules.least}
     for rule, people in (
-        (f"participant passed fewer than {rules.attention:.0%} of checks", asleep),
+        (f"participant passed fewer than {rules.attention:.0%} of checks", inattentive),
         (f"participant with fewer than {rules.least} trials left", few),
     ):
         counts.update({(rule, who): left[who] for who in sorted(people)})
-    kept = [trial for trial in kept if trial.participant not in asleep | few]
+    kept = [trial for trial in kept if trial.participant not in inattentive | few]
     return kept, [Exclusion(rule, who, n, totals[who]) for (rule, who), n in counts.items()]
 
 

@@ -1,4 +1,4 @@
-"""d' and criterion: two intervals, ABX, and the odd one of three."""
+"""d' and criterion of two-interval tasks, ABX and oddity, and the frequencies of bands."""
 
 from __future__ import annotations
 
@@ -22,21 +22,38 @@ from stst.stimuli.bands import Band
 
 CHANCE = {"natural": 1 / 2, "detection": 1 / 2, "abx": 1 / 2, "oddity": 1 / 3, "source": 1 / 2}
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(80)
-MOST = 6.0  # d' beyond which proportions tell no more
+MOST = 6.0  # largest d'; proportions hardly change above it
 
 
 def two_intervals(
     hits: Numbers, firsts: Numbers, alarms: Numbers, seconds: Numbers
 ) -> tuple[Numbers, Numbers]:
-    """Sensitivity d' and criterion of two intervals, each with (value, low, high) first.
+    """Estimate d' and criterion of a two-interval task.
 
-    Counts are arrays of one shape: the answer "first" is a hit in the `firsts`, where the target
-    is in the first interval, and a false alarm in the `seconds`.
-    ``d' = (z(H) - z(F)) / sqrt(2)`` and ``c = -(z(H) + z(F)) / 2``, above 0 where the second
-    interval is preferred (Green & Swets 1966; Macmillan & Creelman 2005, ch. 7). H and F are
-    log-linear: 0.5 more of ``first`` in 1 more trial (Hautus 1995), which is the mean by
-    Jeffreys' prior. Bounds combine Jeffreys bounds of both rates (MOVER; Zou & Donner 2008); a
-    rate of 0 or 1 has none on that side (NaN), as the truth may be any more extreme.
+    ``d' = (z(H) - z(F)) / sqrt(2)`` and ``c = -(z(H) + z(F)) / 2``, above 0 if the second
+    interval is preferred (Green & Swets 1966; Macmillan & Creelman 2005, ch. 7). H and F have the
+    log-linear correction, 0.5 responses "first" more in 1 trial more (Hautus 1995), which is the
+    mean under Jeffreys' prior. Bounds combine Jeffreys bounds of both rates (MOVER; Zou & Donner
+    2008). A rate of 0 or 1 has no bound on that side, because the true rate may be any more
+    extreme.
+
+    Parameters
+    ----------
+    hits, firsts : ndarray
+        Responses "first", and trials, with the target in the first interval; any one shape.
+    alarms, seconds : ndarray
+        Responses "first", and trials, with the target in the second interval.
+
+    Returns
+    -------
+    d, criterion : ndarray
+        Value, low and high, (3, ...); NaN is no bound.
+
+    Examples
+    --------
+    >>> counts = (np.array(n) for n in (15.0, 20.0, 5.0, 20.0))
+    >>> two_intervals(*counts)[0].round(2).tolist()
+    [0.9, 0.35, 1.53]
     """
     hit, alarm = _z(hits, firsts), _z(alarms, seconds)
     d = _combined(hit, -alarm[[0, 2, 1]])
@@ -50,27 +67,57 @@ def _z(first: Numbers, trials: Numbers) -> Numbers:
     return np.array([value, low, high])
 
 
-def _combined(one: Numbers, other: Numbers) -> Numbers:
-    """The sum of two independent estimates, and its bounds from theirs."""
-    value = one[0] + other[0]
-    low = value - np.hypot(one[0] - one[1], other[0] - other[1])  # NaN if one has no bound
-    return np.array([value, low, value + np.hypot(one[2] - one[0], other[2] - other[0])])
+def _combined(first: Numbers, second: Numbers) -> Numbers:
+    """The sum of two independent estimates, with bounds from theirs."""
+    value = first[0] + second[0]
+    low = value - np.hypot(first[0] - first[1], second[0] - second[1])  # NaN without a bound
+    return np.array([value, low, value + np.hypot(first[2] - first[0], second[2] - second[0])])
 
 
 def abx_correct(d: Numbers) -> Numbers:
-    """Proportion correct of ABX by differences, where clips change from trial to trial.
+    """Proportion correct in ABX by the differencing model, for clips that change between trials.
 
-    Macmillan & Creelman (2005), ch. 9, without preference for an answer.
+    Macmillan & Creelman (2005), ch. 9, without a response bias.
+
+    Parameters
+    ----------
+    d : ndarray
+        Sensitivity d'.
+
+    Returns
+    -------
+    ndarray
+        Proportion correct, 0.5 to 1.
+
+    Examples
+    --------
+    >>> abx_correct(np.array([0.0, 2.0])).round(3).tolist()
+    [0.5, 0.747]
     """
-    one, other = ndtr(d / math.sqrt(2)), ndtr(d / math.sqrt(6))
-    return np.asarray(one * other + (1 - one) * (1 - other))
+    ab, x = ndtr(d / math.sqrt(2)), ndtr(d / math.sqrt(6))
+    return np.asarray(ab * x + (1 - ab) * (1 - x))
 
 
 def oddity_correct(d: Numbers) -> Numbers:
-    """Proportion correct of three clips by differences (the triangular method).
+    """Proportion correct in oddity by the differencing model (the triangular method).
 
     ``2 int_0^inf [Phi(-u sqrt 3 + d sqrt(2/3)) + Phi(-u sqrt 3 - d sqrt(2/3))] phi(u) du``
     (Frijters 1979; Macmillan & Creelman 2005, ch. 9).
+
+    Parameters
+    ----------
+    d : ndarray
+        Sensitivity d'.
+
+    Returns
+    -------
+    ndarray
+        Proportion correct, 1/3 to 1.
+
+    Examples
+    --------
+    >>> oddity_correct(np.array([0.0, 2.0])).round(3).tolist()
+    [0.333, 0.605]
     """
     u, width = 4 * (_NODES + 1), 4 * _WEIGHTS  # from 0 to 8
     far, shift = u * math.sqrt(3), np.asarray(d)[..., None] * math.sqrt(2 / 3)
@@ -78,21 +125,34 @@ def oddity_correct(d: Numbers) -> Numbers:
     return np.asarray((2 * both * np.exp(-u * u / 2) / math.sqrt(2 * math.pi) * width).sum(-1))
 
 
-# Proportion correct of d' in the tasks whose d' is that of the proportion.
+# Tasks with a d' that follows from the proportion correct.
 CORRECT: dict[str, Callable[[Numbers], Numbers]] = {"abx": abx_correct, "oddity": oddity_correct}
 
 
-def from_correct(task: str, found: Interval) -> Interval:
-    """Sensitivity d' of a proportion correct and of its bounds, from 0 to `MOST`."""
+def from_correct(task: str, proportion: Interval) -> Interval:
+    """Convert a proportion correct and its bounds to d'.
+
+    Parameters
+    ----------
+    task : {"abx", "oddity"}
+        Task.
+    proportion : Interval
+        Proportion correct with bounds.
+
+    Returns
+    -------
+    Interval
+        d' with bounds, from 0 to `MOST`.
+    """
     d, correct = _table(task)
     inverse = PchipInterpolator(correct, d)
-    bounds = np.clip(found, correct[0], correct[-1])
+    bounds = np.clip(proportion, correct[0], correct[-1])
     return Interval(*(round(float(x), 3) for x in inverse(bounds)))
 
 
 @cache
 def _table(task: str) -> tuple[Numbers, Numbers]:
-    """Values of d' and proportion correct, finer where the latter is flat."""
+    """Values of d' and proportions correct, finer near d' = 0, where the function is flat."""
     d = np.concatenate([[0], np.geomspace(1e-3, MOST, 400)])
     return d, CORRECT[task](d)
 
@@ -101,38 +161,68 @@ DESCRIPTION = "experiment.yaml"
 
 
 class FrequencyRange(NamedTuple):
-    """Limits of frequency; None is none: 0 below, whatever the film has above."""
+    """Limits of a frequency band.
+
+    Parameters
+    ----------
+    low, high : float or None
+        Limits; None is no limit.
+    """
 
     low: float | None
     high: float | None
 
 
 class BandLimits(NamedTuple):
-    """What a band passes."""
+    """Passband in space and time.
+
+    Parameters
+    ----------
+    space, time : FrequencyRange
+        Spatial and temporal frequencies.
+    """
 
     space: FrequencyRange
     time: FrequencyRange
 
 
 class Frequencies(NamedTuple):
-    """What each band passes: in space in `unit`, in time in Hz."""
+    """Passbands of an experiment.
+
+    Parameters
+    ----------
+    unit : str
+        Unit of spatial frequency; temporal frequency is in Hz.
+    bands : dict of str to BandLimits
+        Passband of each band.
+    """
 
     unit: str
     bands: dict[str, BandLimits]
 
     def plain(self) -> dict[str, Any]:
-        """The same for JSON."""
+        """Convert to plain data for JSON."""
         return {"unit": self.unit, "bands": {k: band._asdict() for k, band in self.bands.items()}}
 
 
 def frequencies(paths: Sequence[Path], fingerprint: str) -> Frequencies | None:
-    """Find the description of an experiment beside its responses, or in the folder above.
+    """Read the passbands of an experiment.
 
-    None where there is no such file, it is of another experiment, or its bands are not cells
-    of spatial by temporal frequency.
+    Parameters
+    ----------
+    paths : sequence of Path
+        Responses; ``experiment.yaml`` is searched beside them and in the folder above.
+    fingerprint : str
+        Fingerprint of the experiment.
+
+    Returns
+    -------
+    Frequencies or None
+        None without a description of this experiment, or if its bands are not cells of spatial by
+        temporal frequency.
     """
     folders = [path if path.is_dir() else path.parent for path in paths]
-    for folder in (near for one in folders for near in (one, one.absolute().parent)):
+    for folder in (near for own in folders for near in (own, own.absolute().parent)):
         try:
             text = (folder / DESCRIPTION).read_text("utf-8")
             spec = ExperimentSpec.parse(yaml.safe_load(text))
@@ -144,20 +234,33 @@ def frequencies(paths: Sequence[Path], fingerprint: str) -> Frequencies | None:
 
 
 def cells_of(bands: Mapping[str, Mapping[str, object]]) -> Frequencies | None:
-    """The bands as cells, if they have one unit, do not overlap, and differ in space and time."""
-    made = {name: validated(Band, own, f"band {name}") for name, own in bands.items()}
-    passed = {
-        name: BandLimits(FrequencyRange(one.low, one.high), FrequencyRange(one.low_hz, one.high_hz))
-        for name, one in made.items()
+    """Convert bands to cells of spatial by temporal frequency.
+
+    Parameters
+    ----------
+    bands : mapping
+        Settings of each band.
+
+    Returns
+    -------
+    Frequencies or None
+        None unless the bands have one unit, do not overlap, and differ in space and time.
+    """
+    filters = {name: validated(Band, own, f"band {name}") for name, own in bands.items()}
+    limits = {
+        name: BandLimits(
+            FrequencyRange(band.low, band.high), FrequencyRange(band.low_hz, band.high_hz)
+        )
+        for name, band in filters.items()
     }
-    units = {"cycles/degree" if one.degrees else "cycles/px" for one in made.values()}
-    apart = not any(_overlap(*pair) for pair in combinations(passed.values(), 2))
-    differ = all(len(set(ranges)) > 1 for ranges in zip(*passed.values(), strict=True))
-    return Frequencies(units.pop(), passed) if len(units) == 1 and apart and differ else None
+    units = {"cycles/degree" if band.degrees else "cycles/px" for band in filters.values()}
+    apart = not any(_overlap(*pair) for pair in combinations(limits.values(), 2))
+    differ = all(len(set(ranges)) > 1 for ranges in zip(*limits.values(), strict=True))
+    return Frequencies(units.pop(), limits) if len(units) == 1 and apart and differ else None
 
 
-def _overlap(one: BandLimits, other: BandLimits) -> bool:
+def _overlap(first: BandLimits, second: BandLimits) -> bool:
     return all(
         (a.low or 0) < (b.high or float("inf")) and (b.low or 0) < (a.high or float("inf"))
-        for a, b in zip(one, other, strict=True)
+        for a, b in zip(first, second, strict=True)
     )

@@ -1,4 +1,4 @@
-"""What is computed of the trials of each task."""
+"""Estimates of each task."""
 
 from __future__ import annotations
 
@@ -25,9 +25,21 @@ def estimates(
     each: bool = True,
     together: bool = True,
 ) -> list[CellEstimate]:
-    """Results of one task, cell by cell: of `each` participant, then of several `together`.
+    """Estimate the measures of a task in every cell.
 
-    `measure` is the only one that is computed, if it is given.
+    Parameters
+    ----------
+    trials : sequence of Response
+        Test trials of one task.
+    measure : str, optional
+        Return this measure only.
+    each, together : bool
+        Return estimates of single participants, and of all of them.
+
+    Returns
+    -------
+    list of CellEstimate
+        Estimates by cell; in a cell first those of participants, then that of all.
     """
     task, rows = trials[0].task, list[CellEstimate]()
     if measure != "threshold":
@@ -38,8 +50,8 @@ def estimates(
             for row in _of_cell(task, cell, sample)
         ]
     if task in ("natural", "detection") and measure in (None, "threshold"):
-        found = thresholds(trials)
-        rows += [row for row in found if (together if row.participant == ALL else each)]
+        functions = thresholds(trials)
+        rows += [row for row in functions if (together if row.participant == ALL else each)]
     return [row for row in rows if measure in (None, row.measure)]
 
 
@@ -49,7 +61,7 @@ def _samples(everyone: People, each: bool, together: bool) -> list[People]:
 
 
 def _of_cell(task: str, cell: DesignCell, sample: People) -> Iterator[CellEstimate]:
-    """All results of a task in a cell, of one participant or of several."""
+    """Estimates of a task in a cell, of one participant or of several."""
     if task == "similarity":
         yield estimate("rating", cell, sample, _rating(sample))
     elif task == "source":
@@ -66,30 +78,30 @@ def _of_cell(task: str, cell: DesignCell, sample: People) -> Iterator[CellEstima
         yield from _confusion(cell, sample)
 
 
-def _share(sample: People, is_so: Callable[[Response], bool]) -> Interval:
-    """How often something is so, with its bounds over trials, or participants."""
-    counts = [sum(map(is_so, trials)) for trials in sample.values()]
+def _share(sample: People, has: Callable[[Response], bool]) -> Interval:
+    """Proportion of trials with a property, with bounds over trials or participants."""
+    counts = [sum(map(has, trials)) for trials in sample.values()]
     return proportion(counts, [len(trials) for trials in sample.values()])
 
 
 def _rating(sample: People) -> Interval:
-    """Mean rating: over the trials of one participant, or over participants' means."""
+    """Mean rating over the trials of one participant, or over participants' means."""
     each = [[float(trial.response) for trial in trials] for trials in sample.values()]
-    found = mean(each[0] if len(each) == 1 else [np.mean(values) for values in each])
-    return Interval(*np.clip(found, 1, len(RATINGS)).tolist())
+    interval = mean(each[0] if len(each) == 1 else [np.mean(values) for values in each])
+    return Interval(*np.clip(interval, 1, len(RATINGS)).tolist())
 
 
 def _two_intervals(cell: DesignCell, sample: People) -> Iterator[CellEstimate]:
-    """Sensitivity and criterion: of one participant, or the mean over participants."""
+    """D' and criterion of one participant, or their means over participants."""
     each = [two_intervals(*_counts(trials)) for trials in sample.values()]
     for name, values in zip(("d'", "criterion"), np.swapaxes(each, 0, 1), strict=True):
         single = len(values) == 1  # (participants, 3): value and bounds
-        found = Interval(*values[0].tolist()) if single else mean_of_estimates(values)
-        yield estimate(name, cell, sample, found, chance=0.0)
+        interval = Interval(*values[0].tolist()) if single else mean_of_estimates(values)
+        yield estimate(name, cell, sample, interval, chance=0.0)
 
 
 def _counts(trials: Sequence[Response]) -> Iterator[Numbers]:
-    """How often "first" was answered, of how many, where it was right; and where it was not."""
+    """Responses "first" and trials, with the target in the first interval, then in the second."""
     for interval in ("first", "second"):
         firsts = [trial.response == "first" for trial in trials if trial.expected == interval]
         yield np.array(float(sum(firsts)))
@@ -97,14 +109,14 @@ def _counts(trials: Sequence[Response]) -> Iterator[Numbers]:
 
 
 def _confusion(cell: DesignCell, sample: People) -> Iterator[CellEstimate]:
-    """How often each answer was given to each category, or to each clip that was named."""
+    """Proportion of each response to each category, or to each named clip."""
     trials = [trial for held in sample.values() for trial in held]
     categories, answers = (sorted(set(map(part, trials))) for part in (_category, _answer))
     for category, answer in product(categories, answers):
         of = {who: [t for t in held if _category(t) == category] for who, held in sample.items()}
         hits = [sum(_answer(trial) == answer for trial in held) for held in of.values()]
-        found = proportion(hits, [len(held) for held in of.values()])
-        yield estimate("answers", cell, of, found, response=f"{category}{ARROW}{answer}")
+        interval = proportion(hits, [len(held) for held in of.values()])
+        yield estimate("answers", cell, of, interval, response=f"{category}{ARROW}{answer}")
 
 
 def _category(trial: Response) -> str:
@@ -112,5 +124,5 @@ def _category(trial: Response) -> str:
 
 
 def _answer(trial: Response) -> str:
-    """A category, or what was typed, whatever its capitals and spaces."""
+    """A category, or typed text without differences of capitals and spaces."""
     return trial.response if trial.expected else " ".join(trial.response.casefold().split())

@@ -1,4 +1,4 @@
-"""Every clip and pair of a plan looked at before anything is made: one frame of each is decoded."""
+"""Check every clip and pair of a plan before anything is made; one frame of each is decoded."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from stst.workflows.films import sized
 from stst.workflows.prepared import PreparedRun, Streams, load_streams
 from stst.workflows.progress import Reporter
 
-UNSTATED = 100  # frames that a clip is taken to have whose file does not say
-MOST_ALIKE = 10  # pairs that differ alike are named one by one up to this many
-Pair = tuple[str, str]  # names of clips; the second is empty where there is one alone
+UNSTATED = 100  # assumed number of frames of a clip whose file does not state it
+MOST_LISTED = 10  # most pairs with the same difference that are listed one by one
+Pair = tuple[str, str]  # names of clips; the second is empty for a single clip
 
 
 @dataclass(frozen=True)
 class ClipForm:
-    """What a clip will be once it is cut, as far as its file tells."""
+    """Size, frame rate and length that a clip will have, as far as its file states them."""
 
     size: tuple[int, int]  # height and width in px
     frame_rate: Fraction
-    frames: int | None  # None: the file does not say
+    frames: int | None  # None: not stated in the file
 
     @classmethod
     def of(cls, source: Source) -> ClipForm:
-        """Look at its file; FramesError says why it cannot be cut so."""
+        """Read the facts from the file; FramesError if the clip cannot be cut as requested."""
         answer = forecast(Request(**source.model_dump(exclude={"fps"}), frame_rate=source.fps))
         assert answer.rate is not None
         return cls(answer.size, answer.rate, answer.declared and answer.frames)
 
     @property
     def blank(self) -> Clip:
-        """A clip of this form, in the memory of a single frame."""
+        """A black clip of this form, which takes the memory of a single frame."""
         frames = torch.zeros(1, 3, *self.size).expand(self.frames or UNSTATED, -1, -1, -1)
         return Clip(frames, self.frame_rate)
 
@@ -54,9 +54,9 @@ Forms = tuple[ClipForm, ...]  # of one clip, or of a pair
 
 
 def check_items(items: Sequence[WorkItem], report: Reporter) -> list[str]:
-    """Look at the clips of a set and its pairs, and try its recipes on their sizes and lengths.
+    """Check the clips and pairs of a set, and try its recipes on their sizes and lengths.
 
-    Gives a line for each fault; the reporter hears which pairs are cut to the shorter clip.
+    Returns a line for each fault. Reports which pairs are cut to the shorter clip.
     """
     wrong = Faults()
     forms = _clip_forms([item for item in items if item.condition == NATURAL], wrong, report)
@@ -75,16 +75,15 @@ def check_items(items: Sequence[WorkItem], report: Reporter) -> list[str]:
 def _clip_forms(
     natural: Sequence[WorkItem], wrong: Faults, report: Reporter
 ) -> dict[str, ClipForm]:
-    """What the clips that can be cut will be, by their names."""
+    """Return the forms of the clips that can be cut, by name."""
     forms, count = dict[str, ClipForm](), len(natural)
     sources = [item.config.source for item in natural if item.config.source]
     pool = ThreadPoolExecutor()  # its threads wait for decoding processes
     try:
-        looks = [pool.submit(ClipForm.of, source) for source in sources]
-        looked = zip(natural, looks, strict=True)
-        for item, look in report.track(looked, f"looking at {count} clips", count):
+        results = zip(natural, [pool.submit(ClipForm.of, s) for s in sources], strict=True)
+        for item, form in report.track(results, f"checking {count} clips", count):
             with wrong.noting(item.entry):
-                forms[item.clip] = look.result()
+                forms[item.clip] = form.result()
     finally:
         pool.shutdown(cancel_futures=True)
     return forms
@@ -93,13 +92,13 @@ def _clip_forms(
 def _agreed_pairs(
     pairs: Mapping[Pair, Source], forms: Mapping[str, ClipForm], wrong: Faults, report: Reporter
 ) -> dict[Pair, Forms]:
-    """The pairs that agree, as their synthesis will have them."""
+    """Return the pairs that agree, in the form that their synthesis will use."""
     agreed, unlike, cut = dict[Pair, Forms](), Counter[Forms](), list[str]()
     for pair, time in pairs.items():
         if not set(pair) <= forms.keys():
             continue
         names, both = " and ".join(pair), (forms[pair[0]], forms[pair[1]])
-        if unlike[both] < MOST_ALIKE:
+        if unlike[both] < MOST_LISTED:
             try:
                 agreed[pair] = _agreed(pair, both, time)
             except FramesError as error:
@@ -108,20 +107,20 @@ def _agreed_pairs(
             unlike[both] += 1
         elif both[0].frames != both[1].frames:
             cut.append(names)
-    if more := sum(max(count - MOST_ALIKE, 0) for count in unlike.values()):
-        wrong.append(f"pairs: {more} more differ as these do.")
+    if more := sum(max(count - MOST_LISTED, 0) for count in unlike.values()):
+        wrong.append(f"pairs: {more} more differ in the same way.")
     if cut:
         report.say(f"Note: pairs of unequal length are cut to the shorter clip: {', '.join(cut)}.")
     return agreed
 
 
 def _agreed(names: Pair, forms: Forms, time: Source) -> Forms:
-    """What the clips of a pair will be; FramesError if they do not agree."""
+    """Return the forms of a pair; FramesError if they do not agree."""
     first, second = forms
     try:
         second = replace(second, size=place(second.size, sized(time, first.size).sizing).frame)
     except FramesError as error:
-        advice = "Or give all clips one size: width, height and fit of cut."
+        advice = "Or give all clips the same size: set width, height and fit under cut."
         raise FramesError(f"{names[1]} {error} {advice}") from None
     refuse_unlike(names, (first, second))
     least = min(filter(None, (first.frames, second.frames)), default=None)
@@ -131,7 +130,7 @@ def _agreed(names: Pair, forms: Forms, time: Source) -> Forms:
 def _refused_clips(
     jobs: Mapping[tuple[str, Pair], SynthesisConfig], targets: Mapping[Pair, Forms]
 ) -> list[str]:
-    """What each recipe says of the forms that it cannot be used on, and of which clips."""
+    """List why recipes cannot be used, with the clips concerned."""
     if not jobs:
         return []
     streams = load_streams(next(iter(jobs.values())).streams)
@@ -146,7 +145,7 @@ def _refused_clips(
 
 
 def _refusal(config: SynthesisConfig, forms: Forms, streams: Streams) -> str:
-    """Why a synthesis of clips of such forms cannot begin; empty if it can."""
+    """Return why a synthesis of such clips cannot begin; empty if it can."""
     config = config.model_copy(update={"device": "cpu"})
     sources: dict[str, Footage] = {
         title: form.blank for title, form in zip(config.titles, forms, strict=True)

@@ -1,4 +1,4 @@
-"""The natural clips and the pairs that a plan names, and all that is wrong with them."""
+"""The natural clips and pairs of a plan, and the faults found in them."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from stst.video.shots import find_shots
 from stst.workflows.films import folder_key, read_source
 
 log = logging.getLogger(__name__)
-SHOT_WIDTH = 160  # px of width are enough to find shots in
-FOLDER_NAME = re.compile(r"[A-Za-z0-9][\w.+=,-]{0,99}")  # a folder of one level, on any system,
-DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # but on Windows
-CLASH = "would be one name"
+SHOT_WIDTH = 160  # px; enough to find shots
+FOLDER_NAME = re.compile(r"[A-Za-z0-9][\w.+=,-]{0,99}")  # valid for one folder on all systems
+DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # reserved on Windows
+CLASH = "count as the same name"
 
 
 class Faults(list[str]):
-    """All that is wrong with a plan, a line each."""
+    """The faults of a plan, one line each."""
 
     @contextmanager
     def noting(self, where: str) -> Iterator[None]:
-        """Note an error under the place `where` of the plan, and continue after it."""
+        """Note an error at the place `where` of the plan, and continue."""
         try:
             yield
         except ValidationError as error:
@@ -45,12 +45,14 @@ class Faults(list[str]):
             self.append(f"{where}: {error}")
 
     def note_clashes(self, where: str, names: Iterable[str], of: Sequence[str] = ()) -> None:
-        """Note names, `of` certain files, that some file system would take for the same."""
+        """Note names (of the files `of`) that some file system would treat as the same."""
         seen = dict[str, tuple[str, str]]()
         for name, file in zip_longest(names, of, fillvalue=""):
             if known := seen.get(folder_key(name)):
                 files = f" (of {known[1]} and {file})" if file else ""
-                self.append(f"{where}: {known[0]} and {name} {CLASH}{files}. Give each its own.")
+                self.append(
+                    f"{where}: {known[0]} and {name} {CLASH}{files}. Give each its own name."
+                )
             seen[folder_key(name)] = name, file
 
 
@@ -61,11 +63,11 @@ class NaturalClip:
     name: str
     source: Source
     label: str = ""
-    entry: str = ""  # where the plan names it
+    entry: str = ""  # its place in the plan
 
 
 def natural_clips(plan: BatchPlan, base: Path, wrong: Faults) -> dict[str, NaturalClip]:
-    """The clips of a plan by their names; relative paths begin at the folder `base`."""
+    """Return the clips of a plan by name; relative paths start at the folder `base`."""
     clips = list[NaturalClip]()
     for where, entry in _entries(plan.clips, base, wrong):
         clip, faults_before = _natural_clip(entry, plan, base, where), len(wrong)
@@ -80,13 +82,13 @@ def natural_clips(plan: BatchPlan, base: Path, wrong: Faults) -> dict[str, Natur
             with wrong.noting(where):
                 clips += split_into_shots(clip, shots)
     if not clips and not wrong:
-        wrong.append("clips: there are none. Give one of folder (a pattern), table and listed.")
+        wrong.append("clips: no clips given. Give one of folder (a pattern), table or listed.")
     wrong.note_clashes("clips", [c.name for c in clips], [c.source.path for c in clips])
     return {clip.name: clip for clip in clips}
 
 
 def split_into_shots(film: NaturalClip, wanted: ShotSelection) -> list[NaturalClip]:
-    """A clip for each shot that is long enough, NAME-1, NAME-3, ...; FramesError if none is."""
+    """Make a clip of each shot that is long enough: NAME-1, NAME-3, ...; FramesError if none is."""
     source = film.source
     width = min(source.width or SHOT_WIDTH, SHOT_WIDTH, probe(source.path).size[1])
     small = source.model_copy(update={"width": width, "height": None})
@@ -94,7 +96,7 @@ def split_into_shots(film: NaturalClip, wanted: ShotSelection) -> list[NaturalCl
     long = {number: shot for number, shot in enumerate(shots, 1) if len(shot) >= wanted.least}
     if not long:
         raise FramesError(
-            f"{source.path} has no shot of {wanted.least} frames; its longest has "
+            f"{source.path} has no shot of at least {wanted.least} frames; its longest shot has "
             f"{max(map(len, shots))}. Lower shots.least, or leave the film out."
         )
     if short := [f"{shot[0]}-{shot[-1]}" for shot in shots if len(shot) < wanted.least]:
@@ -118,23 +120,23 @@ def _natural_clip(entry: ClipEntry, plan: BatchPlan, base: Path, where: str) -> 
 
 
 def refuse_name(name: str) -> None:
-    """RecipeError unless `name` is the name of one folder."""
+    """Raise RecipeError unless `name` is a valid name for one folder."""
     if not FOLDER_NAME.fullmatch(name) or ".." in name or name[-1] == "." or DEVICE.fullmatch(name):
         raise RecipeError(
-            f"{name!r} cannot be the name of a folder on every system. Take letters, digits and "
-            ". + = , - _, at most 100, the first a letter or digit, the last no dot; and no name "
-            "of a device of Windows (con, nul, com1, ...)."
+            f"{name!r} is not a valid folder name on every system. Use at most 100 letters, digits "
+            "and . + = , - _; start with a letter or digit; do not end with a dot; avoid the names "
+            "of Windows devices (con, nul, com1, ...)."
         )
 
 
 def _entries(clips: ClipSelection, base: Path, wrong: Faults) -> Iterator[tuple[str, ClipEntry]]:
-    """Each clip that is named, and where in the plan."""
+    """Yield each clip entry with its place in the plan."""
     if sum((bool(clips.folder), bool(clips.table), bool(clips.listed))) > 1:
-        wrong.append("clips: give one of folder, table and listed, not several.")
+        wrong.append("clips: give only one of folder, table and listed.")
     elif clips.folder:
         paths = sorted(map(Path, glob(str(base / clips.folder))))
         if not paths:
-            wrong.append(f"clips.folder: no file is like {clips.folder!r}.")
+            wrong.append(f"clips.folder: no file matches {clips.folder!r}.")
         yield from (("clips.folder", ClipEntry(path=str(path))) for path in paths)
     elif clips.table:
         with wrong.noting("clips.table"):
@@ -148,7 +150,7 @@ def _entries(clips: ClipSelection, base: Path, wrong: Faults) -> Iterator[tuple[
 
 
 def listed_pairs(pairs: PairSelection, base: Path) -> list[tuple[str, str]]:
-    """The pairs of clips, by their names, that a plan lists; RecipeError for a wrong table."""
+    """Return the pairs of clip names that a plan lists; RecipeError for an invalid table."""
     if pairs.table is None:
         return list(pairs.listed)
     rows = _rows(base / pairs.table)
@@ -158,12 +160,12 @@ def listed_pairs(pairs: PairSelection, base: Path) -> list[tuple[str, str]]:
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file; unlike by pandas, lines that are too short are refused."""
+    """Read the rows of a CSV file; unlike in pandas, lines that are too short are an error."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows: list[dict[Any, Any]] = list(csv.DictReader(file, strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise RecipeError(f"{path} cannot be read: {error}.") from error
     if any(None in row or None in row.values() for row in rows):
-        raise RecipeError(f"{path} has lines with more or fewer cells than its first.")
+        raise RecipeError(f"{path} has lines with more or fewer cells than its first line.")
     return rows

@@ -1,4 +1,4 @@
-"""Where workers come from: processes of this machine, a scheduler of Dask, or jobs of SLURM."""
+"""Workers: processes of this machine, a running Dask scheduler, or SLURM jobs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 PRELOAD = "stst.batch.worker"  # imported first by each worker
 SLURM = "slurm"
 LOOPBACK = "127.0.0.1"
-SILENT = logging.CRITICAL  # a worker that closes may miss the scheduler, which is no error
+SILENT = logging.CRITICAL  # a closing worker may log that the scheduler is gone: not an error
 WORKER_MEMORY = 4e9  # bytes that a worker may need
 HIDDEN = {"dashboard": False, "dashboard_address": f"{LOOPBACK}:0"}
 
@@ -35,7 +35,7 @@ Connect = Callable[[], AbstractContextManager[Client]]
 def connection(
     plan: BatchPlan, out: Path, workers: int | str | None = None, tls: TlsFiles = NO_TLS
 ) -> tuple[Connect, int | None]:
-    """How to reach the workers of a plan for a set in `out`, and how many threads each has."""
+    """Return how to reach the workers for a set in `out`, and their number of threads."""
     if workers == SLURM:
         jobs = partial(slurm_jobs, plan.slurm, out / "logs")
         return jobs, plan.threads or plan.slurm.cores
@@ -44,24 +44,24 @@ def connection(
     gpus = torch.cuda.device_count() if plan.device.startswith("cuda") else 0
     count = worker_count(gpus) if workers is None else workers
     if count < 1:
-        raise RecipeError(f"workers must be 1 or more, got {count}.")
+        raise RecipeError(f"workers must be at least 1, got {count}.")
     threads = plan.threads or threads_each(count)
     return partial(local_workers, count, threads, gpus), threads
 
 
 def worker_count(gpus: int) -> int:
-    """Default number of workers: one for each GPU, or as many as there are cores and memory for."""
+    """Return the default number of workers: one per GPU, or as many as cores and memory allow."""
     return gpus or max(1, min(allowed_cores()[0], int(MEMORY_LIMIT // WORKER_MEMORY)))
 
 
 def threads_each(workers: int) -> int:
-    """Threads of each worker, so that all together are as many as there are cores."""
+    """Return the threads of each worker, so that all workers together use all cores."""
     return max(1, allowed_cores()[0] // workers)
 
 
 @contextmanager
 def local_workers(workers: int, threads: int, gpus: int = 0) -> Iterator[Client]:
-    """Processes of this machine, for its loopback alone; worker i sees the (i mod gpus)-th GPU."""
+    """Start processes that listen on the loopback only; worker i sees GPU i mod `gpus`."""
     log.info("%d worker(s) with %d thread(s) each.", workers, threads)
     options = {"host": LOOPBACK, **HIDDEN}
     each = {"nthreads": 1, "memory_limit": 0, "preload": [PRELOAD], "silence_logs": SILENT}
@@ -79,7 +79,7 @@ def local_workers(workers: int, threads: int, gpus: int = 0) -> Iterator[Client]
 
 
 def environment(threads: int, gpu: int | None = None) -> dict[str, str]:
-    """Variables of a worker's process."""
+    """Return the environment variables of a worker."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     visible = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": str(gpu)}
     return dict.fromkeys(names, str(threads)) | visible
@@ -87,13 +87,17 @@ def environment(threads: int, gpu: int | None = None) -> dict[str, str]:
 
 @contextmanager
 def running_scheduler(address: str, tls: TlsFiles, folder: Path) -> Iterator[Client]:
-    """A running scheduler; RunError unless its workers see `folder` and have this version."""
+    """Connect to a running scheduler.
+
+    RunError unless its workers see `folder` and have this version of the package.
+    """
     with _client(address, tls) as client:
         for worker, facts in client.run(_facts, str(folder.absolute())).items():
             if facts != (True, __version__):
                 raise RunError(
-                    f"the worker {worker} does not see {folder}, which must be on a disk that all "
-                    f"share, or has another version than {__version__}: {facts[1]}."
+                    f"the worker {worker} does not see {folder} or has another version of stst: "
+                    f"wanted {__version__}, got {facts[1]}. Put the folder on a shared disk, and "
+                    "install the same version everywhere."
                 )
         yield client
 
@@ -106,45 +110,53 @@ def _client(address: str, tls: TlsFiles) -> Client:
         return Client(address, security=security, timeout="10s")
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         reason = " ".join(str(error).split())
-    # What is left of that client is closed now. If the collector came upon it while another one
-    # starts, it would wait for ever for a lock that the start holds (seen with distributed 2026.8).
+    # Collect the failed client now. Collected while another client starts, it would wait for ever
+    # for a lock that the start holds (seen with distributed 2026.8).
     gc.collect()
-    raise RunError(f"no scheduler can be reached at {address}: {reason}.")
+    raise RunError(
+        f"no Dask scheduler can be reached at {address}: {reason}. Check the address, and that the "
+        "scheduler runs."
+    )
 
 
 def _facts(folder: str) -> tuple[bool, str]:
-    """Whether a worker sees a folder, and its version of this package."""
+    """Return whether a worker sees a folder, and its version of this package."""
     return Path(folder).is_dir(), __version__
 
 
 @contextmanager
 def slurm_jobs(resources: SlurmResources, logs: Path) -> Iterator[Client]:
-    """Workers as jobs of SLURM; their connections are encrypted with keys of this set.
+    """Start workers as SLURM jobs; their connections are encrypted with keys made for this set.
 
-    `logs` is a folder that all nodes see, for what the jobs print, and the keys while they run.
+    `logs` is a folder that all nodes see. It holds the output of the jobs and, while they run, the
+    keys.
     """
     try:
         from dask_jobqueue import SLURMCluster
     except ImportError as error:
-        raise RunError("--slurm needs pip install 'stst-vision[slurm]'.") from error
+        raise RunError("--slurm needs dask-jobqueue: pip install 'stst-vision[slurm]'.") from error
     logs.mkdir(parents=True, exist_ok=True)
     try:
         cluster = SLURMCluster(**slurm_options(resources, logs.absolute()))
-        cluster.adapt(minimum_jobs=resources.jobs, maximum_jobs=resources.jobs)  # again if one ends
+        # Submits a new job when one ends.
+        cluster.adapt(minimum_jobs=resources.jobs, maximum_jobs=resources.jobs)
     except (OSError, RuntimeError, ValueError) as error:
-        raise RunError(f"SLURM takes no jobs: {' '.join(str(error).split())}.") from error
+        reason = " ".join(str(error).split())
+        raise RunError(
+            f"no SLURM job can be submitted: {reason}. Run this on a node that can submit jobs."
+        ) from error
     with cluster, Client(cluster) as client:
         yield client
 
 
 def slurm_options(resources: SlurmResources, logs: Path) -> dict[str, Any]:
-    """Options of dask-jobqueue."""
+    """Return the options of dask-jobqueue."""
     variables = environment(resources.cores)
     exports = [f"export {name}={value}" for name, value in variables.items()]
     same = {"memory", "walltime", "queue", "account", "interface"}
     return {
         **resources.model_dump(include=same),
-        "cores": 1,  # threads of Dask: one item at a time
+        "cores": 1,  # Dask threads: one item at a time
         "processes": 1,
         "job_cpu": resources.cores,
         "job_extra_directives": list(resources.directives),

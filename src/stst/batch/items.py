@@ -1,4 +1,4 @@
-"""A plan -> its items: one stimulus each, with the settings that make it. Nothing is made."""
+"""List the items of a plan: one stimulus each, with its settings. Nothing is made."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ METAMER, FACTORISED = "metamer", "factorised"
 class WorkItem:
     """One stimulus of a set."""
 
-    name: str  # path of its folder below that of the set
+    name: str  # path of its folder, relative to the set
     condition: str  # natural, metamer, factorised, or the name of a control
     clip: str
-    config: SynthesisConfig | StimulusConfig  # digests are filled in before it is made
-    pair: str = ""  # the natural clip behind the temporal losses, where it is another
-    label: str = ""  # as the plan says, and so `recipe`
-    recipe: str = ""
+    config: SynthesisConfig | StimulusConfig  # digests are filled in before the item is made
+    pair: str = ""  # of a factorised pair: the natural clip that gives the motion
+    label: str = ""  # from the plan
+    recipe: str = ""  # its name in the plan
     fingerprint: str = ""  # of the recipe, or of a control's kind and settings
-    seed: int | None = None  # None where nothing is random
-    entry: str = ""  # of a natural clip: where the plan names it
+    seed: int | None = None  # None if nothing is random
+    entry: str = ""  # of a natural clip: its place in the plan
 
     @property
     def film(self) -> str:
-        """Its lossless film, within the folder."""
+        """File name of its lossless film."""
         if self.condition == NATURAL:
             return f"{self.clip}.webm"
         return "metamer.webm" if isinstance(self.config, SynthesisConfig) else "stimulus.webm"
 
 
 def control_fingerprint(kind: str, settings: Mapping[str, Any]) -> str:
-    """16 hexadecimal digits that change with the kind or any setting of a control."""
+    """Return 16 hexadecimal digits that change with the kind or any setting of a control."""
     text = json.dumps([kind, settings], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def planned_items(plan: Path, out: Path) -> tuple[BatchPlan, list[WorkItem]]:
-    """The plan in a file and its items for a set in `out`; RecipeError names all that is wrong."""
+    """Read a plan and list its items for a set in `out`; RecipeError lists all faults."""
     settings, unknown = read_plan(plan)
     items, wrong = list_items(settings, plan.absolute().parent, out)
     if unknown or wrong:
@@ -61,23 +61,26 @@ def planned_items(plan: Path, out: Path) -> tuple[BatchPlan, list[WorkItem]]:
 
 
 def list_items(plan: BatchPlan, base: Path, out: Path) -> tuple[list[WorkItem], list[str]]:
-    """All stimuli of a plan for a set in `out`, natural clips first, and a line for each fault.
+    """List all items of a plan for a set in `out`, natural clips first, and all faults.
 
-    Relative paths of the plan begin at the folder `base`.
+    Relative paths in the plan start at the folder `base`.
     """
     lists = _ItemLists(plan, base, out)
     natural, synthetic = list(lists.natural()), [*lists.synthesised(), *lists.controls()]
     items, wrong = [*natural, *synthetic], lists.wrong
     if natural and not (synthetic or plan.natural or wrong):
-        wrong.append("the plan makes nothing: natural, metamers, pairs and controls are off.")
+        wrong.append(
+            "the plan makes nothing: natural and metamers are false, and there are no pairs or "
+            "controls. Turn one of them on."
+        )
     wrong.note_clashes("recipes", plan.recipes)
-    if not any(CLASH in fault for fault in wrong):  # whose items clash too
+    if not any(CLASH in fault for fault in wrong):  # their items would clash too
         wrong.note_clashes("items", [item.name for item in items])
     return items, list(dict.fromkeys(wrong))
 
 
 class _ItemLists:
-    """The items of one plan by their kinds, and the faults that were found on the way."""
+    """The items of a plan by kind, and the faults found while listing them."""
 
     def __init__(self, plan: BatchPlan, base: Path, out: Path) -> None:
         self.plan, self.base, self.out, self.wrong = plan, base, out.absolute(), Faults()
@@ -90,7 +93,7 @@ class _ItemLists:
             yield WorkItem(folder, NATURAL, name, config, label=clip.label, entry=clip.entry)
 
     def synthesised(self) -> Iterator[WorkItem]:
-        """Metamers and factorised pairs: each by each recipe with each seed."""
+        """List metamers and factorised pairs: each with each recipe and each seed."""
         plan, recipes = self.plan, self.recipes()
         clips = [(METAMER, name, "") for name in self.clips if plan.metamers]
         clips += [(FACTORISED, space, time) for space, time in self.pairs()]
@@ -122,13 +125,13 @@ class _ItemLists:
         return recipes
 
     def pairs(self) -> Iterator[tuple[str, str]]:
-        """The pairs of clips that there are; each once."""
+        """List the pairs of existing clips, each once."""
         pairs: list[tuple[str, str]] = []
         with self.wrong.noting("pairs.table"):
             pairs = listed_pairs(self.plan.pairs, self.base)
         for name in chain.from_iterable(pairs):
             if name not in self.clips:
-                self.wrong.append(f"pairs: there is no clip {name!r}.{guess(name, self.clips)}")
+                self.wrong.append(f"pairs: unknown clip {name!r}.{guess(name, self.clips)}")
         crossed = product(self.clips, self.clips) if self.plan.pairs.crossed else ()
         yield from dict.fromkeys(p for p in (*pairs, *crossed) if set(p) <= self.clips.keys())
 
@@ -138,12 +141,15 @@ class _ItemLists:
             with self.wrong.noting(where):
                 refuse_name(name)
                 if name in (NATURAL, METAMER, FACTORISED):
-                    raise RecipeError(f"{name} is the name of another condition. Give another.")
+                    raise RecipeError(
+                        f"{name} is the name of another condition. Choose another name."
+                    )
             with self.wrong.noting(where):
                 kind = type(chosen(control.kind, control.settings, CONTROLS))
                 if kind.needs and find_spec(kind.needs) is None:
                     raise RecipeError(
-                        f"needs pip install 'stst-vision[{kind.needs}]', for {control.kind}."
+                        f"{control.kind} needs another package: pip install "
+                        f"'stst-vision[{kind.needs}]'."
                     )
                 random = kind.random and "seed" not in control.settings
                 for clip, seed in product(self.clips, self.plan.seeds if random else (None,)):
@@ -158,10 +164,10 @@ class _ItemLists:
         return WorkItem(folder, name, clip, config, "", label, name, print_, seed)
 
     def master(self, clip: str) -> Source:
-        """The film that was cut, of which all else is made."""
+        """Return the cut film of a natural clip, from which all else is made."""
         return Source(path=str(self.out / NATURAL / clip / f"{clip}.webm"))
 
     def fitted(self, clip: str) -> Source:
-        """That film as the second of a pair, which may have to get the size of the first."""
+        """Return the cut film as the second of a pair, to be brought to the size of the first."""
         cut = self.clips[clip].source
         return self.master(clip).model_copy(update={"fit": cut.fit, "enlarge": cut.enlarge})

@@ -1,4 +1,4 @@
-"""Which items of a set are still to be made, and how a worker makes one."""
+"""Find the items of a set that are still to be made, and make one in a worker."""
 
 from __future__ import annotations
 
@@ -29,23 +29,24 @@ from stst.workflows.stimulus import run_stimulus, run_trim
 from stst.workflows.synthesize import complete_synthesis
 
 log = logging.getLogger(__name__)
-PATIENCE = 30.0  # seconds in which the lock of a worker that is lost may be let go of
+PATIENCE = 30.0  # s to wait for the lock of a lost worker to be released
 TRANSIENT = (InUse, OSError, MemoryError, torch.OutOfMemoryError)
-_load_once = lru_cache(maxsize=1)(load_streams)  # the items of a plan have the same
+_load_once = lru_cache(maxsize=1)(load_streams)  # all items of a plan use the same streams
 _one_at_a_time = Lock()  # a worker with several threads makes one item at a time
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an item."""
+    """The outcome of making an item."""
 
-    state: Literal["made", "there", "failed", "stopped"]  # there: before; stopped: to be resumed
+    # there: finished before; stopped: can be resumed
+    state: Literal["made", "there", "failed", "stopped"]
     reason: str = ""  # why it failed
-    transient: bool = False  # whether the reason may be gone when it is tried again
+    transient: bool = False  # whether trying again may succeed
 
 
 def with_weights(items: Sequence[WorkItem]) -> list[WorkItem]:
-    """The items, those of metamers with the digests of their streams; stand-ins are logged."""
+    """Add the digests of the streams to synthesised items; log notes on stand-in weights."""
     config = next((item.config for item in items if isinstance(item.config, SynthesisConfig)), None)
     if config is None:
         return list(items)
@@ -65,19 +66,21 @@ def _with_digests(item: WorkItem, digests: Mapping[str, str]) -> WorkItem:
 
 
 def items_to_make(items: Iterable[WorkItem], out: Path, *, overwrite: bool) -> list[WorkItem]:
-    """The items that are not in the set yet, each with the digests of all that goes in.
+    """Select the items that are not in the set yet, and add the digests of their input.
 
-    Natural clips must have been cut before what is made of them. RunError if an item has other
-    settings and `overwrite` is false, or a link leads out of the set.
+    Natural clips must be cut before the items made from them. RunError if a finished or stopped
+    item has other settings and `overwrite` is false, or if a link leads out of the set.
     """
     missing, differing = list[WorkItem](), list[Path]()
     for item in items:
         item = _with_digests(item, _clip_digests(item, out) | item.config.digests)
         folder = out / item.name
         if not folder.resolve().is_relative_to(out.resolve()):
-            raise RunError(f"{folder} is a link that leads out of the folder of the set.")
+            raise RunError(
+                f"{folder} is a link that leads out of the folder of the set. Remove the link."
+            )
         if is_finished(folder, item.config):
-            remove(folder)  # what may be left of its making
+            remove(folder)  # stored frames that may be left
             continue
         if overwrite:
             remove(folder)
@@ -87,14 +90,14 @@ def items_to_make(items: Iterable[WorkItem], out: Path, *, overwrite: bool) -> l
         missing.append(item)
     if differing:
         raise RunError(
-            f"{differing[0]} and {len(differing) - 1} more hold runs of other settings, or "
-            "that were changed. Give another folder with --out, or --overwrite to replace them."
+            f"{differing[0]} and {len(differing) - 1} more folders hold runs with other settings, "
+            "or their files were changed. Choose another --out, or use --overwrite to replace them."
         )
     return missing
 
 
 def _clip_digests(item: WorkItem, out: Path) -> dict[str, str]:
-    """SHA-256 of the clips that go in; all but natural ones are made of clips that were cut."""
+    """Return the SHA-256 of the input clips; all but natural items use the cut clips."""
     if item.condition == NATURAL:
         assert item.config.source is not None
         return {"source": digest(item.config.source.path)}
@@ -106,7 +109,7 @@ def _clip_digests(item: WorkItem, out: Path) -> dict[str, str]:
 
 
 def _differs(folder: Path, config: SynthesisConfig | StimulusConfig) -> bool:
-    """Whether a folder holds another run than this one, ended or stopped."""
+    """Whether a folder holds another finished or stopped run than this one."""
     if (folder / "manifest.json").exists():
         return True
     if not is_stopped(folder):
@@ -117,9 +120,10 @@ def _differs(folder: Path, config: SynthesisConfig | StimulusConfig) -> bool:
 def make_item(
     item: WorkItem, *, out: Path, threads: int | None = None, allow_mixed: bool = False
 ) -> Outcome:
-    """Make an item of the set in `out`, or what is left of it, with its own log; raises nothing.
+    """Make an item of the set in `out`, or finish it if it was stopped; never raises.
 
-    `allow_mixed` resumes a run that was stopped on another machine.
+    Its messages go to a log file of its own. With `allow_mixed`, a run that was stopped on another
+    machine is resumed too.
     """
     path = out / "logs" / f"{item.name.replace('/', '.')}.log"
     with _one_at_a_time, _logged(path):
@@ -148,7 +152,7 @@ def _make(item: WorkItem, folder: Path, allow_mixed: bool) -> Outcome:
     new_folder(folder, overwrite=True)
     if isinstance(config, SynthesisConfig):
         if is_finished(folder, config):
-            remove(folder)  # what may be left of its making
+            remove(folder)  # stored frames that may be left
             return Outcome("there")
         streams = _load_once(config.streams)
         complete_synthesis(config, folder, allow_mixed=allow_mixed, streams=streams)
@@ -165,7 +169,7 @@ def _make(item: WorkItem, folder: Path, allow_mixed: bool) -> Outcome:
 
 
 def _failed(error: Exception) -> Outcome:
-    """Why, in a line; what this package says of bad input is not tried again."""
+    """Describe a failure in one line; this package's own errors on bad input are not transient."""
     text = " ".join(str(error).split())
     if not isinstance(error, StstError):
         return Outcome("failed", f"{type(error).__name__}: {text}", isinstance(error, TRANSIENT))
@@ -175,7 +179,7 @@ def _failed(error: Exception) -> Outcome:
 
 @contextmanager
 def _logged(path: Path) -> Iterator[None]:
-    """Append to a file all that is printed or logged meanwhile."""
+    """Append everything that is printed or logged to a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     logger = logging.getLogger("stst")
     with path.open("a", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):

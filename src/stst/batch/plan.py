@@ -1,4 +1,4 @@
-"""The plan of a set of stimuli: a YAML file, validated."""
+"""The plan of a stimulus set: a validated YAML file. docs/reference/batch.md lists every key."""
 
 from __future__ import annotations
 
@@ -15,62 +15,82 @@ from stst.storage.config import FrameSelection, Streams, read_plain
 
 
 class ShotSelection(FrozenConfig):
-    """A long film becomes a clip for each shot of `least` frames or more.
+    """How a long film is split into clips, one for each shot.
 
-    Of a shot longer than `most` its first frames are taken.
+    Parameters
+    ----------
+    least : int, default 2
+        Shortest shot that becomes a clip (frames, >= 2).
+    most : int, optional
+        Longest clip (frames, >= 2). Of a longer shot, the first frames are used.
+
+    Examples
+    --------
+    >>> ShotSelection(least=24, most=240)
+    ShotSelection(least=24, most=240)
     """
 
-    least: int = Field(2, ge=2)
-    most: int | None = Field(None, ge=2)
+    least: int = Field(2, ge=2, description="Shortest shot that becomes a clip (frames).")
+    most: int | None = Field(None, ge=2, description="Longest clip (frames).")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.most is not None and self.most < self.least:
-            raise ValueError("shots.most must not be below shots.least")
+            raise ValueError(
+                f"shots.most must be at least shots.least ({self.least}), got {self.most}"
+            )
         return self
 
 
 class ClipCut(FrameSelection):
-    """Which frames of a film become a clip, or several: one for each shot."""
+    """Which frames of a film become a clip, or one clip for each shot."""
 
-    shots: ShotSelection | None = None
+    shots: ShotSelection | None = Field(
+        None, description="Split the film into shots, and make a clip of each."
+    )
 
 
 class ClipEntry(ClipCut):
     """A natural clip of a list or a table; its own cut settings override those of the plan."""
 
-    path: str
-    name: str = ""  # else that of the file
-    label: str = ""  # of the experimenter's own, for stimuli.csv
+    path: str = Field(description="File of the clip, relative to the folder of the plan.")
+    name: str = Field("", description="Name of the clip; by default that of its file.")
+    label: str = Field("", description="Your own label, copied to stimuli.csv.")
 
 
 class ClipSelection(FrozenConfig):
-    """The natural clips, by one of three: a pattern of files, a table, or a list."""
+    """The natural clips: a pattern of files, a table, or a list; one of the three."""
 
-    folder: str | None = None  # clips/*.mp4
-    table: str | None = None  # a CSV file with the columns of `ClipEntry`
-    listed: tuple[ClipEntry, ...] = ()
+    folder: str | None = Field(None, description="Pattern of files, such as clips/*.mp4.")
+    table: str | None = Field(
+        None, description="CSV file with the column path, and any other keys of a clip."
+    )
+    listed: tuple[ClipEntry, ...] = Field((), description="List of clips.")
 
 
 class PairSelection(FrozenConfig):
-    """Which clips are factorised: each with each, or those of a table or list."""
+    """Which clips are factorised: all ordered pairs, or those of a table or list."""
 
-    crossed: bool = False
-    table: str | None = None  # a CSV file with the columns space and time
-    listed: tuple[tuple[str, str], ...] = ()
+    crossed: bool = Field(False, description="All ordered pairs, each clip with itself too.")
+    table: str | None = Field(None, description="CSV file with the columns space and time.")
+    listed: tuple[tuple[str, str], ...] = Field(
+        (), description="List of pairs: clip of the appearance, clip of the motion."
+    )
 
 
 class RecipeChoice(FrozenConfig):
     """How a metamer is made: a preset and changes to it, as on the command line."""
 
-    preset: str = "default"
-    quality: str | None = None
-    losses: str | None = None
-    settings: dict[str, Any] = Field(default_factory=dict)
+    preset: str = Field("default", description="Preset to start from.")
+    quality: str | None = Field(None, description="How closely to match: draft, default, high.")
+    losses: str | None = Field(None, description="What to match: names joined by +, or all.")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="Changed settings by dotted name, as with --set."
+    )
 
     @property
     def recipe(self) -> Recipe:
-        """The recipe; RecipeError names what cannot be."""
+        """The recipe; RecipeError names invalid settings."""
         recipe = Recipe.preset(self.preset)
         recipe = recipe if self.quality is None else recipe.with_quality(self.quality)
         recipe = recipe if self.losses is None else recipe.with_losses(self.losses)
@@ -78,61 +98,82 @@ class RecipeChoice(FrozenConfig):
 
 
 class ControlChoice(FrozenConfig):
-    """A control of each clip, by the kinds and settings of `stst scramble`."""
+    """A control of each clip, with the kinds and settings of `stst scramble`."""
 
-    kind: str
-    name: str = ""  # else the kind
-    settings: dict[str, Any] = Field(default_factory=dict)
+    kind: str = Field(description="Kind of control.")
+    name: str = Field("", description="Name of the condition; by default the kind.")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="Settings of the control, as with --set."
+    )
 
 
 class SlurmResources(FrozenConfig):
-    """Resources of each worker on a cluster; `directives` are further lines of #SBATCH."""
+    """Resources of the SLURM jobs; each job is one worker."""
 
-    jobs: int = Field(1, ge=1)
-    cores: int = Field(1, ge=1)
-    memory: str = "4GB"
-    walltime: str = "01:00:00"
-    queue: str | None = None
-    account: str | None = None
-    interface: str | None = None  # of the network between nodes: ib0
-    directives: tuple[str, ...] = ()
-    prologue: tuple[str, ...] = ()  # lines of the job before the worker begins
+    jobs: int = Field(1, ge=1, description="Number of jobs that run at a time.")
+    cores: int = Field(1, ge=1, description="CPU cores of each job.")
+    memory: str = Field("4GB", description="Memory of each job.")
+    walltime: str = Field("01:00:00", description="Longest run time of a job (h:min:s).")
+    queue: str | None = Field(None, description="Partition.")
+    account: str | None = Field(None, description="Account that is charged.")
+    interface: str | None = Field(None, description="Network interface between nodes: ib0.")
+    directives: tuple[str, ...] = Field((), description="Further options of #SBATCH.")
+    prologue: tuple[str, ...] = Field((), description="Shell lines to run before the worker.")
 
 
 def _short_for(key: str) -> BeforeValidator:
-    """A bare string is short for the one setting `key`."""
+    """Accept a bare string as short for the setting `key`."""
     return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
 
 
 class BatchPlan(FrozenConfig):
-    """The settings of `stst batch`: clips, how they are cut, and what is made of them."""
+    """The settings of `stst batch`: clips, how they are cut, and what is made from them.
+
+    Examples
+    --------
+    >>> plan = BatchPlan.parse({"schema": 1, "clips": "clips/*.mp4", "seeds": [0, 1]})
+    >>> plan.clips.folder
+    'clips/*.mp4'
+    """
 
     model_config = ConfigDict(title="plan")
 
-    version: Literal[1] = Field(alias="schema")
-    clips: Annotated[ClipSelection, _short_for("folder")]
-    cut: ClipCut = ClipCut()
-    natural: bool = True
-    metamers: bool = True
-    pairs: PairSelection = PairSelection()
-    controls: tuple[Annotated[ControlChoice, _short_for("kind")], ...] = ()
-    recipes: dict[str, Annotated[RecipeChoice, _short_for("preset")]] = Field(
-        default_factory=lambda: {"default": RecipeChoice()}, min_length=1
+    version: Literal[1] = Field(alias="schema", description="Version of the format: 1.")
+    clips: Annotated[ClipSelection, _short_for("folder")] = Field(description="Natural clips.")
+    cut: ClipCut = Field(ClipCut(), description="Size, frames and rate of every clip.")
+    natural: bool = Field(True, description="Whether natural clips are stimuli of the set.")
+    metamers: bool = Field(True, description="Make metamers of each clip.")
+    pairs: PairSelection = Field(PairSelection(), description="Pairs of clips to factorise.")
+    controls: tuple[Annotated[ControlChoice, _short_for("kind")], ...] = Field(
+        (), description="Controls of each clip."
     )
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field((0,), min_length=1)
-    streams: Streams = Streams()
-    device: str = "cpu"
-    deterministic: bool = False
-    threads: int | None = Field(None, ge=1)  # of each worker; else cores / workers
-    retries: int = Field(2, ge=0)  # of an item that failed for a transient reason
-    allow_mixed: bool = False  # also resume items that were stopped on other machines
-    slurm: SlurmResources = SlurmResources()
+    recipes: dict[str, Annotated[RecipeChoice, _short_for("preset")]] = Field(
+        default_factory=lambda: {"default": RecipeChoice()},
+        min_length=1,
+        description="Recipes by name; each is used for all metamers and pairs.",
+    )
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (0,), min_length=1, description="Random seeds."
+    )
+    streams: Streams = Field(Streams(), description="Networks whose responses are matched.")
+    device: str = Field("cpu", description="Device of torch: cpu, cuda, ...")
+    deterministic: bool = Field(False, description="On CUDA: the same bits each time.")
+    threads: int | None = Field(
+        None, ge=1, description="CPU threads of each worker; by default cores / workers."
+    )
+    retries: int = Field(
+        2, ge=0, description="How often an item is tried again after a transient failure."
+    )
+    allow_mixed: bool = Field(
+        False, description="Also resume items that were stopped on another kind of machine."
+    )
+    slurm: SlurmResources = Field(SlurmResources(), description="Resources of the SLURM jobs.")
 
 
 def read_plan(path: Path) -> tuple[BatchPlan, list[str]]:
-    """Read a plan's YAML file; unknown keys are dropped, each with a line that names it.
+    """Read a plan; unknown keys are dropped and returned as one fault each.
 
-    RecipeError names all values that are invalid.
+    RecipeError lists all invalid values.
     """
     try:
         data = read_plain(path)
@@ -154,7 +195,5 @@ def read_plan(path: Path) -> tuple[BatchPlan, list[str]]:
 
 
 def refusal(path: Path, lines: Sequence[str]) -> RecipeError:
-    """All faults of a plan, one on each line."""
-    return RecipeError(
-        "\n  ".join([f"{path} cannot be carried out, and nothing was begun:", *lines])
-    )
+    """Make an error that lists all faults of a plan, one per line."""
+    return RecipeError("\n  ".join([f"{path} has errors; nothing was made:", *lines]))

@@ -1,4 +1,4 @@
-"""A set made of a plan, `stst.run_batch`: items given to workers, natural clips first."""
+"""Make a set from a plan (`stst.run_batch`): give its items to workers, natural clips first."""
 
 from __future__ import annotations
 
@@ -29,16 +29,29 @@ from stst.workflows.prepared import PreparedRun
 from stst.workflows.process import Stopping
 from stst.workflows.progress import SILENT, Reporter
 
-MOST_ROWS = 40  # items are listed one by one up to this many
-FILM_BYTES = 6  # a px and frame that the films of an item take at most: not compressed at all
+MOST_ROWS = 40  # most items that are listed one by one
+FILM_BYTES = 6  # upper bound for the films of an item, per pixel and frame: not compressed
 
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What became of a set."""
+    """The result of `stst.run_batch`.
 
-    items: tuple[str, ...]  # names of all its items: their folders below that of the set
-    failed: dict[str, str]  # why items could not be made, by their names; empty if all are there
+    Parameters
+    ----------
+    items : tuple of str
+        Names of all items: their folders, relative to the set.
+    failed : dict of str to str
+        Reasons why items could not be made, by name. Empty if all items are in the set.
+
+    Examples
+    --------
+    >>> BatchResult(items=("natural/fish", "metamer/default/fish/seed_0"), failed={}).failed
+    {}
+    """
+
+    items: tuple[str, ...]
+    failed: dict[str, str]
 
 
 @checked
@@ -51,48 +64,50 @@ def run_batch(
     overwrite: bool = False,
     report: Reporter = SILENT,
 ) -> BatchResult:
-    """Make all stimuli of a plan: natural clips, metamers, factorised pairs, controls.
+    """Make a stimulus set from a plan: natural clips, metamers, factorised pairs, controls.
 
-    As ``stst batch``: called again it continues where it was stopped, and makes nothing twice.
-    Workers are processes that import the script which calls this, so that the call must be
-    below ``if __name__ == "__main__":``.
+    Called again, the function continues a stopped set and keeps finished items. Workers are
+    processes that import the calling script, so call the function below
+    ``if __name__ == "__main__":``.
 
     Parameters
     ----------
     plan : str or Path
-        A YAML file; docs/batch.md says what it holds.
+        Plan of the set, a YAML file; docs/reference/batch.md lists its keys.
     out : str or Path
-        The folder of the set; each stimulus has a folder of a run in it.
+        Folder of the set. Each stimulus gets a run folder in it.
     workers : int or str, optional
-        Number of processes of this machine, by default as many as fit; or ``"slurm"``: jobs with
-        the resources of the plan; or the address of a scheduler of Dask, whose workers make the
-        set: ``tcp://host:8786`` or ``tls://host:8786``.
-    tls : tuple of Path or None
-        CA, certificate and key of a ``tls://`` scheduler, PEM files.
-    overwrite : bool
-        Replace items that are there with other settings, which otherwise is an error.
-    report : Reporter
-        Its `track` is given a `stst.batch.run.EndedItem` for each item that has ended, first
-        the natural clips and then all that is made of them.
+        Number of processes on this machine, by default as many as cores and memory allow;
+        ``"slurm"`` for SLURM jobs with the resources in the plan; or the address of a running Dask
+        scheduler, ``tcp://host:8786`` or ``tls://host:8786``.
+    tls : tuple of Path or None, default (None, None, None)
+        CA certificate, your certificate and your private key for a ``tls://`` scheduler (PEM
+        files).
+    overwrite : bool, default False
+        Replace items that have other settings. Without it, such items raise RunError.
+    report : Reporter, default silent
+        Receives the progress. Its `track` is given a `stst.batch.run.EndedItem` for each ended
+        item, first the natural clips and then the items made from them.
 
     Returns
     -------
     BatchResult
-        Its items, and why some could not be made; `stimuli.csv` in `out` lists those that are
-        there.
+        The names of all items, and the reasons for failures. ``stimuli.csv`` in `out` lists the
+        stimuli of the set.
 
     Raises
     ------
     RecipeError
-        If the plan cannot be carried out; all that is wrong is named before anything begins.
+        If the plan has faults; all are listed before anything is made.
     RunError
-        If `out` is in use or holds items of other settings, or workers cannot be reached.
+        If `out` is in use or holds items with other settings, or if no worker can be reached.
 
     Examples
     --------
     >>> import stst
     >>> if __name__ == "__main__":  # doctest: +SKIP
-    ...     result = stst.run_batch("plan.yaml", "set", workers=2)
+    ...     # skipped in tests, because it starts processes
+    ...     result = stst.run_batch("plan.yaml", "my-set", workers=2)
     ...     print(result.failed)
     """
     out = Path(out).absolute()
@@ -108,14 +123,34 @@ def run_batch(
 
 
 def check_batch(plan: str | Path, out: str | Path, report: Reporter = SILENT) -> None:
-    """Report the items of a plan, how large they are, and how long they take at most.
+    """Check a plan and all its clips; report its items and upper bounds on time and disk space.
 
-    Every clip and pair is looked at, and nothing is made.
+    Nothing is made.
+
+    Parameters
+    ----------
+    plan : str or Path
+        Plan of the set, a YAML file.
+    out : str or Path
+        Folder of the set.
+    report : Reporter, default silent
+        Receives the list of items and the estimates.
 
     Raises
     ------
     RecipeError
-        Names all that is wrong with the plan and with its clips.
+        If the plan or its clips have faults; all are listed.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> import stst
+    >>> folder = Path(mkdtemp())
+    >>> clip = stst.make_stimulus("drifting-grating", frames=4, width=40, height=40).clip
+    >>> video = stst.write_video(clip, folder / "grating.webm")
+    >>> text = "{schema: 1, clips: grating.webm, metamers: false, controls: [reversed]}"
+    >>> size = (folder / "plan.yaml").write_text(text)
+    >>> check_batch(folder / "plan.yaml", folder / "my-set")
     """
     settings, unknown = read_plan(Path(plan))
     items, wrong = list_items(settings, Path(plan).absolute().parent, Path(out))
@@ -137,24 +172,25 @@ def check_batch(plan: str | Path, out: str | Path, report: Reporter = SILENT) ->
     (height, width), frames = task.natural.size, len(task.natural)
     room = FILM_BYTES * len(items) * frames * height * width
     report.say(
-        f"If all clips are as {natural.clip} ({frames} frames of {width}x{height} px): at "
-        f"most {duration(total)} of one worker as fast as this process, and {size(room)}."
+        f"If all clips are like {natural.clip} ({frames} frames of {width}x{height} px): at most "
+        f"{duration(total)} for one worker as fast as this process, and at most {size(room)} on "
+        "disk."
     )
     for note in task.notes:
         report.say(f"Note: {note}")
 
 
 def _overview(items: Sequence[WorkItem]) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
-    """A row for each item; of a large set, for each condition by each recipe."""
+    """Return headings and rows: one row per item or, in a large set, per condition and recipe."""
     if len(items) > MOST_ROWS:
         counts = Counter((item.condition, item.recipe) for item in items)
         return ("condition", "recipe", "items"), [(*kind, str(n)) for kind, n in counts.items()]
-    rows = [(item.name, _made_of(item), item.label) for item in items]
-    return ("item", "made of", "label"), rows
+    rows = [(item.name, _input(item), item.label) for item in items]
+    return ("item", "made from", "label"), rows
 
 
-def _made_of(item: WorkItem) -> str:
-    """The clips of an item; of a natural clip its file, and how it is cut."""
+def _input(item: WorkItem) -> str:
+    """Return the clips of an item; for a natural clip, its file and how it is cut."""
     source = item.config.source
     if item.condition != NATURAL or source is None:
         return f"{item.clip} {item.pair}"
@@ -162,13 +198,23 @@ def _made_of(item: WorkItem) -> str:
     return " ".join([Path(source.path).name, *(f"{name}={value}" for name, value in cut.items())])
 
 
-DEATHS = "distributed.scheduler.allowed-failures"  # workers that an item may lose
-WINDOW = 3  # items for each worker: one under way, and no wait for the next
+DEATHS = "distributed.scheduler.allowed-failures"  # number of workers that an item may lose
+WINDOW = 3  # items per worker: one in progress, and others so that it need not wait
 
 
 @dataclass(frozen=True)
 class EndedItem:
-    """An item that was made, or could not be made in so many tries."""
+    """An item that was made or has failed.
+
+    Parameters
+    ----------
+    item : WorkItem
+        The item; `name` is its folder, relative to the set.
+    outcome : Outcome
+        Its state (``"made"``, ``"there"``, ``"failed"`` or ``"stopped"``) and the reason.
+    tries : int
+        How often it was tried, >= 1.
+    """
 
     item: WorkItem
     outcome: Outcome
@@ -176,7 +222,7 @@ class EndedItem:
 
     @property
     def reason(self) -> str:
-        """Why it is not there; empty if it is."""
+        """Why it is not in the set; empty if it is."""
         state, reason = self.outcome.state, self.outcome.reason
         if state in ("made", "there"):
             return ""
@@ -193,7 +239,7 @@ def run_stages(
     overwrite: bool,
     report: Reporter,
 ) -> dict[str, str]:
-    """Make all items that are not there: why some could not be made, by their names."""
+    """Make all missing items; return the reasons for failures, by item name."""
     make = partial(make_item, out=out, threads=plan.threads, allow_mixed=plan.allow_mixed)
     stop, client = partial(Stopping.ask, SIGTERM), None
     failed = dict[str, str]()
@@ -203,7 +249,7 @@ def run_stages(
             failed |= _without_clip(stage, failed)
             able = (item for item in stage if item.name not in failed)
             if missing := items_to_make(able, out, overwrite=overwrite):
-                client = client or stack.enter_context(connect())  # workers start for work alone
+                client = client or stack.enter_context(connect())  # only if there is work
                 client.run(Stopping.ask, 0)
                 with closing(run_items(client, missing, make, stop, plan.retries)) as run:
                     for ended in report.track(run, f"{len(missing)} items", len(missing)):
@@ -212,7 +258,7 @@ def run_stages(
 
 
 def _without_clip(stage: Iterable[WorkItem], failed: Iterable[str]) -> dict[str, str]:
-    """Items of clips that could not be cut, with the reason."""
+    """Return the items whose natural clip could not be cut, with that reason."""
     lost = {name.removeprefix(f"{NATURAL}/") for name in failed}
     return {
         item.name: f"its clip {clip} could not be cut"
@@ -229,12 +275,12 @@ def run_items(
     stop: Callable[[], object],
     retries: int = 2,
 ) -> Generator[EndedItem]:
-    """Have items made by the workers of a cluster; yields them in the order in which they end.
+    """Let the workers of a cluster make items; yield each item when it ends.
 
-    At most `WINDOW` items for each worker are with the cluster at any time, so that a long set
-    takes no memory. One that failed for a transient reason is made again up to `retries` times; the
-    scheduler passes on that of a lost worker. `make` runs in a worker and raises nothing; `stop` is
-    called in each worker if the iterator is closed before its end.
+    At most `WINDOW` items per worker are with the cluster at any time, so that a large set takes no
+    more memory. An item that failed for a transient reason is tried again up to `retries` times;
+    the scheduler gives the item of a lost worker to another. `make` runs in a worker and must not
+    raise. `stop` is called in each worker if the iterator is closed early.
     """
     waiting, tries = iter(items), dict[str, int]()
     pending, session = dict[str, WorkItem](), uuid4().hex[:8]
@@ -263,13 +309,13 @@ def run_items(
             fill()
     finally:
         if pending:
-            with suppress(OSError):  # a scheduler that is gone has nothing to be stopped
+            with suppress(OSError):  # the scheduler may be gone
                 client.run(stop)
                 wait(list(completed.futures))
 
 
 def _outcome(future: Future) -> Outcome:
-    """What `make` answered, or what became of it."""
+    """Return the outcome of `make`, or of a lost item."""
     if future.status == "finished":
         answer: Outcome = future.result()
         return answer

@@ -1,4 +1,4 @@
-"""What a set holds beside its items: tables and sheets; and the table of runs that have none."""
+"""The tables and contact sheets of a set; and a table for a folder of runs that has none."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SUMMARY_COLUMNS = (
 
 @dataclass(frozen=True)
 class ItemRecord:
-    """An item with its manifest, or the reason why it has none."""
+    """An item with its manifest, or with the reason of its failure."""
 
     item: WorkItem
     manifest: Manifest | None = None
@@ -46,7 +46,7 @@ class ItemRecord:
 
 
 def write_tables(items: Sequence[WorkItem], failed: Mapping[str, str], out: Path) -> None:
-    """Write the tables and sheets of a set; `failed` says why items could not be made, by name."""
+    """Write the tables and sheets of a set; `failed` has the reasons for failures, by item name."""
     records = [_record(item, failed.get(item.name, ""), out) for item in items]
     _write_changed(out / "summary.csv", to_csv(summary_table(records)))
     if failed:
@@ -66,7 +66,7 @@ def _record(item: WorkItem, reason: str, out: Path) -> ItemRecord:
 
 
 def stimuli_table(records: Iterable[ItemRecord]) -> pd.DataFrame:
-    """A row for each stimulus that is there: what it is, and where its film lies."""
+    """Return a table with one row for each stimulus in the set: what it is, and its film."""
     rows = [_stimulus(record.item, record.manifest) for record in records if record.manifest]
     return pd.DataFrame(rows, columns=STIMULI_COLUMNS, dtype=object)
 
@@ -83,7 +83,7 @@ def _stimulus(item: WorkItem, manifest: Manifest) -> dict[str, Any]:
 
 
 def summary_table(records: Iterable[ItemRecord]) -> pd.DataFrame:
-    """A row for each item: whether it is there, how well it fits, or why it failed."""
+    """Return a table with one row for each item: its state, worst residual, reason of failure."""
     return pd.DataFrame(map(_summary, records), columns=SUMMARY_COLUMNS, dtype=object)
 
 
@@ -102,12 +102,12 @@ def _summary(record: ItemRecord) -> dict[str, Any]:
 
 
 def to_csv(table: pd.DataFrame) -> str:
-    """A table as CSV, the same on every system."""
+    """Return a table as CSV, the same on every system."""
     return str(table.to_csv(index=False, lineterminator="\n"))
 
 
 def _write_changed(path: Path, text: str) -> bool:
-    """Write a text unless the file holds it; whether it was written."""
+    """Write a text unless the file holds it already; return whether it was written."""
     if path.exists() and path.read_text("utf-8") == text:
         return False
     write_whole(path, text)
@@ -115,7 +115,7 @@ def _write_changed(path: Path, text: str) -> bool:
 
 
 def _write_sheets(names: Sequence[str], out: Path) -> None:
-    """The contact sheets of all stimuli on pages, in the order of the table."""
+    """Write the contact sheets of all stimuli on pages, in the order of the table."""
     for sheet in out.glob("contact_sheet_*.png"):
         sheet.unlink()
     for page, first in enumerate(range(0, len(names), ON_A_SHEET), 1):
@@ -128,36 +128,37 @@ def _sheet(folder: Path) -> Pixels:
         return np.asarray(picture.convert("RGB"))
 
 
-Facts = Mapping[str, Any]  # what a manifest says of a clip
+Facts = Mapping[str, Any]  # a manifest's record of a clip
 
 
 def index_runs(folder: Path, report: Reporter = SILENT) -> None:
-    """Write the table of the finished runs in a folder that has none; cut their natural clips.
+    """Write the table of the runs in a folder, if it has none, and cut their natural clips.
 
-    Clips are named after their files. RecipeError if there is no run, or two are of clips of one
-    name that are not the same; RunError if `folder` is a run itself, or a run has no recipe.
+    Clips are named after their files. RecipeError if there is no run, or if different clips have
+    the same name. RunError if `folder` is a run itself, or a run has no recipe.
     """
     if (folder / TABLE).exists():
         return
     runs, uncut, others = _find_runs(folder)
     if not runs:
         raise RecipeError(
-            f"{folder} has no {TABLE}, the table of a stimulus set, and no runs of which one "
-            "could be made: see docs/experiment.md."
+            f"{folder} is not a stimulus set: it has no {TABLE}, and no runs to make one from. See "
+            "docs/reference/experiments.md."
         )
     records = [*_cut(uncut, folder, report), *runs]
     write_whole(folder / TABLE, to_csv(stimuli_table(records)))
     for name in others:
-        report.say(f"Note: {name} is left out: no stimulus made of a natural clip.")
+        report.say(f"Note: {name} is left out: it is not a stimulus made from a natural clip.")
     report.say(
-        f"{folder / TABLE} was made, of {len(records)} stimuli. Delete it to have it made anew."
+        f"{folder / TABLE} was written, with {len(records)} stimuli. To update it, delete it and "
+        "run this command again."
     )
 
 
 def _find_runs(folder: Path) -> tuple[list[ItemRecord], list[WorkItem], list[str]]:
-    """The runs at any depth, their natural clips that are not cut, and folders of other kinds."""
+    """Find the runs at any depth, their natural clips that are not cut, and other folders."""
     if (folder / "manifest.json").is_file():
-        raise RunError(f"{folder} is one run. Give the folder of all runs, which it lies in.")
+        raise RunError(f"{folder} is a single run. Give the folder that holds all runs.")
     runs, others = list[ItemRecord](), list[str]()
     clips = dict[str, tuple[str, Facts, WorkItem | None]]()
     for path in sorted(folder.rglob("manifest.json")):
@@ -173,21 +174,21 @@ def _find_runs(folder: Path) -> tuple[list[ItemRecord], list[WorkItem], list[str
             other, known_facts, known_uncut = clips.get(clip, (name, facts, uncut))
             if facts != known_facts:
                 raise RecipeError(
-                    f"{other} and {name} are made of different clips, or cuts, that are both "
-                    f"called {clip}. Put them into sets of their own."
+                    f"{other} and {name} are made from different clips or cuts that have the same "
+                    f"name, {clip}. Put them into separate sets."
                 )
             clips[clip] = (other, facts, known_uncut and uncut)
     return runs, [uncut for _, _, uncut in clips.values() if uncut], others
 
 
 def _stimulus_manifest(folder: Path) -> Manifest | None:
-    """The manifest of a stimulus that is made of a natural clip; else None."""
+    """Return the manifest of a stimulus made from a natural clip; else None."""
     try:
         manifest = read_manifest(folder)
     except RunError:
         return None
-    made = manifest.kind in ("synthesis", "stimulus")
-    return manifest if made and manifest.source else None
+    is_stimulus = manifest.kind in ("synthesis", "stimulus")
+    return manifest if is_stimulus and manifest.source else None
 
 
 def _item(name: str, manifest: Manifest, config: SynthesisConfig | StimulusConfig) -> WorkItem:
@@ -208,7 +209,7 @@ def _item(name: str, manifest: Manifest, config: SynthesisConfig | StimulusConfi
 def _natural_clips(
     item: WorkItem, manifest: Manifest
 ) -> Iterator[tuple[str, Facts, WorkItem | None]]:
-    """Each natural clip of a run: its name, what is known of it, and how to cut it if it is not."""
+    """Yield each natural clip of a run: its name, its record, and an item to cut it if needed."""
     if item.condition == NATURAL:
         film = {"file": item.film, "sha256": manifest.outputs[item.film]["sha256"]}
         yield item.clip, {**manifest.source, **film, "start": 0, "every": 1}, None
@@ -226,7 +227,7 @@ def _stem(facts: Facts) -> str:
 
 
 def _cut(naturals: Iterable[WorkItem], folder: Path, report: Reporter) -> Iterator[ItemRecord]:
-    """Cut natural clips as for their runs; those that are gone are reported."""
+    """Cut natural clips as for their runs; report those that are missing."""
     for item in naturals:
         assert isinstance(item.config, StimulusConfig)
         try:

@@ -1,4 +1,4 @@
-"""What a worker of Dask imports first: ``dask worker ... --preload stst.batch.worker``."""
+"""Set up a Dask worker; imported first with ``dask worker ... --preload stst.batch.worker``."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ TRIM = "MALLOC_TRIM_THRESHOLD_"
 
 
 def undo_dask_settings() -> None:
-    """Take back settings of Dask that slow items down; what the user has set is left.
+    """Undo settings of Dask that slow items down; settings of the user are kept.
 
-    Its nanny asks glibc to give memory back at once, which `prepare` takes for a wish of the
-    user's, and its profiler stops a worker a hundred times a second.
+    Dask's nanny asks glibc to return memory at once, which `prepare` would take for a setting of
+    the user. Its profiler interrupts a worker a hundred times a second.
     """
     by_dask = dask.config.get(f"distributed.nanny.pre-spawn-environ.{TRIM}", None)
     if os.environ.get(TRIM) == str(by_dask):
@@ -27,9 +27,9 @@ def undo_dask_settings() -> None:
 undo_dask_settings()
 prepare()
 
-import stst.batch.make_item  # noqa: E402, F401  before the first item, and after `prepare`
+import stst.batch.make_item  # noqa: E402, F401  before the first item, but after `prepare`
 
 
 def dask_setup(_: object) -> None:
-    """Leave Ctrl-C to the process that began the set; Dask calls this in a worker."""
+    """Leave Ctrl-C to the process that started the set; Dask calls this in a worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

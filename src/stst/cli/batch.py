@@ -1,4 +1,4 @@
-"""`stst batch`: all stimuli of a plan, on this machine or a cluster."""
+"""`stst batch`: make a stimulus set from a plan, on this machine or a cluster."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar, cast
 import typer
 
 from stst.batch.run import EndedItem, check_batch, run_batch
-from stst.cli.options import Out, Overwrite
+from stst.cli.options import MACHINE, Out
 from stst.cli.show import TERMINAL, Terminal
 from stst.cli.texts import console, say
 from stst.errors import RecipeError, RunError
@@ -21,37 +21,71 @@ Item = TypeVar("Item")
 
 
 def batch(
-    plan: Annotated[Path, typer.Argument(help="Plan of the set, a YAML file (docs/batch.md).")],
+    plan: Annotated[
+        Path, typer.Argument(help="Plan of the set: a YAML file (see docs/reference/batch.md).")
+    ],
     out: Out = Path("stst-out"),
     check: Annotated[
-        bool, typer.Option("--check", help="Only check the clips, list items and cost.")
+        bool,
+        typer.Option("--check", help="Check all clips, list the items and their cost, then stop."),
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option(help="Replace items that have other settings.", show_default=False)
     ] = False,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Number of processes; by default as many as fit.")
+        int | None,
+        typer.Option(
+            min=1,
+            max=1024,
+            help="Number of processes on this machine; by default as many as cores and memory "
+            "allow, or one per GPU.",
+            rich_help_panel=MACHINE,
+        ),
     ] = None,
+    slurm: Annotated[
+        bool,
+        typer.Option(
+            "--slurm",
+            help="Submit SLURM jobs with the resources in the plan.",
+            rich_help_panel=MACHINE,
+        ),
+    ] = False,
     scheduler: Annotated[
-        str | None, typer.Option(help="Use this Dask scheduler: tcp://host:8786, tls://...")
+        str | None,
+        typer.Option(
+            help="Address of a running Dask scheduler: tcp://host:8786 or tls://host:8786.",
+            rich_help_panel=MACHINE,
+        ),
     ] = None,
     tls_ca: Annotated[
-        Path | None, typer.Option(help="CA certificate of a tls:// scheduler (PEM).")
+        Path | None,
+        typer.Option(
+            help="CA certificate of a tls:// scheduler (PEM file).", rich_help_panel=MACHINE
+        ),
     ] = None,
-    tls_cert: Annotated[Path | None, typer.Option(help="Your certificate for it (PEM).")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="Your private key for it (PEM).")] = None,
-    slurm: Annotated[
-        bool, typer.Option("--slurm", help="Submit SLURM jobs with the resources in the plan.")
-    ] = False,
-    overwrite: Overwrite = False,
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option(
+            help="Your certificate for a tls:// scheduler (PEM file).", rich_help_panel=MACHINE
+        ),
+    ] = None,
+    tls_key: Annotated[
+        Path | None,
+        typer.Option(
+            help="Your private key for a tls:// scheduler (PEM file).", rich_help_panel=MACHINE
+        ),
+    ] = None,
 ) -> None:
-    """Make a stimulus set: natural clips, metamers, factorised pairs, controls.
+    """Make a whole stimulus set from a plan: natural clips, metamers, factorised pairs, controls.
 
-    If it was stopped, the same command continues; nothing is made twice.
+    Run the same command again to continue a stopped set. Finished items are kept.
     """
     if (workers is not None) + (scheduler is not None) + slurm > 1:
-        raise RecipeError("give one of --workers, --scheduler and --slurm, not several.")
+        raise RecipeError("give only one of --workers, --scheduler and --slurm.")
     if check:
         check_batch(plan, out, TERMINAL)
         return
-    with Stopping("go on with the same command"):
+    with Stopping("to continue, run the same command"):
         result = run_batch(
             plan,
             out,
@@ -62,27 +96,26 @@ def batch(
         )
     if result.failed:
         raise RunError(
-            f"{len(result.failed)} of {len(result.items)} items could not be made; "
-            f"{out / 'failed.json'} says why. The same command tries them again and keeps the "
-            "others."
+            f"{len(result.failed)} of {len(result.items)} items failed; see "
+            f"{out / 'failed.json'}. Run the same command to try them again; the others are kept."
         )
     say(
-        f"All {len(result.items)} items are in {out}: stimuli.csv lists them, "
-        "contact_sheet_001.png shows."
+        f"All {len(result.items)} items are in {out}. stimuli.csv lists them; "
+        "contact_sheet_001.png shows them."
     )
 
 
 class ItemTerminal(Terminal):
-    """Prints a line for each item that failed; in a file or a pipe, for each item."""
+    """Print a line for each failed item; in a file or pipe, for every item."""
 
     def track(self, items: Iterable[Item], text: str, total: int) -> Iterator[Item]:
-        """Pass ended items on behind a bar."""
+        """Yield the ended items and move a bar."""
         began, drawn = time.monotonic(), console.is_interactive
         shown = super().track(items, text, total) if drawn else items
         for count, item in enumerate(shown, 1):
             ended = cast(EndedItem, item)
             if ended.reason or not drawn:
                 left = duration((time.monotonic() - began) / count * (total - count))
-                what = ended.reason or ended.outcome.state
-                say(f"{count}/{total} {ended.item.name}: {what} ({left} left)")
+                result = ended.reason or ended.outcome.state
+                say(f"{count}/{total} {ended.item.name}: {result} ({left} left)")
             yield item

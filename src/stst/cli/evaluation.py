@@ -1,4 +1,4 @@
-"""`stst evaluate` and `stst prednet`: what a metamer or a control kept of its natural clip."""
+"""`stst evaluate` and `stst prednet`: compare metamers and controls with their natural clip."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from stst.workflows.prednet import resume_prednet_training, run_prediction, run_
 from stst.workflows.set_runs import is_set
 
 SCALES = get_args(Scale)
-app = o.group("Measure next-frame prediction (PredNet).")
+MEASURES = "Measures"  # panel of the help
+app = o.group("Measure next-frame prediction with PredNet, or train a PredNet.")
 
 
 @o.threaded
@@ -33,50 +34,81 @@ def evaluate(
     *,
     natural: Annotated[
         list[Path] | None,
-        typer.Argument(help="A natural clip, folders of runs, or sets that `stst batch` wrote."),
+        typer.Argument(
+            help="A run folder, a natural clip, or a set that `stst batch` wrote; one or more."
+        ),
     ] = None,
     against: Annotated[
         list[str] | None,
-        typer.Option(help="NAME=CLIP_OR_FOLDER; or a control type, such as stps, made here."),
+        typer.Option(
+            help="Clip or run to compare with: NAME=PATH; or a kind of control, such as stps, "
+            "made from the natural clip. Repeat it for more."
+        ),
     ] = None,
     out: o.Out = Path("stst-out"),
-    luminance: Annotated[str, typer.Option(help=f"Scale: {', '.join(SCALES)}.")] = "linear",
+    luminance: Annotated[
+        str,
+        typer.Option(help=f"Luminance scale: {', '.join(SCALES)}.", rich_help_panel=MEASURES),
+    ] = "linear",
     flow: Annotated[
-        str, typer.Option(help=f"Optical-flow method: {', '.join(ESTIMATORS)} (torchvision).")
+        str,
+        typer.Option(
+            help=f"Optical-flow method: {', '.join(ESTIMATORS)} (needs torchvision).",
+            rich_help_panel=MEASURES,
+        ),
     ] = "dis",
     network: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"Compare layers of: {', '.join(network_names())} (=FILE of weights), timm:NAME; "
-            "or none."
+            help=f"Network whose layers are compared: {', '.join(network_names())}, timm:NAME, or "
+            "none. NAME=FILE loads your own weights. Repeat it for more.",
+            rich_help_panel=MEASURES,
         ),
     ] = None,
-    layers: Annotated[str | None, typer.Option(help="Layers of the one network: a,b,c.")] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(help="Layers of a single network: a,b,c.", rich_help_panel=MEASURES),
+    ] = None,
     weights_normalisation: Annotated[
-        str | None, typer.Option(help="Of a FILE of weights: torchvision, caffe, none.")
+        str | None,
+        typer.Option(
+            help="Input scaling that your weights expect: torchvision, caffe, none.",
+            rich_help_panel=MEASURES,
+        ),
     ] = None,
     unrelated: Annotated[
         list[Path] | None,
-        typer.Option(help="An unrelated clip, the floor of similarity. Repeat it for more."),
+        typer.Option(
+            help="Unrelated natural clip: the floor of similarity. Repeat it for more.",
+            rich_help_panel=MEASURES,
+        ),
     ] = None,
-    bias_to: Annotated[Path | None, typer.Option(help="Motion source of factorised clips.")] = None,
+    bias_to: Annotated[
+        Path | None,
+        typer.Option(help="Clip whose motion the factorised clips have.", rich_help_panel=MEASURES),
+    ] = None,
     clip: o.ClipOptions,
     overwrite: o.Overwrite = False,
 ) -> None:
-    """Measure what a metamer kept of its natural clip: tables, figures and a page.
+    """Measure what metamers and controls kept of their natural clip: tables, figures, a page.
 
-    The folder of a run stands for its natural clip and its metamers. With several folders,
-    confidence intervals are over natural clips. The options of the clip apply to a natural clip
-    given as a file.
+    Examples: stst evaluate fish-metamer --out fish-evaluation
 
-    A set of `stst batch` stands for all its runs: evaluation.csv has a row for each, summary.csv
-    the mean of each condition over clips, with the spread over clips and over seeds. The same
-    command measures only runs that it has not measured before.
+    stst evaluate fish.mp4 --against metamer=fish-metamer --against stps --out fish-evaluation
+
+    A run folder stands for its natural clip and its metamers. With several folders, confidence
+    intervals are over natural clips. The Input options apply to a natural clip given as a file.
+
+    A set of `stst batch` stands for all its runs. evaluation.csv has a row for each run;
+    summary.csv has the mean of each condition over clips, with the spread over clips and over
+    seeds. Run the same command again to measure only the runs that are new.
     """
     if luminance not in SCALES:
-        raise RecipeError(f"--luminance is one of {', '.join(SCALES)}, got {luminance!r}.")
+        raise RecipeError(f"--luminance must be one of {', '.join(SCALES)}, got {luminance!r}.")
     if not natural:
-        raise RecipeError("which clip? stst evaluate IN.mp4 --against metamer=DIR --out DIR.")
+        raise RecipeError(
+            "no natural clip or run given: stst evaluate IN.mp4 --against metamer=DIR --out DIR."
+        )
     networks, untested = load_networks(
         network, layers.split(",") if layers else None, weights_normalisation
     )
@@ -90,27 +122,30 @@ def evaluate(
         untested=untested,
     )
     if any(map(is_set, natural)):
-        _refuse_of_sets(natural, {"against": against, "bias-to": bias_to, **asdict(clip)})
+        _check_sets(natural, {"against": against, "bias-to": bias_to, **asdict(clip)})
         result = evaluate_sets(natural, out, config, overwrite=overwrite, report=TERMINAL)
         if result.failed:
             raise RunError(
-                f"{len(result.failed)} of {len(result.runs)} runs could not be evaluated; "
-                f"{out / 'evaluation.csv'} says why. The same command tries them again and keeps "
-                "the others."
+                f"{len(result.failed)} of {len(result.runs)} runs could not be evaluated; see the "
+                f"column failed of {out / 'evaluation.csv'}. Run the same command to try them "
+                "again; the others are kept."
             )
         return
     sources = MatchConfig.parse({"sources": [clip.source(path) for path in natural]}).sources
     run_evaluation(sources, out, config, overwrite=overwrite, report=TERMINAL)
 
 
-def _refuse_of_sets(paths: Sequence[Path], options: Mapping[str, object]) -> None:
-    """Refuse what is no set beside sets, and options that are of single clips."""
+def _check_sets(paths: Sequence[Path], options: Mapping[str, object]) -> None:
+    """Raise RecipeError for paths that are not sets, and for options of single clips."""
     for path in paths:
         if not is_set(path):
-            raise RecipeError(f"{path} is no set: evaluate sets, or clips and runs, not both.")
+            raise RecipeError(
+                f"{path} is not a set. Evaluate either sets, or clips and runs, not both."
+            )
     if given := [f"--{name}" for name, value in options.items() if value]:
         raise RecipeError(
-            f"{', '.join(given)}: a set has its clips and conditions already. Leave it out."
+            f"{', '.join(given)} cannot be used with a set, which states its clips and conditions. "
+            "Leave the option out."
         )
 
 
@@ -121,28 +156,30 @@ def predict(
     *,
     clips: Annotated[
         list[str] | None,
-        typer.Argument(help="Videos, each with a name: natural=A.mp4 metamer=DIR/metamer.webm."),
+        typer.Argument(help="Videos with names: natural=A.mp4 metamer=DIR/metamer.webm."),
     ] = None,
     out: o.Out = Path("stst-out"),
     recipe: o.RecipeFile = None,
     weights: Annotated[
-        Path | None, typer.Option(help="Weights: the authors' Keras file, or one that you trained.")
+        Path | None,
+        typer.Option(help="Weights file: the authors' Keras file, or one of `stst prednet train`."),
     ] = None,
     every: Annotated[
-        list[int] | None, typer.Option(help="Show every n-th frame only; repeat it to try several.")
+        list[int] | None,
+        typer.Option(help="Use every n-th frame only. Repeat it for more (default: 1, 2 and 4)."),
     ] = None,
     cut: o.FrameOptions,
     overwrite: o.Overwrite = False,
 ) -> None:
-    """Measure how well PredNet predicts clips, compared with repeating the previous frame.
+    """Measure how well PredNet predicts the next frames, compared with repeating the last frame.
 
-    With natural=CLIP, each other clip is compared with the natural one.
+    If one clip is named natural, each other clip is compared with it.
     """
     data = read_config(recipe) if recipe else {}
     if clips:
         data["clips"] = clips_by_name(clips)
     if not data.get("clips"):
-        raise RecipeError("which clips? stst prednet evaluate natural=A.mp4 metamer=B.webm.")
+        raise RecipeError("no clips given: stst prednet evaluate natural=A.mp4 metamer=B.webm.")
     data["clips"] = {name: dict(clip) | cut.source() for name, clip in data["clips"].items()}
     changes = {"every": every or None, "weights": o.absolute(weights)}
     config = PredictionConfig.parse(o.placed(changes, data))
@@ -155,16 +192,24 @@ def train(
     *,
     clips: Annotated[
         list[str] | None,
-        typer.Argument(help="Videos; by default generated scenes. With --semantic: class=A.mp4."),
+        typer.Argument(
+            help="Training videos; by default generated scenes. With --semantic: CLASS=A.mp4."
+        ),
     ] = None,
     out: o.Out = Path("stst-out"),
     recipe: o.RecipeFile = None,
-    resume: Annotated[Path | None, typer.Option(help="Resume the training in this folder.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Resume the stopped training in this folder.")
+    ] = None,
     loss: Annotated[
-        str | None, typer.Option(help="L0: errors of the lowest layer; Lall: of all layers.")
+        str | None,
+        typer.Option(
+            help="Prediction errors to reduce: of the lowest layer (L0) or all layers (Lall)."
+        ),
     ] = None,
     semantic: Annotated[
-        float | None, typer.Option(help="Weight of classifying the clip from the top layer.")
+        float | None,
+        typer.Option(help="Weight of a second task: classify the clip from the top layer."),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Number of training steps.")] = None,
     cut: o.ClipOptions,
@@ -174,14 +219,16 @@ def train(
 ) -> None:
     """Train a PredNet. The same seed gives the same weights, interrupted or not.
 
-    The paper's: --set stack=[3,48,96,192] --set frames=10 --set batch=4 --set height=128
-    --set width=160 --set rate=0.001.
+    Settings of the paper: --set stack=[3,48,96,192] --set frames=10 --set batch=4
+    --set height=128 --set width=160 --set rate=0.001
     """
     options = {"loss": loss, "semantic": semantic, "steps": steps, "seed": seed}
     options |= dict(map(o.setting, settings or []))
     if resume:
         if clips or recipe or cut.source() or any(v is not None for v in options.values()):
-            raise RecipeError("--resume goes on with what was begun: leave everything else out.")
+            raise RecipeError(
+                "--resume takes the settings of the stopped training. Leave all other options out."
+            )
         config = TrainingConfig.parse(read_config(resume / "recipe.yaml"))
         resume_prednet_training(config, resume, report=TERMINAL)
         return

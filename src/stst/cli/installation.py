@@ -1,4 +1,4 @@
-"""`stst demo`, `doctor` and `weights`: first steps, this machine, the trained networks."""
+"""`stst demo`, `stst doctor` and `stst weights`: first steps, this machine, network weights."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from stst.cli.show import TERMINAL
 from stst.cli.texts import say
 from stst.workflows import installation
 
-app = o.group("List, fetch and check the trained weights.")
-Name = Annotated[str, typer.Argument(help="Name of a network, such as vgg19.")]
+app = o.group("List, download and check the weights of networks.")
+Name = Annotated[str, typer.Argument(help="Network, such as vgg19; see `stst weights list`.")]
 
 
 @o.threaded
@@ -22,12 +22,19 @@ def demo(
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     overwrite: o.Overwrite = False,
 ) -> None:
-    """Synthesise the metamer of a generated film, a fish over a reef. Works offline."""
+    """Make a first metamer, of a built-in film of a fish over a reef.
+
+    Needs no internet: the film and a small network come with the package. Then open
+    contact_sheet.png and side_by_side.mp4 in the output folder.
+    """
     installation.run_demo(out, seed=seed, overwrite=overwrite, report=TERMINAL)
 
 
 def doctor() -> None:
-    """Check that this machine can make metamers, and say how to fix what is missing."""
+    """Check that this machine is ready: software, devices, codecs, weights and disk.
+
+    Every line that begins with MISSING says how to fix the problem. The exit code is then 1.
+    """
     findings = installation.check_machine()
     for good, text in findings:
         say(f"{'ok  ' if good else 'MISSING'} {text}")
@@ -37,14 +44,14 @@ def doctor() -> None:
 
 @app.command("list")
 def list_() -> None:
-    """List all networks, their use, and whether their weights are on this machine."""
+    """List all networks, their role, and whether their weights are on this machine."""
     rows = installation.list_weights()
     TERMINAL.table(list(rows[0]), [list(row.values()) for row in rows])
 
 
 @app.command()
 def fetch(name: Name) -> None:
-    """Download weights, and check their digest."""
+    """Download the weights of a network and check their SHA-256."""
     with TERMINAL.counted(name) as advance:
         file = installation.fetch_weights(name, advance)
     say(f"{file}")
@@ -52,11 +59,11 @@ def fetch(name: Name) -> None:
 
 @app.command()
 def verify(name: Name) -> None:
-    """Check that weights are complete and are the published ones."""
+    """Check that the weights of a network are complete and are the published ones."""
     say(f"{installation.verify_weights(name)}: right")
 
 
 @app.command()
 def path(name: Name) -> None:
-    """Print the path of weights, whether they are there or not."""
+    """Print where the weights of a network are stored, even if they are not there yet."""
     say(f"{installation.weights_path(name)}")

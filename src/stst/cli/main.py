@@ -1,10 +1,11 @@
-"""The command `stst`: which commands there are, and exit codes."""
+"""The `stst` command: its subcommands, first steps and exit codes."""
 
 from __future__ import annotations
 
 import logging
 import re
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
@@ -25,58 +26,71 @@ from stst.cli.texts import Lines, heads, say  # noqa: E402
 from stst.errors import Diverged, StstError  # noqa: E402
 from stst.workflows.process import Stopped  # noqa: E402
 
-# In the order of a user's work: panel -> name -> (module:function, help in the list).
+FIRST_STEPS = (
+    ("stst demo", "Make a first metamer from a built-in film, offline."),
+    ("stst synthesize VIDEO --out DIR", "Make a metamer of your own video."),
+    ("stst COMMAND --help", "Show what a command does and its options."),
+)
+
+# Panel -> name -> (module:function, summary), in the order of a user's work. Modules of this folder
+# are named alone. The studio lies above it: it imports the command line, not the other way round.
 COMMANDS = {
-    "Start": {
-        "demo": ("installation:demo", "Synthesise the metamer of a short film, offline."),
-        "doctor": ("installation:doctor", "Check this machine."),
-        "weights": ("installation:app", "List, fetch and check the trained weights."),
-    },
     "Make stimuli": {
-        "synthesize": ("stimuli:synthesize", "Metamer of a natural video."),
-        "resume": ("stimuli:resume", "Resume a run that was stopped."),
-        "factorize": ("stimuli:factorize", "Appearance of one video, motion of another."),
-        "scramble": ("stimuli:scramble", "Control: phases or frames scrambled."),
-        "stimulus": ("stimuli:stimulus", "Grating, dots and others of known motion."),
-        "match": ("stimuli:match", "Equalise luminance or contrast across a set of videos."),
-        "batch": ("batch:batch", "Stimulus set of a plan, here or on a cluster."),
+        "demo": ("installation:demo", "Make a first metamer from a built-in film, offline."),
+        "synthesize": ("stimuli:synthesize", "Make a metamer of a natural video."),
+        "resume": ("stimuli:resume", "Resume a stopped run."),
+        "factorize": ("stimuli:factorize", "Combine the appearance and motion of two videos."),
+        "scramble": (
+            "stimuli:scramble",
+            "Make a control: scramble the phases or frames of a video.",
+        ),
+        "stimulus": ("stimuli:stimulus", "Generate a stimulus of known motion: grating, dots, ..."),
+        "match": ("stimuli:match", "Equalise luminance or contrast across videos."),
+        "batch": ("batch:batch", "Make a whole stimulus set from a plan."),
+        "studio": ("stst.studio.command:studio", "Make, watch and compare stimuli in a browser."),
     },
-    "Measure stimuli": {
-        "evaluate": ("evaluation:evaluate", "What a metamer or a control kept of its clip."),
-        "prednet": ("evaluation:app", "Next-frame prediction (PredNet)."),
-        "ablate": ("stimuli:ablate", "Effect of settings on metamers."),
+    "Evaluate": {
+        "evaluate": ("evaluation:evaluate", "Compare metamers and controls with their video."),
+        "prednet": ("evaluation:app", "Measure next-frame prediction with PredNet."),
+        "ablate": ("stimuli:ablate", "Compare metamers made with different settings."),
     },
-    "Test observers": {"experiment": ("experiment:app", "Power, trials, responses, analysis.")},
-    "Write": {
-        "methods": ("texts:methods", "Methods paragraph of a run."),
-        "cite": ("texts:cite", "What to cite, as BibTeX."),
+    "Experiments": {
+        "experiment": ("experiment:app", "Build, run and analyse an experiment."),
+        "methods": ("texts:methods", "Print the Methods paragraph of a run."),
+        "cite": ("texts:cite", "Print what to cite, as BibTeX."),
+    },
+    "Machine": {
+        "doctor": ("installation:doctor", "Check that this machine is ready."),
+        "weights": ("installation:app", "List, download and check network weights."),
     },
 }
 
-# 2 is the shell's code for wrong use; 3 is ours for a synthesis that went wrong.
+# 2 is the shell's code for wrong use; 3 means that a synthesis diverged.
 USER_ERROR, DIVERGED, INTERRUPTED = 2, 3, 130
 
 
 class Deferred(TyperCommand):
-    """A command whose module is imported when it is used: torch alone takes seconds."""
+    """A command whose module is imported on first use, because torch takes seconds to import."""
 
     def __init__(self, name: str, place: str, summary: str, panel: str) -> None:
         super().__init__(name, short_help=summary, rich_help_panel=panel)
-        self.module, _, self.attribute = place.partition(":")
+        module, _, self.attribute = place.partition(":")
+        self.module = module if "." in module else f"stst.cli.{module}"
 
     def load(self) -> Any:  # noqa: ANN401
-        """The command itself, or the group of commands."""
-        target = getattr(import_module(f"stst.cli.{self.module}"), self.attribute)
+        """Import the command, or the group of commands."""
+        target = getattr(import_module(self.module), self.attribute)
         app = target if isinstance(target, typer.Typer) else typer.Typer(add_completion=False)
         if target is not app:
             app.command(self.name)(target)
         command: Any = typer.main.get_command(app)
         for each in (command, *getattr(command, "commands", {}).values()):
-            each.help = re.sub(r"(?<!\n)\n(?!\n)", " ", each.help or "")  # typer keeps its lines
+            # typer would print the line breaks of the docstring.
+            each.help = re.sub(r"(?<!\n)\n(?!\n)", " ", each.help or "")
         return command
 
     def make_context(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401
-        """Go on as the command itself."""
+        """Make the context of the imported command."""
         return self.load().make_context(*args, **options)
 
 
@@ -95,25 +109,43 @@ def _show_completion(shell: Shells | None) -> None:
 
 
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
     show_completion: Annotated[
         Shells | None,
         typer.Option(
-            help='Print shell completion. In ~/.bashrc: eval "$(stst --show-completion bash)"',
+            help="Print the completion script of a shell. For bash, add this line to ~/.bashrc: "
+            'eval "$(stst --show-completion bash)"',
             callback=_show_completion,
             is_eager=True,
         ),
     ] = None,
 ) -> None:
     """Dynamic stimuli for vision science: metamers of natural videos."""
+    if context.invoked_subcommand is None:
+        _welcome()
+
+
+def _welcome() -> None:
+    """Print what to do first, then all commands in groups."""
+    say("Dynamic stimuli for vision science: metamers of natural videos. Start here:", "")
+    _list_commands(FIRST_STEPS)
+    for panel, commands in COMMANDS.items():
+        say("", panel)
+        _list_commands([(name, summary) for name, (_, summary) in commands.items()])
+
+
+def _list_commands(rows: Sequence[tuple[str, str]]) -> None:
+    width = max(len(command) for command, _ in rows)
+    say(*(f"  {command:{width}}  {summary}" for command, summary in rows))
 
 
 def command_line() -> TyperGroup:
-    """The command `stst` with all its commands."""
+    """Build the `stst` command with all its subcommands."""
     completion_init()
-    app = typer.Typer(name="stst", no_args_is_help=True, add_completion=False)
+    app = typer.Typer(name="stst", invoke_without_command=True, add_completion=False)
     app.callback()(_options)
     root = typer.main.get_group(app)
     for panel, commands in COMMANDS.items():
@@ -123,7 +155,7 @@ def command_line() -> TyperGroup:
 
 
 def main() -> None:
-    """Run the command line; a mistake of the user gives one line, never a traceback."""
+    """Run the command line; a user error prints one line, never a traceback."""
     _listen()
     try:
         command_line()(standalone_mode=True)
@@ -132,14 +164,14 @@ def main() -> None:
     except OSError as error:
         if error.filename is not None:
             _end(f"{error.filename} cannot be used: {error.strerror}.", USER_ERROR)
-        if error.errno is not None:  # of no file that a user named
+        if error.errno is not None:  # not about a file that the user named
             raise
-        _end(f"{error}.", USER_ERROR)  # of a library, which says what to do
+        _end(f"{error}.", USER_ERROR)  # from a library; its text says what to do
     except Stopped as stopped:
         _end(str(stopped), stopped.code)
     except SystemExit as stop:
-        if stop.code == INTERRUPTED:  # what typer makes of Ctrl-C
-            _end("stopped; if steps were taken, go on with: stst resume DIR", INTERRUPTED)
+        if stop.code == INTERRUPTED:  # typer's exit code for Ctrl-C
+            _end("stopped; if the synthesis had begun: stst resume DIR", INTERRUPTED)
         raise
 
 
@@ -149,8 +181,8 @@ def _end(text: str, code: int) -> NoReturn:
 
 
 def _listen() -> None:
-    """Print what the library logs."""
-    heads.clear()  # of a command that this process was refused
+    """Print the library's log messages."""
+    heads.clear()  # left by an earlier command that failed in this process
     logger = logging.getLogger("stst")
     logger.setLevel(logging.INFO)
     logger.propagate = False

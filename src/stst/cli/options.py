@@ -1,4 +1,4 @@
-"""Options that several commands share, one by one and in groups."""
+"""Options that several commands share, single and in groups."""
 
 from __future__ import annotations
 
@@ -21,15 +21,33 @@ from stst.storage.config import SynthesisConfig, read_config
 from stst.video.sizes import Fit, Sizing
 from stst.workflows.process import use_threads
 
-Video = Annotated[Path | None, typer.Argument(help="Video, GIF, folder of images or .npy array.")]
-Out = Annotated[Path, typer.Option(help="Folder for the results.")]
-RecipeFile = Annotated[Path | None, typer.Option(help="Repeat the run of this recipe.yaml.")]
-Seed = Annotated[int | None, typer.Option(help="Random seed.")]
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", help="Change a setting: octaves.0.steps=10.")
+# Panels of the help. The options that matter first stand in typer's own panel, on top.
+FIRST, INPUT, SYNTHESIS, MACHINE = "Options", "Input", "Synthesis", "Machine"
+
+Video = Annotated[
+    Path | None, typer.Argument(help="Video, animated image, folder of images or .npy array.")
 ]
-Threads = Annotated[int | None, typer.Option(min=1, help="Threads of the CPU.")]
-Overwrite = Annotated[bool, typer.Option(help="Write into a folder that is not empty.")]
+Out = Annotated[Path, typer.Option(help="Folder for the results.")]
+RecipeFile = Annotated[
+    Path | None, typer.Option(help="Repeat a run: the recipe.yaml in its folder.")
+]
+Seed = Annotated[int | None, typer.Option(help="Random seed (default: 0).")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change one setting, NAME=VALUE. Repeat it for more."),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=1024,
+        help="CPU threads; by default as many as this process may use.",
+        rich_help_panel=MACHINE,
+    ),
+]
+Overwrite = Annotated[
+    bool, typer.Option(help="Write into a folder that is not empty.", show_default=False)
+]
 Config = TypeVar("Config", bound=FrozenConfig)
 
 
@@ -37,70 +55,114 @@ Config = TypeVar("Config", bound=FrozenConfig)
 class FrameOptions:
     """Which frames of a video are read, and at which size."""
 
-    panel: ClassVar = "Clip"  # of the help
+    panel: ClassVar = INPUT
     width: Annotated[int | None, typer.Option(help="Reduce to this width (px).")] = None
     height: Annotated[int | None, typer.Option(help="Reduce to this height (px).")] = None
     fit: Annotated[
-        str | None, typer.Option(help=f"If the aspect changes: {', '.join(get_args(Fit))}.")
+        str | None,
+        typer.Option(
+            help=f"How to reach a size of another aspect ratio: {', '.join(get_args(Fit))}."
+        ),
     ] = None
     enlarge: Annotated[
         bool | None, typer.Option("--enlarge", help="Allow a larger size (bicubic).")
     ] = None
-    frames: Annotated[int | None, typer.Option(help="Number of frames.")] = None
+    frames: Annotated[
+        int | None, typer.Option(help="Number of frames; by default all of them.")
+    ] = None
     start: Annotated[int | None, typer.Option(help="First frame, counted from 0.")] = None
-    fps: Annotated[str | None, typer.Option(help="Frame rate, if the file has none.")] = None
+    fps: Annotated[
+        str | None, typer.Option(help="Frame rate (frames/s), if the file states none.")
+    ] = None
     retime: Annotated[
-        str | None, typer.Option(help="Resample to this frame rate, by when frames are shown.")
+        str | None,
+        typer.Option(help="Resample to this frame rate (frames/s), using the frames' times."),
     ] = None
 
     def source(self, path: Path | None = None) -> dict[str, Any]:
-        """The clip as a recipe file has it, without options that were not given."""
+        """Return the clip as in a recipe file, without options that were not given."""
         options = {"path": absolute(path), **asdict(self)}
         return {name: value for name, value in options.items() if value is not None}
 
     @property
     def sizing(self) -> dict[str, Any]:
-        """Those of the options that are of the size."""
+        """The options of the size alone."""
         names = {field.name for field in fields(Sizing)}
         return {name: value for name, value in self.source().items() if name in names}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClipOptions(FrameOptions):
-    """The same, with a step between frames."""
+    """`FrameOptions`, with a step between frames."""
 
-    every: Annotated[int | None, typer.Option(help="Take every n-th frame.")] = None
+    every: Annotated[int | None, typer.Option(help="Take every n-th frame only.")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class SynthesisOptions:
     """How metamers are made: recipe, networks, seeds, device."""
 
-    panel: ClassVar = "Synthesis"
-    quality: Annotated[str | None, typer.Option(help=f"Stop at: {', '.join(QUALITIES)}.")] = None
-    preset: Annotated[str | None, typer.Option(help=f"One of {', '.join(list_presets())}.")] = None
-    losses: Annotated[
-        str | None, typer.Option(help=f"What to match, joined by +: {' '.join(LOSSES)}; or all.")
+    panel: ClassVar = SYNTHESIS
+    quality: Annotated[
+        str | None,
+        typer.Option(help=f"How closely to match: {', '.join(QUALITIES)}.", rich_help_panel=FIRST),
     ] = None
-    shots: Annotated[str | None, typer.Option(help="Cuts: each, first, ignore, refuse.")] = None
-    spatial: Annotated[str | None, typer.Option(help="Network: vgg19, vgg16, compact, ...")] = None
-    weights: Annotated[Path | None, typer.Option(help="Your own weights of the network.")] = None
-    weights_normalisation: Annotated[
-        str | None, typer.Option(help="Of your own weights: torchvision, caffe, none.")
+    spatial: Annotated[
+        str | None,
+        typer.Option(
+            help="Network for appearance: vgg19 (default), vgg16, compact (no download), ...",
+            rich_help_panel=FIRST,
+        ),
     ] = None
-    temporal_weights: Annotated[Path | None, typer.Option(help="Your own weights of MSOE.")] = None
-    settings: Settings = None
-    seed: Seed = None
+    seed: Annotated[
+        int | None, typer.Option(help="Random seed (default: 0).", rich_help_panel=FIRST)
+    ] = None
     seeds: Annotated[
-        int | None, typer.Option(min=1, help="Number of metamers, with seeds from --seed on.")
+        int | None,
+        typer.Option(
+            min=1,
+            max=1000,
+            help="Number of metamers; their seeds are --seed, --seed + 1, ...",
+            rich_help_panel=FIRST,
+        ),
     ] = None
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, ...")] = None
+    preset: Annotated[
+        str | None, typer.Option(help=f"Recipe to start from: {', '.join(list_presets())}.")
+    ] = None
+    losses: Annotated[
+        str | None,
+        typer.Option(help=f"What to match: all, or names joined by +: {', '.join(LOSSES)}."),
+    ] = None
+    shots: Annotated[
+        str | None,
+        typer.Option(help="If the video has cuts: each, first (shot), ignore, refuse."),
+    ] = None
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="Change one setting of the recipe: --set pad=2. Repeat it for more."
+        ),
+    ] = None
+    weights: Annotated[
+        Path | None, typer.Option(help="Your own weights file for the spatial network.")
+    ] = None
+    weights_normalisation: Annotated[
+        str | None,
+        typer.Option(help="Input scaling that your weights expect: torchvision, caffe, none."),
+    ] = None
+    temporal_weights: Annotated[
+        Path | None, typer.Option(help="Your own weights file for the motion network (MSOE).")
+    ] = None
+    device: Annotated[
+        str | None,
+        typer.Option(help="cpu (default), cuda, cuda:1, ...", rich_help_panel=MACHINE),
+    ] = None
 
     def config(self, options: Mapping[str, Any], file: Path | None = None) -> SynthesisConfig:
-        """A recipe file (if any), changed by what was given on the command line.
+        """Return the settings of a recipe file (if any), changed by the command line.
 
-        `options` are named as in the file, ``streams.spatial``; None keeps the file's value, or
-        else the default.
+        `options` use the dotted names of the file, such as ``streams.spatial``. None keeps the
+        value of the file, or the default.
         """
         seeds: list[int] | None = None
         if self.seed is not None or self.seeds is not None:
@@ -115,7 +177,7 @@ class SynthesisOptions:
         }
         data = placed({**options, **named}, read_config(file) if file else {})
         if "path" not in data.get("source", {}):
-            raise RecipeError("which video? Give its path: stst synthesize IN.mp4 --out DIR.")
+            raise RecipeError("no video given. Give its path: stst synthesize IN.mp4 --out DIR.")
         if self.preset is not None or "recipe" not in data:
             data["recipe"] = Recipe.preset(self.preset or "default").model_dump(mode="json")
         config = SynthesisConfig.parse(data)
@@ -128,14 +190,14 @@ class SynthesisOptions:
 
 
 def group(text: str) -> typer.Typer:
-    """A group of commands."""
+    """Make a group of commands."""
     return typer.Typer(help=text, no_args_is_help=True, add_completion=False)
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command take groups of options: typer sees the options of each group."""
+    """Let a command take dataclasses of options; typer sees each of their fields."""
     hints = get_type_hints(command, include_extras=True)
-    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+    groups = _groups(command)
     parameters = list[inspect.Parameter]()
     for name, parameter in inspect.signature(command).parameters.items():
         if name not in groups:
@@ -145,22 +207,40 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
         for field in fields(groups[name]):
             kind, info = get_args(options[field.name])
             info = copy(info)
-            info.rich_help_panel = groups[name].panel
+            info.rich_help_panel = info.rich_help_panel or groups[name].panel
             default = parameter.empty if field.default is MISSING else field.default
             option = parameter.replace(name=field.name, default=default)
             parameters.append(option.replace(annotation=Annotated[kind, info]))
 
     @wraps(command)
     def call(**values: Any) -> None:  # noqa: ANN401
-        for name, group in groups.items():
-            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
-        command(**values)
+        command(**in_groups(command, values))
 
     return _presented(call, parameters)
 
 
+def in_groups(command: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a function that takes groups; values of other options are left out.
+
+    `values` are the values of single options, as typer gives them.
+    """
+    groups = _groups(command)
+    arguments = {}
+    for name in inspect.signature(command).parameters:
+        if (group := groups.get(name)) is None:
+            arguments[name] = values[name]
+        else:
+            arguments[name] = group(**{field.name: values[field.name] for field in fields(group)})
+    return arguments
+
+
+def _groups(command: Callable[..., Any]) -> dict[str, Any]:
+    hints = get_type_hints(command, include_extras=True)
+    return {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+
+
 def threaded(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command that computes take ``--threads``; it prints first how many it has."""
+    """Add ``--threads`` to a command; it prints the number of threads first."""
 
     @wraps(command)
     def call(*, threads: int | None, **values: Any) -> None:  # noqa: ANN401
@@ -179,15 +259,16 @@ def threaded(command: Callable[..., None]) -> Callable[..., None]:
 def _presented(
     call: Callable[..., None], parameters: Sequence[inspect.Parameter]
 ) -> Callable[..., None]:
-    """A function that wraps a command, with the parameters that typer is to see."""
+    """Give a wrapper the parameters that typer should see."""
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     call.__annotations__ = {each.name: each.annotation for each in parameters}
-    del call.__wrapped__  # type: ignore[attr-defined]  # typer would read the hints of what is wrapped
+    # typer would read the hints of the wrapped command instead.
+    del call.__wrapped__  # type: ignore[attr-defined]
     return call
 
 
 def placed(options: Mapping[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-    """Put options that were given, by dotted name, into the plain data of a recipe file."""
+    """Put the options that were given into the plain data of a recipe file, by dotted name."""
     for name, value in options.items():
         if value is not None:
             section, _, key = name.rpartition(".")
@@ -196,31 +277,32 @@ def placed(options: Mapping[str, Any], data: dict[str, Any]) -> dict[str, Any]:
 
 
 def absolute(path: Path | None) -> str | None:
-    """A path that another working directory does not change."""
+    """Return the absolute path as text; None stays None."""
     return None if path is None else str(path.absolute())
 
 
 def setting(text: str, option: str = "--set", example: str = "pad=1") -> tuple[str, Any]:
-    """``octaves.0.steps=10`` -> its name and its value, read as YAML."""
+    """Split ``octaves.0.steps=10`` into its name and its value, read as YAML."""
     name, equals, value = text.partition("=")
     if not equals:
-        raise RecipeError(f"{option} takes key=value, such as {example}; got {text!r}.")
+        raise RecipeError(f"{option} takes key=value, such as {example}, got {text!r}.")
     try:
         return name.strip(), yaml.safe_load(value)
     except (yaml.YAMLError, ValueError, RecursionError):
         raise RecipeError(
-            f"{option} {name}: {value[:60]!r} is not a value that can be read."
+            f"{option} {name}: {value[:60]!r} is not a valid YAML value. Use a number, a word or "
+            "a list such as [1, 2]."
         ) from None
 
 
 def levels(text: str, option: str, example: str) -> tuple[str, list[object]]:
-    """``pad=2,4`` -> a name and its levels, each read as YAML."""
+    """Split ``pad=2,4`` into a name and its levels, each read as YAML."""
     name, equals, values = text.partition("=")
     return setting(f"{name}{equals}[{values}]" if equals else text, option, example)
 
 
 def parsed(kind: type[Config], data: Mapping[str, Any], settings: list[str] | None) -> Config:
-    """Settings of plain data, checked, and changed by those of ``--set``."""
+    """Validate plain data as settings and apply the changes of ``--set``."""
     plain = kind.parse(data).model_dump(mode="json")
     for name, value in map(setting, settings or []):
         set_by_path(plain, name, value)

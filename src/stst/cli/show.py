@@ -1,4 +1,4 @@
-"""What the command line shows of a workflow: tables, the plan, progress, the time left."""
+"""Terminal output of workflows: tables, run plans, progress and the time left."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stst.synthesis.estimate import Estimate, duration, size
 from stst.video.frames import Footage
 from stst.workflows.progress import Advance, Event, FrameCount, Reporter, stages
 
-EVERY = 5.0  # s between lines of progress where no bar can be drawn
+EVERY = 5.0  # s between progress lines where no bar can be drawn
 COLUMNS = (
     TextColumn("{task.description}"),
     BarColumn(),
@@ -31,7 +31,7 @@ Update = Callable[[str, float, float | None], None]
 
 
 class Terminal(Reporter):
-    """Prints what a workflow does: bars in a terminal, plain lines in a file or a pipe."""
+    """Print the progress of a workflow: bars in a terminal, plain lines in a file or pipe."""
 
     def say(self, text: str) -> None:
         """Print a line."""
@@ -39,18 +39,18 @@ class Terminal(Reporter):
 
     @contextmanager
     def busy(self, text: str) -> Iterator[Callable[[str], None]]:
-        """Show that something is under way."""
+        """Show a spinner for work of unknown length."""
         if console.is_interactive:
             say()
             with console.status(text) as status:
                 yield status.update
         else:
-            lines = _RareLines(first=-math.inf)
+            lines = _RareLines(last=-math.inf)
             lines.say(text)
             yield lines.say
 
     def track(self, items: Iterable[Item], text: str, total: int) -> Iterator[Item]:
-        """Pass items on behind a bar."""
+        """Yield the items and move a bar."""
         with bar(text, total) as update:
             for count, item in enumerate(items, 1):
                 yield item
@@ -58,7 +58,7 @@ class Terminal(Reporter):
 
     @contextmanager
     def counted(self, text: str, total: int | None = None) -> Iterator[Advance]:
-        """Show a bar that is moved by calls."""
+        """Show a bar that the yielded function moves."""
         with bar(text, total) as update:
             yield lambda done, of: update(text, done, of)
 
@@ -77,7 +77,7 @@ class Terminal(Reporter):
         notes: list[str],
         plan: FrameCount,
     ) -> None:
-        """State what is about to be done, what it will take, and which stand-ins are used."""
+        """Print the clip, the expected time and memory, and any notes."""
         height, width = natural.size
         say(
             f"{len(natural)} frames of {width}x{height} px at {float(natural.frame_rate):g} "
@@ -91,9 +91,10 @@ class Terminal(Reporter):
             say(f"Note: {note}")
 
     def follow(self, run: Iterable[Event], plan: FrameCount, before: int = 0) -> None:
-        """Run to the end behind a bar that moves with the frames made.
+        """Run the synthesis to its end and show a bar of the frames made.
 
-        `before` of them were made in an earlier run: they say nothing about the time left.
+        The first `before` frames were made in an earlier session and are left out of the
+        estimate of the time left.
         """
         with bar("starting", plan.made, before) as update:
             for name, done in stages(run, plan):
@@ -101,14 +102,14 @@ class Terminal(Reporter):
                     update(name, done, plan.made)
 
 
-TERMINAL = Terminal()
+TERMINAL: Reporter = Terminal()
 
 
 class _RareLines:
-    """Prints a line at most every few seconds, the first one after as long as that."""
+    """Print a line at most every `EVERY` seconds, and none in the first `EVERY` seconds."""
 
-    def __init__(self, first: float | None = None) -> None:
-        self._last = time.monotonic() if first is None else first
+    def __init__(self, last: float | None = None) -> None:
+        self._last = time.monotonic() if last is None else last
 
     def say(self, text: str) -> None:
         if time.monotonic() - self._last >= EVERY:
@@ -118,9 +119,9 @@ class _RareLines:
 
 @contextmanager
 def bar(text: str, total: float | None, done: int = 0) -> Iterator[Update]:
-    """A bar with the time that is left; in a file or a pipe lines, the last at the end."""
+    """Show a bar with the time left; in a file or pipe, print lines, one of them at the end."""
     drawn, lines = console.is_interactive, _RareLines()
-    # By default rich forgets after 30 s, and an octave may take longer.
+    # By default rich averages over the last 30 s, but an octave may take longer.
     progress = Progress(
         *COLUMNS, console=console, speed_estimate_period=math.inf, disable=not drawn
     )

@@ -1,4 +1,4 @@
-"""Lines of text in the terminal; `stst methods` and `stst cite`. Imports nothing that is slow."""
+"""Printing in the terminal; `stst methods` and `stst cite`. Imports nothing slow."""
 
 from __future__ import annotations
 
@@ -14,28 +14,30 @@ from stst.workflows import citing
 console = Console(soft_wrap=True, highlight=False, emoji=False)
 
 
-heads = list[str]()  # lines that come before the first one; a refusal has none
+heads = list[str]()  # printed before the first line; not printed if the command fails at once
 
 
 def say(*text: str) -> None:
-    """Print a line for the user, after those that wait to come first."""
+    """Print lines for the user, after any pending `heads`."""
     for line in (*heads, *text):
         console.print(line, markup=False)
     heads.clear()
 
 
 class Lines(logging.Handler):
-    """Print what the library logs while a workflow runs."""
+    """Print the library's log messages while a workflow runs."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a line."""
+        """Print a log message; warnings start with ``warning:``."""
         say(("warning: " if record.levelno >= logging.WARNING else "") + record.getMessage())
 
 
 def methods(
-    folder: Annotated[Path, typer.Argument(help="Folder that `stst synthesize` wrote.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Run folder, as written by `stst synthesize`, `scramble`, ...")
+    ],
 ) -> None:
-    """Print the Methods paragraph of a run."""
+    """Print a Methods paragraph for your paper: how the stimuli of a run were made."""
     paragraph, warnings = citing.methods_paragraph(folder)
     say(paragraph)
     for warning in warnings:
@@ -43,5 +45,5 @@ def methods(
 
 
 def cite() -> None:
-    """Print what to cite, as BibTeX."""
+    """Print what to cite in a paper, as BibTeX."""
     say(citing.citation())

@@ -1,4 +1,4 @@
-"""Figures that results draw of themselves, and what all figures share: panels, looks, PNG."""
+"""Figures of results, and what all figures share: panels, styles and PNG output."""
 
 from __future__ import annotations
 
@@ -18,13 +18,20 @@ from PIL import Image
 if TYPE_CHECKING:
     import pandas as pd
 
-NATURAL = "natural"  # the condition that is drawn in black
-MATCHED = 0.25  # relative Gram error that the dashed line marks
-# Okabe and Ito's palette: told apart with any colour vision.
+NATURAL = "natural"  # the condition drawn in black
+MATCHED = 0.25  # relative Gram error at the dashed line
+# The palette of Okabe and Ito, distinguishable with any colour vision.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#56b4e9", "#e69f00")
-MARKERS, _DASHES = "osD^vPX", ("-", "--", ":", "-.")  # told apart without colours too
+MARKERS, _DASHES = "osD^vPX", ("-", "--", ":", "-.")  # distinguishable without colour
 
 Values = Sequence[float] | npt.NDArray[np.floating]
+
+
+class NotebookFigure(Figure):
+    """A figure made without pyplot, which notebooks show all the same."""
+
+    def _repr_png_(self) -> bytes:
+        return png_bytes(self)
 
 
 def make_panels(
@@ -34,22 +41,22 @@ def make_panels(
     size: tuple[float, float],
     **more: Any,  # noqa: ANN401
 ) -> tuple[Figure, Any]:
-    """A figure free of pyplot, and its panels, (down, across), without frames above and right."""
-    figure = Figure(figsize=size, dpi=150, layout="constrained")
+    """Make a figure without pyplot and its panels, (down, across), without top or right spines."""
+    figure = NotebookFigure(figsize=size, dpi=150, layout="constrained")
     grid = figure.subplots(down, across, squeeze=False, **more)
     for axes in grid.flat:
         axes.spines[["top", "right"]].set_visible(False)
     return figure, grid
 
 
-_DEPTH = 1e9  # from the largest value to the least that a logarithm shows; below is rounding
+_DEPTH = 1e9  # ratio of the largest to the smallest value on a log axis; below is rounding
 
 
 def log_scale(axes: Axes, which: str) -> None:
-    """Make an axis, "x" or "y", logarithmic, say so in its label, and mark what it cannot show.
+    """Make an axis, "x" or "y", logarithmic, add that to its label, and mark hidden values.
 
-    Values of lines that are 0 or below, or rounding beside the largest, have a triangle at the end
-    of the axis.
+    Values of lines that are 0, negative or negligible are shown as triangles at the end of the
+    axis.
     """
     lines = [line for line in axes.lines if line.get_transform() == axes.transData]
     side, marker = (0, "<") if which == "x" else (1, "v")
@@ -67,17 +74,23 @@ def log_scale(axes: Axes, which: str) -> None:
             both[side, beyond] = np.nan
             line.set_data(both)
             marked = True
-    axes.relim()  # to what is left
+    axes.relim()  # to the remaining values
     axis = axes.xaxis if which == "x" else axes.yaxis
     words = "\n(log; triangle: 0 or nearly)" if marked else " (log)"
     label = f"{axis.get_label_text()}{words}" if axis.get_label_text() else ""
-    if not top > 0:  # Matplotlib warns of a logarithm of nothing
+    if not top > 0:  # Matplotlib warns if there are no positive values
         axes.set(**{f"{which}lim": (0.1, 1)})
     axes.set(**{f"{which}scale": "log", f"{which}label": label})
 
 
-# Lines for what bounds are, by the names that `stst.metrics.bounds` gives them.
-BOUND_LINES = {"95 % interval": "-", "97.5 % bound": "-.", "range": ":"}
+# Line styles of bounds, by their names in `stst.metrics.bounds`.
+BOUND_LINES: dict[str, Any] = {
+    "95 % interval": "-",
+    "approximate interval": (0, (8, 1)),
+    "97.5 % bound": "-.",
+    "range": ":",
+}
+_LINE_WORDS = dict(zip(BOUND_LINES, ("line", "long dashes", "dash-dotted", "dotted"), strict=True))
 
 
 def draw_bounds(
@@ -87,7 +100,7 @@ def draw_bounds(
     colour: str,
     value: str = "mean",
 ) -> None:
-    """Draw the bounds of rows by `axes.hlines` or `vlines`, each in the line of its name.
+    """Draw the bounds of rows with `axes.hlines` or `vlines`, in the line style of their name.
 
     Where one end is missing the line ends at the value.
     """
@@ -98,9 +111,9 @@ def draw_bounds(
 
 
 def bounds_note(bounds: Iterable[str]) -> str:
-    """Say which line is what, of those bounds that are there."""
-    known, dashes = set(bounds), {"-": "line", "-.": "dash-dotted", ":": "dotted"}
-    return "; ".join(f"{dashes[dash]}: {n}" for n, dash in BOUND_LINES.items() if n in known)
+    """Explain the line styles of the bounds that occur."""
+    known = set(bounds)
+    return "; ".join(f"{line}: {name}" for name, line in _LINE_WORDS.items() if name in known)
 
 
 def loss_figure(
@@ -109,10 +122,10 @@ def loss_figure(
     *,
     boundaries: Sequence[int] = (),
 ) -> Figure:
-    """Draw each loss over the optimiser's steps, and each layer's residual over frames.
+    """Plot losses over optimiser steps, and residuals of layers over frames.
 
-    `residuals` are ``loss/layer`` -> relative error in each kept frame; lighter lines are earlier
-    layers. `boundaries` are steps at which the next frame begins.
+    `residuals` maps ``loss/layer`` to the relative error of each kept frame; lighter lines are
+    earlier layers. `boundaries` are the steps at which the next frame starts.
     """
     figure, ((upper,), (lower,)) = make_panels(2, 1, size=(10, 6))
     terms = dict.fromkeys([*losses, *map(_term, residuals)])
@@ -141,7 +154,7 @@ def _draw_losses(
     for name, values in losses.items():
         breaks = [step for step in boundaries if 0 < step < len(values)]
         steps = np.insert(np.arange(len(values)), breaks, breaks)
-        broken = np.insert(_finite(values), breaks, np.nan)  # no line from frame to frame
+        broken = np.insert(_finite(values), breaks, np.nan)  # no line between frames
         axes.plot(steps, broken, color=colours[name], linewidth=1, label=name)
 
 
@@ -168,7 +181,7 @@ def _finite(values: Values) -> npt.NDArray[np.floating]:
 
 
 def png_bytes(picture: Image.Image | Figure) -> bytes:
-    """Encode a picture or a figure as PNG without date or version: always the same bytes."""
+    """Encode an image or figure as PNG without date or version, for reproducible bytes."""
     encoded = BytesIO()
     if isinstance(picture, Figure):
         picture.savefig(encoded, format="png", metadata={"Software": None})
@@ -177,12 +190,12 @@ def png_bytes(picture: Image.Image | Figure) -> bytes:
     return encoded.getvalue()
 
 
-Styles = Mapping[str, dict[str, Any]]  # keywords of a line
+Styles = Mapping[str, dict[str, Any]]  # keyword arguments of a line
 
 
 def styles(conditions: Iterable[str]) -> Styles:
-    """A colour, a marker and a dash for each condition; the natural clip is black."""
-    made = [name for name in dict.fromkeys(conditions) if name != NATURAL]
+    """Return colour, marker and dash of each condition; the natural clip is black."""
+    others = [name for name in dict.fromkeys(conditions) if name != NATURAL]
     colours = [colour for colour in COLOURS if colour != "#000000"]
     looks = {
         name: {
@@ -190,32 +203,32 @@ def styles(conditions: Iterable[str]) -> Styles:
             "marker": MARKERS[index % len(MARKERS)],
             "linestyle": _DASHES[(index + 1) % len(_DASHES)],
         }
-        for index, name in enumerate(made)
+        for index, name in enumerate(others)
     }
     return {NATURAL: {"color": "black", "marker": ".", "linestyle": "-"}} | looks
 
 
-_LINEAR = 0.2  # of the error axis, which is logarithmic above
+_LINEAR = 0.2  # linear range of the error axis; logarithmic above
 _SHARES = (0, 0.05, 0.1, 0.15, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 1e3, 1e4, 1e6)
-_APART = 0.22  # rows: conditions of a measure
+_APART = 0.22  # distance between the conditions of a measure, in rows
 
 
 def error_figure(
     errors: pd.DataFrame, summary: pd.DataFrame, measures: Mapping[str, tuple[str, float]]
 ) -> Figure:
-    """Every error as a point, means as bars with their bounds, and what is called kept in grey.
+    """Plot errors as points, means as bars with bounds, and tolerances in grey.
 
-    `measures` are name -> label and tolerance. An error that cannot be told is named.
+    `measures` maps names to labels and tolerances. Conditions without a valid error are listed.
     """
     figure, ((axes,),) = make_panels(1, 1, size=(9, 8))
     rows = {name: row for row, name in enumerate(measures)}
     axes.barh(list(rows.values()), [most for _, most in measures.values()], 0.9, color="0.9")
     looks = styles(errors["condition"])
-    made = [name for name in looks if name != NATURAL]
-    for index, name in enumerate(made):
+    others = [name for name in looks if name != NATURAL]
+    for index, name in enumerate(others):
         look = looks[name] | {"linestyle": ""}
         own, means = (table[table["condition"] == name] for table in (errors, summary))
-        shift = _APART * (index - (len(made) - 1) / 2)
+        shift = _APART * (index - (len(others) - 1) / 2)
         places = own["measure"].map(rows) + shift
         axes.plot(own["value"], places, markersize=4, alpha=0.5, **look)
         axes.plot([], [], label=name, **look)

@@ -1,4 +1,4 @@
-"""Wrong arguments of public functions: errors that say which, what was wanted and what came."""
+"""Errors for wrong arguments of public functions: argument, expected type, given value."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _WORDS = {
 
 
 def checked(function: Callable[P, Returned]) -> Callable[P, Returned]:
-    """Explain by its annotations what a public function was given that it cannot take.
+    """Explain wrong arguments of a public function from its annotations.
 
-    Arguments are compared with annotations once the function has failed: those that it takes or
-    refuses itself are left to it. Only True and False are compared before, since any object can
-    pass for either, and they for a number.
+    Arguments are compared with the annotations only after the call has failed, so values that
+    the function accepts, or rejects with an error of its own, are unaffected. Booleans are
+    compared before the call: any object can pass for one, and a boolean for a number.
     """
 
     @wraps(function)
@@ -41,7 +41,7 @@ def checked(function: Callable[P, Returned]) -> Callable[P, Returned]:
             return function(*args, **kwargs)
         except StstError:
             raise
-        except Exception:  # whatever code raises that does not expect what it was given
+        except Exception:  # wrong arguments can raise anything
             _refuse(function, args, kwargs, _annotations(function))
             raise
 
@@ -57,52 +57,52 @@ def _refuse(
     try:
         given = inspect.signature(function).bind(*args, **kwargs).arguments
     except TypeError:
-        return  # Python says itself which are missing or too many
+        return  # Python's own message names missing and extra arguments
     called = function.__qualname__.removesuffix(".__init__")
     for name, value in given.items():
         if name in annotations and not fits(value, annotations[name]):
-            wanted = words(annotations[name])
+            expected = words(annotations[name])
             plain = isinstance(value, str | int | float)
-            came = f"{value!r:.60}" if plain else type(value).__name__
-            raise _kind(wanted, name, function.__module__)(
-                f"{name} of {called}() must be {wanted}, got {came}. See "
+            shown = f"{value!r:.60}" if plain else type(value).__name__
+            raise _kind(expected, name, function.__module__)(
+                f"{name} of {called}() must be {expected}, got {shown}. See "
                 f"help({function.__module__}.{called})."
             ) from None
 
 
-def _kind(wanted: str, name: str, module: str) -> type[StstError]:
-    if "stst.Clip" in wanted or "tensor" in wanted or module.startswith("stst.video"):
+def _kind(expected: str, name: str, module: str) -> type[StstError]:
+    if "stst.Clip" in expected or "tensor" in expected or module.startswith("stst.video"):
         return FramesError
-    if name in ("spatial", "temporal") or "Network" in wanted or module.startswith("stst.models"):
+    if name in ("spatial", "temporal") or "Network" in expected or module.startswith("stst.models"):
         return StreamError
-    return RunError if "a path" in wanted else RecipeError
+    return RunError if "a path" in expected else RecipeError
 
 
 @cache
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
-    """The annotations that can be read; a name that is only there for type checkers cannot."""
-    found = dict[str, Any]()
+    """Readable annotations; names that exist only for type checkers are skipped."""
+    annotations = dict[str, Any]()
     for name, annotation in inspect.get_annotations(function).items():
         try:
             holder = types.SimpleNamespace(__annotations__={name: annotation})
-            found |= get_type_hints(holder, function.__globals__)
+            annotations |= get_type_hints(holder, function.__globals__)
         except (NameError, AttributeError):
             continue
-    return found
+    return annotations
 
 
 @cache
 def _flags(function: Callable[..., Any]) -> dict[str, Any]:
-    """What may be True or False, or a number: no other object may, nor they a number."""
-    found = {}
+    """Arguments that accept a boolean, and numbers, which must not be one."""
+    flags = {}
     for name, annotation in _annotations(function).items():
         kinds = (annotation, *get_args(annotation))
         if bool in kinds:
-            found[name] = annotation
+            flags[name] = annotation
         elif int in kinds or float in kinds:
-            found[name] = _NotBool
-    found.pop("return", None)
-    return found
+            flags[name] = _NotBool
+    flags.pop("return", None)
+    return flags
 
 
 class _NotBool:
@@ -110,7 +110,7 @@ class _NotBool:
 
 
 def fits(value: object, annotation: Any) -> bool:  # noqa: ANN401
-    """Whether a value is of the kind of an annotation; what an iterator holds is not looked at."""
+    """Whether a value matches an annotation. The items of an iterator are not checked."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
         return any(fits(value, kind) for kind in inner)
@@ -132,7 +132,7 @@ def fits(value: object, annotation: Any) -> bool:  # noqa: ANN401
 
 
 def _holds(value: object, origin: type, inner: tuple[Any, ...]) -> bool:
-    """Whether a collection, or a function, is of a kind, and so is what it holds."""
+    """Whether a collection and its items match, or a function is callable."""
     if issubclass(origin, Mapping):
         return isinstance(value, Mapping) and all(
             fits(key, inner[0]) and fits(item, inner[1]) for key, item in value.items()
@@ -142,7 +142,7 @@ def _holds(value: object, origin: type, inner: tuple[Any, ...]) -> bool:
     if not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping | type):
         return False
     if isinstance(value, Iterator):
-        return not issubclass(origin, Sized)  # it is not used up
+        return not issubclass(origin, Sized)  # checking the items would consume them
     try:
         return all(fits(item, inner[0]) for item in value)
     except TypeError:  # an array without axes
@@ -150,7 +150,7 @@ def _holds(value: object, origin: type, inner: tuple[Any, ...]) -> bool:
 
 
 def words(annotation: Any) -> str:  # noqa: ANN401
-    """An annotation in words: ``a whole number or a sequence of whole numbers``."""
+    """Describe an annotation: ``a whole number or a sequence, each a whole number``."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
         return " or ".join(dict.fromkeys(words(kind) for kind in inner))
@@ -169,4 +169,4 @@ def words(annotation: Any) -> str:  # noqa: ANN401
         return f"a mapping of {words(inner[0])} to {words(inner[1])}"
     if inner and name in ("Sequence", "Iterable", "tuple", "list"):
         return f"a sequence, each {words(inner[0])}"
-    return "a function" if name == "Callable" else f"of the kind {name}"
+    return "a function" if name == "Callable" else f"of type {name}"

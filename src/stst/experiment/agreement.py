@@ -1,4 +1,4 @@
-"""Rows of responses compared with the lists of their experiment, where that is at hand."""
+"""Compare rows of responses with the lists of their experiment, if it is available."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from stst.experiment.tables import RESTORE, TableRow
 from stst.storage.stimulus_set import TABLE
 
 DESCRIPTION = "experiment.yaml"
-KEY = "key.csv"  # what each trial of each list shows, and its right answer: not for participants
+KEY = "key.csv"  # films and right answer of each trial: not for participants
 NUMBERS = ("duration", "contrast", "block")
 
 
 class ExperimentLists:
-    """What an experiment can have shown: its spec and its lists of trials."""
+    """The settings and the lists of trials of an experiment."""
 
     def __init__(self, folder: Path, spec: ExperimentSpec) -> None:
         self.folder, self.spec = folder, spec
         self._lists = make_lists(spec, read_set(folder))
-        self._unscored = set[tuple[Path, int]]()  # rows that `scored` has filled in
+        self._unscored = set[tuple[Path, int]]()  # rows that `scored` filled in
 
     def scored(self, row: TableRow) -> TableRow:
-        """A row with what its page did not know, if answers are scored at analysis."""
+        """Fill in what the page did not know, if answers are scored at analysis."""
         trial = self._trial(row) if lacks_key(row) and self.spec.scoring == "analysis" else None
         if trial is None:
             return row
@@ -38,13 +38,13 @@ class ExperimentLists:
         return row.with_cells(cells_of(trial))
 
     def agreed(self, row: TableRow) -> TableRow:
-        """A row in the experiment's own spelling, with `correct` and `chosen` if they were left.
+        """Return a row in the spelling of the experiment, with missing `correct` and `chosen`.
 
-        Raises ExperimentError if a row is not what its place in its list says.
+        Raises ExperimentError if a row contradicts its trial in the list.
         """
         trial = self._trial(row)
         cells = {} if trial is None else cells_of(trial)
-        if cells.get("band") and not cells["contrast"]:  # the staircase chose it
+        if cells.get("band") and not cells["contrast"]:  # chosen by the staircase
             shown = float(row.cells["contrast"] or "nan")
             cells["contrast"] = shortest(min(self.spec.contrasts, key=lambda c: abs(c - shown)))
         if row.cells["phase"] != "attention" and row.cells["response"]:
@@ -66,7 +66,7 @@ class ExperimentLists:
         return _judged(row) if (row.path, row.line) in self._unscored else row
 
     def _trial(self, row: TableRow) -> Trial | None:
-        """The trial of a row; None if the table does not say which it is."""
+        """Return the trial of a row; None if the table does not say which."""
         place = row.cells["list"], row.cells["trial"]
         if not all(place):
             return None
@@ -80,7 +80,7 @@ class ExperimentLists:
 
 
 def cells_of(trial: Trial) -> dict[str, str]:
-    """What a row has of its trial, as text."""
+    """Return the cells that a row takes from its trial."""
     signal = next((clip for clip in trial.shown if clip.band), None)
     values = {
         **{name: getattr(trial, name) for name in ("item", "clip", "phase", "block", "expected")},
@@ -98,7 +98,7 @@ def cells_of(trial: Trial) -> dict[str, str]:
 
 
 def key_table(lists: Sequence[Sequence[Trial]]) -> pd.DataFrame:
-    """What each trial shows and which answer is right: a row for each place of each list."""
+    """Return a table of the films and the right answer of each trial of each list."""
     return pd.DataFrame(
         {"list": number, "trial": place, **cells_of(trial)}
         for number, trials in enumerate(lists)
@@ -107,13 +107,13 @@ def key_table(lists: Sequence[Sequence[Trial]]) -> pd.DataFrame:
 
 
 def lacks_key(row: TableRow) -> bool:
-    """Whether a row was written by a page that did not know what it showed."""
+    """Whether a row is of a page that did not know which films it showed."""
     films = row.cells["frames_expected"] or row.cells["sha256"] or row.cells["kinds"]
     return bool(films) and not row.cells["stimuli"] and not row.cells["roles"]
 
 
 def _judged(row: TableRow) -> TableRow:
-    """A row with `correct` and `chosen`, where its page left them open."""
+    """Fill in `correct` and `chosen`."""
     cells, judged = row.cells, dict[str, str]()
     if cells["response"] and cells["phase"] != "attention":
         if cells["expected"] and not cells["correct"]:
@@ -126,7 +126,7 @@ def _judged(row: TableRow) -> TableRow:
 
 
 def _agree(name: str, cell: str, other: str) -> bool:
-    """Whether two cells are the same number, or the same words in another spelling."""
+    """Whether two cells are the same number, or the same word in another spelling."""
     if name in NUMBERS and cell and other:
         return same_number(cell, other)
     return folded(cell) == folded(other)
@@ -135,22 +135,29 @@ def _agree(name: str, cell: str, other: str) -> bool:
 def find_experiment(
     paths: Sequence[Path], fingerprint: str
 ) -> tuple[ExperimentLists | None, list[str]]:
-    """The experiment beside tables or in the folder above them, and why one is not compared.
+    """Find the experiment in the folder of the tables or the one above.
 
-    Raises RecipeError if its lists cannot be made again.
+    Returns the lists, or None, and notes on experiments that do not fit. Raises RecipeError if
+    the lists cannot be made again.
     """
     folders = [path if path.is_dir() else path.parent for path in paths]
     notes = list[str]()
-    for folder in dict.fromkeys(near for one in folders for near in (one, one.absolute().parent)):
+    for folder in dict.fromkeys(
+        near for path in folders for near in (path, path.absolute().parent)
+    ):
         if not ((folder / DESCRIPTION).is_file() and (folder / TABLE).is_file()):
             continue
         try:
             text = (folder / DESCRIPTION).read_text("utf-8")
             spec = ExperimentSpec.parse(yaml.safe_load(text))
         except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
-            notes.append(f"{folder / DESCRIPTION} cannot be read, and was not compared: {error}")
+            notes.append(
+                f"{folder / DESCRIPTION} cannot be read, and was not used for comparison: {error}"
+            )
             continue
         if spec.fingerprint == fingerprint:
             return ExperimentLists(folder, spec), notes
-        notes.append(f"{folder / DESCRIPTION} is of another experiment, and was not compared.")
+        notes.append(
+            f"{folder / DESCRIPTION} is of another experiment, and was not used for comparison."
+        )
     return None, notes

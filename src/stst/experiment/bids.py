@@ -1,4 +1,4 @@
-"""An experiment and its responses -> a BIDS data set: films with sidecars, events of each visit."""
+"""Write an experiment and its responses as a BIDS data set."""
 
 from __future__ import annotations
 
@@ -39,20 +39,42 @@ def write_bids(
     license: str | None = None,
     answers: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[str]:
-    """Write the data set into `out`, a folder that is there; the labels of its participants.
+    """Write a BIDS data set.
 
-    `rows` are those of `read_rows`, `answers` those of `read_answers`. Visits of a participant
-    are sessions, in the order of time; where the page was opened again in one, it has several
-    runs.
+    The visits of a participant are sessions, in the order of time. A session has several runs if
+    the page was reloaded.
 
-    Raises ExperimentError if responses are of another experiment, two participants have one
-    label, which is the name without what BIDS forbids, or the time of a question is not known.
+    Parameters
+    ----------
+    spec, films
+        Settings and films of the experiment, as `read_experiment` returns them.
+    experiment : Path
+        Folder of the experiment.
+    rows : sequence of TableRow
+        Responses, as `read_rows` returns them.
+    out : Path
+        An existing folder to write into.
+    license : str, optional
+        License of the data set.
+    answers : mapping, optional
+        Answers before the trials, as `read_answers` returns them.
+
+    Returns
+    -------
+    list of str
+        Labels of the participants.
+
+    Raises
+    ------
+    ExperimentError
+        If responses are of another experiment, two participants have the same label (the name
+        without the characters that BIDS forbids), or the time of a question is not known.
     """
     for row in rows:
         if row.cells["experiment"] != spec.fingerprint:
             raise row.error(
                 f"experiment is {row.cells['experiment']!r}, but {spec.fingerprint!r} in "
-                f"{experiment}. Give the folder of the experiment that the responses are of."
+                f"{experiment}. Give the folder of the experiment that these responses belong to."
             )
     people = _people(rows)
     version = read_manifest(experiment).environment["packages"]["stst-vision"]
@@ -65,7 +87,7 @@ def write_bids(
 
 
 def _people(rows: Iterable[TableRow]) -> dict[str, list[list[TableRow]]]:
-    """Visits of each participant in the order of time, by the participant's label."""
+    """Return the visits of each participant in the order of time, by label."""
     people, names = dict[str, list[list[TableRow]]](), dict[str, str]()
     for visit in sessions(rows):
         name = visit[0].cells["participant"]
@@ -88,7 +110,7 @@ def _write_person(
     version: str,
     out: Path,
 ) -> None:
-    """Events of each visit and run, and the table of the visits."""
+    """Write the events of each visit and run, and the table of the visits."""
     table = list[dict[str, str]]()
     for number, visit in enumerate(visits, 1):
         first = visit[0]
@@ -110,7 +132,7 @@ def _write_participants(
     answers: Mapping[str, Mapping[str, str]],
     out: Path,
 ) -> None:
-    """The table of participants: names, and what they answered before the trials."""
+    """Write the table of participants: names, and answers before the trials."""
     questions = spec.recruitment.questions
     table = list[dict[str, str]]()
     for label, visits in people.items():
@@ -136,10 +158,10 @@ def _write_participants(
 
 
 def _copy_films(films: Mapping[Version, FilmFile], experiment: Path, out: Path) -> dict[str, str]:
-    """Copy the films, with a table and a sidecar for each; their names by digest.
+    """Copy the films, with a table and sidecars. Returns their names by digest.
 
-    The specification leaves the names in /stimuli open; table and sidecars are those that
-    extension proposal 44 (a draft) describes.
+    The specification leaves the names in /stimuli open. Table and sidecars follow extension
+    proposal 44 (a draft).
     """
     out.mkdir(exist_ok=True)
     stimuli = {row.stimulus: row for row in read_set(experiment)}
@@ -170,7 +192,7 @@ def _write_dataset(
     license: str | None,
     out: Path,
 ) -> None:
-    """What the data set is: description, task, code, README, changes."""
+    """Write description, task, code, README and changes of the data set."""
     about = {
         "Name": spec.title,
         "BIDSVersion": BIDS,
@@ -201,17 +223,17 @@ def _write_dataset(
 def _readme(spec: ExperimentSpec, experiment: Path) -> str:
     return f"""{spec.title}
 
-Films were shown to participants, who answered a question after each trial: {spec.question}
-The task is {spec.task} of stst-vision; all its settings are in code/experiment.yaml
+Participants watched films and answered a question after each trial: {spec.question}
+The task is {spec.task} of stst-vision; all settings are in code/experiment.yaml
 (fingerprint {spec.fingerprint}).
 
-stimuli/            the films, a table (stimuli.tsv), and what each is
-sub-*/ses-*/beh/    what was shown and answered in each visit: events, by onset
+stimuli/            the films, a table (stimuli.tsv), and a sidecar for each
+sub-*/ses-*/beh/    events of each visit: films, questions and responses, by onset
 participants.tsv    labels of the participants, and their names in the responses
 
-Onsets are by the clock of the participant's computer, from the start of the page, or of the script
-in the lab. They are when a film or a question was handed to the screen, not when light came. A
-session has a second run where the page was opened again.
+Onsets are measured with the clock of the participant's computer, from the start of the page, or of
+the script in the lab. They are the times at which a film or a question was handed to the screen;
+the light may come later. A session has a second run if the page was reloaded.
 
 Instructions
 

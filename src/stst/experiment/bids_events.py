@@ -1,4 +1,4 @@
-"""Rows of responses -> events of BIDS: films, questions and responses, and how they were shown."""
+"""Convert rows of responses to BIDS events: films, questions and responses, and the setup."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stst.experiment.tables import RESTORE, TableRow
 
 NONE = "n/a"
 COLUMNS = yaml.safe_load((resources("stst.experiment") / "bids.yaml").read_text("utf-8"))
-SYSTEMS = {  # what a browser says of the system -> its name; later ones say less
+SYSTEMS = {  # user agent -> operating system; newer browsers say less
     r"Windows NT 10\.0": "Windows 10 or later",
     r"Windows NT [\d.]+": "Windows",
     r"Android ([\d.]+)": "Android",
@@ -31,7 +31,7 @@ BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chro
 
 
 def runs(rows: Sequence[TableRow]) -> list[list[TableRow]]:
-    """Rows of a session, cut where the page began anew, so that its clock did."""
+    """Split the rows of a session where the page, and so its clock, started anew."""
     parts, last = [list[TableRow]()], 0.0
     for row in rows:
         times = [float(t) for t in _times(row) if t]
@@ -47,13 +47,13 @@ def _times(row: TableRow) -> list[str]:
 
 
 def events_of(rows: Sequence[TableRow], films: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Events of the rows of a run, by onset; `films` are the names of films by digest."""
+    """Return the events of a run by onset. `films` has the names of films by digest."""
     events = [event for row in rows for event in _events(row, films)]
     return sorted(events, key=lambda event: float(event["onset"]))
 
 
 def _events(row: TableRow, films: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    """Films of a trial, its question and response; what was not shown is left out."""
+    """Yield the films of a trial, its question and response, without what was not shown."""
     cells = row.cells
     common = {name: cells[name] or NONE for name in ("trial", "phase", "row")}
     each = ("film_onset", "film_end", "conditions", "roles", "sha256", "frames_dropped")
@@ -70,7 +70,7 @@ def _events(row: TableRow, films: Mapping[str, str]) -> Iterator[dict[str, Any]]
                 "frames_dropped": dropped or NONE,
             }
     asked, time = cells["question_onset"], cells["response_time"]
-    if asked and not time.startswith("-"):  # else it was answered before it was shown
+    if asked and not time.startswith("-"):  # otherwise the answer came before the question
         yield common | {
             "onset": _seconds(asked),
             "duration": _seconds(time) if time else NONE,
@@ -78,8 +78,8 @@ def _events(row: TableRow, films: Mapping[str, str]) -> Iterator[dict[str, Any]]
         }
     if time and not asked:
         raise row.error(
-            "question_onset is empty, so that the time of the response is not known. Tables of "
-            f"versions before it was written cannot be exported. {RESTORE}"
+            "question_onset is empty, so the time of the response is not known. Tables of "
+            f"versions without this column cannot be exported. {RESTORE}"
         )
     if time:
         answered = {name: cells[name] or NONE for name in ("response", "expected", "correct")}
@@ -100,7 +100,7 @@ def _seconds(ms: str, since: str = "0") -> float:
 
 
 def column_sidecar(spec: ExperimentSpec) -> dict[str, Any]:
-    """What the columns of events hold, with the levels of this experiment."""
+    """Return descriptions of the columns of events, with the levels of this experiment."""
     shown = dict.fromkeys([*spec.conditions, *(["natural"] if spec.task == "source" else [])])
     conditions = {name: f"A film of the condition {name} is shown." for name in shown}
     blank = {BLANK: "A uniform field is shown."} if spec.task == "detection" else {}
@@ -126,7 +126,7 @@ def column_sidecar(spec: ExperimentSpec) -> dict[str, Any]:
 
 
 def presentation(rows: Sequence[TableRow], spec: ExperimentSpec, version: str) -> dict[str, Any]:
-    """What is known of software and screen: `StimulusPresentation` of BIDS."""
+    """Return software and screen as `StimulusPresentation` of BIDS."""
     cells = rows[0].cells
     agent, in_lab = cells["browser"], cells["browser"].startswith("PsychoPy")
     known = {
@@ -142,7 +142,7 @@ def presentation(rows: Sequence[TableRow], spec: ExperimentSpec, version: str) -
 
 
 def operating_system(agent: str) -> str | None:
-    """The system that a browser names, None if it names none."""
+    """Return the operating system in a user agent, or None."""
     for pattern, name in SYSTEMS.items():
         if match := re.search(pattern, agent):
             versions = [text.replace("_", ".") for text in match.groups() if text]
@@ -151,7 +151,7 @@ def operating_system(agent: str) -> str | None:
 
 
 def browser(agent: str) -> str:
-    """Name and version of a browser, from what it calls itself."""
+    """Return name and version of a browser from its user agent."""
     for key, name in BROWSERS.items():
         if match := re.search(rf"{key}/([\d.]+)", agent):
             return f"{name} {match[1]}"

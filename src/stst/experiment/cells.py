@@ -1,4 +1,4 @@
-"""Cells of responses as people and spreadsheets leave them -> as the experiment wrote them."""
+"""Restore cells that people and spreadsheets changed to what the experiment wrote."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EACH = (
     *("film_onset", "film_end", "film_degrees", "film_scale"),
 )
 KINDS = ("vp9", "h264", "frames", "")
-ROLES = {  # of the clips of a trial
+ROLES = {  # roles of the clips of a trial
     "similarity": ("first", "second"),
     "abx": ("a", "b", "x"),
     "oddity": ("odd", "same", "same"),
@@ -38,13 +38,15 @@ ROLES = {  # of the clips of a trial
 ANSWERS = {"similarity": RATINGS, "oddity": INTERVALS} | dict.fromkeys(
     ("abx", "natural", "source", "detection"), INTERVALS[:2]
 )
-ABSENT = ("NA", "NaN", "nan", "<NA>", "None", "NULL")  # of R and pandas, for nothing
+ABSENT = ("NA", "NaN", "nan", "<NA>", "None", "NULL")  # empty cells of R and pandas
 BOOLEANS = {"true": "1", "false": "0"}
 QUOTES = " '\"`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
 PLAIN = re.compile(r"(-?\d+|-?(?=[.,]))(?:([.,])(\d+))?")
 GROUPED = re.compile(r"(-?\d{1,3}(?:([.,'\u2019 \u00a0\u202f])\d{3})(?:\2\d{3})*)(?:([.,])(\d+))?")
-DOUBTFUL = re.compile(r"-?[1-9]\d{0,2}[.,]\d{3}")  # a decimal fraction, or thousands
-SCIENTIFIC = re.compile(r"-?\d(\.\d+)?e[+-]?\d+")  # of JavaScript and Python: no digit is lost
+DOUBTFUL = re.compile(r"-?[1-9]\d{0,2}[.,]\d{3}")  # a fraction, or thousands
+SCIENTIFIC = re.compile(
+    r"-?\d(\.\d+)?e[+-]?\d+"
+)  # as JavaScript and Python write it, with all digits
 _MONTHS = (
     "jan|fév|feb|mar|mär|mrz|abr|avr|apr|mai|may|mei|jui?n|juil?|aoû|aug|ago|set|sep|o[kc]t|nov"
 )
@@ -54,17 +56,17 @@ DATE = re.compile(
     r"|\d{1,2}[./]\d{1,2}[./]\d{2,4}|\d+月\d+日",
     re.IGNORECASE,
 )
-REFORMATTED = re.compile(r"\d+([.,]\d+)?E\+?\d+|\d+[.,]\d+|\d{15}0+")  # a name of digits alone
+REFORMATTED = re.compile(r"\d+([.,]\d+)?E\+?\d+|\d+[.,]\d+|\d{15}0+")  # a name that was only digits
 LABELS = ("item", "clip", "stimuli", "conditions", "band")
-STEM = re.compile(r"(.*?)(_[0-9a-f]{16})?( .*)?")  # the page's downloads; " copy", " (1)"
+STEM = re.compile(r"(.*?)(_[0-9a-f]{16})?( .*)?")  # downloads of the page; " copy", " (1)"
 
 
 @dataclass
 class Reading:
-    """How the cells of one file are read, and what that changed: (old, new) by column.
+    """How the cells of a file are read, and the changes (old, new) by column.
 
-    `marks` are the decimal marks that it shows, `categories` the answers of the task category,
-    `labels` whether names of stimuli are compared with the experiment's.
+    `marks` are the decimal marks in the file, `absent` the words for empty cells, `categories` the
+    answers of the task category. `labels`: names of stimuli are compared with the experiment.
     """
 
     marks: set[str]
@@ -74,12 +76,12 @@ class Reading:
     changes: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
     def change(self, name: str, old: str, new: str) -> str:
-        """Keep in mind that a cell was read in another way than it is written."""
+        """Record that a cell was read differently from what is written; return the new cell."""
         self.changes.setdefault(name, []).append((old, new))
         return new
 
     def notes(self, file: str) -> list[str]:
-        """What was changed, by an example of each column."""
+        """Return notes on the changes, with an example for each column."""
         return [
             f"{file}: {name} {old!r} was read as {new!r}"
             + (f", and {len(rest)} other cells likewise." if rest else ".")
@@ -90,11 +92,28 @@ class Reading:
 def as_written(
     table: Table, categories: Sequence[str] = (), *, labels: bool = False
 ) -> tuple[list[TableRow], list[str]]:
-    """The rows of a table with cells as the experiment wrote them, and notes on what was changed.
+    """Restore the cells of a table to what the experiment wrote.
 
-    `categories` are the answers of the task category, and `labels` says that names of stimuli
-    will be compared with the experiment. Raises ExperimentError, with file and line, for a cell
-    that no experiment writes.
+    Parameters
+    ----------
+    table : Table
+        Rows as text.
+    categories : sequence of str
+        Answers of the task category.
+    labels : bool
+        Whether names of stimuli will be compared with the experiment.
+
+    Returns
+    -------
+    rows : list of TableRow
+        Restored rows.
+    notes : list of str
+        What was changed.
+
+    Raises
+    ------
+    ExperimentError
+        With file and line, for a cell that no experiment writes.
     """
     numbers = [row.cells[name] for row in table.rows for name in NUMBERS]
     marks = set(filter(None, map(_mark, numbers)))
@@ -124,7 +143,7 @@ def _as_written(row: TableRow, reading: Reading) -> TableRow:
 
 
 def _participant(row: TableRow, reading: Reading) -> str:
-    """The name, of which the file's name tells what a spreadsheet took away: 007 became 7."""
+    """Return the name, restored from the file name if a spreadsheet changed it: 7 from 007."""
     cell, match = row.cells["participant"], STEM.fullmatch(row.path.stem)
     stem = match[1] if match else ""
     if cell == stem:
@@ -133,8 +152,8 @@ def _participant(row: TableRow, reading: Reading) -> str:
         return reading.change("participant", cell, stem)
     if DATE.fullmatch(cell) or REFORMATTED.fullmatch(cell):
         raise row.error(
-            f"participant is {cell!r}, which a spreadsheet made of another name. {RESTORE} Keep "
-            "it from being changed: import the column as text."
+            f"participant is {cell!r}, which a spreadsheet made of another name. {RESTORE} Import "
+            "the column as text, so that it is not changed again."
         )
     return cell
 
@@ -154,7 +173,7 @@ def _refuse_dates(row: TableRow, reading: Reading) -> None:
 
 
 def _mark(cell: str) -> str:
-    """The decimal mark of a number, if there is no doubt that it is one."""
+    """Return the decimal mark of a number; empty if there is none or it is ambiguous."""
     match = GROUPED.fullmatch(cell)
     if match and match[3] and match[3] != match[2]:
         return match[3]
@@ -163,17 +182,17 @@ def _mark(cell: str) -> str:
 
 
 def _number(row: TableRow, name: str, cell: str, reading: Reading) -> str:
-    """A number in the shortest form; ExperimentError for what is none, or may be two."""
+    """Return a number in its shortest form; raise ExperimentError if it is not clear."""
     if not cell:
         return ""
     early = name == "response_time" and cell.startswith("-")  # a key before the question
     number = _decimal(cell[early:], reading.marks)
     if not number or math.isinf(float(number)):
         reason = (
-            "which may be thousands or a fraction" if number == "" else "not a number from 0 on"
+            "which may be thousands or a fraction" if number == "" else "not a number of 0 or more"
         )
         if re.search(r"\dE[+-]?\d", cell):
-            reason = "of which a spreadsheet left out digits"
+            reason = "a number that lost digits in a spreadsheet"
         raise row.error(
             f"{name} is {row.cells[name]!r}, {reason}. Write numbers with a decimal point, with "
             "all their digits and without thousands separators, as the experiment did."
@@ -185,7 +204,7 @@ def _number(row: TableRow, name: str, cell: str, reading: Reading) -> str:
 
 
 def _decimal(cell: str, marks: set[str]) -> str | None:
-    """A number with a decimal point; "" if it may be two numbers, None if it is none from 0 on."""
+    """Return a number with a decimal point; "" if ambiguous, None if not a number of 0 or more."""
     if cell.startswith("-"):
         return None
     if SCIENTIFIC.fullmatch(cell):
@@ -202,7 +221,7 @@ def _decimal(cell: str, marks: set[str]) -> str | None:
 
 
 def _with_words(row: TableRow, reading: Reading) -> TableRow:
-    """Words of the experiment's own; capitals, spaces and quotation marks apart."""
+    """Restore the words of the experiment, ignoring capitals, spaces and quotation marks."""
 
     def meant(name: str, options: Sequence[str], cell: str | None = None) -> str:
         cell = row.cells[name] if cell is None else cell
@@ -229,7 +248,7 @@ def _with_words(row: TableRow, reading: Reading) -> TableRow:
         "kinds": ";".join(meant("kinds", KINDS, part) for part in row.cells["kinds"].split(";")),
         "roles": ";".join(meant("roles", roles, part) for part in row.cells["roles"].split(";")),
     }
-    if phase == "attention":  # keys, for which capitals do not matter
+    if phase == "attention":  # keys: capitals do not matter
         keys = {name: row.cells[name] for name in ("expected", "response")}
         words |= {name: folded(key) or key for name, key in keys.items()}
     elif answers:
@@ -240,17 +259,17 @@ def _with_words(row: TableRow, reading: Reading) -> TableRow:
 
 
 def shortest(number: float) -> str:
-    """A number in the fewest digits."""
+    """Return a number with the fewest digits."""
     return repr(float(number)).removesuffix(".0")
 
 
 def same_number(cell: str, other: str) -> bool:
-    """Whether two numbers differ at most by the digits that a spreadsheet leaves out."""
+    """Whether two numbers agree in the digits that a spreadsheet keeps."""
     return math.isclose(float(cell), float(other), rel_tol=1e-5)
 
 
 @lru_cache(maxsize=10_000)
 def folded(word: str) -> str:
-    """A word without capitals, spaces, quotation marks, and without the decimals of a rating."""
+    """Return a word in lower case without spaces, quotation marks and decimals of a rating."""
     word = " ".join(normalize("NFC", word).split()).strip(QUOTES).casefold()
     return re.sub(r"^(\d+)[.,]0+$", r"\1", word)

@@ -1,4 +1,4 @@
-"""Rows of responses that cannot be so: columns that contradict each other, or other rows."""
+"""Find rows of responses that contradict themselves or other rows."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from stst.experiment.design import BLANK
 from stst.experiment.spec import INTERVALS
 from stst.experiment.tables import RESTORE, TableRow
 
-CLIPS = ("stimuli", "conditions", "roles", "sha256", "kinds", *EACH)  # a part for each clip
-TARGETS = {"natural": "natural", "oddity": "odd", "detection": "signal"}  # the role that is right
-WORDS = ("naming", "category")  # tasks whose responses name no clip, but by chance
+CLIPS = ("stimuli", "conditions", "roles", "sha256", "kinds", *EACH)  # one value for each clip
+TARGETS = {"natural": "natural", "oddity": "odd", "detection": "signal"}  # role of the right answer
+WORDS = ("naming", "category")  # tasks whose responses do not name a clip
 
 
 def refuse_contradictions(rows: Sequence[TableRow]) -> None:
-    """Raise ExperimentError, with file and line, at the first row that cannot be as it is."""
+    """Raise ExperimentError, with file and line, for the first contradiction."""
     for row in rows:
         for reason in _within(row):
             raise row.error(f"{reason}. {RESTORE}")
@@ -30,7 +30,7 @@ def refuse_contradictions(rows: Sequence[TableRow]) -> None:
 
 
 def notes_on_time(rows: Sequence[TableRow]) -> list[str]:
-    """Notes on trials that ended before the one before them, and on times that were changed."""
+    """Return notes on trials that ended before the previous one, and on changed times."""
     notes = [
         f"{later}: time is before that of the row before it: the clock was set, or rows changed."
         for session in sessions(rows)
@@ -42,13 +42,13 @@ def notes_on_time(rows: Sequence[TableRow]) -> list[str]:
 
 
 def time_of(row: TableRow) -> str:
-    """When a trial ended, UTC, if it is there in the form in which it was written."""
+    """Return when a trial ended, UTC; empty if the time has another form."""
     time = row.cells["time"]
     return time[:23] if re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]{8,}(Z|\+00:00)", time) else ""
 
 
 def sessions(rows: Iterable[TableRow]) -> list[list[TableRow]]:
-    """Rows of each session in their order."""
+    """Return the rows of each session in order."""
     sessions = dict[str, list[TableRow]]()
     for row in rows:
         sessions.setdefault(row.cells["session"], []).append(row)
@@ -56,7 +56,7 @@ def sessions(rows: Iterable[TableRow]) -> list[list[TableRow]]:
 
 
 def _within(row: TableRow) -> Iterator[str]:
-    """What cannot be in a row."""
+    """Yield contradictions in a row."""
     cells = row.cells
     response, expected, correct = (cells[name] for name in ("response", "expected", "correct"))
     judged = str(int(response == expected)) if response and expected else ""
@@ -78,7 +78,7 @@ def _within(row: TableRow) -> Iterator[str]:
 
 
 def _of_clips(row: TableRow) -> Iterator[str]:
-    """What cannot be in a row that shows clips."""
+    """Yield contradictions in a row that shows clips."""
     cells, task = row.cells, row.cells["task"]
     parts = {name: cells[name].split(";") for name in CLIPS if cells[name]}
     roles = parts.get("roles", [])
@@ -108,7 +108,7 @@ def _of_clips(row: TableRow) -> Iterator[str]:
 
 
 def _right(task: str, roles: Sequence[str], stimuli: Sequence[str]) -> str:
-    """The right answer, where roles decide it."""
+    """Return the right answer, if the roles determine it."""
     if task in TARGETS:
         return INTERVALS[roles.index(TARGETS[task])]
     same = [stimulus == stimuli[2] for stimulus in stimuli[:2]] if task == "abx" else []
@@ -116,7 +116,7 @@ def _right(task: str, roles: Sequence[str], stimuli: Sequence[str]) -> str:
 
 
 def chosen_role(task: str, roles: Sequence[str], response: str) -> str:
-    """The role of the clip that a response names."""
+    """Return the role of the clip that a response names."""
     asked = roles[1:] if task == "source" else roles
     return dict(zip(INTERVALS, asked, strict=False)).get(response, "")
 
@@ -124,7 +124,7 @@ def chosen_role(task: str, roles: Sequence[str], response: str) -> str:
 def _of_frames(row: TableRow) -> Iterator[str]:
     cells = row.cells
     counts = {name: cells[f"frames_{name}"].split(";") for name in ("expected", "dropped")}
-    if "frames" not in cells["kinds"]:  # in the lab flips are counted, which may be more
+    if "frames" not in cells["kinds"]:  # in the lab, flips are counted, which can be more
         for expected, dropped in zip(*counts.values(), strict=False):
             if float(dropped or 0) > float(expected or 0):
                 yield f"frames_dropped is {dropped}, of {expected} that were expected"
@@ -141,7 +141,7 @@ def _of_frames(row: TableRow) -> Iterator[str]:
 
 
 def _refuse_participants(rows: Sequence[TableRow]) -> None:
-    """Refuse names that differ in capitals, spaces or leading zeros alone."""
+    """Raise for names that differ only in capitals, spaces or leading zeros."""
     names = dict[str, TableRow]()
     for row in rows:
         name = row.cells["participant"]
@@ -155,7 +155,7 @@ def _refuse_participants(rows: Sequence[TableRow]) -> None:
 
 
 def _refuse_unequal(rows: Sequence[TableRow]) -> None:
-    """Refuse rows that differ in what must be the same in them."""
+    """Raise for rows that differ in what must be the same."""
     firsts = dict[tuple[str, ...], tuple[str, TableRow]]()
     for row in rows:
         for why, name, value, *key in _facts(row):
@@ -165,7 +165,7 @@ def _refuse_unequal(rows: Sequence[TableRow]) -> None:
 
 
 def _facts(row: TableRow) -> Iterator[tuple[str, ...]]:
-    """What a row says that others must say too: why, the column, its value, and of what."""
+    """Yield what must agree in all rows: reason, column, value, and the object it is about."""
     cells = row.cells
     for name in ("experiment", "task"):
         yield f"the responses are of several {name}s. Analyse each by itself.", name, cells[name]
@@ -185,7 +185,7 @@ def _facts(row: TableRow) -> Iterator[tuple[str, ...]]:
         yield f"a stimulus has one condition. {RESTORE}", "conditions", condition, stimulus
     version = [cells[name] for name in ("session", "duration", "band", "contrast")]
     for stimulus, kind, sha256 in zip(stimuli, kinds, digests, strict=False):
-        if sha256 and stimulus != BLANK:  # which has the colour of another stimulus
+        if sha256 and stimulus != BLANK:  # its colour is that of another stimulus
             yield f"they are the same film. {RESTORE}", "sha256", sha256, stimulus, kind, *version
     key = cells["key"].casefold()
     if cells["task"] != "naming" and len(key) == 1 and cells["response"]:
@@ -196,7 +196,7 @@ def _facts(row: TableRow) -> Iterator[tuple[str, ...]]:
 
 
 def _refuse_overlap(visits: Iterable[Sequence[TableRow]]) -> None:
-    """Refuse sessions of one participant at the same time: they are of two people."""
+    """Raise for sessions of one participant at the same time."""
     people = dict[str, list[list[TableRow]]]()
     for visit in visits:
         timed = sorted(filter(time_of, visit), key=time_of)
@@ -213,7 +213,7 @@ def _refuse_overlap(visits: Iterable[Sequence[TableRow]]) -> None:
 
 
 def _refuse_order(rows: Sequence[TableRow]) -> None:
-    """Refuse practice after the test, and blocks out of order, in a session."""
+    """Raise for practice after the test, and blocks out of order."""
     for earlier, later in pairwise(rows):
         phases = earlier.cells["phase"], later.cells["phase"]
         if phases[1] == "practice" != phases[0]:

@@ -1,4 +1,4 @@
-"""Counterbalanced lists of trials. The same spec and set, the same lists."""
+"""Counterbalanced lists of trials. The same settings and set give the same lists."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BLANK = "blank"
 
 
 class TrialClip(FrozenConfig):
-    """One clip of a trial; `contrast` None with a band is chosen by the staircase."""
+    """One clip of a trial. With a band and no `contrast`, the staircase chooses the contrast."""
 
     stimulus: str
     condition: str
@@ -27,11 +27,11 @@ class TrialClip(FrozenConfig):
     duration: float | None = None
     band: str | None = None
     contrast: float | None = None
-    of: str = ""  # the stimulus that a blank has its colour and length from
+    of: str = ""  # the stimulus that gives a blank its colour and duration
 
 
 class Trial(FrozenConfig):
-    """One trial: what is shown, in order, and the right answer, if there is one."""
+    """One trial: the clips in the order of presentation, and the right answer, if there is one."""
 
     item: str
     clip: str
@@ -42,11 +42,11 @@ class Trial(FrozenConfig):
 
 
 Rows = tuple[StimulusRow, ...]  # a stimulus, or the two of a pair
-Orders = Iterator[tuple[tuple[TrialClip, ...], str | None]]  # what is shown, and the right answer
+Orders = Iterator[tuple[tuple[TrialClip, ...], str | None]]  # clips in order, and the right answer
 
 
 def trials_of(spec: ExperimentSpec, stimuli: Sequence[StimulusRow], clip: str) -> list[Trial]:
-    """All trials of a natural clip: each stimulus or pair, length, band, order and answer."""
+    """Return all trials of a natural clip: each stimulus or pair, duration, band, order, answer."""
     if spec.task in PAIRED:
         groups = _pairs(spec, stimuli, clip)
         orders = partial(_orders_of_pair, spec.task)
@@ -116,20 +116,23 @@ def _orders_of_one(
         yield (_shown(row, "stimulus", length),), right
 
 
-ORDERS = 8  # lists where each holds all trials, in an order of its own
+ORDERS = 8  # lists, if each has all trials in its own order
 ATTEMPTS = 50
 
 Trials = list[Trial]
 
 
 def make_lists(spec: ExperimentSpec, stimuli: Sequence[StimulusRow]) -> list[Trials]:
-    """Lay out all lists of a resolved spec.
+    """Make the lists of a resolved spec.
 
-    With `once` each list has one trial of each clip: which one is a Latin square, so that in
-    a list the trials' kinds are equally often there (by at most one) and over as many lists
-    as there are kinds each clip is in each kind. Else each list has all trials.
+    With `once` each list has one trial of each clip. A Latin square chooses its kind: in a list
+    the numbers of the kinds differ by at most one, and over as many lists as there are kinds each
+    clip occurs once in each kind. Otherwise each list has all trials.
 
-    Raises RecipeError if a design cannot be balanced, or cannot keep its `spacing`.
+    Raises
+    ------
+    RecipeError
+        If the design cannot be balanced, or cannot keep its `spacing`.
     """
     aside = set(spec.practice.clips)
     clips = [clip for clip in clips_of(spec, stimuli) if clip not in aside]
@@ -159,22 +162,22 @@ def make_lists(spec: ExperimentSpec, stimuli: Sequence[StimulusRow]) -> list[Tri
 def _refuse_uneven(trials: dict[str, Trials]) -> None:
     counts = {clip: len(mine) for clip, mine in trials.items()}
     if len(set(counts.values())) > 1:
-        told = ", ".join(f"{clip} {count}" for clip, count in counts.items())
+        numbers = ", ".join(f"{clip} {count}" for clip, count in counts.items())
         raise RecipeError(
-            f"lists cannot be balanced: clips have different numbers of trials ({told}). Give "
-            "each clip the same stimuli, or let clips be seen again (once: false)."
+            f"lists cannot be balanced: clips have different numbers of trials ({numbers}). Give "
+            "each clip the same stimuli, or allow repeated clips (once: false)."
         )
 
 
 def _spaced(trials: Trials, spacing: int | None, dice: Random) -> Trials:
-    """Shuffle so that `spacing` trials lie between two of one clip."""
+    """Shuffle, with at least `spacing` trials between two of the same clip."""
     for apart in (1, 0) if spacing is None else (spacing,):
         for _ in range(ATTEMPTS):
             if ordered := _attempt(trials, apart, dice):
                 return ordered
     raise RecipeError(
         f"{len(trials)} trials of {len({t.clip for t in trials})} clips cannot be ordered with "
-        f"{spacing} others between two of one clip. Lower spacing."
+        f"{spacing} others between two of the same clip. Lower spacing."
     )
 
 
@@ -184,7 +187,7 @@ def _attempt(trials: Trials, apart: int, dice: Random) -> Trials | None:
     left, ordered = Counter(trial.clip for trial in waiting), Trials()
     while waiting:
         recent = {trial.clip for trial in ordered[-apart:]} if apart else set()
-        # A clip with so many trials left that it must come every `apart` + 1 trials from now on.
+        # Clips with so many trials left that they must occur in every `apart` + 1 trials.
         pressing = [c for c, n in left.items() if (n - 1) * (apart + 1) + 1 >= len(waiting)]
         fit = [t for t in waiting if t.clip not in recent]
         first = [t for t in fit if t.clip in pressing] or fit
@@ -197,10 +200,10 @@ def _attempt(trials: Trials, apart: int, dice: Random) -> Trials | None:
 
 
 def _with_attention(trials: Trials, spec: ExperimentSpec, dice: Random) -> Trials:
-    """Put the checks into equal parts of a list, each at a random place of its part."""
+    """Put one attention check at a random place in each of equal parts of a list."""
     keys = list(spec.answer_keys.values()) or ["j", "f"]
     size, parts = len(trials), spec.attention
-    for part in reversed(range(parts)):  # from behind: places before stay as they are
+    for part in reversed(range(parts)):  # from the end: earlier places do not shift
         place = dice.randrange(part * size // parts, (part + 1) * size // parts + 1)
         check = Trial(
             item="attention",
@@ -223,13 +226,13 @@ def _practice(
 
 
 def clips_of(spec: ExperimentSpec, stimuli: Sequence[StimulusRow]) -> list[str]:
-    """Natural clips that have trials; RecipeError if there are none."""
-    clips = list(dict.fromkeys(one.clip for one in stimuli))
-    found = [clip for clip in clips if trials_of(spec, stimuli, clip)]
-    if not found:
+    """Return the natural clips that have trials; raise RecipeError if there are none."""
+    names = dict.fromkeys(row.clip for row in stimuli)
+    clips = [clip for clip in names if trials_of(spec, stimuli, clip)]
+    if not clips:
         pairs = ", ".join("-".join(pair) for pair in spec.pairs)
         raise RecipeError(
-            f"the set has nothing for the task {spec.task}: of no natural clip there are "
-            + (f"stimuli for the pairs {pairs}." if pairs else "stimuli of its conditions.")
+            f"the set has nothing for the task {spec.task}: no natural clip has stimuli "
+            + (f"for the pairs {pairs}." if pairs else "of the conditions of the task.")
         )
-    return found
+    return clips

@@ -1,4 +1,4 @@
-"""An experiment -> a folder that any web server can show, or one page that needs no server."""
+"""Write an experiment as a folder for a web server, or as one page that needs no server."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from stst.experiment.versions import FilmFile, Version, description
 from stst.recipe import FrozenConfig
 from stst.storage.manifest import read_manifest
 
-PATIENCE = 300  # s, for npm to bring a package
+PATIENCE = 300  # s, for npm to fetch a package
 
 
 @dataclass(frozen=True)
 class Package:
-    """A package of npm, its digest as the registry states it, and the file taken of it."""
+    """A package of npm, its digest in the registry, and the file that the page uses."""
 
     name: str
     version: str
@@ -44,21 +44,21 @@ class Package:
 
     @property
     def tarball(self) -> str:
-        """The file's name, as ``npm pack`` writes it."""
+        """Name of the file that ``npm pack`` writes."""
         return f"{self.name.lstrip('@').replace('/', '-')}-{self.version}.tgz"
 
     @property
     def script(self) -> str:
-        """The name of the script in an experiment."""
+        """Name of the script in an experiment."""
         return f"{self.name.split('/')[-1]}.js"
 
     @property
     def spec(self) -> str:
-        """What npm calls it."""
+        """Name and version for npm."""
         return f"{self.name}@{self.version}"
 
     def is_at(self, path: Path) -> bool:
-        """Whether a file is this package."""
+        """Whether a file has the digest of this package."""
         digest = hashlib.sha512(path.read_bytes()).digest()
         return digest == base64.b64decode(self.integrity)
 
@@ -72,16 +72,32 @@ JSPSYCH = PACKAGES[0]
 
 
 def cache_folder() -> Path:
-    """Folder of fetched packages, in the user's cache."""
+    """Return the folder of fetched packages, in the user's cache."""
     return Path(platformdirs.user_cache_dir("stst")) / "npm"
 
 
 def libraries(folder: Path | None = None, *, quest: bool = False) -> tuple[dict[str, str], str]:
-    """The scripts of an experiment by their names, and jsPsych's style sheet without fonts.
+    """Read the scripts and the style sheet of jsPsych.
 
-    `folder` holds the packages, as ``npm pack`` names them; None: the cache, filled if need be.
-    With `quest` jsQuestPlus is among the scripts. Raises ExperimentError if a package is not there
-    and cannot be fetched, or is another one.
+    Parameters
+    ----------
+    folder : Path, optional
+        Folder with the packages, named as by ``npm pack``. None: the cache; missing packages are
+        fetched with npm.
+    quest : bool
+        Whether jsQuestPlus is needed.
+
+    Returns
+    -------
+    scripts : dict of str
+        Scripts by file name.
+    style : str
+        Style sheet of jsPsych, without fonts.
+
+    Raises
+    ------
+    ExperimentError
+        If a package is missing and cannot be fetched, or has another digest.
     """
     scripts = {
         package.script: _read(_tarball(package, folder), package.member)
@@ -92,45 +108,46 @@ def libraries(folder: Path | None = None, *, quest: bool = False) -> tuple[dict[
 
 
 def _tarball(package: Package, folder: Path | None) -> Path:
-    """Give the package's file, its digest found right."""
+    """Return the file of a package; fetch it if needed, and check its digest."""
     path = (folder or cache_folder()) / package.tarball
     try:
         if not path.is_file():
             if folder or os.environ.get("STST_OFFLINE", "") not in ("", "0"):
-                raise FileNotFoundError("it is not there, and nothing may be fetched")
+                raise FileNotFoundError("it is missing, and downloads are not allowed")
             _fetch(package, path)
         if not package.is_at(path):
             raise ValueError(f"{path} is not the file that was tested")
     except (ValueError, OSError, subprocess.TimeoutExpired) as fault:
         raise ExperimentError(
-            f"{package.spec}, needed by the page, could not be had: {fault}. With npm and "
-            "internet it comes by itself; without: give a folder with --jspsych, in which "
-            f"`npm pack {' '.join(one.spec for one in (*PACKAGES, QUEST))}` ran."
+            f"{package.spec}, which the page needs, could not be fetched: {fault}. Install npm "
+            "(Node.js), or on another computer run `npm pack "
+            f"{' '.join(package.spec for package in (*PACKAGES, QUEST))}` in a folder, copy the "
+            "folder, and give it with --jspsych."
         ) from fault
     return path
 
 
 def _fetch(package: Package, path: Path) -> None:
-    """Let npm bring the package, from the registry that the user has told it of."""
+    """Fetch a package with npm, from the registry that npm is configured for."""
     npm = shutil.which("npm")
     if npm is None:
         raise FileNotFoundError("npm is not installed")
     path.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=path.parent) as new:
         call = [npm, "pack", package.spec, "--ignore-scripts"]
-        said = subprocess.run(call, capture_output=True, text=True, cwd=new, timeout=PATIENCE)
-        brought = Path(new, package.tarball)
-        if said.returncode or not brought.is_file():
-            raise OSError(f"npm said: {' '.join(said.stderr.split())[:200]}")
-        if not package.is_at(brought):
-            raise ValueError("npm brought another file than the one that was tested")
-        brought.replace(path)
+        process = subprocess.run(call, capture_output=True, text=True, cwd=new, timeout=PATIENCE)
+        tarball = Path(new, package.tarball)
+        if process.returncode or not tarball.is_file():
+            raise OSError(f"npm failed: {' '.join(process.stderr.split())[:200]}")
+        if not package.is_at(tarball):
+            raise ValueError("npm fetched a file that is not the tested one")
+        tarball.replace(path)
 
 
 def _read(tarball: Path, member: str) -> str:
     with tarfile.open(tarball) as archive:
         file = archive.extractfile(f"package/{member}")
-        assert file is not None  # the digest has shown that the member is there
+        assert file is not None  # the digest guarantees that the member exists
         return file.read().decode()
 
 
@@ -140,41 +157,58 @@ OWN = (
     *("clips.js", "run.js"),
 )
 LICENCES = "LICENSES.txt"
-SINGLE_LIMIT = 100_000_000  # bytes of films in one page; browsers read more only slowly
+SINGLE_LIMIT = 100_000_000  # bytes of films in one page; browsers read larger pages slowly
 
 
 def write_page(
     spec: ExperimentSpec,
     lists: Sequence[Sequence[Trial]],
-    made: Mapping[Version, FilmFile],
+    films: Mapping[Version, FilmFile],
     library: tuple[Mapping[str, str], str],
     out: Path,
     *,
     single: bool = False,
 ) -> None:
-    """Write the page of a resolved spec beside its ``clips``; `single` puts them into it.
+    """Write the page of an experiment.
 
-    `library` is as `libraries` gives it, and `out` a folder that is there. Raises ExperimentError
-    if the films are too large for one page.
+    Parameters
+    ----------
+    spec : ExperimentSpec
+        Resolved settings.
+    lists : sequence of lists of Trial
+        Trials of each list.
+    films : mapping
+        Files of each version, in ``out/clips``.
+    library : tuple
+        Result of `libraries`.
+    out : Path
+        An existing folder.
+    single : bool
+        Whether to put scripts and films into the page.
+
+    Raises
+    ------
+    ExperimentError
+        If the films are too large for one page.
     """
-    names = [name for file in made.values() for name in (file.vp9, file.h264)]
+    names = [name for file in films.values() for name in (file.vp9, file.h264)]
     size = sum((out / name).stat().st_size for name in names)
     if single and size > SINGLE_LIMIT:
         raise ExperimentError(
-            f"the films are {size / 1e6:.0f} MB, too much for one page ({SINGLE_LIMIT / 1e6:.0f} "
-            "MB). Leave --single out, and show the folder by a web server."
+            f"the films are {size / 1e6:.0f} MB, too large for one page ({SINGLE_LIMIT / 1e6:.0f} "
+            "MB). Leave out --single, and use a web server."
         )
     scripts = {**library[0], **{name: _own(name) for name in OWN}}
     styles = {"jspsych.css": library[1], "style.css": _own("style.css")}
     licences = _own(LICENCES)
-    films = {name: base64.b64encode((out / name).read_bytes()).decode() for name in names if single}
+    data = {name: base64.b64encode((out / name).read_bytes()).decode() for name in names if single}
     page = _template().render(
         title=spec.title,
         language=spec.page_words["language"],
         direction=spec.page_words["direction"],
         background=spec.background,
-        description=description(spec, lists, made),
-        films=films,
+        description=description(spec, lists, films),
+        films=data,
         styles=styles,
         scripts=scripts,
         licences=licences,
@@ -203,12 +237,12 @@ def _template() -> Template:
 
 
 def _json(data: Any) -> Markup:  # noqa: ANN401
-    """Data as JSON that cannot end the element that it stands in."""
+    """Return JSON that cannot close the element around it."""
     return Markup(json.dumps(data, allow_nan=False).replace("<", "\\u003c"))
 
 
 def _script(text: str) -> Markup:
-    """A script that cannot end its element: ``</script`` is there only in strings."""
+    """Return a script that cannot close its element: ``</script`` occurs only in strings."""
     return Markup(text.replace("</script", "<\\/script"))
 
 
@@ -217,9 +251,21 @@ Experiment = tuple[ExperimentSpec, list[list[Trial]], dict[Version, FilmFile]]
 
 
 def read_experiment(folder: Path) -> Experiment:
-    """Read what `stst experiment new` wrote: spec, lists and films.
+    """Read an experiment that `stst experiment new` wrote.
 
-    Raises ExperimentError if the folder holds none, or one whose films are in its page.
+    Returns
+    -------
+    spec : ExperimentSpec
+        Settings.
+    lists : list of lists of Trial
+        Trials of each list.
+    films : dict
+        Files of each version.
+
+    Raises
+    ------
+    ExperimentError
+        If the folder has no experiment, or one whose films are in its page.
     """
     try:
         manifest = read_manifest(folder).model_extra or {}
@@ -230,7 +276,9 @@ def read_experiment(folder: Path) -> Experiment:
     except (RunError, ValueError, KeyError, TypeError) as error:
         raise ExperimentError(f"{folder} holds no experiment: {error}.") from error
     if not whole:
-        raise ExperimentError(f"{folder} lacks films. Make the experiment again, without --single.")
+        raise ExperimentError(
+            f"{folder} has no films. Make the experiment again, without --single."
+        )
     return spec, make_lists(spec, read_set(folder)), films
 
 

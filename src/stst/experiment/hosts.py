@@ -1,4 +1,4 @@
-"""An experiment -> what other servers take: a static one, JATOS, Pavlovia."""
+"""Export an experiment for other servers: static hosts, JATOS, Pavlovia."""
 
 from __future__ import annotations
 
@@ -16,24 +16,27 @@ from stst.experiment.spec import ExperimentSpec
 
 Host = Literal["static", "jatos", "pavlovia"]
 HOSTS: tuple[Host, ...] = get_args(Host)
-JAS = "3"  # version of the description that JATOS 3 reads
+JAS = "3"  # version of the study description that JATOS 3 reads
 _DATA = re.compile(r'(<script type="application/json" id="experiment">)(.*?)(</script>)', re.DOTALL)
 
 
 def saving(host: Host, save_url: str = "") -> dict[str, str] | None:
-    """How the page of a host saves responses; None: it finds out itself.
+    """Return how the page of a host saves responses; None: the page detects it.
 
-    Raises ExperimentError if an address is needed and not given, or given and not used.
+    Raises
+    ------
+    ExperimentError
+        If an address is needed but missing, or given but not used.
     """
     if (host == "static") != bool(save_url):
         raise ExperimentError(
-            "a static server cannot save: give the address that takes responses, --save-url URL."
+            "a static server cannot save: give the address that receives responses, --save-url URL."
             if host == "static"
             else f"--save-url is for static servers; {host} saves responses itself."
         )
     if save_url and not re.fullmatch(r"https?://\S+|[\w./-]+", save_url):
         raise ExperimentError(
-            f"--save-url is {save_url!r}. Give an address that begins with https://, or one "
+            f"--save-url is {save_url!r}. Give an address that begins with https://, or a path "
             "relative to the page, such as save.php."
         )
     if host == "jatos":
@@ -44,9 +47,23 @@ def saving(host: Host, save_url: str = "") -> dict[str, str] | None:
 def write_host(
     spec: ExperimentSpec, experiment: Path, host: Host, out: Path, save: dict[str, str] | None
 ) -> Path:
-    """Write what a host takes into `out`, a folder that is there; the path to upload.
+    """Write the page, its scripts and its films, and nothing else, for a host.
 
-    `save` is as `saving` gives it. Only the page, its scripts and its films are in it.
+    Parameters
+    ----------
+    spec : ExperimentSpec
+        Settings.
+    experiment, out : Path
+        Folder of the experiment, and an existing folder to write into.
+    host : {"static", "jatos", "pavlovia"}
+        Where the experiment will run.
+    save : dict, optional
+        Result of `saving`.
+
+    Returns
+    -------
+    Path
+        The folder or archive to upload.
     """
     if host == "jatos":
         return _write_jatos(spec, experiment, out)
@@ -55,7 +72,7 @@ def write_host(
 
 
 def _write_folder(experiment: Path, out: Path, save: dict[str, str] | None) -> None:
-    """Page, scripts and films, no links; the page knows where to save."""
+    """Copy page, scripts and films without links, and tell the page where to save."""
 
     def links(folder: str, names: list[str]) -> list[str]:
         return [name for name in names if Path(folder, name).is_symlink()]
@@ -72,7 +89,7 @@ def _write_folder(experiment: Path, out: Path, save: dict[str, str] | None) -> N
 
 
 def _write_jatos(spec: ExperimentSpec, experiment: Path, out: Path) -> Path:
-    """A study archive: a description (``.jas``) and a folder of assets of one component."""
+    """Write a study archive: a description (``.jas``) and the files of one component."""
     name = f"stst_{spec.task}_{spec.fingerprint}"
     assets = out / name
     assets.mkdir(exist_ok=True)
@@ -104,5 +121,5 @@ def _write_jatos(spec: ExperimentSpec, experiment: Path, out: Path) -> Path:
 
 
 def _uuid(spec: ExperimentSpec, part: str) -> str:
-    """The same for the same experiment, so that JATOS knows a study that is imported again."""
+    """Return an id that depends on the experiment only: JATOS recognises a study on re-import."""
     return str(uuid5(NAMESPACE_URL, f"stst-vision/{spec.fingerprint}/{part}"))

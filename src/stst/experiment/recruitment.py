@@ -1,4 +1,4 @@
-"""Who takes part online: identity, consent, questions, and where a participant goes at the end."""
+"""Settings of recruitment: identity, consent, questions, and where participants go at the end."""
 
 from __future__ import annotations
 
@@ -10,22 +10,33 @@ from pydantic import Field, model_validator
 
 from stst.recipe import FrozenConfig
 
-# What Prolific, Mechanical Turk and SONA add to the address.
+# Keys that Prolific, Mechanical Turk and SONA add to the address.
 PLATFORM_KEYS = (
     *("PROLIFIC_PID", "STUDY_ID", "SESSION_ID", "workerId", "assignmentId", "hitId"),
     *("survey_code", "id"),
 )
-NAMES = ("participant", "PROLIFIC_PID", "workerId", "survey_code", "id")  # of the participant
+NAMES = (
+    "participant",
+    "PROLIFIC_PID",
+    "workerId",
+    "survey_code",
+    "id",
+)  # keys that identify a participant
 UNDER_WAY, BROKEN_OFF, COMPLETED = "under way", "broken off", "completed"
 ENDS = (COMPLETED, "declined", "screened out", "attention failed")
 Key = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,39}$")]
 
 
 class Exit(FrozenConfig):
-    """The last page of a visit: words, a code to copy, and an address to go to.
+    """The last page of a visit.
 
-    In `redirect` ``{code}``, ``{participant}``, ``{session}`` and the keys of the address stand
-    for their values.
+    Parameters
+    ----------
+    text, code : str
+        Text, and completion code.
+    redirect : str
+        Address to go to. ``{code}``, ``{participant}``, ``{session}`` and the keys of the address
+        of the page are replaced by their values.
     """
 
     text: str = ""
@@ -34,9 +45,21 @@ class Exit(FrozenConfig):
 
 
 class Question(FrozenConfig):
-    """A question before the trials. An answer that is not in `accept` screens out.
+    """A question before the trials.
 
-    `accept` holds choices, or the lowest and the highest number. Without it all are accepted.
+    Parameters
+    ----------
+    name, text : str
+        Name of the column, and the question.
+    kind : {"choice", "number", "text"}
+        Kind of the answer.
+    choices : tuple of str
+        Answers of the kind ``choice``.
+    required : bool
+        Whether an answer is needed.
+    accept : tuple
+        Accepted choices, or the lowest and the highest number; empty: all. Other answers screen
+        the participant out.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")
@@ -49,7 +72,7 @@ class Question(FrozenConfig):
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
         if (self.kind == "choice") != bool(self.choices):
-            raise ValueError(f"{self.name}: choices belong to the kind choice, which needs them")
+            raise ValueError(f"{self.name}: give choices with kind: choice, and only with it")
         numbers = [value for value in self.accept if not isinstance(value, str)]
         wrong = {
             "choice": {*self.accept} - {*self.choices},
@@ -58,35 +81,36 @@ class Question(FrozenConfig):
         }
         if wrong[self.kind]:
             raise ValueError(
-                f"{self.name}: accept holds choices, or the lowest and the highest number"
+                f"{self.name}: accept takes choices, or the lowest and the highest number"
             )
         return self
 
 
 class Recruitment(FrozenConfig):
-    """How participants come, what they agree to, and how a visit ends.
+    """How participants are identified, what they agree to, and how a visit ends.
 
     Parameters
     ----------
     participant : str
-        Key of the address that names the participant; by default the first of `NAMES` there is.
+        Key of the address that identifies the participant; by default the first of `NAMES` that
+        is there.
     keys : tuple of str
-        Further keys of the address that are recorded, beside `PLATFORM_KEYS`.
+        Further keys of the address to record, besides `PLATFORM_KEYS`.
     consent : str
-        Text that is agreed to first; an empty line begins a paragraph. None without it.
+        Consent form; an empty line begins a paragraph. Empty: no consent page.
     questions : tuple of Question
-        Asked before the trials.
+        Questions before the trials.
     again : {"continue", "refuse", "new"}
-        What a participant gets who opens the page again: the same visit, where it was; nothing;
-        or another visit, when the first has ended.
+        What happens when a participant opens the page again: the visit continues; it is refused;
+        or another visit starts when the first one has ended.
     hours : float
-        After how many hours without an answer a visit counts as broken off.
+        Hours without an answer after which a visit counts as broken off.
     checks : int, optional
-        How many attention checks may fail; one more ends the visit.
+        Number of attention checks that may fail; one more ends the visit. None: no limit.
     debriefing : str
         Text after the last trial.
     completed, declined, screened_out, attention_failed, repeated : Exit
-        Last pages; without a text they have the words of the page's language.
+        Last pages; without a text they use the texts of the language.
     """
 
     participant: Key | Literal[""] = ""
@@ -109,9 +133,11 @@ class Recruitment(FrozenConfig):
         taken = {"participant_id", *VISIT_COLUMNS, *map(str.lower, self.all_keys)}
         for name in names:
             if names.count(name) > 1 or name in taken:
-                raise ValueError(f"a question cannot be called {name!r}: that is another column")
+                raise ValueError(
+                    f"a question cannot be called {name!r}: another column has this name"
+                )
         if clash := {*VISIT_COLUMNS[1:]} & {self.participant, *self.keys}:
-            raise ValueError(f"keys has {clash.pop()!r}, which is another column")
+            raise ValueError(f"keys contains {clash.pop()!r}, the name of another column")
         known = {"code", "participant", "session", *self.all_keys}
         for exit_name in EXITS:
             address = getattr(self, exit_name).redirect
@@ -121,7 +147,7 @@ class Recruitment(FrozenConfig):
                 fields = {address}
             if fields - known:
                 raise ValueError(
-                    f"{exit_name}.redirect has {{{', '.join(fields - known)}}}; it takes "
+                    f"{exit_name}.redirect contains {{{', '.join(fields - known)}}}; it takes "
                     f"{', '.join(sorted(known))}"
                 )
         return self
@@ -134,14 +160,14 @@ class Recruitment(FrozenConfig):
 
     @property
     def consent_version(self) -> str:
-        """First 12 hexadecimal digits of the consent's SHA-256; empty without one."""
+        """First 12 hexadecimal digits of the SHA-256 of the consent form; empty without one."""
         return hashlib.sha256(self.consent.encode()).hexdigest()[:12] if self.consent else ""
 
     def description(self) -> dict[str, Any]:
-        """What the page reads of it."""
+        """Return the part that the page reads."""
         names = [self.participant] if self.participant else [*NAMES]
-        found = {"all_keys": self.all_keys, "names": names, "version": self.consent_version}
-        return self.model_dump(mode="json") | found
+        derived = {"all_keys": self.all_keys, "names": names, "version": self.consent_version}
+        return self.model_dump(mode="json") | derived
 
 
 EXITS = tuple(name for name, field in Recruitment.model_fields.items() if field.annotation is Exit)

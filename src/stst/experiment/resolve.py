@@ -1,4 +1,4 @@
-"""A spec and a set -> the same spec with nothing left open, or a reason why that cannot be."""
+"""Fill in the settings that depend on the stimulus set."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ NATURAL, METAMER = "natural", "metamer"
 
 
 def resolved(spec: ExperimentSpec, stimuli: Sequence[StimulusRow]) -> ExperimentSpec:
-    """Fill in what the set decides: conditions, pairs, categories, practice clips.
+    """Fill in conditions, pairs, categories and practice clips from the stimulus set.
 
-    Raises RecipeError if the set has not what the task needs, or what is named is not in it.
+    Raises
+    ------
+    RecipeError
+        If the set lacks what the task needs, or a named condition or clip.
     """
     known = list(dict.fromkeys(row.condition for row in stimuli))
     spec = _changed(
@@ -37,7 +40,7 @@ def resolved(spec: ExperimentSpec, stimuli: Sequence[StimulusRow]) -> Experiment
             )
     if spec.task == "natural" and not all(pair.count(NATURAL) == 1 for pair in spec.pairs):
         raise RecipeError(
-            "each pair of the task natural is the natural clip and another condition."
+            "for the task natural each pair must be the natural clip and another condition."
         )
     if spec.task == "category":
         chosen = (row for row in stimuli if row.condition in spec.conditions)
@@ -69,14 +72,14 @@ def _with_practice(spec: ExperimentSpec, stimuli: Sequence[StimulusRow]) -> Expe
     for name in practice.clips:
         if name not in clips:
             raise RecipeError(
-                f"there is no clip {name!r} to practise with.{guess(name, clips)} The set has "
-                f"trials of: {', '.join(clips)}."
+                f"there is no clip {name!r} for practice.{guess(name, clips)} Clips with trials: "
+                f"{', '.join(clips)}."
             )
     if spec.once and practice.trials and not practice.clips:
         aside = Random(f"{spec.seed} practice").choice(clips)
         spec = _changed(spec, practice={**practice.model_dump(), "clips": [aside]})
     if not set(clips) - set(spec.practice.clips):
         raise RecipeError(
-            "all clips are set aside for practice. Give a larger set, or practice: {trials: 0}."
+            "all clips are set aside for practice. Use a larger set, or practice: {trials: 0}."
         )
     return spec

@@ -1,4 +1,4 @@
-"""Tables of responses, as people may have touched them -> rows that agree, each of them once."""
+"""Read tables of responses, which people may have edited: consistent rows, each of them once."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ LEVELS = ("duration", "contrast")
 def read_rows(
     paths: Sequence[Path], experiment: Path | None = None
 ) -> tuple[list[TableRow], list[str]]:
-    """Read tables of responses of one experiment, or folders of such.
+    """Read tables of responses of one experiment, or folders with such tables.
 
     Parameters
     ----------
     paths : sequence of Path
         Tables, as browsers, servers and spreadsheets save them.
     experiment : Path, optional
-        Folder of the experiment, with whose lists rows are compared; None: that beside the
-        tables or above them, if it is there.
+        Folder of the experiment, with whose lists rows are compared; None: the folder of the
+        tables or the one above, if it has an experiment.
 
     Returns
     -------
     rows : list of TableRow
-        Session by session, each row once, all cells as the experiment wrote them.
+        Session by session, each row once, cells as the experiment wrote them.
     notes : list of str
-        What was read in another way than it is written, or left out.
+        What was read differently from what is written, or left out.
 
     Raises
     ------
     ExperimentError
-        With file, line and remedy, where it is in doubt what was meant, or rows contradict
-        themselves, each other or the experiment.
+        With file, line and remedy, if the meaning is ambiguous, or rows contradict themselves,
+        each other or the experiment.
     """
     files, notes = table_files(paths)
     tables = [read_table(file) for file in files]
@@ -64,11 +64,11 @@ def read_rows(
 
 
 def _scored(table: Table, lists: ExperimentLists | None, reasons: Sequence[str]) -> Table:
-    """A table with what its page did not know; ExperimentError if the experiment is not there."""
+    """Fill in what the page did not know; raise ExperimentError if the experiment is missing."""
     if not lists:
         for row in filter(lacks_key, table.rows):
             raise row.error(
-                f"films were shown and it does not say which. {RESTORE} If the page did not know "
+                f"the row does not say which films were shown. {RESTORE} If the page did not know "
                 "(scoring: analysis), put the table into a folder of the experiment, beside or "
                 "below experiment.yaml and stimuli.csv. " + " ".join(reasons)
             )
@@ -77,7 +77,7 @@ def _scored(table: Table, lists: ExperimentLists | None, reasons: Sequence[str])
 
 
 def _categories(rows: Iterable[TableRow]) -> list[str]:
-    """Answers of the task category: those that are right somewhere, or given more than once."""
+    """Return the answers of the task category: right somewhere, or given more than once."""
     spellings = dict[str, Counter[str]]()
     for row in rows:
         if folded(row.cells["task"]) == "category" and row.cells["phase"] != "attention":
@@ -89,7 +89,7 @@ def _categories(rows: Iterable[TableRow]) -> list[str]:
 
 
 def _one_level(rows: Sequence[TableRow]) -> list[TableRow]:
-    """Rows where durations and contrasts that lost digits are those with all their digits."""
+    """Restore the digits that durations and contrasts lost."""
     whole = dict[tuple[str, str], str]()
     for name in LEVELS:
         cells = sorted({row.cells[name] for row in rows if row.cells[name]}, key=len, reverse=True)
@@ -105,9 +105,9 @@ def _one_level(rows: Sequence[TableRow]) -> list[TableRow]:
 
 
 def _once(rows: Iterable[TableRow]) -> tuple[list[TableRow], list[str]]:
-    """Each row once, and notes on those that were there again.
+    """Return each row once, and notes on repeated rows.
 
-    Raises ExperimentError if two rows of one number differ.
+    Raises ExperimentError if two rows with the same number differ.
     """
     firsts, copies = dict[tuple[str, ...], TableRow](), Counter[tuple[str, str]]()
     for row in rows:
@@ -131,7 +131,7 @@ def _once(rows: Iterable[TableRow]) -> tuple[list[TableRow], list[str]]:
 
 
 def _same(name: str, row: TableRow, other: TableRow) -> bool:
-    """Whether two copies of a row have the same cell, as far as it is read."""
+    """Whether two copies of a row have the same cell, as far as it is used."""
     cell, copy = row.cells[name], other.cells[name]
     if name == "time":
         return time_of(row) == time_of(other) or not (time_of(row) and time_of(other))

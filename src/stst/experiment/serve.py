@@ -1,4 +1,4 @@
-"""A web application for one experiment: its files, its visits and responses. Nothing else."""
+"""The web server of one experiment: its files, visits and responses, and nothing else."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from stst.experiment.store import Store
 from stst.experiment.visits import Arrival, FullError, MovedError, Visits
 from stst.storage.config import read_config
 
-BODY = 1 << 20  # bytes of a request, at most
-PATIENCE = 30  # s for a request to come
-CONNECTIONS = 64  # that wait to be accepted
+BODY = 1 << 20  # maximum bytes of a request
+PATIENCE = 30  # s, for a request to arrive
+CONNECTIONS = 64  # waiting to be accepted
 RESPONSES, VISITS = "/responses", "/visits"
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -41,10 +41,21 @@ HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 def experiment_app(folder: Path, responses: Path, *, host: str = "127.0.0.1") -> Starlette:
     """Make the web application of an experiment.
 
-    It serves the files that lie in the folder now, and nothing else. Rows that are posted are in
-    the folder of responses before they are acknowledged, once each. `host` is the address that is
-    listened at: requests for another host are refused, unless it is ``0.0.0.0`` or ``::``. Raises
-    ExperimentError if the folder holds no experiment, or there can be no responses.
+    It serves the files that are in the folder now. Posted rows are on disk, once each, before they
+    are confirmed.
+
+    Parameters
+    ----------
+    folder, responses : Path
+        Folder of the experiment, and folder for the responses.
+    host : str
+        Address to listen at. Requests for other hosts are refused, unless it is ``0.0.0.0`` or
+        ``::``.
+
+    Raises
+    ------
+    ExperimentError
+        If the folder has no experiment, or responses cannot be saved.
     """
     app = Starlette(
         routes=[
@@ -68,7 +79,7 @@ def _visits(folder: Path, store: Store) -> Visits:
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    """Address -> file, of the page, its scripts and its films; no links."""
+    """Return the files of the page, its scripts and films by address, without links."""
     if not (folder / PAGE).is_file():
         raise ExperimentError(
             f"{folder} holds no experiment. Make one: stst experiment new TASK SET --out {folder}."
@@ -80,9 +91,9 @@ def _files(folder: Path) -> dict[str, Path]:
 
 
 async def _guard(request: Request, call_next: RequestResponseEndpoint) -> Response:
-    """Answer only pages of this server, so that no other site can speak for them.
+    """Answer only requests from pages of this server, not from other sites.
 
-    A connection is closed after a refusal, and where a body may be left unread.
+    The connection is closed after a refusal, and if a body may be left unread.
     """
     host, origin = request.headers.get("host", ""), request.headers.get("origin")
     own = request.app.state.host
@@ -105,7 +116,7 @@ def _present(_: Request) -> Response:
 
 
 async def _add_rows(request: Request) -> Response:
-    """Take rows; the answer says how many of the session are on disk."""
+    """Save rows; the answer has the number of rows of the session on disk."""
 
     def add(data: Any) -> dict[str, Any]:  # noqa: ANN401
         return {"rows": request.app.state.visits.add_rows(data["rows"], data.get("turn"))}
@@ -118,7 +129,7 @@ async def _begin_visit(request: Request) -> Response:
 
 
 async def _tell_visit(request: Request) -> Response:
-    """Take facts of a visit."""
+    """Save consent, answers or outcome of a visit."""
 
     def tell(data: Any) -> dict[str, Any]:  # noqa: ANN401
         session = request.path_params["session"]
@@ -129,7 +140,7 @@ async def _tell_visit(request: Request) -> Response:
 
 
 async def _answer(request: Request, work: Callable[[Any], dict[str, Any]]) -> Response:
-    """Answer a request that has JSON, of bounded size, with what `work` makes of it."""
+    """Answer a JSON request of limited size with the result of `work`."""
     length = request.headers.get("content-length", "")
     if not re.fullmatch("[0-9]{1,9}", length) or "transfer-encoding" in request.headers:
         return Response(status_code=411)
@@ -153,7 +164,7 @@ async def _answer(request: Request, work: Callable[[Any], dict[str, Any]]) -> Re
 
 def _send_file(request: Request) -> Response:
     path = request.app.state.files.get(request.scope["raw_path"].decode("latin-1"))
-    if path is None or path.is_symlink() or not path.is_file():  # a file may be gone since
+    if path is None or path.is_symlink() or not path.is_file():  # it may have been deleted since
         return Response(status_code=404)
     if not _is_single_range(request.headers.get("range", "")):
         kept = [(name, value) for name, value in request.scope["headers"] if name != b"range"]
@@ -162,14 +173,14 @@ def _send_file(request: Request) -> Response:
 
 
 def _is_single_range(text: str) -> bool:
-    """Whether bytes are asked for in one piece; any other range is left unheeded."""
+    """Whether a request is for one range of bytes; other ranges are ignored."""
     match = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", text, re.ASCII)
     first, last = match.groups() if match else ("", "")
     return bool(first or last) and not (first and last and int(last) < int(first))
 
 
 class _PatientProtocol(H11Protocol):
-    """HTTP that hangs up on clients who begin a request and send no more of it."""
+    """HTTP that disconnects clients who do not finish a request."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -180,7 +191,7 @@ class _PatientProtocol(H11Protocol):
         self._wait()
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Say whether a whole request is still to be answered, though no other will come."""
+        """Return whether a complete request must still be answered."""
         if self.cycle is None or self.cycle.response_complete or self.cycle.more_body:
             return False
         self.cycle.keep_alive = False
@@ -200,10 +211,21 @@ def serve(
     port: int,
     started: Callable[[str, Callable[[], None]], object],
 ) -> None:
-    """Show an experiment in a browser and keep its responses, until Ctrl-C.
+    """Serve an experiment and save its responses, until Ctrl-C.
 
-    Port 0 is any that is free. `started` gets the address to open, and a function that ends the
-    server. Raises ExperimentError if the folder holds no experiment, or the port cannot be had.
+    Parameters
+    ----------
+    folder, responses : Path
+        Folder of the experiment, and folder for the responses.
+    host, port : str, int
+        Address to listen at; port 0: any free port.
+    started : callable
+        Called with the address to open, and a function that stops the server.
+
+    Raises
+    ------
+    ExperimentError
+        If the folder has no experiment, or the port cannot be used.
     """
     app = experiment_app(folder, responses, host=host)
     family = AF_INET6 if ":" in host else AF_INET
@@ -211,7 +233,7 @@ def serve(
         listener = create_server((host, port), family=family, backlog=CONNECTIONS)
     except (OSError, OverflowError) as error:
         raise ExperimentError(
-            f"{host}:{port} cannot be served: {error}. Choose another with --port."
+            f"cannot listen at {host}:{port}: {error}. Choose another port with --port."
         ) from error
     config = uvicorn.Config(
         app,

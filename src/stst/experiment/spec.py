@@ -1,4 +1,4 @@
-"""What an experiment is, as frozen and validated data: task, conditions, timing, texts."""
+"""Settings of an experiment: task, conditions, timing, texts. Frozen and validated."""
 
 from __future__ import annotations
 
@@ -21,10 +21,17 @@ BANDS: dict[str, dict[str, Any]] = {
 
 
 class Timing(FrozenConfig):
-    """Times of a trial: ms, and s for an answer (None waits for ever).
+    """Times of a trial.
 
-    The first frame of a clip is held for `hold`; after each clip there is grey for `gap`. Keys in
-    the gap before the question are `early`: ignored, or taken, with a response time below 0.
+    Parameters
+    ----------
+    fixation, hold, gap, feedback, after : int
+        Duration, ms, of the cross before each clip, of its held first frame, of the grey after
+        each clip, of the feedback, and of the grey at the end of a trial.
+    answer : float, optional
+        Time limit of the answer, s; None: no limit.
+    early : {"ignored", "taken"}
+        Keys in the gap before the question: ignored, or taken with a negative response time.
     """
 
     fixation: Ms = 500
@@ -37,14 +44,21 @@ class Timing(FrozenConfig):
 
 
 class Practice(FrozenConfig):
-    """Trials before the first block, and the clips that are used in them alone.
+    """Practice trials before the first block.
 
-    Without `clips` one of the seed's choice is set aside if no clip may be seen twice
-    (`ExperimentSpec.once`), and else all clips are practised with.
-
-    With a `criterion` the trials are repeated, in another order, until this share of them was
-    right, `most` times at most. If it was never reached, the participant goes on to the test, or
-    the experiment ends (`unmet`).
+    Parameters
+    ----------
+    trials : int
+        Number of practice trials.
+    clips : tuple of str
+        Clips that are used only in practice. None: all clips; with `ExperimentSpec.once` one
+        clip, chosen at random with the seed, is set aside.
+    criterion : float, optional
+        Proportion correct, in (0, 1], until which practice is repeated in another order.
+    most : int
+        How often practice is run at most.
+    unmet : {"continue", "end"}
+        What happens if the criterion is not reached.
     """
 
     trials: int = Field(4, ge=0)
@@ -55,10 +69,15 @@ class Practice(FrozenConfig):
 
 
 class Size(FrozenConfig):
-    """Width of each film on the screen, degrees of visual angle, and how its pixels are scaled.
+    """Size of the films on the screen.
 
-    `smooth` interpolates as the browser does; `nearest` repeats pixels, some once more than others
-    unless the factor is whole. The factor is in the data.
+    Parameters
+    ----------
+    degrees : float
+        Width, degrees of visual angle.
+    scaling : {"smooth", "nearest"}
+        Interpolation of the browser, or repeated pixels (unequally often unless the factor is
+        whole). The factor is in the data.
     """
 
     degrees: float = Field(gt=0, le=90)
@@ -66,9 +85,9 @@ class Size(FrozenConfig):
 
 
 class Texts(FrozenConfig):
-    """What the participant reads: plain text, an empty line begins a paragraph.
+    """Texts of this experiment: plain text, an empty line begins a paragraph.
 
-    Those that are empty are the task's own, in the experiment's language.
+    Empty texts are replaced by those of the task in the language of the experiment.
     """
 
     title: str = ""
@@ -87,62 +106,73 @@ PAIRED = {"similarity", "abx", "oddity", "natural"}
 
 
 class ExperimentSpec(FrozenConfig):
-    """All that decides what participants see, apart from the stimuli themselves.
+    """Settings that decide what participants see, apart from the stimuli.
 
     Parameters
     ----------
+    version : int
+        Version of the format: 1.
     task : str
         One of `TASKS`.
     seed : int
         Random seed of the lists.
     conditions : tuple of str
-        Conditions of the set that take part; none are all.
+        Conditions of the set that are used; empty: all.
     pairs : tuple of pairs of str
-        Conditions that are compared (``similarity``, ``abx``, ``oddity``, ``natural``). None:
-        two metamers (``abx``, ``oddity``); the natural clip with every other condition.
+        Conditions that are compared (``similarity``, ``abx``, ``oddity``, ``natural``). Empty:
+        two metamers (``abx``, ``oddity``), or the natural clip with each other condition.
     durations : tuple of float
-        Lengths, s, to which clips are cut; none leaves them as they are.
+        Durations, s, to which clips are cut; empty: clips are not cut.
     categories : tuple of str
-        Choices of ``category``; none are those of the set.
+        Answers of ``category``; empty: the categories of the set.
     bands, contrasts : mapping, tuple of float
-        Settings of the control ``band`` by name, and by what it is multiplied (``detection``).
+        Frequency bands by name, with the settings of the control ``band``, and the factors, in
+        (0, 1], of their contrast (``detection``).
     method : {"constant", "quest"}
-        All contrasts equally often, or those that QUEST+ asks for (``detection``).
+        All contrasts equally often, or contrasts chosen by QUEST+ (``detection``).
     repeats : int
-        How often each trial is given, where clips may be seen more than once.
+        How often each trial is shown, if clips may be seen more than once.
     once : bool
-        Whether a participant sees each natural clip, or what comes from it, in one test
-        trial at most. Trials are then spread over lists.
+        Whether a participant sees each natural clip, or what comes from it, in at most one
+        test trial. Trials are then spread over lists.
     lists : int, optional
-        Counterbalancing lists; None: as many as are needed, or 8 orders.
+        Number of counterbalancing lists; None: as many as are needed, or 8 orders.
     spacing : int, optional
-        Trials between two with the same natural clip, at least; None: 1 if that can be.
+        Minimum number of trials between two with the same natural clip; None: 1 if possible.
     blocks, rest : int, float
-        Equal parts of a list, and the break between them, s, at least.
+        Number of equal parts of a list, and the minimum break between them, s.
     attention : int
-        Trials of a list that ask for a certain key.
+        Number of attention checks in a list, which ask for a certain key.
     keys : mapping
-        Answer -> key; those not named have the task's own.
+        Key of each answer; the others keep the keys of the task.
     feedback : {"never", "practice", "always"}
-        When "right" or "wrong" is shown, if there is a right answer.
+        When "Correct" or "Incorrect" is shown, if there is a right answer.
+    practice : Practice
+        Practice trials.
+    timing : Timing
+        Times of a trial.
     scoring : {"page", "analysis"}, optional
-        Where answers are compared with the right ones. With ``analysis`` the page does not have
-        them, nor names and conditions of what it shows; `stst experiment analyze` joins them. None:
+        Where answers are scored. With ``analysis`` the page has neither the right answers nor
+        the names and conditions of the films; `stst experiment analyze` adds them. None:
         ``analysis``, unless the page needs them (feedback always, QUEST+).
     devices : {"any", "keyboard"}
-        Whether touch and mouse are enough, or only a keyboard.
+        Whether touch and mouse are enough, or a keyboard is needed.
     calibrate : {"card", "none"}
-        Whether the screen is measured, twice, with a bank card.
+        Whether participants measure their screen with a bank card.
     distance : float or "measured"
-        From how far the screen is seen, cm; measured: by the blind spot, `distance_repeats` times.
+        Viewing distance, cm; measured: with the blind spot.
+    distance_repeats : int
+        How often the distance is measured.
     size : Size, optional
-        Width of films in degrees, which needs the card; None: one pixel on one of the screen.
+        Width of films in degrees, which needs the card; None: one film pixel is one screen pixel.
     background : int
-        Grey level round the clips, 0 to 255.
+        Grey level around the clips, 0 to 255.
     language, words : str, mapping
-        Language of the page; all its fixed words, if they are a lab's own (`read_words`).
+        Language of the texts; all fixed texts if they are your own (`read_words`).
+    texts : Texts
+        Texts of this experiment.
     recruitment : Recruitment
-        Identity, consent, questions and last pages of participants (online).
+        Identity, consent, questions and last pages of participants.
 
     Examples
     --------
@@ -194,13 +224,15 @@ class ExperimentSpec(FrozenConfig):
         for answer in self.keys:
             if answer not in self.answers:
                 known = ", ".join(self.answers)
-                raise ValueError(f"keys has no answer {answer!r}; it has {known}")
+                raise ValueError(f"keys has no answer {answer!r}; answers: {known}")
         if len({key.lower() for key in self.answer_keys.values()}) < len(self.answer_keys):
             raise ValueError("two answers have the same key")
         if self.once and self.repeats > 1:
             raise ValueError("repeats needs clips that may be seen more than once (once: false)")
         if self.once and self.method == "quest":
-            raise ValueError("a staircase needs clips that may be seen more than once")
+            raise ValueError(
+                "method: quest needs clips that may be seen more than once (once: false)"
+            )
         if self.task == "detection" and not self.bands:
             raise ValueError("detection needs bands")
         self._page_fits_together()
@@ -219,23 +251,23 @@ class ExperimentSpec(FrozenConfig):
                 raise ValueError(f"language is {self.language}, words: {self.words['language']}")
         elif self.language not in languages():
             raise ValueError(
-                f"there are no words in {self.language!r}, only in {', '.join(languages())}: give "
-                "a file of your own with --words"
+                f"there are no texts in {self.language!r}, only in {', '.join(languages())}: give "
+                "a translated file with --words"
             )
 
     @property
     def needs_answers(self) -> bool:
-        """Whether the page itself has to know which answers are right in the test."""
+        """Whether the page needs the right answers of the test."""
         return self.feedback == "always" or self.method == "quest"
 
     @property
     def asks_in_practice(self) -> bool:
-        """Whether the page has to know which answers are right in practice."""
+        """Whether the page needs the right answers of practice."""
         return self.feedback != "never" or self.practice.criterion is not None
 
     @property
     def answers(self) -> tuple[str, ...]:
-        """What can be answered by a key, in order; empty where text is typed."""
+        """Possible answers, in order; empty if answers are typed."""
         known = {"similarity": RATINGS, "oddity": INTERVALS, "naming": ()}
         return {**known, "category": self.categories}.get(self.task, INTERVALS[:2])
 
@@ -247,17 +279,21 @@ class ExperimentSpec(FrozenConfig):
 
     @property
     def instructions(self) -> str:
-        """What is told before the first trial."""
-        own = self.page_words[f"instructions_{self.task}"]
-        if self.task == "category":
-            own += "\n\n" + self.page_words["categories"].format(
-                categories=", ".join(self.categories)
-            )
-        return self.texts.instructions or own
+        """Instructions before the first trial, with the categories of the task ``category``."""
+        if self.task != "category" or self.texts.instructions:
+            return self.page_instructions
+        categories = ", ".join(self.categories)
+        named = self.page_words["categories"].format(categories=categories)
+        return f"{self.page_instructions}\n\n{named}"
+
+    @property
+    def page_instructions(self) -> str:
+        """The same for the page, which lists the possible answers with their keys itself."""
+        return self.texts.instructions or self.page_words[f"instructions_{self.task}"]
 
     @property
     def question(self) -> str:
-        """What is asked after the clips."""
+        """Question after the clips."""
         return self.texts.question or self.page_words[f"question_{self.task}"]
 
     @property
@@ -267,15 +303,31 @@ class ExperimentSpec(FrozenConfig):
 
     @property
     def end(self) -> str:
-        """What is told after the last trial."""
+        """Text after the last trial."""
         return self.texts.end or self.page_words["end"]
 
     @property
     def page_words(self) -> Mapping[str, str]:
-        """All fixed words of the page."""
+        """All fixed texts."""
         return self.words or words_in(self.language)
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
-        """Validate plain data; RecipeError names the setting that is wrong."""
+        """Validate a mapping of settings.
+
+        Parameters
+        ----------
+        data : mapping
+            Names and values of the settings, as in ``experiment.yaml``.
+
+        Returns
+        -------
+        ExperimentSpec
+            The validated settings.
+
+        Raises
+        ------
+        RecipeError
+            If a setting is unknown or has a wrong value; the message names it.
+        """
         return validated(cls, data, "experiment")

@@ -1,4 +1,4 @@
-"""A stimulus set: a folder with a table, stimuli.csv, and the files that it names."""
+"""Stimulus sets: a folder with a table, stimuli.csv, and the files that it names."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from stst.video.files import digest
 
 
 class StimulusRow(BaseModel):
-    """One row of the table (docs/experiment.md); columns that are not known are left alone.
+    """One row of the table (docs/reference/experiments.md). Unknown columns are ignored.
 
-    `stst batch` names the clip of a factorised clip's motion in a column ``pair``, and what the
-    experimenter calls it in ``label``: they are `time`, beside `clip` as `space`, and `category`.
+    In tables of `stst batch`, ``pair`` (the clip that gives a factorised clip its motion) is
+    `time`, with `clip` as `space`; ``label`` is `category`.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
@@ -48,7 +48,7 @@ class StimulusRow(BaseModel):
 
 
 def read_set(folder: Path) -> tuple[StimulusRow, ...]:
-    """Read and validate the table of a set; RecipeError names the line that is wrong."""
+    """Read and validate the table of a set. RecipeError names the invalid line."""
     path, stimuli = folder / TABLE, list[StimulusRow]()
     for line, cells in enumerate(read_table(folder).to_dict("records"), 2):
         try:
@@ -56,22 +56,24 @@ def read_set(folder: Path) -> tuple[StimulusRow, ...]:
         except ValidationError as error:
             raise RecipeError(f"{path}, line {line}: {explain(error)}") from None
         if ";" in row.stimulus + row.condition:
-            raise RecipeError(f"{path}: {row.stimulus!r} has a ';' in its name or condition.")
+            raise RecipeError(
+                f"{path}: {row.stimulus!r} has a ';' in its name or condition. Rename it."
+            )
         stimuli.append(row)
     return tuple(stimuli)
 
 
 def master(folder: Path, stimulus: StimulusRow) -> Path:
-    """The file of a stimulus, its digest found right; FramesError if it is another one."""
+    """Return the file of a stimulus. Raise FramesError if its digest is not that of the table."""
     path = inside(folder, stimulus.file)
-    if (found := digest(path)) != stimulus.sha256:
+    if (actual := digest(path)) != stimulus.sha256:
         raise FramesError(
-            f"{path} is not the file of the table: its SHA-256 is {found}, wanted "
-            f"{stimulus.sha256}. Make the set again, or mend {TABLE}."
+            f"{path} is not the file of the table: its SHA-256 is {actual}, expected "
+            f"{stimulus.sha256}. Make the set again, or correct {TABLE}."
         )
     return path
 
 
 def of_condition(stimuli: Sequence[StimulusRow], clip: str, condition: str) -> list[StimulusRow]:
-    """Stimuli of one natural clip and condition, in the order of the table."""
-    return [one for one in stimuli if (one.clip, one.condition) == (clip, condition)]
+    """Return the stimuli of a natural clip and condition, in the order of the table."""
+    return [row for row in stimuli if (row.clip, row.condition) == (clip, condition)]

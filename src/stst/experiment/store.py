@@ -1,4 +1,4 @@
-"""Responses on disk: one CSV file per participant, each row flushed before it is acknowledged."""
+"""Responses on disk: one CSV file per participant. Rows are flushed before they are confirmed."""
 
 from __future__ import annotations
 
@@ -35,11 +35,15 @@ _NAME, _SESSION, _NUMBER = r"[\w-]{1,64}", r"[0-9a-f]{16}", r"0|[1-9][0-9]{0,5}"
 
 
 class Store:
-    """The folder of an experiment's responses, which several servers may share.
+    """The folder of the responses. Several servers may share it.
 
-    A row is appended only if it is the next one of its session, so that rows which a page
-    sends again are not there twice, and none can be left out. Raises ExperimentError if the
-    folder cannot be made, or holds a table with other columns.
+    A row is appended only if it is the next row of its session: rows that are sent again are not
+    saved twice, and no row can be skipped.
+
+    Raises
+    ------
+    ExperimentError
+        If the folder cannot be made, or has a table with other columns.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -54,23 +58,27 @@ class Store:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other threads and other servers out."""
+        """Lock the folder against other threads and servers."""
         with self._lock:
             (self.folder / VISITS).mkdir(exist_ok=True)
             with self._file_lock:
                 yield
 
     def rows(self, participant: str, session: str) -> list[list[str]]:
-        """Rows of a session that are on disk."""
+        """Return the rows of a session that are on disk."""
         path = self.folder / f"{participant}.csv"
         place = KEYS.index("session")
         return [row for row in _rows(path) if row[place] == session] if path.is_file() else []
 
     def add(self, rows: Sequence[Sequence[str]]) -> int:
-        """Append rows of one session that are not there yet; say how many it then has.
+        """Append the new rows of a session, and return the number of its rows on disk.
 
-        Raises ValueError if they are not rows of one session in their order, and OSError if the
-        disk refuses: nothing of them is then there, or else whole rows.
+        Raises
+        ------
+        ValueError
+            If these are not consecutive rows of one session.
+        OSError
+            If the disk refuses. Only complete rows are then on disk.
         """
         name, session, first = checked_rows(rows)
         with self.locked():
@@ -82,13 +90,13 @@ class Store:
 
 
 def harmless(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
+    """Return a cell that no spreadsheet reads as a formula."""
     is_formula = cell[:1] in FORMULAS and not re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", cell)
     return f"'{cell}" if is_formula else cell
 
 
 def checked_rows(rows: Sequence[Sequence[str]]) -> tuple[str, str, int]:
-    """Participant, session and number of the first row, all rows found good."""
+    """Check rows; return participant, session and number of the first row."""
     if not rows or any(len(row) != len(COLUMNS) for row in rows):
         raise ValueError("rows have other columns")
     if not all(isinstance(cell, str) and len(cell) <= CELL for row in rows for cell in row):
@@ -105,11 +113,11 @@ def checked_rows(rows: Sequence[Sequence[str]]) -> tuple[str, str, int]:
 
 
 def _append(path: Path, row: Sequence[str]) -> None:
-    """Add one whole line, on disk when this returns; half a line of a crash is cut off first."""
+    """Append one line and flush it to disk. An incomplete last line is removed first."""
     line = io.StringIO()
     cells = [*row[: len(KEYS)], *map(harmless, row[len(KEYS) :])]
     csv.writer(line, lineterminator="\n").writerow(re.sub(CONTROL, " ", cell) for cell in cells)
-    no_links = getattr(os, "O_NOFOLLOW", 0)  # Windows has none
+    no_links = getattr(os, "O_NOFOLLOW", 0)  # not on Windows
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | no_links, 0o600)
     with os.fdopen(handle, "r+b", buffering=0) as file:
         whole = file.read().rfind(b"\n") + 1
@@ -128,12 +136,12 @@ def _append(path: Path, row: Sequence[str]) -> None:
 
 
 def _rows(path: Path) -> list[list[str]]:
-    """Whole rows of a file."""
+    """Return the complete rows of a file."""
     text = path.read_text("utf-8", "replace")
     rows = list(csv.reader(io.StringIO(text[: text.rfind("\n") + 1])))
     if rows and rows[0] != list(COLUMNS):
         raise ExperimentError(
-            f"{path} has other columns than this version writes. Give another folder with "
+            f"{path} has other columns than this version writes. Choose another folder with "
             "--responses."
         )
     return rows[1:]

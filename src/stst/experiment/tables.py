@@ -1,4 +1,4 @@
-"""Files of responses -> rows of text and their lines, as browsers and spreadsheets save them."""
+"""Read tables of responses as text, as browsers and spreadsheets save them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ NEEDED = (
     *("conditions", "roles", "kinds", "duration", "band", "contrast", "expected", "response"),
     *("chosen", "correct", "response_time", "frames_expected", "frames_dropped"),
 )
-WRITTEN = {*COLUMNS} - {"errors"}  # empty in most rows, so that some programs leave it out
-UNREAD = ("window", "browser", "errors")  # nothing is computed of them
+WRITTEN = {*COLUMNS} - {"errors"}  # mostly empty, so some programs leave it out
+UNREAD = ("window", "browser", "errors")  # not used in the analysis
 SUFFIXES = (".csv", ".tsv")
 WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
 LITTER = re.compile(r"\..*|~\$.*|thumbs\.db|desktop\.ini", re.IGNORECASE)
-BOMS = {  # that of UTF-32-LE begins with that of UTF-16-LE
+BOMS = {  # the mark of UTF-32-LE begins with that of UTF-16-LE
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_BE: "utf-32-be",
     codecs.BOM_UTF32_LE: "utf-32-le",
@@ -35,22 +35,22 @@ BOMS = {  # that of UTF-32-LE begins with that of UTF-16-LE
 }
 SIGNATURES = {
     b"PK\x03\x04": "an Excel workbook, or another zip archive",
-    b"\xd0\xcf\x11\xe0": "a workbook of an old Excel",
-    b"\x00\x05\x16": "what macOS keeps beside a file",
+    b"\xd0\xcf\x11\xe0": "a workbook of an old version of Excel",
+    b"\x00\x05\x16": "a macOS metadata file",
     b"\x1f\x8b": "a compressed file",
     b"%PDF": "a PDF",
     b"<": "a web page",
 }
 AS_CSV = "Save the table as 'CSV UTF-8' (LibreOffice: 'Text CSV', character set UTF-8)"
 RESTORE = "Restore the cell from the file that was downloaded, or from the server's."
-BYTES = "latin-1"  # has a letter for any byte
-CUT = "{}: its last line, half written, was left out."
+BYTES = "latin-1"  # decodes every byte
+CUT = "{}: the incomplete last line was left out."
 SPACES = " \t\u00a0\u202f\u200b"
 SPOILT = re.compile(r"#(N/A|NAME\?|REF!|VALUE!|DIV/0!|NUM!|NULL!)|###+")
 _LATIN = "[\u00a0-\u024f\u2010-\u203a\u20ac]+"
-# Encodings for which UTF-8 is taken, and the letters that it then can have meant.
+# Encodings that UTF-8 text is misread as, and the letters that the text can then contain.
 GARBLED = {"cp1252": ".+", "latin-1": ".+", "mac-roman": _LATIN, "cp850": _LATIN}
-# Marks that people type; not where they are the second half of a letter that was taken apart.
+# Punctuation that people type, unless it is the second half of a garbled letter.
 TYPED_MARKS = re.compile("(?<![ÂÃâ€ÐÑÎÏ])[\u2013\u2014\u2018\u2019\u201c-\u201e\u2022\u2026]")
 
 
@@ -65,16 +65,16 @@ class TableRow(NamedTuple):
         return f"{self.path}, line {self.line}"
 
     def error(self, reason: str) -> ExperimentError:
-        """What is wrong with this row."""
+        """Return an error about this row, with file and line."""
         return ExperimentError(f"{self}: {reason}")
 
     def with_cells(self, cells: Mapping[str, str]) -> TableRow:
-        """The same row with other cells."""
+        """Return the row with some cells replaced."""
         return self._replace(cells={**self.cells, **cells})
 
 
 class Table(NamedTuple):
-    """A file of responses: its rows, and notes on what was read in another way than written."""
+    """A file of responses: its rows, and notes on cells that were read differently."""
 
     path: Path
     delimiter: str
@@ -83,9 +83,19 @@ class Table(NamedTuple):
 
 
 def table_files(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
-    """Tables among paths and in folders, each once, and a note on files that are left out.
+    """Find the tables among paths and in folders.
 
-    Raises ExperimentError if there are none, or a folder has a workbook that was not saved as CSV.
+    Returns
+    -------
+    files : list of Path
+        Each table once.
+    notes : list of str
+        Files that are left out.
+
+    Raises
+    ------
+    ExperimentError
+        If there are no tables, or a folder has a workbook that was not saved as CSV.
     """
     inside = [file for path in paths if path.is_dir() for file in sorted(path.iterdir())]
     inside = [file for file in inside if file.is_file() and not LITTER.fullmatch(file.name)]
@@ -99,14 +109,19 @@ def table_files(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
     if not files:
         raise ExperimentError("no responses: give CSV files, or the folder that holds them.")
     names = ", ".join(file.name for file in others)
-    return list(files), [f"Left out, as they are no CSV: {names}."] if names else []
+    return list(files), [f"Left out, because they are not CSV: {names}."] if names else []
 
 
 def read_table(path: Path) -> Table:
     """Read a table of responses as text.
 
-    Separators, line ends, encodings of Unicode, and order, capitals and number of columns may be
-    any. Raises ExperimentError, with file and line, where it is in doubt what was meant.
+    Separators, line ends, Unicode encodings, and the order, capitals and number of columns can
+    vary.
+
+    Raises
+    ------
+    ExperimentError
+        With file and line, if the meaning is ambiguous.
     """
     text, encoding = _text(path)
     delimiter, title = _layout(path, text)
@@ -135,41 +150,42 @@ def read_table(path: Path) -> Table:
 
 
 def _text(path: Path) -> tuple[str, str]:
-    """Text of a file and its encoding, which is `BYTES` if it is not Unicode."""
+    """Return the text of a file and its encoding, `BYTES` if it is not Unicode."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ExperimentError(f"{path} cannot be read: {error.strerror}.") from error
     for signature, kind in SIGNATURES.items():
         if data.startswith(signature):
-            raise ExperimentError(f"{path} is no CSV, but {kind}. {AS_CSV}.")
+            raise ExperimentError(f"{path} is not CSV but {kind}. {AS_CSV}.")
     encoding = next((name for bom, name in BOMS.items() if data.startswith(bom)), "utf-8")
     if encoding == "utf-8" and b"\0" in data[:2]:
         encoding = "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"
-    try:  # half a letter at the end is no fault: the line is half written
+    try:  # an incomplete last letter is allowed: the last line can be incomplete
         text = codecs.getincrementaldecoder(encoding)().decode(data)
     except UnicodeDecodeError:
         text, encoding = data.decode(BYTES), BYTES
     if "\0" in text:
-        raise ExperimentError(f"{path} holds bytes of 0: it is damaged. Take another copy of it.")
+        raise ExperimentError(f"{path} contains zero bytes: it is damaged. Restore it from a copy.")
     return text.replace("\ufeff", ""), encoding
 
 
 def _layout(path: Path, text: str) -> tuple[str, int]:
-    """What separates cells, and how many records, such as `sep=;`, come before the header."""
+    """Return the separator, and the number of records before the header, such as `sep=;`."""
     best = ("", 0, list[str]())
     for delimiter in ",;\t|":
         lines = csv.reader(io.StringIO(text[:20000], newline=""), delimiter=delimiter)
         records = (cells for cells in lines if any(map(_bare, cells)))
         for index, cells in enumerate(islice(records, 5)):
-            known = [name for name in NEEDED if name in map(_name, cells)]
+            names = {*map(_name, cells)}
+            known = [name for name in NEEDED if name in names]
             best = max(best, (delimiter, index, known), key=lambda layout: len(layout[2]))
     missing = [name for name in NEEDED if name not in best[2]]
     if missing:
         raise ExperimentError(
             f"{path}, line 1: this is no table of responses: it lacks {', '.join(missing[:3])}"
-            f"{' ...' * (len(missing) > 3)}. Restore the first line: docs/experiment.md, "
-            "Responses, has the names of the columns."
+            f"{' ...' * (len(missing) > 3)}. Restore the first line: "
+            "docs/reference/experiments.md has the names of the columns."
         )
     return best[:2]
 
@@ -177,7 +193,7 @@ def _layout(path: Path, text: str) -> tuple[str, int]:
 def _records(
     path: Path, text: str, delimiter: str, notes: list[str]
 ) -> Iterator[tuple[int, list[str]]]:
-    """Lines that are not empty, with their numbers, cells without spaces round them."""
+    """Yield the lines that are not empty, with their numbers and stripped cells."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     line = 1
     while True:
@@ -191,7 +207,7 @@ def _records(
                 return
             raise ExperimentError(
                 f"{path}, line {line}: it cannot be read ({error}): a quotation mark is missing, "
-                "or one too many. Restore the line."
+                "or there is one too many. Restore the line."
             ) from error
         if any(cells):
             yield line, cells
@@ -199,12 +215,12 @@ def _records(
 
 
 def _is_cut(text: str) -> bool:
-    """Whether the last line has no end: it was not written whole, or by Google Sheets."""
+    """Whether the last line has no end: it is incomplete, or written by Google Sheets."""
     return not text.endswith(("\n", "\r"))
 
 
 def _bare(cell: str) -> str:
-    """A cell without spaces round it, and without what keeps Excel from changing it."""
+    """Return a cell without surrounding spaces, and without protection against Excel."""
     cell = re.sub("^'(?=[=+@-])", "", normalize("NFC", cell).strip(SPACES))
     return cell[2:-1] if re.fullmatch('="[^"]*"', cell) else cell
 
@@ -228,7 +244,7 @@ def _refuse_length(row: TableRow, cells: Sequence[str], names: Sequence[str]) ->
 
 
 def _refuse_spoilt(row: TableRow, encoding: str) -> None:
-    """Refuse cells of which a program has changed or lost letters."""
+    """Raise ExperimentError for cells in which a program changed or lost letters."""
     for name, cell in row.cells.items():
         if len(cell) > CELL:
             raise row.error(
@@ -248,7 +264,7 @@ def _refuse_spoilt(row: TableRow, encoding: str) -> None:
 
 
 def _garbled(cell: str) -> Iterator[bool]:
-    """Whether text is UTF-8 that was taken for one of the encodings of Windows or the Mac."""
+    """Yield whether a cell is UTF-8 that was misread as an encoding of Windows or the Mac."""
     cell = TYPED_MARKS.sub("", cell)
     for encoding, letters in GARBLED.items():
         with suppress(UnicodeError):

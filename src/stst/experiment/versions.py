@@ -1,4 +1,4 @@
-"""The files of an experiment: stimuli as they are, cut, or filtered at some contrast."""
+"""Films of an experiment: stimuli as they are, cut, or band-filtered at a contrast."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Progress = Callable[[int, int], object]
 
 
 class Version(FrozenConfig):
-    """What is made of a stimulus: cut to `duration` s, filtered to `band` at `contrast`.
+    """A stimulus, optionally cut to `duration` s, and filtered to `band` at `contrast`.
 
     Contrast 0 is a uniform field of the stimulus' mean colour.
     """
@@ -40,7 +40,7 @@ class Version(FrozenConfig):
 
 
 class FilmFile(FrozenConfig):
-    """A version as written: paths in the experiment's folder, digests, form."""
+    """The files of a version: paths in the folder of the experiment, digests, size and rate."""
 
     vp9: str
     h264: str
@@ -53,7 +53,7 @@ class FilmFile(FrozenConfig):
 
 
 def versions(spec: ExperimentSpec, shown: TrialClip) -> dict[float | None, Version]:
-    """The versions that a clip of a trial may be, by contrast: one, but for a staircase."""
+    """Return the versions of a clip by contrast: one, or several for a staircase."""
     if shown.stimulus == BLANK:
         return {None: Version(stimulus=shown.of, duration=shown.duration, contrast=0)}
     by_staircase = shown.band and shown.contrast is None
@@ -65,9 +65,9 @@ def versions(spec: ExperimentSpec, shown: TrialClip) -> dict[float | None, Versi
 
 
 def all_versions(spec: ExperimentSpec, lists: Iterable[Iterable[Trial]]) -> list[Version]:
-    """Every version that some list shows, once, in the order of their appearance."""
-    shown = (one for trials in lists for trial in trials for one in trial.shown)
-    return list(dict.fromkeys(v for one in shown for v in versions(spec, one).values()))
+    """Return each version that a list shows, once, in order of appearance."""
+    clips = (clip for trials in lists for trial in trials for clip in trial.shown)
+    return list(dict.fromkeys(v for clip in clips for v in versions(spec, clip).values()))
 
 
 def write_versions(
@@ -80,8 +80,12 @@ def write_versions(
 ) -> dict[Version, FilmFile]:
     """Write each version, lossless and as a preview, into ``out/clips``.
 
-    Raises RecipeError if a stimulus cannot have a length or a band, and FramesError if a file of
-    the set is not the one of its table, or the disk is full.
+    Raises
+    ------
+    RecipeError
+        If a stimulus cannot be cut or filtered as the settings say.
+    FramesError
+        If a file does not have the digest of the table, or cannot be written.
     """
     table = {row.stimulus: row for row in stimuli}
     maker = _VersionMaker(spec, source)
@@ -89,7 +93,7 @@ def write_versions(
     (out / "clips").mkdir(parents=True, exist_ok=True)
     files: dict[Version, FilmFile] = {}
     for number, version in enumerate(wanted):
-        stem = out / "clips" / f"{number:04d}"  # a name would tell participants what it is
+        stem = out / "clips" / f"{number:04d}"  # other names would tell participants what is shown
         files[version] = maker.write(version, table[version.stimulus], stem)
         if progress:
             progress(number + 1, len(wanted))
@@ -97,7 +101,7 @@ def write_versions(
 
 
 class _VersionMaker:
-    """Makes versions, and keeps the clip that was read last and the one that was filtered last."""
+    """Makes versions. Caches the clip that was read last and the clip that was filtered last."""
 
     def __init__(self, spec: ExperimentSpec, source: Path) -> None:
         self._spec, self._source = spec, source
@@ -105,7 +109,7 @@ class _VersionMaker:
         self._filtered = lru_cache(maxsize=1)(self._filter)
 
     def write(self, version: Version, row: StimulusRow, stem: Path) -> FilmFile:
-        """Write both files of a version; a whole stimulus is copied as it is."""
+        """Write both files of a version; an unchanged stimulus is copied."""
         clip = self._make(version, row)
         is_whole = version.duration is None and version.contrast is None
         vp9, h264 = stem.with_suffix(".webm"), stem.with_suffix(".mp4")
@@ -128,7 +132,7 @@ class _VersionMaker:
     def refuse_invisible(
         self, filtered: Sequence[Version], table: Mapping[str, StimulusRow]
     ) -> None:
-        """Refuse contrasts at which some clip is its mean; say from which on all can be seen."""
+        """Raise RecipeError for contrasts at which a clip would be uniform."""
         least, where = 0.0, ("", "")
         for name, band in dict.fromkeys((version.stimulus, version.band) for version in filtered):
             row = table[name]
@@ -136,9 +140,9 @@ class _VersionMaker:
             least, where = max((least, where), (1 / max(most, 1e-9), (name, band or "")))
         if low := sorted({c for version in filtered if (c := version.contrast or 1) < least}):
             raise RecipeError(
-                f"contrasts {', '.join(f'{c:g}' for c in low)}: of {where[0]} in the band "
-                f"{where[1]} no pixel would differ from the mean by one of 255 levels, which no "
-                f"file or screen of 8 bit can show. Drop contrasts below {least:.3g}."
+                f"contrasts {', '.join(f'{c:g}' for c in low)}: in {where[0]}, band {where[1]}, no "
+                "pixel would differ from the mean by one of 255 levels, so that 8-bit files and "
+                f"screens cannot show it. Remove contrasts below {least:.3g}."
             )
 
     def _mean(self, row: StimulusRow) -> Tensor:
@@ -168,7 +172,7 @@ def _cut(clip: Clip, duration: float | None, name: str) -> Clip:
     if not 2 <= count <= len(clip):
         raise RecipeError(
             f"{name} cannot be cut to {duration:g} s: that is {count} frames at "
-            f"{clip.frame_rate} a second, and it has {len(clip)}; at least 2 are needed."
+            f"{clip.frame_rate} frames per second; it has {len(clip)}, and at least 2 are needed."
         )
     return Clip(clip.frames[:count], clip.frame_rate)
 
@@ -176,14 +180,15 @@ def _cut(clip: Clip, duration: float | None, name: str) -> Clip:
 def description(
     spec: ExperimentSpec, lists: Sequence[Sequence[Trial]], files: Mapping[Version, FilmFile]
 ) -> dict[str, Any]:
-    """Everything that `web/run.js` reads. Films have short names, by which trials name them."""
+    """Return the description that `web/run.js` reads. Trials refer to films by short names."""
     names = {version: f"f{index}" for index, version in enumerate(files)}
     settings = (
-        *("fingerprint", "task", "title", "instructions", "question", "end", "feedback", "rest"),
+        *("fingerprint", "task", "title", "question", "end", "feedback", "rest"),
         *("devices", "calibrate", "distance", "distance_repeats", "method"),
     )
     return {
         **{name: getattr(spec, name) for name in settings},
+        "instructions": spec.page_instructions,
         "columns": COLUMNS,
         "recruitment": spec.recruitment.description(),
         "keys": spec.answer_keys,

@@ -1,7 +1,7 @@
-"""Visits to an experiment on disk: who came, with which list, and how the visit ended.
+"""Visits on disk: participant, list, answers and outcome.
 
-The journal of changes is what counts, and all servers of a folder read and write it. The table is
-written anew from it after each change, for people.
+The journal of changes is authoritative; all servers of a folder read and append to it. The table
+for people is rewritten from it after each change.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ from stst.experiment.store import CELL, COLUMNS, VISITS, Store, harmless
 from stst.storage.atomic import write_whole
 
 JOURNAL, TABLE = "journal.jsonl", "visits.csv"
-MOST = 20_000  # visits of a folder
-SHORT = 200  # characters of what an address or a browser says
-SHOWN = ("trial", "phase", "band", "contrast", "correct")  # of a row, to a page that goes on
+MOST = 20_000  # visits in a folder
+SHORT = 200  # characters of a text from an address or a browser
+SHOWN = ("trial", "phase", "band", "contrast", "correct")  # columns that a continued page needs
 _NAME, _SESSION = r"[A-Za-z0-9_-]{1,64}", r"[0-9a-f]{16}"
 
 
 class MovedError(Exception):
-    """The visit has ended, or goes on in another place."""
+    """The visit has ended, or continues elsewhere."""
 
 
 class FullError(Exception):
-    """There are as many visits as a folder may have."""
+    """The folder has the maximum number of visits."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arrival:
-    """What a page says when a participant comes; `sure`: it is the one whose name is given."""
+    """Request of a page to begin a visit. `sure`: the participant has this name for certain."""
 
     participant: str
     session: str
@@ -67,12 +67,12 @@ class Arrival:
             _is_short(self.browser, CELL) and _is_short(self.screen),
         )
         if not all(good):
-            raise ValueError("this is no arrival")
+            raise ValueError("these are not the data of a new visit")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Visit:
-    """One visit. `turn` grows when it goes on in another page; `seen` is by the server's clock."""
+    """One visit. `turn` counts the pages that continued it; `seen` is a time of the server."""
 
     participant: str
     session: str
@@ -93,12 +93,12 @@ class Visit:
 
     @property
     def open(self) -> bool:
-        """Whether it can go on."""
+        """Whether it can be continued."""
         return self.outcome in (UNDER_WAY, BROKEN_OFF)
 
 
 class Visits:
-    """Visits of one experiment, whose lists are handed out in balance."""
+    """Visits of one experiment. New visits get the least used list."""
 
     def __init__(self, store: Store, recruitment: Recruitment, experiment: str, lists: int) -> None:
         self._store, self._recruitment = store, recruitment
@@ -107,11 +107,20 @@ class Visits:
         self._journal = store.folder / VISITS / JOURNAL
 
     def begin(self, arrival: Arrival) -> dict[str, Any]:
-        """Begin a visit, or go on with one; or say why not.
+        """Begin or continue a visit.
 
-        ``state`` is ``begun``; ``ask``, where it is not sure that this is the participant who was
-        here under the name; ``ended``, with the outcome of the earlier visit; or ``repeated``.
-        Raises ValueError, or FullError.
+        Returns
+        -------
+        dict
+            ``state`` is ``begun``; ``ask`` if the participant must confirm the name of an earlier
+            visit; ``ended``, with the outcome of the earlier visit; or ``repeated``.
+
+        Raises
+        ------
+        ValueError
+            If the request is invalid.
+        FullError
+            If there is no room for another visit.
         """
         if {*arrival.ids} - {*self._recruitment.all_keys}:
             raise ValueError("ids has other keys")
@@ -180,7 +189,7 @@ class Visits:
         return {"state": "begun", **shown, "rows": rows}
 
     def _least_used(self) -> int:
-        """The list that fewest visits have which are complete, or may still be."""
+        """Return the list with the fewest visits that are complete or under way."""
         given = Counter(
             visit.list
             for visit in self._visits.values()
@@ -190,15 +199,15 @@ class Visits:
         return min(range(self._lists), key=lambda number: (given[number], number))
 
     def _late(self, visit: Visit) -> bool:
-        """Whether nothing has come of a visit for so long that it counts as broken off."""
+        """Whether a visit has been silent for so long that it counts as broken off."""
         table = self._store.folder / f"{visit.participant}.csv"
         seen = max(visit.seen, table.stat().st_mtime if table.is_file() else 0)
         return time.time() - seen > self._recruitment.hours * 3600
 
     def add_rows(self, rows: Any, turn: Any) -> int:  # noqa: ANN401
-        """Keep rows of a visit; say how many it has. Raises as `Store.add`, and MovedError."""
+        """Save rows of a visit; return their number. Raises MovedError, and as `Store.add`."""
         if not (isinstance(rows, list) and rows and isinstance(rows[0], list) and len(rows[0]) > 1):
-            raise ValueError("these are no rows")
+            raise ValueError("these are not rows")
         with self._store.locked():
             visit = self._visit(rows[0][1], turn)
             if rows[0][0] != visit.participant:
@@ -206,9 +215,9 @@ class Visits:
             return self._store.add(rows)
 
     def tell(self, session: str, turn: Any, facts: Any) -> None:  # noqa: ANN401
-        """Keep facts of a visit: consent, answers, outcome.
+        """Save consent, answers or outcome of a visit.
 
-        Raises ValueError if they are none, and MovedError.
+        Raises ValueError if they are invalid, and MovedError.
         """
         changes = self._checked(facts)
         with self._store.locked():
@@ -223,7 +232,7 @@ class Visits:
     def _checked(self, facts: Any) -> dict[str, Any]:  # noqa: ANN401
         names = {question.name for question in self._recruitment.questions}
         if not isinstance(facts, dict) or {*facts} - {"consent", "answers", "outcome"}:
-            raise ValueError("these are no facts of a visit")
+            raise ValueError("these are not consent, answers or outcome of a visit")
         answers = facts.get("answers", {})
         good = (
             facts.get("consent", "") in ("", self._recruitment.consent_version),
@@ -232,7 +241,7 @@ class Visits:
             facts.get("outcome", ENDS[0]) in ENDS,
         )
         if not all(good):
-            raise ValueError("these are no facts of a visit")
+            raise ValueError("these are not consent, answers or outcome of a visit")
         return dict(facts)
 
     def _visit(self, session: Any, turn: Any) -> Visit:  # noqa: ANN401
@@ -249,7 +258,7 @@ class Visits:
         return self._visits[visit.session]
 
     def _refresh(self) -> None:
-        """Read what other servers have written to the journal, whole lines only."""
+        """Read new complete lines of the journal, also those of other servers."""
         if not self._journal.is_file():
             return
         with self._journal.open("rb") as file:
@@ -265,10 +274,10 @@ class Visits:
         self._visits[changes["session"]] = replace(visit, **changes) if visit else Visit(**changes)
 
     def _write(self, changes: Mapping[str, Any]) -> None:
-        """Bring a change to disk, and then the table."""
+        """Append a change to the journal, flush it to disk, and rewrite the table."""
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
         with os.fdopen(os.open(self._journal, flags, 0o600), "r+b", buffering=0) as file:
-            file.truncate(self._read)  # half a line of a server that was killed
+            file.truncate(self._read)  # an incomplete line of a killed server
             file.write(json.dumps(changes).encode() + b"\n")
             os.fsync(file.fileno())
         self._refresh()
@@ -293,11 +302,11 @@ class Visits:
 
 
 def read_answers(responses: Path) -> dict[str, dict[str, str]]:
-    """Answers of each participant before the trials: those of the last visit that has any."""
+    """Return each participant's answers before the trials, from the last visit that has any."""
     path = responses / VISITS / JOURNAL
     visits = dict[str, dict[str, Any]]()
     for line in path.read_text("utf-8").splitlines() if path.is_file() else ():
-        with suppress(ValueError):  # half a line of a server that was killed
+        with suppress(ValueError):  # an incomplete line of a killed server
             changes = json.loads(line)
             visits.setdefault(changes["session"], {}).update(changes)
     return {visit["participant"]: visit["answers"] for visit in visits.values() if visit["answers"]}

@@ -1,4 +1,4 @@
-"""What a window of frames is asked to match: targets fixed once, named losses out."""
+"""Objective of a window of frames: fixed targets in, named losses out."""
 
 from __future__ import annotations
 
@@ -26,32 +26,41 @@ StreamCall = Callable[[Tensor, Sequence[str]], Mapping[str, Tensor]]
 
 @dataclass(frozen=True)
 class LayerTarget:
-    """Layers that one loss takes from a stream, and how a gap in each is scaled."""
+    """Layers of a stream that one loss matches, and the scaling of their errors.
+
+    Parameters
+    ----------
+    loss : str
+        Name of the loss, for example ``space_texture``.
+    layers : tuple of str
+        Names of layers.
+    scaling : {"raw", "power", "variance"}, default="raw"
+        ``raw`` (authors' code), or divided by the mean square or the variance of the target.
+    """
 
     loss: str
     layers: tuple[str, ...]
-    # Raw (the authors'), or divided by the target's mean "power" or by its entries' "variance".
     scaling: str = "raw"
 
     @property
     def texture(self) -> bool:
-        """Whether Gram matrices are matched, rather than the activations themselves."""
+        """Whether Gram matrices are matched instead of activations."""
         return self.loss.endswith("texture")
 
     def scale(self, targets: Tensor) -> Tensor:
-        """What a mean square gap to each target is divided by: (N, ...) -> (N,)."""
+        """Divisor of the mean square error of each target: (N, ...) -> (N,)."""
         if self.scaling == "raw":
             return targets.new_ones(len(targets))
         flat = targets.flatten(1)
         power = flat.var(1) if self.scaling == "variance" else flat.square().mean(1)
-        # A layer that is silent on the target has nothing to be relative to.
+        # A layer without response to the target keeps its raw error.
         return torch.where(power > 0, power, 1)
 
 
 def represent(
     stream: StreamCall, window: Tensor, targets: Sequence[LayerTarget]
 ) -> dict[str, Layers]:
-    """Gram matrices or activations for each loss, in one pass through the stream.
+    """Compute Gram matrices or activations of each loss in one forward pass.
 
     (B, T, 3, H, W) -> {loss: {layer: (B, C, C) or (B, C, h, w)}}.
     """
@@ -66,10 +75,14 @@ def represent(
 
 
 class Match:
-    """The losses of one stream: gaps between a window's representation and targets'.
+    """Losses of one stream: errors between a window's representation and its target's.
 
-    `stream` maps a window (B, T, 3, H, W) and layer names to activations; `windows` holds the
-    natural window (1 or B, T, 3, H, W) that each loss is to match, which is represented once.
+    Parameters
+    ----------
+    stream : callable
+        Maps a window (B, T, 3, H, W) and layer names to activations.
+    windows : mapping of LayerTarget to Tensor
+        Natural window of each loss, (1 or B, T, 3, H, W). Each is represented once.
     """
 
     def __init__(self, stream: StreamCall, windows: Mapping[LayerTarget, Tensor]) -> None:
@@ -88,7 +101,7 @@ class Match:
         self.tensors = [value for values in layers for value in values.values()]
 
     def __call__(self, window: Tensor) -> Losses:
-        """Each loss averaged over its layers: {loss: (B,)}."""
+        """Mean of each loss over its layers: {loss: (B,)}."""
         values = represent(self.stream, window, self.layers)
         losses = Losses()
         for loss, layers in values.items():
@@ -99,7 +112,7 @@ class Match:
 
     @torch.no_grad()
     def residuals(self, window: Tensor) -> dict[str, Tensor]:
-        """Relative error of each layer: {``loss/layer``: (B,)}."""
+        """Compute the relative error of each layer: {``loss/layer``: (B,)}."""
         return {
             f"{loss}/{name}": relative_error(value, self.targets[loss][name])
             for loss, layers in represent(self.stream, window, self.layers).items()
@@ -107,17 +120,22 @@ class Match:
         }
 
 
-# Losses of the pixels of the last frame themselves, whatever a stream says of them.
-ROUNDS = 2  # over all directions, of bringing colours in
-RARE = 0.003  # share of pixels whose colours do not count
-STEP = 1 / 255  # of an 8-bit value; colours that vary by less do not vary
+# The losses below act on the pixels of the last frame, without a stream.
+ROUNDS = 2  # passes over all directions in `Gamut.inside`
+RARE = 0.003  # fraction of pixels whose extreme colours are ignored
+STEP = 1 / 255  # one 8-bit level, the smallest variation that counts
 
 
 class ColourMoments:
-    """Mean and covariance of colours, of the frame and of its halved copies (our choice).
+    """Error of the mean and the covariances of colours, per spatial octave (our choice).
 
-    Gram matrices hold contrast and what is coarse only roughly. Gaps are relative: of the mean to
-    the deviation of the colours of `natural` (1 or B, 3, H, W), of each covariance to its size.
+    Gram matrices constrain contrast and coarse structure only roughly. The error of the mean is
+    relative to the colour variance of the natural frame, that of each covariance to its own size.
+
+    Parameters
+    ----------
+    natural : Tensor
+        Natural frames, (1 or B, 3, H, W).
     """
 
     def __init__(self, natural: Tensor) -> None:
@@ -132,54 +150,65 @@ class ColourMoments:
         """(B, T, 3, H, W) -> {"colour_moments": (B,)}."""
         mean, covariances = colour_moments(window[:, -1])
         gaps = (covariances - self.covariances).square().sum((-2, -1)) / self.powers
-        off = (mean - self.mean).square().sum(1) / self.spread
-        return {"colour_moments": gaps.mean(1) + off}
+        shift = (mean - self.mean).square().sum(1) / self.spread
+        return {"colour_moments": gaps.mean(1) + shift}
 
 
 class Gamut:
-    """Colours that the natural frame does not have (our choice): how far out, on average.
+    """Mean distance of colours outside the natural gamut (our choice).
 
-    What lies further out, in any of 38 directions of RGB, than all but `RARE` of the colours of
-    `natural` (1 or B, 3, H, W) counts by its distance, in natural deviations.
+    In each of 38 directions of RGB, colours beyond all but 0.3 % of the natural colours count by
+    their distance, in natural standard deviations.
+
+    Parameters
+    ----------
+    natural : Tensor
+        Natural frames, (1 or B, 3, H, W).
     """
 
     def __init__(self, natural: Tensor) -> None:
-        self.ways = _directions(natural)
-        along = self.ways @ natural.flatten(2)  # (B, 38, N)
+        self.directions = _directions(natural)
+        along = self.directions @ natural.flatten(2)  # (B, 38, N)
         last = max(round((1 - RARE) * along.shape[-1]), 1)
         self.limits = along.kthvalue(last, -1, keepdim=True).values
         self.spread = natural.flatten(1).std(1).clamp_min(STEP)
         self.tensors = [self.limits, self.spread]
 
     def inside(self, frames: Tensor) -> Tensor:
-        """Bring colours that are out to near ones within: (B, 3, H, W) -> the same."""
+        """Project colours into the gamut: (B, 3, H, W) -> (B, 3, H, W)."""
         colours = frames.flatten(2)
         for _ in range(ROUNDS):
-            for way, limit in zip(self.ways, self.limits.unbind(1), strict=True):
-                beyond = torch.relu(way @ colours - limit)  # (B, N)
-                colours = colours - way[:, None] * beyond[:, None]
+            for direction, limit in zip(self.directions, self.limits.unbind(1), strict=True):
+                beyond = torch.relu(direction @ colours - limit)  # (B, N)
+                colours = colours - direction[:, None] * beyond[:, None]
         return colours.view_as(frames).clamp(0, 1)
 
     def __call__(self, window: Tensor) -> Losses:
         """(B, T, 3, H, W) -> {"gamut": (B,)}."""
-        beyond = torch.relu(self.ways @ window[:, -1].flatten(2) - self.limits)
+        beyond = torch.relu(self.directions @ window[:, -1].flatten(2) - self.limits)
         return {"gamut": beyond.mean(-1).sum(1) / self.spread}
 
 
 def _directions(like: Tensor) -> Tensor:
-    """Unit vectors to the faces, edges and corners of a cube, and of 12 hues: (38, 3)."""
+    """Unit vectors to faces, edges and corners of a cube, and to 12 hues: (38, 3)."""
     steps = torch.tensor([-1.0, 0.0, 1.0], dtype=like.dtype, device=like.device)
-    ways = torch.cartesian_prod(steps, steps, steps)
-    ways = ways[ways.abs().sum(1) > 0]
+    cube = torch.cartesian_prod(steps, steps, steps)
+    cube = cube[cube.abs().sum(1) > 0]
     angle = torch.arange(12, dtype=like.dtype, device=like.device)[:, None] * (torch.pi / 6)
     red = angle.new_tensor([2, -1, -1]) / 6**0.5
     across = angle.new_tensor([0, 1, -1]) / 2**0.5
-    ways = ways / ways.square().sum(1, keepdim=True).sqrt()
-    return torch.cat((ways, angle.cos() * red + angle.sin() * across))
+    cube = cube / cube.square().sum(1, keepdim=True).sqrt()
+    return torch.cat((cube, angle.cos() * red + angle.sin() * across))
 
 
 class Variation:
-    """Total variation of the last frame; above `allowed` (1 or B,) only, where it is given."""
+    """Total variation of the last frame, or its excess over an allowed value.
+
+    Parameters
+    ----------
+    allowed : Tensor, optional
+        Variation without penalty, (1 or B,). None penalises all of it.
+    """
 
     def __init__(self, allowed: Tensor | None = None) -> None:
         self.allowed = allowed
@@ -189,14 +218,17 @@ class Variation:
         """(B, T, 3, H, W) -> {"total_variation": (B,)}."""
         variation = total_variation(window[:, -1])
         if self.allowed is not None:
-            variation = torch.relu(variation - self.allowed)  # without a slope where it is 0
+            variation = torch.relu(variation - self.allowed)  # no gradient at or below 0
         return {"total_variation": variation}
 
 
 class Sameness:
-    """How alike the last frames of a batch are in layout, so that they can avoid each other.
+    """Similarity of the layouts of a batch's last frames, so metamers can differ.
 
-    `natural` (1, 3, H, W) is their common target, whose own spread is the unit.
+    Parameters
+    ----------
+    natural : Tensor
+        Common target, (1, 3, H, W); its spread is the unit.
     """
 
     def __init__(self, natural: Tensor) -> None:
@@ -214,8 +246,12 @@ PixelLoss = ColourMoments | Gamut | Sameness | Variation
 class Objective:
     """Weighted sum of named losses of a window.
 
-    Each part takes a window (B, T, 3, H, W), returns {loss: (B,)}, and has in `tensors` all that
-    it compares with; a weight of each loss is a number or (B,).
+    Parameters
+    ----------
+    parts : iterable of callable
+        Each maps a window (B, T, 3, H, W) to {loss: (B,)} and lists its targets in `tensors`.
+    weights : mapping of str to float or Tensor
+        Weight of each loss, a number or (B,).
     """
 
     def __init__(
@@ -225,16 +261,16 @@ class Objective:
         self.weights = dict(weights)
 
     def __call__(self, window: Tensor) -> Losses:
-        """Losses as they are, neither weighted nor equalised: {loss: (B,)}."""
+        """Unweighted losses: {loss: (B,)}."""
         return {name: value for part in self.parts for name, value in part(window).items()}
 
     def total(self, losses: Losses) -> Tensor:
-        """Weighted sum over losses, (B,)."""
+        """Sum the weighted losses, (B,)."""
         return torch.stack([self.weights[name] * losses[name] for name in losses]).sum(0)
 
     @torch.no_grad()
     def equalised(self, window: Tensor, value: float) -> Objective:
-        """Rescale so that each weighted loss, unless it is 0, is weight x `value` now."""
+        """Rescale each loss that is not 0 to weight times `value` for this window."""
         weights = {
             name: torch.where(now > 0, self.weights[name] * value / now, self.weights[name])
             for name, now in self(window).items()
@@ -243,22 +279,22 @@ class Objective:
 
     @property
     def tensors(self) -> list[Tensor]:
-        """All that may differ between two objectives of one structure, in order."""
+        """Everything that may differ between objectives of the same structure, in order."""
         weights = [weight for weight in self.weights.values() if isinstance(weight, Tensor)]
         return [*weights, *(value for part in self.parts for value in part.tensors)]
 
     @property
     def capturable(self) -> bool:
-        """Whether a CUDA graph can hold it: each stream says that it never waits for the device."""
+        """Whether a CUDA graph can capture it: no stream waits for the device."""
         streams = (part.stream for part in self.parts if isinstance(part, Match))
         return all(getattr(stream, "capturable", False) for stream in streams)
 
     def load(self, other: Objective) -> None:
-        """Take over targets and weights, in place, of an objective of the same structure."""
-        for mine, theirs in zip(self.tensors, other.tensors, strict=True):
-            mine.copy_(theirs)
+        """Copy targets and weights from an objective of the same structure, in place."""
+        for own, new in zip(self.tensors, other.tensors, strict=True):
+            own.copy_(new)
 
     def residuals(self, window: Tensor) -> dict[str, Tensor]:
-        """Relative error of every matched layer: {``loss/layer``: (B,)}."""
+        """Compute the relative error of every matched layer: {``loss/layer``: (B,)}."""
         matches = (part for part in self.parts if isinstance(part, Match))
         return {name: value for part in matches for name, value in part.residuals(window).items()}

@@ -1,1 +1,1 @@
-"""Frames -> numbers: low-level statistics, motion, layers, and what a metamer kept."""
+"""Measures of clips: luminance, spectra, motion, arrangement, layers and prediction."""

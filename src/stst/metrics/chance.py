@@ -1,4 +1,4 @@
-"""Is a layer matched? Its residual against how near unrelated natural frames are to each other.
+"""Test whether layers are matched better than chance.
 
 A metamer counts as matched only if it is nearer to its target than unrelated natural stimuli are
 to each other (Feather et al. 2019, NeurIPS; 2023, Nat. Neurosci. 26, 2017).
@@ -21,22 +21,44 @@ from stst.video.frames import Footage
 
 Represent = Callable[[Tensor], Mapping[str, Tensor]]  # window (1, T, 3, H, W) -> layer -> (1, ...)
 
-WINDOWS = 8  # of each clip, evenly over it; our choice
+WINDOWS = 8  # per clip, evenly spaced; our choice
 PERCENTILE = 5  # of the null distribution
-MARGIN = 2  # nearer than that percentile by this factor is matched; our choice
+MARGIN = 2  # a matched layer is below that percentile by this factor; our choice
 
 
 def null_errors(represent: Represent, needed: int, clips: Sequence[Footage]) -> dict[str, Array]:
-    """Layer -> relative errors between ordered pairs of windows of different clips.
+    """Compute the errors between unrelated natural frames in each layer.
 
-    `represent` maps a window of `needed` frames to Gram matrices or activations, as the run's
-    losses do. The clips, at least two of one size, are the natural one and unrelated ones.
+    Parameters
+    ----------
+    represent : callable
+        Function from a window of frames, shape (1, `needed`, 3, H, W), to the Gram matrices or
+        activations of each layer, as the losses of a run compute them.
+    needed : int
+        Number of frames in a window.
+    clips : sequence of Clip or Film
+        At least two clips of one size: the natural clip and unrelated ones.
+
+    Returns
+    -------
+    dict of str to ndarray
+        For each layer, relative errors between all ordered pairs of windows of different clips,
+        shape (n,). Each clip gives up to 8 windows, evenly spaced.
+
+    Examples
+    --------
+    >>> from stst import make_stimulus
+    >>> size = {"frames": 4, "height": 32, "width": 32}
+    >>> clips = [make_stimulus("dead-leaves", seed=seed, **size).clip for seed in (0, 1)]
+    >>> errors = null_errors(lambda window: {"pixels": window[0]}, 1, clips)
+    >>> errors["pixels"].shape
+    (32,)
     """
-    seen = [_represented(represent, needed, clip) for clip in clips]
-    pairs = [(a, b) for one, other in permutations(seen, 2) for a in one for b in other]
+    windows = [_represented(represent, needed, clip) for clip in clips]
+    pairs = [(a, b) for first, second in permutations(windows, 2) for a in first for b in second]
     return {
         layer: np.array([relative_error(a[layer], b[layer]).item() for a, b in pairs])
-        for layer in seen[0][0]
+        for layer in windows[0][0]
     }
 
 
@@ -46,9 +68,30 @@ def chance_rows(
     null: Mapping[str, Array],
     clips: int,
 ) -> Iterator[tuple[object, ...]]:
-    """Rows of the table `chance` for each matched layer of a metamer (stimulus, condition, seed).
+    """Make the rows of the table ``chance`` for one metamer.
 
-    A layer is ``loss/layer``; `clips` is the number of clips that the `null_errors` are between.
+    Parameters
+    ----------
+    head : tuple of (str, str, int)
+        Stimulus, condition and seed.
+    residuals : mapping of str to float
+        Mean residual of each matched layer; the keys are ``"loss/layer"``.
+    null : mapping of str to ndarray
+        Errors between unrelated frames, from `null_errors`, with the same keys.
+    clips : int
+        Number of clips that `null` was computed from.
+
+    Yields
+    ------
+    tuple
+        One row per layer that is in both mappings.
+
+    Examples
+    --------
+    >>> null = {"space_texture/conv1": np.array([0.6, 0.8, 1.0])}
+    >>> rows = chance_rows(("clip", "metamer", 0), {"space_texture/conv1": 0.1}, null, clips=2)
+    >>> [row[3:] for row in rows]
+    [('space_texture/conv1', 0.1, 0.62, 0.8, 2)]
     """
     for layer, residual in residuals.items():
         if layer in null:
@@ -57,9 +100,26 @@ def chance_rows(
 
 
 def chance_claims(rows: pd.DataFrame) -> Iterator[Claim]:
-    """Whether each loss is matched beyond chance, in the layer that is matched least.
+    """Judge whether each loss is matched better than chance.
 
-    Kept: its residual is at most half the 5th percentile. Lost: above it. Not testable: between.
+    Parameters
+    ----------
+    rows : DataFrame
+        Table ``chance`` of an `Evaluation`.
+
+    Yields
+    ------
+    Claim
+        One verdict per condition and loss, for the layer that is matched worst. Kept: its residual
+        is at most half the 5th percentile of the errors between unrelated frames. Lost: it is above
+        that percentile. Not testable: in between.
+
+    Examples
+    --------
+    >>> from stst.metrics.tables import make_table
+    >>> row = ("clip", "metamer", 0, "space_texture/conv1", 0.1, 0.62, 0.8, 2)
+    >>> [claim.verdict for claim in chance_claims(make_table("chance", [row]))]
+    ['kept']
     """
     layers = rows["layer"].str.split("/", n=1, expand=True)
     layers = layers.reindex(columns=[0, 1]).set_axis(["loss", "name"], axis=1)
@@ -69,9 +129,9 @@ def chance_claims(rows: pd.DataFrame) -> Iterator[Claim]:
         ratio, null = worst["ratio"], worst["null"]
         verdict = KEPT if ratio <= 1 / MARGIN else LOST if ratio > 1 else UNTESTABLE
         why = (
-            f"{worst['name']}: residual {worst['residual']:.2f}; unrelated frames (of "
-            f"{worst['clips']} clips) are {null:.2f} apart at the {PERCENTILE}th percentile, "
-            f"{worst['median']:.2f} at the median. At most {null / MARGIN:.2f} is matched"
+            f"worst layer {worst['name']}: residual {worst['residual']:.2f}; kept if at most "
+            f"{null / MARGIN:.2f}. Errors between unrelated frames of {worst['clips']} clips: "
+            f"5th percentile {null:.2f}, median {worst['median']:.2f}"
         )
         yield Claim(condition, f"nearer than chance ({loss})", verdict, why)
 

@@ -1,4 +1,4 @@
-"""Natural clips against what was made of them: everything measured, compared and judged."""
+"""Compare natural clips with clips made from them: measure, compare and judge."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from stst.models.recognition import Network
 from stst.video.frames import Footage
 from stst.video.light import Scale
 
-RESERVED = {NATURAL, FLOOR, CEILING}  # conditions of what was not made of a natural clip
+RESERVED = {NATURAL, FLOOR, CEILING}  # conditions that `against` may not use
 _Curves = dict[str, Curve]
 
 
 class _How(TypedDict, total=False):
-    """What `evaluate` is told of one stimulus."""
+    """Options of `evaluate` for one stimulus."""
 
     stimulus: str
     luminance: Scale
@@ -44,51 +44,58 @@ def evaluate(
     unrelated: Sequence[Footage] = (),
     bias_to: Footage | None = None,
 ) -> Evaluation:
-    """Measure a natural clip and what was made of it, and say what was kept.
-
-    Where the natural clip has cuts (`stst.find_shots`), flow and changes from frame to frame are
-    those within the shots of both clips. A jump in a clip whose natural clip has no cut is an
-    error, and counts.
+    """Compare clips with their natural clip and judge what they keep.
 
     Parameters
     ----------
     natural : Clip or Film
-        At least 4 frames of 32 px a side; all luminances and flows are kept in memory (24
-        bytes a pixel).
-    against : mapping of str to Clip or Film, or to a sequence of such
-        Condition, such as ``"metamer"``, to its clip, or to one clip for each seed; of the
+        Natural clip of at least 4 frames, at least 32 px on each side. All luminances and flows are
+        kept in memory (24 bytes per pixel and frame).
+    against : mapping of str to Clip or Film, or to a sequence of them
+        For each condition, such as ``"metamer"``, one clip, or one clip per seed. They have the
         length, size and frame rate of `natural`.
-    stimulus : str
+    stimulus : str, default "clip"
         Name of the natural clip in the tables.
-    luminance : str
-        ``"linear"`` light or ``"encoded"`` values, as in `match_set`. The optical flow is
-        always that of encoded values.
-    flow : Estimator
-        Optical-flow method: `stst.metrics.motion.load_estimator`.
-    networks : sequence of Network
-        Networks whose layers are compared: `stst.load_network`, or any torch module as a
+    luminance : {'linear', 'encoded'}, default 'linear'
+        Luminance scale: linear light (sRGB) or encoded values. Optical flow always uses encoded
+        values.
+    flow : Estimator, optional
+        Optical-flow method, from `stst.metrics.motion.load_estimator`. The default is dense inverse
+        search.
+    networks : sequence of Network, optional
+        Networks whose layers are compared: from `stst.load_network`, or any torch module as a
         `stst.Network`.
-    unrelated : sequence of Clip or Film
-        Natural clips that have nothing to do with it, at least as long: the floor of similarity.
+    unrelated : sequence of Clip or Film, optional
+        Unrelated natural clips, at least as long as `natural`: the floor of similarity.
     bias_to : Clip or Film, optional
-        The clip that factorised ones have their motion from, where `natural` is that of their
-        appearance; at least as long.
+        For factorised clips: the clip of the motion, at least as long as `natural`, which is the
+        clip of the appearance.
 
     Returns
     -------
     Evaluation
-        Several of them, of several natural clips, are put together by `concat_evaluations`.
+        Tables of values, errors, similarities and verdicts.
 
     Raises
     ------
     FramesError
-        If there is nothing to compare, or clips differ in form or are too small.
+        If there is nothing to compare, or clips are too small or differ in form.
+
+    See Also
+    --------
+    concat_evaluations : Pool the evaluations of several natural clips.
+
+    Notes
+    -----
+    If the natural clip has cuts (`stst.find_shots`), flow and changes from frame to frame are
+    measured within the shots of both clips. If it has none, a jump in another clip counts as an
+    error.
 
     Examples
     --------
-    >>> from stst.stimuli.kinds import make_control, make_stimulus
-    >>> clip = make_stimulus("dead-leaves", frames=6, height=64, width=64, speed=2).clip
-    >>> evaluation = evaluate(clip, {"reversed": make_control(clip, "reversed").clip})
+    >>> import stst
+    >>> clip = stst.make_stimulus("dead-leaves", frames=6, height=64, width=64, speed=2).clip
+    >>> evaluation = stst.evaluate(clip, {"reversed": stst.make_control(clip, "reversed").clip})
     >>> evaluation.table.loc[["luminance", "flow"], "reversed"].to_list()
     ['kept', 'lost']
     """
@@ -103,23 +110,80 @@ def evaluate_parts(
     probes: Probes,
     **how: Unpack[_How],
 ) -> Iterator[Evaluation]:
-    """Do what `evaluate` does, clip by clip: all are measured, then shown to each network."""
+    """Run `evaluate` step by step, so that progress can be shown.
+
+    Parameters
+    ----------
+    natural : Clip or Film
+        Natural clip, as for `evaluate`.
+    against : mapping of str to Clip or Film, or to a sequence of them
+        Clips of each condition, as for `evaluate`.
+    probes : Probes
+        Networks and comparison clips.
+    **how : dict
+        Options ``stimulus``, ``luminance`` and ``flow`` of `evaluate`.
+
+    Yields
+    ------
+    Evaluation
+        One part for the natural clip and one per clip, then one per clip shown to each network.
+
+    Raises
+    ------
+    FramesError
+        As for `evaluate`.
+
+    Examples
+    --------
+    >>> import stst
+    >>> clip = stst.make_stimulus("dead-leaves", frames=6, height=64, width=64, speed=2).clip
+    >>> len(list(evaluate_parts(clip, {"same": clip}, Probes())))
+    2
+    """
     clips = {
-        name: list(made) if isinstance(made, Sequence) else [made] for name, made in against.items()
+        name: list(films) if isinstance(films, Sequence) else [films]
+        for name, films in against.items()
     }
     if not any(clips.values()) or not RESERVED.isdisjoint(clips):
         raise FramesError(
-            "compare with what? Give at least one clip, by another name than "
-            f"{', '.join(sorted(RESERVED))}."
+            "no clip to compare with the natural clip. Give at least one, with a condition name "
+            f"other than {', '.join(sorted(RESERVED))}."
         )
-    for name, made in clips.items():
-        for clip in made:
+    for name, films in clips.items():
+        for clip in films:
             check_same_form({NATURAL: natural, name: clip})
     yield from _parts(natural, clips, probes, **how)
 
 
 def evaluate_natural(natural: Footage, probes: Probes, **how: Unpack[_How]) -> Evaluation:
-    """Measure a natural clip itself, and what is beside it, with nothing that was made of it."""
+    """Measure a natural clip, its ceiling and its floor, without any clip made from it.
+
+    Parameters
+    ----------
+    natural : Clip or Film
+        Natural clip, as for `evaluate`.
+    probes : Probes
+        Networks and comparison clips.
+    **how : dict
+        Options ``stimulus``, ``luminance`` and ``flow`` of `evaluate`.
+
+    Returns
+    -------
+    Evaluation
+        Tables without errors and verdicts.
+
+    Raises
+    ------
+    FramesError
+        If the clip is too short or too small.
+
+    Examples
+    --------
+    >>> import stst
+    >>> clip = stst.make_stimulus("dead-leaves", frames=6, height=64, width=64, speed=2).clip
+    >>> evaluate_natural(clip, Probes()).errors.empty
+    True
+    """
     return concat_evaluations(_parts(natural, {}, probes, **how))
 
 
@@ -134,16 +198,16 @@ def _parts(
     probes.check(natural)
     cuts = find_cuts(natural)
     reference = clip_features(natural, luminance, flow, cuts)
-    own = _curves(reference, reference)
-    beside = make_table("arrangement", places_beside(stimulus, natural, probes))
-    yield _evaluation((stimulus, NATURAL, 0), own, arrangement=beside)
-    for name, made in clips.items():
-        for seed, clip in enumerate(made):
+    natural_curves = _curves(reference, reference)
+    bounds = make_table("arrangement", places_beside(stimulus, natural, probes))
+    yield _evaluation((stimulus, NATURAL, 0), natural_curves, arrangement=bounds)
+    for name, films in clips.items():
+        for seed, clip in enumerate(films):
             head = stimulus, name, seed
             features = clip_features(clip, luminance, flow, cuts and cuts | find_cuts(clip))
             curves = _curves(features, reference)
             errors = (
-                (*head, measure, MEASURES[measure].error(own[measure], curve, reference))
+                (*head, measure, MEASURES[measure].error(natural_curves[measure], curve, reference))
                 for measure, curve in curves.items()
             )
             yield _evaluation(

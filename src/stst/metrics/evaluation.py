@@ -1,4 +1,4 @@
-"""All that was found out about stimuli, as tables, and what follows from it."""
+"""Results of an evaluation: tables of measurements, and the summaries and verdicts from them."""
 
 from __future__ import annotations
 
@@ -25,45 +25,64 @@ from stst.metrics.tables import make_table, plain, read_table, to_csv
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Tables that are measured, by the names of their files; the others follow from them.
+# Measured tables, named as their files; the other tables are computed from them.
 MEASURED = ("values", "errors", "layers", "labels", "arrangement", "chance")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
-    """What was measured, and what follows from it; all tables are pandas DataFrames.
+    """Hold the measurements of an evaluation, and the summaries and verdicts from them.
 
-    In each, ``stimulus`` is the natural clip, ``condition`` what was made of it (``natural`` for
-    itself, ``jittered`` and ``unrelated`` for ceiling and floor) and ``seed`` counts its clips.
-    ``axis`` says what ``at`` is: ``"frame"`` and its index (of the first one, where several are
-    compared), a unit and the place along it, or ``"clip"`` and nothing, for all frames together.
-    ``reference`` is what a clip is compared with: ``"natural"``, or ``"time"``, which a factorised
-    clip has its motion from.
+    All tables are pandas DataFrames. `evaluate` makes an evaluation; `load` reads one.
 
     Parameters
     ----------
-    values : DataFrame
-        All measures of all clips, the natural ones among them.
-    errors : DataFrame
-        How far each clip is from its natural one in each measure; NaN where that cannot be told.
-    layers : DataFrame
-        Similarity of each clip to its natural one in the layers of networks. ``depth`` is 0 for
-        the first layer looked at and 1 for the last; ``view`` is ``"places"`` (units) or
-        ``"channels"`` (their means over places).
-    labels : DataFrame
-        What networks take clips for: the class of the highest mean probability over frames, the
-        probability of the class that the ``natural`` clip is taken for, and the ``share`` of
-        frames that are taken for it.
-    arrangement : DataFrame
-        How much of the natural arrangement is left; ``"clip"`` is of the second half of the frames.
-    chance : DataFrame
-        The residual of each layer of a metamer, mean over frames, beside errors between unrelated
-        windows of ``clips`` clips: their 5th percentile (``null``) and ``median``.
+    values : DataFrame, optional
+        Values of all measures in all clips, the natural clips included.
+    errors : DataFrame, optional
+        Error of each clip against its natural clip in each measure; NaN if not testable.
+    layers : DataFrame, optional
+        Similarity of each clip to its natural clip in the layers of networks. ``depth`` is 0 for
+        the first layer and 1 for the last; ``view`` is ``"places"`` (each channel at each position)
+        or ``"channels"`` (means over positions).
+    labels : DataFrame, optional
+        Class that a network gives each clip: the class with the highest mean probability over
+        frames, the probability of the class of the natural clip (``natural``), and the ``share`` of
+        frames with that class.
+    arrangement : DataFrame, optional
+        How much of the natural arrangement is left in each frame and in the clip (second half of
+        the frames).
+    chance : DataFrame, optional
+        Mean residual of each matched layer of a metamer, and the errors between unrelated windows
+        of ``clips`` clips: 5th percentile (``null``) and ``median``.
+
+    Attributes
+    ----------
+    summary, contrasts, profiles, trends, biases, claims : DataFrame
+        Tables computed from the measured ones.
+    table : DataFrame
+        Verdicts by measure and condition.
+
+    Notes
+    -----
+    Columns that several tables share:
+
+    - ``stimulus``: natural clip.
+    - ``condition``: what was made from it, such as ``metamer``; ``natural`` is the clip itself,
+      ``jittered`` the ceiling and ``unrelated`` the floor.
+    - ``seed``: counts the clips of a condition, from 0.
+    - ``axis`` and ``at``: ``"frame"`` and its index (the first, if several are compared), a unit
+      and the place along it, or ``"clip"`` and nothing for the mean over frames.
+    - ``reference``: clip that a clip is compared with, ``"natural"``, or ``"time"`` for the clip of
+      the motion of a factorised clip.
 
     Examples
     --------
-    >>> Evaluation()
-    Evaluation(no stimuli)
+    >>> import stst
+    >>> clip = stst.make_stimulus("dead-leaves", frames=6, height=64, width=64, speed=2).clip
+    >>> evaluation = stst.evaluate(clip, {"same": clip})
+    >>> evaluation.table.loc["contrast", "same"]
+    'kept'
     """
 
     values: pd.DataFrame = field(default_factory=partial(make_table, "values"))
@@ -75,80 +94,161 @@ class Evaluation:
 
     @cached_property
     def summary(self) -> pd.DataFrame:
-        """Mean error of each condition and measure; `bounds` says what ``low`` and ``high`` are.
+        """Mean error of each condition and measure, with its bounds.
 
-        From four clips or seeds on they are a 95 % bootstrap interval, of fewer the range.
+        With four clips or seeds or more, ``low`` and ``high`` are a 95 % bootstrap interval; with
+        two or three, the range.
+
+        Examples
+        --------
+        >>> Evaluation().summary.columns.to_list()[:3]
+        ['condition', 'measure', 'units']
         """
         return summarise(self.errors)
 
     @cached_property
     def contrasts(self) -> pd.DataFrame:
-        """Differences between conditions, the p of a permutation test, and the least it can be."""
+        """Differences of errors between conditions.
+
+        ``p`` is that of a permutation test, and ``least_p`` the smallest p that the test can give.
+
+        Examples
+        --------
+        >>> Evaluation().contrasts.columns.to_list()[4:]
+        ['difference', 'p', 'least_p']
+        """
         return contrast(self.errors)
 
     @cached_property
     def profiles(self) -> pd.DataFrame:
-        """Similarity over the layers of networks, between floor and ceiling."""
+        """Similarity in each layer of each network, with floor and ceiling.
+
+        Examples
+        --------
+        >>> "ceiling" in Evaluation().profiles
+        True
+        """
         return profiles(self.layers)
 
     @cached_property
     def trends(self) -> pd.DataFrame:
-        """Early and late similarity above the floor, and its slope over layers."""
+        """Normalised similarity in early and late layers, and its slope over layers.
+
+        Examples
+        --------
+        >>> "part" in Evaluation().trends
+        True
+        """
         return trends(self.layers)
 
     @cached_property
     def biases(self) -> pd.DataFrame:
-        """What factorised clips are more like, layer by layer."""
+        """Similarity to the clip of the appearance minus that to the clip of the motion, by layer.
+
+        Examples
+        --------
+        >>> "limit" in Evaluation().biases
+        True
+        """
         return biases(self.layers)
 
     @cached_property
     def claims(self) -> pd.DataFrame:
-        """What each condition has kept and lost, in words."""
+        """All verdicts, with reasons: kept, lost or not testable.
+
+        Examples
+        --------
+        >>> Evaluation().claims.columns.to_list()
+        ['condition', 'measure', 'verdict', 'why']
+        """
         parts = [make_table("claims", claims(self.summary)), self.metamer_claims, self.deep_claims]
         return pd.concat(parts, ignore_index=True)
 
     @cached_property
     def metamer_claims(self) -> pd.DataFrame:
-        """What of the `claims` is on metamers as such: object gone, layers matched."""
+        """Verdicts on metamers: whether the object is gone and the layers are matched.
+
+        Examples
+        --------
+        >>> Evaluation().metamer_claims.empty
+        True
+        """
         return make_table("claims", [*place_claims(self.arrangement), *chance_claims(self.chance)])
 
     @cached_property
     def deep_claims(self) -> pd.DataFrame:
-        """What of the `claims` is to networks."""
+        """Verdicts on networks: similarity of layers, and class.
+
+        Examples
+        --------
+        >>> Evaluation().deep_claims.empty
+        True
+        """
         return make_table("claims", [*similarity_claims(self.trends), *label_claims(self.labels)])
 
     @property
     def table(self) -> pd.DataFrame:
-        """The verdicts: a row for each measure, a column for each condition."""
+        """Verdicts: one row per measure, one column per condition.
+
+        Examples
+        --------
+        >>> Evaluation().table.shape
+        (0, 0)
+        """
         verdicts = self.claims.set_index(["measure", "condition"])["verdict"].unstack(fill_value="")
         measures, conditions = (self.claims[name].unique() for name in ("measure", "condition"))
         return verdicts.reindex(index=measures, columns=conditions)
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """All tables by name; those on networks are empty where none was asked."""
+        """All tables by name; those on networks are empty if no network was used.
+
+        Examples
+        --------
+        >>> list(Evaluation().tables)[:4]
+        ['values', 'errors', 'summary', 'contrasts']
+        """
         derived = ("profiles", "trends", "biases", "claims")
         names = ("values", "errors", "summary", "contrasts", *MEASURED[2:], *derived)
         return {name: getattr(self, name) for name in names}
 
     def plain(self) -> dict[str, Any]:
-        """All tables as plain data, for JSON."""
+        """Convert all tables to plain data for JSON.
+
+        Returns
+        -------
+        dict of str to list of dict
+            Rows of each table, with None for NaN.
+
+        Examples
+        --------
+        >>> Evaluation().plain()["errors"]
+        []
+        """
         return {name: plain(table) for name, table in self.tables.items()}
 
     def plot(self, path: str | Path | None = None) -> Figure:
-        """Draw every error as a point, with means, intervals and tolerances.
+        """Draw the errors of all measures, with means, bounds and tolerances.
 
         Parameters
         ----------
         path : str or Path, optional
-            Where to save the figure, in a format that its ending names.
+            File to save the figure to; its ending gives the format.
 
         Returns
         -------
         matplotlib.figure.Figure
-            Free of pyplot, so nothing has to be closed.
+            Figure. It is independent of pyplot and need not be closed.
+
+        Examples
+        --------
+        >>> import stst
+        >>> clip = stst.make_stimulus("dead-leaves", frames=6, height=64, width=64, speed=2).clip
+        >>> figure = stst.evaluate(clip, {"same": clip}).plot()
+        >>> figure.axes[0].get_ylabel()
+        'measure'
         """
-        from stst.drawing.figures import error_figure  # Matplotlib: who does not draw needs none
+        from stst.drawing.figures import error_figure  # loads Matplotlib, which only drawing needs
 
         rows = {name: (measure.label, measure.tolerance) for name, measure in MEASURES.items()}
         figure = error_figure(self.errors, self.summary, rows)
@@ -157,35 +257,70 @@ class Evaluation:
         return figure
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
-        """Write each table as ``NAME.csv``, numbers to nine digits; `load` reads them again.
+        """Write each table as ``NAME.csv``, with nine digits.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder, created if needed.
+        overwrite : bool, default False
+            Replace an evaluation in that folder.
 
         Raises
         ------
         RunError
-            If an evaluation is there already, and may not be overwritten.
+            If the folder holds an evaluation and `overwrite` is False.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     Evaluation().save(folder)
+        ...     Evaluation.load(folder)
+        Evaluation(no stimuli)
         """
         folder = Path(folder)
         if (folder / "values.csv").exists() and not overwrite:
-            raise RunError(f"{folder} holds an evaluation. Give another folder, or overwrite=True.")
+            raise RunError(
+                f"{folder} already holds an evaluation. Give another folder, or overwrite=True."
+            )
         folder.mkdir(parents=True, exist_ok=True)
         for name, table in self.tables.items():
             (folder / f"{name}.csv").write_text(to_csv(table), "utf-8")
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """Read what `save` or `stst evaluate` wrote into a folder.
+        """Read an evaluation that `save` or ``stst evaluate`` wrote.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder of the evaluation.
+
+        Returns
+        -------
+        Evaluation
+            Evaluation.
 
         Raises
         ------
         RunError
-            If a table that was measured is missing or damaged.
+            If a measured table is missing or damaged.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     Evaluation().save(folder)
+        ...     Evaluation.load(folder)
+        Evaluation(no stimuli)
         """
         folder = Path(folder)
         try:
             return cls(**{name: read_table(folder / f"{name}.csv", name) for name in MEASURED})
         except (OSError, ValueError, KeyError) as error:
             raise RunError(
-                f"{folder} holds no whole evaluation ({error}). Give a folder that "
+                f"{folder} holds no complete evaluation ({error}). Give a folder that "
                 "Evaluation.save or stst evaluate wrote."
             ) from error
 
@@ -203,16 +338,48 @@ class Evaluation:
 
 
 def claims(summary: pd.DataFrame) -> Iterator[Claim]:
-    """A verdict on each condition and measure: kept, if the interval is within the tolerance.
+    """Judge each condition and measure.
 
-    Of values too few for an interval the mean alone is judged.
+    Parameters
+    ----------
+    summary : DataFrame
+        Table ``summary`` of an `Evaluation`.
+
+    Yields
+    ------
+    Claim
+        Kept: the whole interval is within the tolerance. Lost: it is above. Not testable: it
+        includes the tolerance, or the natural clip has too little to test. With too few values for
+        an interval the mean alone is judged.
+
+    Examples
+    --------
+    >>> row = ("metamer", "contrast", 1, 0.02, float("nan"), float("nan"), "none")
+    >>> [claim.verdict for claim in claims(make_table("summary", [row]))]
+    ['kept']
     """
     for row in summary.itertuples():
         yield Claim(row.condition, row.measure, *_judge(row))
 
 
 def by_verdict(claims: pd.DataFrame) -> dict[str, dict[str, list[str]]]:
-    """Condition -> verdict -> measures."""
+    """Group measures by condition and verdict.
+
+    Parameters
+    ----------
+    claims : DataFrame
+        Table ``claims`` of an `Evaluation`.
+
+    Returns
+    -------
+    dict of str to dict
+        For each condition, the measures of each verdict.
+
+    Examples
+    --------
+    >>> by_verdict(make_table("claims", [("metamer", "contrast", "kept", "")]))
+    {'metamer': {'kept': ['contrast'], 'lost': [], 'not testable': []}}
+    """
     return {
         condition: {
             verdict: own.loc[own["verdict"] == verdict, "measure"].to_list()
@@ -223,15 +390,15 @@ def by_verdict(claims: pd.DataFrame) -> dict[str, dict[str, list[str]]]:
 
 
 def _judge(row: Any) -> tuple[str, str]:  # noqa: ANN401
-    """Verdict and reason from a row of the summary."""
+    """Return verdict and reason from a row of the summary."""
     most = MEASURES[row.measure].tolerance
     if math.isnan(row.mean):
-        return UNTESTABLE, "the natural clip has too little of it to tell"
+        return UNTESTABLE, "the natural clip has too little of it to test"
     low, high = Average(row.mean, row.low, row.high, row.bounds).judged
     verdict = KEPT if high <= most else LOST if low > most else UNTESTABLE
     span = bounds_words(row.units, "", row.bounds, _percent(row.low), _percent(row.high))
-    doubt = ", which the interval holds" if verdict == UNTESTABLE else ""
-    return verdict, f"error {_percent(row.mean)} ({span}); at most {_percent(most)} is kept{doubt}"
+    doubt = ", which the interval includes" if verdict == UNTESTABLE else ""
+    return verdict, f"error {_percent(row.mean)} ({span}); kept if at most {_percent(most)}{doubt}"
 
 
 def _percent(share: float) -> str:
@@ -240,9 +407,27 @@ def _percent(share: float) -> str:
 
 @checked
 def concat_evaluations(evaluations: Iterable[Evaluation]) -> Evaluation:
-    """Put evaluations together, such as those of several natural clips.
+    """Pool evaluations, such as those of several natural clips.
 
-    Means, intervals and tests are then over these clips.
+    Parameters
+    ----------
+    evaluations : iterable of Evaluation
+        Evaluations.
+
+    Returns
+    -------
+    Evaluation
+        Evaluation of all clips. Means, intervals and tests are then over natural clips.
+
+    Examples
+    --------
+    >>> import stst
+    >>> parts = []
+    >>> for seed in range(2):
+    ...     clip = stst.make_stimulus("dead-leaves", frames=4, height=32, width=32, seed=seed).clip
+    ...     parts.append(stst.evaluate(clip, {"same": clip}, stimulus=f"leaves_{seed}"))
+    >>> stst.concat_evaluations(parts).values["stimulus"].unique().tolist()
+    ['leaves_0', 'leaves_1']
     """
     parts = [Evaluation(), *evaluations]
     tables = {name: [getattr(part, name) for part in parts] for name in MEASURED}

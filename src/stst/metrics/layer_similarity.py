@@ -1,4 +1,8 @@
-"""How alike two clips are to a layer, from inner products of its activations alone."""
+"""Similarity of two clips in the layers of a network.
+
+Only inner products of activations between frames are kept, so memory does not grow with the number
+of units.
+"""
 
 from __future__ import annotations
 
@@ -17,93 +21,212 @@ from stst.errors import FramesError
 from stst.models.recognition import Network, looked_into
 from stst.video.frames import Footage
 
-LEAST = 4  # frames: fewer have too few pairs to tell how these are arranged
-_ROUNDING = 1e-10  # of the power of the activations: variance below it is none
+LEAST = 4  # frames: fewer give too few pairs for CKA and RSA
+_ROUNDING = 1e-10  # share of the power of the activations: variance below it is rounding error
 
 Array = npt.NDArray[np.float64]
 
 
 class Moments(NamedTuple):
-    """What is kept of the activations (T, N) of a layer, however many units N it has."""
+    """Hold inner products and sums of the activations of one layer, shape (T, N).
 
-    gram: Array  # (T, T), inner products
-    sums: Array  # (T,), over units
-    units: int  # N
+    Parameters
+    ----------
+    gram : ndarray
+        Inner products between frames, shape (T, T).
+    sums : ndarray
+        Sums over units, shape (T,).
+    units : int
+        Number of units N.
+
+    Examples
+    --------
+    >>> x = np.arange(12.0).reshape(4, 3)
+    >>> Moments(x @ x.T, x.sum(1), 3).units
+    3
+    """
+
+    gram: Array
+    sums: Array
+    units: int
 
     @property
     def centred(self) -> Array:
-        """Inner products with the mean over units taken off each frame, (T, T)."""
+        """Inner products after subtracting each frame's mean over units, shape (T, T).
+
+        Examples
+        --------
+        >>> x = np.array([[1.0, 3.0]])
+        >>> Moments(x @ x.T, x.sum(1), 2).centred.tolist()
+        [[2.0]]
+        """
         return np.asarray(self.gram - np.outer(self.sums, self.sums) / self.units)
 
     @property
     def spread(self) -> Array:
-        """Sum of squares about the mean over units of each frame, (T,); 0 where it is rounding."""
+        """Sum of squares about each frame's mean over units, shape (T,); rounding error becomes 0.
+
+        Examples
+        --------
+        >>> x = np.array([[1.0, 3.0]])
+        >>> Moments(x @ x.T, x.sum(1), 2).spread.tolist()
+        [2.0]
+        """
         spread = self.centred.diagonal()
         return np.where(spread <= _ROUNDING * self.gram.diagonal(), 0, spread)
 
 
 def cosine(one: Moments, other: Moments, cross: Array) -> Array:
-    """Cosine of the angle between the activations of each frame: (T,); NaN where there are none.
+    """Compute the cosine similarity of activations, frame by frame.
 
-    `cross` (T,) are the inner products of the activations of each frame of two clips.
+    Parameters
+    ----------
+    one, other : Moments
+        Moments of both clips.
+    cross : ndarray
+        Inner products of the activations to the same frame of both clips, shape (T,).
+
+    Returns
+    -------
+    ndarray
+        Cosine, -1 to 1, shape (T,); NaN if there are no activations.
+
+    Examples
+    --------
+    >>> x = np.arange(12.0).reshape(4, 3)
+    >>> moments = Moments(x @ x.T, x.sum(1), 3)
+    >>> cosine(moments, moments, (x * x).sum(1)).round(6).tolist()
+    [1.0, 1.0, 1.0, 1.0]
     """
     return _over(cross, one.gram.diagonal(), other.gram.diagonal())
 
 
 def pearson(one: Moments, other: Moments, cross: Array) -> Array:
-    """Pearson correlation over units, as `cosine`; NaN where activations are all the same."""
+    """Compute the Pearson correlation of activations over units, frame by frame.
+
+    Parameters
+    ----------
+    one, other : Moments
+        Moments of both clips.
+    cross : ndarray
+        Inner products of the activations to the same frame of both clips, shape (T,).
+
+    Returns
+    -------
+    ndarray
+        Correlation, -1 to 1, shape (T,); NaN if all activations are equal.
+
+    Examples
+    --------
+    >>> x = np.arange(12.0).reshape(4, 3)
+    >>> moments = Moments(x @ x.T, x.sum(1), 3)
+    >>> pearson(moments, moments, (x * x).sum(1)).round(6).tolist()
+    [1.0, 1.0, 1.0, 1.0]
+    """
     return _over(cross - one.sums * other.sums / one.units, one.spread, other.spread)
 
 
 def cka(one: Moments, other: Moments) -> float:
-    """Linear centred kernel alignment (Kornblith et al. 2019) over the frames of two clips.
+    """Compute linear centred kernel alignment (CKA) over the frames of two clips.
 
-    NaN below 4 frames, or where all are the same. Few raise it, those of floor and ceiling too.
+    Parameters
+    ----------
+    one, other : Moments
+        Moments of both clips.
+
+    Returns
+    -------
+    float
+        CKA, 0 to 1; NaN with fewer than 4 frames or if all frames are equal.
+
+    Notes
+    -----
+    Kornblith et al. (2019). Few frames raise CKA; floor and ceiling are raised too.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).random((4, 3))
+    >>> moments = Moments(x @ x.T, x.sum(1), 3)
+    >>> round(cka(moments, moments), 6)
+    1.0
     """
-    centred = [_frames_centred(each.gram) for each in (one, other)]
-    powers = [float(np.square(each).sum()) for each in centred]
+    centred = [_frames_centred(moments.gram) for moments in (one, other)]
+    powers = [float(np.square(gram).sum()) for gram in centred]
     if len(one.gram) < LEAST or not all(powers):
         return math.nan
     return float((centred[0] * centred[1]).sum() / math.sqrt(powers[0] * powers[1]))
 
 
 def rsa(one: Moments, other: Moments) -> float:
-    """Representational similarity analysis (Kriegeskorte et al. 2008) over frames of two clips.
+    """Compute the representational similarity (RSA) over the frames of two clips.
 
-    Of distances 1 - Pearson correlation. NaN below 4 frames, or where distances are the same.
+    Parameters
+    ----------
+    one, other : Moments
+        Moments of both clips.
+
+    Returns
+    -------
+    float
+        Spearman correlation of the distances between frames, -1 to 1; NaN with fewer than 4 frames
+        or if all distances are equal.
+
+    Notes
+    -----
+    Kriegeskorte et al. (2008). The distance between two frames is 1 - Pearson correlation.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).random((4, 3))
+    >>> moments = Moments(x @ x.T, x.sum(1), 3)
+    >>> round(rsa(moments, moments), 6)
+    1.0
     """
     upper = np.triu_indices(len(one.gram), 1)
     distances = [
-        1 - _over(each.centred, each.spread[:, None], each.spread[None])[upper]
-        for each in (one, other)
+        1 - _over(moments.centred, moments.spread[:, None], moments.spread[None])[upper]
+        for moments in (one, other)
     ]
-    flat = any(np.ptp(each) <= _ROUNDING or not np.isfinite(each).all() for each in distances)
+    flat = any(np.ptp(d) <= _ROUNDING or not np.isfinite(d).all() for d in distances)
     if len(one.gram) < LEAST or flat:
         return math.nan
-    return float(np.corrcoef([rankdata(each) for each in distances])[0, 1])
+    return float(np.corrcoef([rankdata(d) for d in distances])[0, 1])
 
 
 def _frames_centred(gram: Array) -> Array:
-    """H K H, 0 where the frames are all the same."""
+    """Return H K H, or 0 if all frames are equal."""
     off = np.eye(len(gram)) - 1 / len(gram)
     centred = off @ gram @ off
     same = np.trace(centred) <= _ROUNDING * np.trace(gram)
     return np.zeros_like(centred) if same else np.asarray(centred)
 
 
-def _over(products: Array, one: Array, other: Array) -> Array:
-    """Divide by the lengths of both; NaN where one has none."""
-    lengths = np.sqrt(one * other)
+def _over(products: Array, first: Array, second: Array) -> Array:
+    """Divide by the lengths of both; NaN if a length is 0."""
+    lengths = np.sqrt(first * second)
     empty = np.full_like(products, math.nan)
     return np.divide(products, lengths, out=empty, where=lengths > 0)
 
 
-TILE = 128 * 2**20  # bytes of activations in a tile; at most two tiles of a clip are held
-_BLOCK = 2**16  # units that are multiplied at a time, in float64
+TILE = 128 * 2**20  # bytes of activations per tile; at most two tiles of a clip are in memory
+_BLOCK = 2**16  # units multiplied at a time, in float64
 
 
 class Feature(NamedTuple):
-    """Units of a layer: one for each channel and place, or each channel's mean over places."""
+    """Name the units of a layer.
+
+    Parameters
+    ----------
+    layer : str
+        Layer.
+    view : str
+        ``"places"`` (each channel at each position) or ``"channels"`` (means over positions).
+
+    Examples
+    --------
+    >>> Feature("conv1", "places").view
+    'places'
+    """
 
     layer: str
     view: str
@@ -113,13 +236,37 @@ Tile = Mapping[Feature, Tensor]  # (windows, N), float32
 
 
 class Responses:
-    """A network's responses to a clip, made when asked for; `tile` bytes are held together."""
+    """Compute a network's responses to a clip when they are needed.
+
+    Parameters
+    ----------
+    network : Network
+        Network.
+    footage : Clip or Film
+        Clip with at least as many frames as the network's window.
+    tile : int, default 128 MiB
+        Bytes of activations held together.
+
+    Raises
+    ------
+    FramesError
+        If the clip is too short for the network.
+
+    Examples
+    --------
+    >>> from stst import Network, make_stimulus
+    >>> module = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3)).eval()
+    >>> clip = make_stimulus("dead-leaves", frames=4, height=32, width=32).clip
+    >>> responses = Responses(Network("toy", module, ["0"], lambda x: x), clip)
+    >>> responses.moments[Feature("0", "channels")].gram.shape
+    (4, 4)
+    """
 
     def __init__(self, network: Network, footage: Footage, tile: int = TILE) -> None:
         if len(footage) < network.window:
             raise FramesError(
-                f"{network.name} looks at {network.window} frames together, and there are "
-                f"{len(footage)}: take more frames, or leave the network out."
+                f"{network.name} needs at least {network.window} frames, got {len(footage)}. Give "
+                "a longer clip, or leave the network out."
             )
         self.network, self.footage = network, footage
         self.starts = range(0, len(footage) - network.window + 1, network.stride)
@@ -129,14 +276,33 @@ class Responses:
 
     @cached_property
     def tiles(self) -> list[slice]:
-        """Which windows are held together."""
+        """Windows that are held in memory together.
+
+        Examples
+        --------
+        >>> from stst import Network, make_stimulus
+        >>> module = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3)).eval()
+        >>> clip = make_stimulus("dead-leaves", frames=4, height=32, width=32).clip
+        >>> Responses(Network("toy", module, ["0"], lambda x: x), clip).tiles
+        [slice(0, 4, None)]
+        """
         needed = sum(4 * units.numel() for units in self._window(0).values())
         step, count = max(1, self._bytes // needed), len(self.starts)
         return [slice(first, min(first + step, count)) for first in range(0, count, step)]
 
     @cached_property
     def moments(self) -> dict[Feature, Moments]:
-        """Inner products of the activations of all pairs of frames, and their sums."""
+        """Moments of each feature: inner products between all pairs of frames, and sums.
+
+        Examples
+        --------
+        >>> from stst import Network, make_stimulus
+        >>> module = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3)).eval()
+        >>> clip = make_stimulus("dead-leaves", frames=4, height=32, width=32).clip
+        >>> responses = Responses(Network("toy", module, ["0"], lambda x: x), clip)
+        >>> responses.moments[Feature("0", "places")].units
+        1800
+        """
         total, frames = dict[Feature, Moments](), len(self.starts)
         for row, rows in enumerate(self.tiles):
             tile = self.tile(row)
@@ -149,7 +315,7 @@ class Responses:
         return total
 
     def _multiply(self, total: dict[Feature, Moments], tile: Tile, row: int, column: int) -> None:
-        """Enter the inner products of two tiles; the second is let go on return."""
+        """Fill in the inner products of two tiles; the second is freed on return."""
         other = tile if column == row else self.tile(column)
         rows, columns = self.tiles[row], self.tiles[column]
         for feature, units in tile.items():
@@ -160,7 +326,27 @@ class Responses:
             gram[columns, rows] = gram[rows, columns].T
 
     def cross(self, other: Responses) -> dict[Feature, Array]:
-        """Inner products with the activations to each frame of another clip, (T,)."""
+        """Compute inner products with the activations to the same frames of another clip.
+
+        Parameters
+        ----------
+        other : Responses
+            Responses of the same network to another clip.
+
+        Returns
+        -------
+        dict of Feature to ndarray
+            Inner products, shape (T,).
+
+        Examples
+        --------
+        >>> from stst import Network, make_stimulus
+        >>> module = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3)).eval()
+        >>> clip = make_stimulus("dead-leaves", frames=4, height=32, width=32).clip
+        >>> responses = Responses(Network("toy", module, ["0"], lambda x: x), clip)
+        >>> responses.cross(responses)[Feature("0", "channels")].shape
+        (4,)
+        """
         parts: dict[Feature, list[Array]] = {}
         for index in range(len(self.tiles)):
             theirs = other.tile(index)
@@ -171,7 +357,16 @@ class Responses:
 
     @property
     def probabilities(self) -> Array | None:
-        """Of each class in each window, (T, classes), if the network classifies."""
+        """Probability of each class in each window, shape (T, classes); None without classes.
+
+        Examples
+        --------
+        >>> from stst import Network, make_stimulus
+        >>> module = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3)).eval()
+        >>> clip = make_stimulus("dead-leaves", frames=4, height=32, width=32).clip
+        >>> Responses(Network("toy", module, ["0"], lambda x: x), clip).probabilities is None
+        True
+        """
         if not self.network.classifies:
             return None
         for number in range(len(self.starts)):
@@ -181,9 +376,29 @@ class Responses:
         return torch.stack(ordered).double().numpy()
 
     def tile(self, index: int) -> Tile:
-        """Activations to the windows of a tile; those of the last one are kept."""
+        """Compute the activations to the windows of a tile; the last tile is kept in memory.
+
+        Parameters
+        ----------
+        index : int
+            Index of the tile.
+
+        Returns
+        -------
+        dict of Feature to Tensor
+            Activations, shape (windows, N).
+
+        Examples
+        --------
+        >>> from stst import Network, make_stimulus
+        >>> module = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3)).eval()
+        >>> clip = make_stimulus("dead-leaves", frames=4, height=32, width=32).clip
+        >>> responses = Responses(Network("toy", module, ["0"], lambda x: x), clip)
+        >>> responses.tile(0)[Feature("0", "channels")].shape
+        torch.Size([4, 2])
+        """
         if self._held is None or self._held[0] != index:
-            self._held = None  # freed before another one is made
+            self._held = None  # free the old tile before computing a new one
             windows = list(map(self._window, range(len(self.starts))[self.tiles[index]]))
             activations = {name: torch.stack([w[name] for w in windows]) for name in windows[0]}
             self._held = index, activations

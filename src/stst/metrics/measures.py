@@ -1,4 +1,4 @@
-"""The table of all measures: how each is found in a clip, and what an error in it is."""
+"""The measures of an evaluation, and the error of a clip in each of them."""
 
 from __future__ import annotations
 
@@ -12,35 +12,85 @@ from scipy.stats import circmean
 
 from stst.errors import FramesError
 from stst.metrics import luminance as light
-from stst.metrics import motion
+from stst.metrics import motion, spectra
 from stst.metrics.clips import Indices, kept_triples
 from stst.metrics.luminance import Array
 from stst.metrics.motion import DIS, Estimator, flow_within_shots
 from stst.video.frames import Footage
 from stst.video.light import Scale, luminances
 
-LEAST_FRAMES, LEAST_SIDE = 4, 32  # for spectra to have a few frequencies, and the flow its patches
+LEAST_FRAMES, LEAST_SIDE = 4, 32  # a few frequencies for spectra, and room for flow patches
 
 
 @dataclass(frozen=True, eq=False)
 class ClipFeatures:
-    """What the measures are made of."""
+    """Hold what the measures are computed from.
 
-    luminance: Array  # (T, H, W), 0 is black and 1 is white
-    pairs: Indices  # (P,), the first frame of each pair of neighbours that are of one shot
-    flow: Array  # (P, 2, H, W), px a frame, right and DOWN, of these pairs
-    frame_rate: float  # frames per second
+    Parameters
+    ----------
+    luminance : ndarray
+        Luminance, 0 (black) to 1 (white), shape (T, H, W).
+    pairs : ndarray of int
+        Index of the first frame of each pair of successive frames within a shot, shape (P,).
+    flow : ndarray
+        Optical flow of these pairs, px/frame to the right and DOWN, shape (P, 2, H, W).
+    frame_rate : float
+        Frames per second.
+
+    Examples
+    --------
+    >>> from stst import make_stimulus
+    >>> clip = make_stimulus("dead-leaves", frames=6, height=64, width=64, speed=2).clip
+    >>> features = clip_features(clip, "linear")
+    >>> features.luminance.shape, features.flow.shape
+    ((6, 64, 64), (5, 2, 64, 64))
+    """
+
+    luminance: Array
+    pairs: Indices
+    flow: Array
+    frame_rate: float
 
 
 def clip_features(
     footage: Footage, scale: Scale, flow: Estimator = DIS, cuts: frozenset[int] = frozenset()
 ) -> ClipFeatures:
-    """Luminance of a clip on a scale of `stst.video.light`, and its flow within shots."""
+    """Compute the luminance of a clip and its optical flow within shots.
+
+    Parameters
+    ----------
+    footage : Clip or Film
+        Clip of at least 4 frames, at least 32 px on each side.
+    scale : {'linear', 'encoded'}
+        Luminance scale.
+    flow : Estimator, default DIS
+        Optical-flow method.
+    cuts : frozenset of int, optional
+        Index of the first frame of each shot but the first.
+
+    Returns
+    -------
+    ClipFeatures
+        Luminance and flow.
+
+    Raises
+    ------
+    FramesError
+        If the clip is too short or too small.
+
+    Examples
+    --------
+    >>> from stst import make_stimulus
+    >>> clip = make_stimulus("dead-leaves", frames=6, height=64, width=64, speed=2).clip
+    >>> clip_features(clip, "linear", cuts=frozenset({3})).pairs.tolist()
+    [0, 1, 3, 4]
+    """
     height, width = footage.size
     if len(footage) < LEAST_FRAMES or min(height, width) < LEAST_SIDE:
         raise FramesError(
-            f"{len(footage)} frames of {width}x{height} px are too few to be measured: give at "
-            f"least {LEAST_FRAMES} frames of {LEAST_SIDE} px a side."
+            f"an evaluation needs at least {LEAST_FRAMES} frames, with at least {LEAST_SIDE} px on "
+            f"each side; got {len(footage)} frames of {width}x{height} px. Give a longer or larger "
+            "clip."
         )
     field, pairs = flow_within_shots(footage, flow, cuts)
     return ClipFeatures(luminances(footage, scale), pairs, field, float(footage.frame_rate))
@@ -48,22 +98,56 @@ def clip_features(
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Values of a measure along an axis."""
+    """Hold the values of a measure along an axis.
 
-    axis: str  # "frame", "clip" (one value), or the unit of `at`
-    at: Array | Indices  # (n,), or (n, 2) where the unit is of two, as of the x-t spectrum
-    values: Array  # (n,)
-    mean: Callable[[Array], float] = np.mean  # over frames; another one where they are angles
+    Parameters
+    ----------
+    axis : str
+        ``"frame"``, ``"clip"`` (a single value), or the unit of `at`, such as ``"Hz"``.
+    at : ndarray
+        Places along the axis, shape (n,), or (n, 2) if the axis has two units.
+    values : ndarray
+        Values, shape (n,).
+    mean : callable, default numpy.mean
+        Function that averages over frames; angles need a circular mean.
+
+    Examples
+    --------
+    >>> Curve("frame", np.arange(2), np.array([0.2, 0.4])).pooled
+    0.30000000000000004
+    """
+
+    axis: str
+    at: Array | Indices
+    values: Array
+    mean: Callable[[Array], float] = np.mean
 
     @cached_property
     def pooled(self) -> float | None:
-        """The mean over the frames of the clip, where the axis is that of frames."""
+        """Mean over the frames of the clip; None if the axis is not that of frames.
+
+        Examples
+        --------
+        >>> Curve("Hz", np.array([1.0, 2]), np.array([0.2, 0.4])).pooled is None
+        True
+        """
         if self.axis not in ("frame", "clip"):
             return None
         return float(self.mean(self.values)) if len(self.values) else math.nan
 
     def rows(self) -> Iterator[tuple[str, float | str, float]]:
-        """Axis, place and value of each point, and of the mean over frames."""
+        """List the points, then the mean over frames.
+
+        Yields
+        ------
+        tuple
+            Axis, place and value, as in the table ``values``.
+
+        Examples
+        --------
+        >>> list(Curve("Hz", np.array([1.0]), np.array([0.2])).rows())
+        [('Hz', 1.0, 0.2)]
+        """
         if self.axis != "clip":
             for at, value in zip(self.at, self.values, strict=True):
                 place = "; ".join(f"{part:.6g}" for part in at) if at.ndim else float(at)
@@ -72,8 +156,8 @@ class Curve:
             yield "clip", "", self.pooled
 
 
-Find = Callable[[ClipFeatures, ClipFeatures], Curve]  # of a clip, beside its natural one
-# Natural values, others, natural clip -> error, 0 for none; NaN where there is too little to tell.
+Find = Callable[[ClipFeatures, ClipFeatures], Curve]  # (clip, natural clip) -> curve
+# (natural values, other values, natural clip) -> error: 0 if equal, NaN if not testable
 Gap = Callable[[Array, Array, ClipFeatures], float]
 
 
@@ -103,22 +187,22 @@ def _flicker(clip: ClipFeatures, _: ClipFeatures) -> Curve:
 
 
 def _spatial_spectrum(clip: ClipFeatures, _: ClipFeatures) -> Curve:
-    frequency, amplitude = light.spatial_spectrum(clip.luminance)
+    frequency, amplitude = spectra.spatial_spectrum(clip.luminance)
     return Curve("cycles/px", frequency, np.sqrt(np.square(amplitude).mean(0)))
 
 
 def _spectral_slope(clip: ClipFeatures, _: ClipFeatures) -> Curve:
     side = min(clip.luminance.shape[1:])
-    return _over_frames(light.spectral_slope(*light.spatial_spectrum(clip.luminance), side))
+    return _over_frames(spectra.spectral_slope(*spectra.spatial_spectrum(clip.luminance), side))
 
 
 def _orientation(clip: ClipFeatures, _: ClipFeatures) -> Curve:
-    angle, share = light.orientation_energy(clip.luminance)
+    angle, share = spectra.orientation_energy(clip.luminance)
     return Curve("degrees", angle, share.mean(0))
 
 
 def _xt_spectrum(clip: ClipFeatures, _: ClipFeatures) -> Curve:
-    spatial, temporal, amplitude = light.xt_spectrum(clip.luminance, clip.frame_rate)
+    spatial, temporal, amplitude = spectra.xt_spectrum(clip.luminance, clip.frame_rate)
     places = np.stack(np.meshgrid(spatial, temporal), -1).reshape(-1, 2)
     return Curve("cycles/px; Hz", places, amplitude.ravel())
 
@@ -134,46 +218,114 @@ def _mean_field(clip: ClipFeatures, natural: ClipFeatures) -> Curve:
 
 
 def _flow_at(natural: ClipFeatures, clip: ClipFeatures) -> Array:
-    """The natural flow of the pairs of a clip, which has the natural cuts at least."""
+    """Return the natural flow of the pairs of a clip, which has at least the natural cuts."""
     if len(natural.pairs) == len(clip.pairs):
         return natural.flow
     return natural.flow[np.isin(natural.pairs, clip.pairs)]
 
 
-LEVEL = 1 / 255  # of 8 bits: luminance below it is rounding
-SLOW = 0.1  # px a frame: slower is at rest, as far as the flow can tell
-INCOHERENT = 0.1  # below it there is no one direction
-FAINT = 1e-3  # of the strongest band: weaker ones are rounding, and count as this strong
+LEVEL = 1 / 255  # one 8-bit level: smaller luminances are rounding error
+SLOW = 0.1  # px/frame: optical flow cannot tell slower motion from rest
+INCOHERENT = 0.1  # coherence below this has no clear direction
+FAINT = 1e-3  # of the strongest band: weaker bands are rounding error and are raised to this
 
 
 def relative(natural: Array, other: Array, *, scale: float, least: float) -> float:
-    """Mean absolute difference in units of `scale`; NaN where that is below `least`."""
+    """Compute the mean absolute difference relative to a scale.
+
+    Parameters
+    ----------
+    natural, other : ndarray
+        Values of the natural and of the other clip, same shape.
+    scale : float
+        Divisor.
+    least : float
+        Smallest `scale` that can be tested.
+
+    Returns
+    -------
+    float
+        Error, 0 if the values are equal; NaN if `scale` is below `least`.
+
+    Examples
+    --------
+    >>> relative(np.array([0.5]), np.array([0.6]), scale=0.5, least=0.01)
+    0.19999999999999996
+    """
     return float(np.abs(other - natural).mean() / scale) if scale >= least else math.nan
 
 
 def bands(natural: Array, other: Array) -> float:
-    """Mean over bands of the relative difference, so that each counts alike, weak or strong."""
+    """Compute the mean relative difference over frequency bands.
+
+    Parameters
+    ----------
+    natural, other : ndarray
+        Amplitudes of the natural and of the other clip, same shape.
+
+    Returns
+    -------
+    float
+        Error, in which weak and strong bands count alike; NaN if `natural` is 0.
+
+    Examples
+    --------
+    >>> bands(np.array([1.0, 0.1]), np.array([1.5, 0.1]))
+    0.25
+    """
     least = FAINT * natural.max()
     return float((np.abs(other - natural) / natural.clip(least)).mean()) if least else math.nan
 
 
 def shares(natural: Array, other: Array) -> float:
-    """Share of one histogram that would have to go elsewhere to give the other; NaN of an empty."""
+    """Compute the share of a histogram that differs from another.
+
+    Parameters
+    ----------
+    natural, other : ndarray
+        Shares of the natural and of the other clip, each with the sum 1.
+
+    Returns
+    -------
+    float
+        Share that would have to move to other bins, 0 to 1; NaN if `natural` is empty.
+
+    Examples
+    --------
+    >>> shares(np.array([1.0, 0.0]), np.array([0.75, 0.25]))
+    0.25
+    """
     return float(np.abs(other - natural).sum() / 2) if natural.any() else math.nan
 
 
 def turn(natural: Array, other: Array) -> float:
-    """Mean difference of directions in degrees, in half turns."""
+    """Compute the mean difference between directions, relative to 180 degrees.
+
+    Parameters
+    ----------
+    natural, other : ndarray
+        Directions of the natural and of the other clip, degrees.
+
+    Returns
+    -------
+    float
+        Error, 0 (same direction) to 1 (opposite).
+
+    Examples
+    --------
+    >>> turn(np.array([170.0]), np.array([-170.0])) == 20 / 180
+    True
+    """
     return float((np.abs((other - natural + 180) % 360 - 180) / 180).mean())
 
 
 def _of_own(least: float) -> Gap:
-    """In means of what the natural clip has."""
+    """Divide by the mean of the natural clip."""
     return lambda a, b, _: relative(a, b, scale=float(np.abs(a).mean()), least=least)
 
 
 def _of(other: Find, least: float) -> Gap:
-    """In means of another measure of the natural clip."""
+    """Divide by the mean of another measure of the natural clip."""
     return lambda a, b, natural: relative(
         a, b, scale=other(natural, natural).pooled or 0, least=least
     )
@@ -184,7 +336,7 @@ def _plain(gap: Callable[[Array, Array], float]) -> Gap:
 
 
 def _moving(gap: Callable[[Array, Array], float], coherent: float = 0) -> Gap:
-    """An error that only a natural clip that moves can have."""
+    """Return NaN unless the natural clip moves, and moves coherently if `coherent` is given."""
 
     def tested(a: Array, b: Array, natural: ClipFeatures) -> float:
         moves = motion.speed(natural.flow).mean() >= SLOW
@@ -196,28 +348,73 @@ def _moving(gap: Callable[[Array, Array], float], coherent: float = 0) -> Gap:
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure, and how far another clip is from the natural one in it."""
+    """Define a measure and its error against the natural clip.
+
+    Parameters
+    ----------
+    label : str
+        Name on pages and in figures.
+    unit : str
+        Unit of the values.
+    curve : callable
+        Function from the features of a clip and of its natural clip to a `Curve`.
+    gap : callable
+        Function from natural values, other values and the features of the natural clip to an error.
+    meaning : str
+        What the error is.
+    tolerance : float, default 0.15
+        Largest error that counts as kept; our choice.
+
+    Examples
+    --------
+    >>> MEASURES["contrast"].label, MEASURES["contrast"].tolerance
+    ('RMS contrast', 0.15)
+    """
 
     label: str
-    unit: str  # of its values
+    unit: str
     curve: Find
     gap: Gap
-    meaning: str  # of the error
-    tolerance: float = 0.15  # the largest error that is called kept; our choice
+    meaning: str
+    tolerance: float = 0.15
 
     def error(self, own: Curve, other: Curve, natural: ClipFeatures) -> float:
-        """How far a curve is from that of the natural clip, where both have values."""
+        """Compute the error of a clip against its natural clip.
+
+        Parameters
+        ----------
+        own : Curve
+            Curve of the natural clip.
+        other : Curve
+            Curve of the other clip. Only frames that both curves have are compared.
+        natural : ClipFeatures
+            Features of the natural clip.
+
+        Returns
+        -------
+        float
+            Error, 0 if the values are equal; NaN if not testable.
+
+        Examples
+        --------
+        >>> from stst import make_stimulus
+        >>> clip = make_stimulus("dead-leaves", frames=6, height=64, width=64, speed=2).clip
+        >>> features = clip_features(clip, "linear")
+        >>> curve = MEASURES["contrast"].curve(features, features)
+        >>> MEASURES["contrast"].error(curve, curve, features)
+        0.0
+        """
         values = own.values
         if own.axis == "frame":
             values = values[np.isin(own.at, other.at)]
         return self.gap(values, other.values, natural) if len(values) else math.nan
 
 
-_LIGHT, _OWN = "luminance, 0 to 1", "difference in means of the natural clip"
+_LIGHT, _OWN = "luminance, 0 to 1", "mean difference / mean of the natural clip"
 _BANDS = "relative difference, mean over frequencies"
-_SHARES = "share of the histogram that is elsewhere"
-_SPEEDS = "distance in mean speeds of the natural clip: a still clip has about 100 %"
-_HALF = 0.5  # of what a still clip has
+_SHARES = "share of the histogram in other bins"
+_SPEEDS = "mean distance / mean speed of the natural clip; a still clip has about 100 %"
+_HALF = 0.5  # half the error of a still clip
 _ENDS = "end-point error, px"
 
 _LUMINANCE, _CONTRAST = _of_frames(light.mean_luminance), _of_frames(light.rms_contrast)
@@ -232,17 +429,17 @@ MEASURES = {
         "distance in luminance",
         lambda a, b: _over_frames(light.histogram_distance(a.luminance, b.luminance)),
         _of(_CONTRAST, LEVEL),
-        "distance in contrasts of the natural clip",
+        "mean distance / RMS contrast of the natural clip",
     ),
     "drift": Measure(
         "luminance drift",
-        "luminance, first frame to last",
+        "change of luminance, first to last frame",
         lambda clip, _: _of_clip(light.drift(clip.luminance)),
         _of(_LUMINANCE, LEVEL),
-        "difference in mean luminances of the natural clip",
+        "difference / mean luminance of the natural clip",
     ),
     "pixel_change": Measure(
-        "pixel change", "luminance, frame to frame", _pixel_change, _of_own(LEVEL / 2), _OWN
+        "pixel change", "change of luminance", _pixel_change, _of_own(LEVEL / 2), _OWN
     ),
     "flicker": Measure("flicker", "luminance", _flicker, _of_own(LEVEL / 4), _OWN),
     "spatial_spectrum": Measure(
@@ -255,7 +452,7 @@ MEASURES = {
     "temporal_spectrum": Measure(
         "temporal spectrum",
         "amplitude, luminance 0 to 1",
-        lambda clip, _: Curve("Hz", *light.temporal_spectrum(clip.luminance, clip.frame_rate)),
+        lambda clip, _: Curve("Hz", *spectra.temporal_spectrum(clip.luminance, clip.frame_rate)),
         _plain(bands),
         _BANDS,
     ),
@@ -273,7 +470,7 @@ MEASURES = {
         _SHARES,
     ),
     "direction": Measure(
-        "direction", "degrees", _DIRECTION, _moving(turn, INCOHERENT), "difference in half turns"
+        "direction", "degrees", _DIRECTION, _moving(turn, INCOHERENT), "mean difference / 180°"
     ),
     "direction_histogram": Measure(
         "direction histogram",
@@ -287,7 +484,7 @@ MEASURES = {
         "0 to 1",
         _of_pairs(motion.coherence),
         _moving(lambda a, b: float(np.abs(b - a).mean())),
-        "difference",
+        "mean difference",
     ),
     "motion_energy": Measure(
         "motion energy",

@@ -1,4 +1,7 @@
-"""Optical flow and its statistics. Flows are (P, 2, H, W), px a frame, right and DOWN."""
+"""Optical flow and its statistics.
+
+Flow has shape (P, 2, H, W), for P pairs of frames, in px/frame to the right and DOWN.
+"""
 
 from __future__ import annotations
 
@@ -16,33 +19,69 @@ from torch import Tensor
 from stst.errors import FramesError, StreamError, guess
 from stst.losses.functional import periodic
 from stst.metrics.clips import Indices, kept_pairs
-from stst.metrics.luminance import Array, faded, hann
+from stst.metrics.luminance import Array
+from stst.metrics.spectra import faded, hann
 from stst.models.pretrained import import_package, with_weights
 from stst.video.frames import Footage, to_uint8
 
-SPEEDS = (0, 0.125, 0.25, 0.5, 1, 2, 4, 8, 16, np.inf)  # px a frame, edges of the histogram
+SPEEDS = (0, 0.125, 0.25, 0.5, 1, 2, 4, 8, 16, np.inf)  # px/frame, edges of the histogram
 DIRECTIONS = 12
 
 
 class Estimator(NamedTuple):
-    """An optical-flow method."""
+    """Define an optical-flow method.
 
-    name: str  # as `load_estimator` takes it
-    sentence: str  # for Methods
-    of: Callable[[Footage], Array]  # -> (T - 1, 2, H, W), px a frame to the right and DOWN
+    Parameters
+    ----------
+    name : str
+        Name, as `load_estimator` takes it.
+    sentence : str
+        Description for the Methods section of a paper.
+    of : callable
+        Function from a clip to flow of shape (T - 1, 2, H, W), px/frame to the right and DOWN.
+
+    Examples
+    --------
+    >>> load_estimator("dis").sentence
+    'dense inverse search (OpenCV)'
+    """
+
+    name: str
+    sentence: str
+    of: Callable[[Footage], Array]
 
 
 def optical_flow(footage: Footage) -> Array:
-    """Where each pixel of a frame goes until the next: (T - 1, 2, H, W), px.
+    """Compute the optical flow of a clip by dense inverse search.
 
-    Dense inverse search (Kroeger et al. 2016), preset MEDIUM, on grey levels of encoded values.
+    Parameters
+    ----------
+    footage : Clip or Film
+        Clip of T >= 2 frames.
+
+    Returns
+    -------
+    ndarray
+        Displacement of each pixel from one frame to the next, px, shape (T - 1, 2, H, W).
+
+    Notes
+    -----
+    The method is that of Kroeger et al. (2016) as OpenCV implements it, preset MEDIUM, on grey
+    levels of encoded values.
+
+    Examples
+    --------
+    >>> from stst import make_stimulus
+    >>> clip = make_stimulus("dead-leaves", frames=4, height=64, width=64, speed=2).clip
+    >>> optical_flow(clip).shape
+    (3, 2, 64, 64)
     """
     engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     grey = (
         cv2.cvtColor(to_uint8(footage.take([index]))[0], cv2.COLOR_RGB2GRAY)
         for index in range(len(footage))
     )
-    # None: no flow to begin with, which OpenCV's stubs do not know of.
+    # None means no initial flow; OpenCV's stubs do not allow it.
     flows = [engine.calc(a, b, None) for a, b in pairwise(grey)]  # type: ignore[call-overload]
     return np.stack(flows).transpose(0, 3, 1, 2).astype(np.float64)
 
@@ -50,26 +89,106 @@ def optical_flow(footage: Footage) -> Array:
 def flow_within_shots(
     footage: Footage, estimator: Estimator, cuts: frozenset[int]
 ) -> tuple[Array, Indices]:
-    """Flow (P, 2, H, W) of the pairs of frames that no cut parts, and their first frames (P,)."""
+    """Compute optical flow without the pairs of frames that a cut separates.
+
+    Parameters
+    ----------
+    footage : Clip or Film
+        Clip of T frames.
+    estimator : Estimator
+        Optical-flow method.
+    cuts : frozenset of int
+        Indices of the first frame of each shot but the first; see `find_cuts`.
+
+    Returns
+    -------
+    flow : ndarray
+        Flow of the remaining pairs, px/frame, shape (P, 2, H, W).
+    pairs : ndarray of int
+        Index of the first frame of each pair, shape (P,).
+
+    Examples
+    --------
+    >>> from stst import make_stimulus
+    >>> clip = make_stimulus("dead-leaves", frames=4, height=64, width=64, speed=2).clip
+    >>> flow, pairs = flow_within_shots(clip, DIS, cuts=frozenset({2}))
+    >>> pairs.tolist()
+    [0, 2]
+    """
     flow, pairs = estimator.of(footage), kept_pairs(len(footage), cuts)
     return (flow if len(pairs) == len(flow) else flow[pairs]), pairs
 
 
 def speed(flow: Array) -> Array:
-    """Mean speed from each frame to the next: (P,), px a frame."""
+    """Compute the mean speed of each pair of frames.
+
+    Parameters
+    ----------
+    flow : ndarray
+        Optical flow, px/frame, shape (P, 2, H, W).
+
+    Returns
+    -------
+    ndarray
+        Mean speed, px/frame, shape (P,).
+
+    Examples
+    --------
+    >>> flow = np.zeros((1, 2, 4, 4))
+    >>> flow[:, 0], flow[:, 1] = 3, 4
+    >>> speed(flow).tolist()
+    [5.0]
+    """
     return np.asarray(np.hypot(flow[:, 0], flow[:, 1]).mean((1, 2)))
 
 
 def speed_histogram(flow: Array) -> tuple[Array, Array]:
-    """Lower edges of speed bins (9,), px a frame, and the share of pixels of all frames in each."""
+    """Compute the distribution of speeds over all pixels of all frames.
+
+    Parameters
+    ----------
+    flow : ndarray
+        Optical flow, px/frame, shape (P, 2, H, W).
+
+    Returns
+    -------
+    edge : ndarray
+        Lower edge of each bin, px/frame, shape (9,).
+    share : ndarray
+        Share of pixels in each bin, shape (9,); the shares sum to 1.
+
+    Examples
+    --------
+    >>> edge, share = speed_histogram(np.ones((1, 2, 4, 4)))
+    >>> float(edge[share.argmax()])
+    1.0
+    """
     count, _ = np.histogram(np.hypot(flow[:, 0], flow[:, 1]), SPEEDS)
     return np.array(SPEEDS[:-1]), count / count.sum()
 
 
 def direction_histogram(flow: Array) -> tuple[Array, Array]:
-    """Middles of direction bins (12,), degrees counter-clockwise from the right, and their shares.
+    """Compute the distribution of motion directions, weighted by speed.
 
-    Weighted by speed, since what rests has no direction: 1 together, or 0 where nothing moves.
+    Parameters
+    ----------
+    flow : ndarray
+        Optical flow, px/frame, shape (P, 2, H, W).
+
+    Returns
+    -------
+    direction : ndarray
+        Centre of each bin, degrees counter-clockwise from rightward, shape (12,).
+    share : ndarray
+        Share of motion in each bin, shape (12,). The shares sum to 1, or to 0 if nothing moves.
+
+    Examples
+    --------
+    >>> flow = np.zeros((1, 2, 4, 4))
+    >>> flow[:, 1] = -1  # upwards
+    >>> direction, share = direction_histogram(flow)
+    >>> float(direction[share.argmax()])
+    90.0
     """
     width = 360 / DIRECTIONS
     right, down = flow[:, 0].ravel(), flow[:, 1].ravel()
@@ -79,41 +198,117 @@ def direction_histogram(flow: Array) -> tuple[Array, Array]:
 
 
 def direction(flow: Array) -> Array:
-    """Mean direction, weighted by speed: (P,), degrees counter-clockwise from the right."""
+    """Compute the mean direction of motion, weighted by speed.
+
+    Parameters
+    ----------
+    flow : ndarray
+        Optical flow, px/frame, shape (P, 2, H, W).
+
+    Returns
+    -------
+    ndarray
+        Direction, degrees counter-clockwise from rightward, -180 to 180, shape (P,).
+
+    Examples
+    --------
+    >>> flow = np.zeros((1, 2, 4, 4))
+    >>> flow[:, 1] = -1  # upwards
+    >>> direction(flow).tolist()
+    [90.0]
+    """
     right, down = flow.mean((2, 3)).T
     return np.asarray(np.degrees(np.arctan2(-down, right)))
 
 
 def coherence(flow: Array) -> Array:
-    """Length of the mean flow in mean speeds: (P,), 1 where all moves as one, 0 at rest."""
+    """Compute the coherence of motion.
+
+    Parameters
+    ----------
+    flow : ndarray
+        Optical flow, px/frame, shape (P, 2, H, W).
+
+    Returns
+    -------
+    ndarray
+        Length of the mean flow divided by mean speed, shape (P,): 1 if all pixels move alike, 0 if
+        motion cancels or nothing moves.
+
+    Examples
+    --------
+    >>> coherence(np.ones((1, 2, 4, 4))).round(6).tolist()
+    [1.0]
+    """
     mean, speeds = np.hypot(*flow.mean((2, 3)).T), speed(flow)
     return np.asarray(np.divide(mean, speeds, out=np.zeros_like(mean), where=speeds > 0))
 
 
 def end_point_error(flow: Array, natural: Array) -> Array:
-    """Mean distance between the ends of two flows, from each frame to the next: (P,), px."""
+    """Compute the mean end-point error between two flows.
+
+    Parameters
+    ----------
+    flow, natural : ndarray
+        Optical flow of both clips, px/frame, shape (P, 2, H, W).
+
+    Returns
+    -------
+    ndarray
+        Mean distance between the flow vectors, px, shape (P,).
+
+    Examples
+    --------
+    >>> natural = np.zeros((1, 2, 4, 4))
+    >>> natural[:, 0] = 2  # to the right
+    >>> end_point_error(np.zeros_like(natural), natural).tolist()
+    [2.0]
+    """
     return speed(flow - natural)
 
 
-SIDE = 64  # px of the short side that frames are reduced to, as finer motion costs much
-WAVES = (4, 8, 16)  # px per cycle, of the reduced frames
-RATES = (0.125, 0.25)  # cycles a frame
+SIDE = 64  # px: short side of the reduced frames, to limit the cost
+WAVES = (4, 8, 16)  # px/cycle in the reduced frames
+RATES = (0.125, 0.25)  # cycles/frame
 ENERGY_DIRECTIONS = 8
-_OCTAVE = 0.4  # standard deviation of a band over its centre frequency
+_OCTAVE = 0.4  # standard deviation of a band / its centre frequency
 
 
 def motion_energy(luminance: Array) -> tuple[Array, Array]:
-    """Directions (8,), degrees counter-clockwise from the right, and their shares of motion energy.
+    """Compute the share of motion energy in each direction.
 
-    The power that quadrature pairs of space-time Gabor filters (Adelson & Bergen 1985) would let
-    pass, summed over the clip (T, H, W): by Parseval's theorem the spectrum under Gaussian bands.
+    Parameters
+    ----------
+    luminance : ndarray
+        Luminance, shape (T, H, W), 0 (black) to 1 (white).
+
+    Returns
+    -------
+    direction : ndarray
+        Direction, degrees counter-clockwise from rightward, shape (8,).
+    share : ndarray
+        Share of motion energy, shape (8,). The shares sum to 1, or to 0 if nothing changes.
+
+    Notes
+    -----
+    The energy is the power that quadrature pairs of space-time Gabor filters (Adelson & Bergen
+    1985) pass, summed over the clip. By Parseval's theorem it is computed as the power spectrum
+    under Gaussian bands. Frames are first reduced to 64 px on the short side.
+
+    Examples
+    --------
+    >>> time, x = np.mgrid[:16, :32]
+    >>> right = np.sin(2 * np.pi * (x / 8 - time / 8))[:, None] * np.ones((16, 32, 32))
+    >>> direction, share = motion_energy(right)
+    >>> float(direction[share.argmax()])
+    0.0
     """
     power, (ft, fy, fx) = _power(_reduced(luminance))
     angles = 360 / ENERGY_DIRECTIONS * np.arange(ENERGY_DIRECTIONS, dtype=np.float64)
     energy = np.zeros(ENERGY_DIRECTIONS)
-    sided = (np.abs(fy) < 0.5) & (np.abs(fx) < 0.5)  # the Nyquist frequency is of both directions
+    sided = (np.abs(fy) < 0.5) & (np.abs(fx) < 0.5)  # the Nyquist frequency has no direction
     for (index, angle), wave, rate in product(enumerate(np.radians(angles)), WAVES, RATES):
-        # Motion to the right has frequencies of opposite signs, and so has motion up.
+        # Motion to the right, and motion up, have frequencies of opposite signs.
         space = (fx - np.cos(angle) / wave) ** 2 + (fy + np.sin(angle) / wave) ** 2
         band = np.exp(-space / (2 * (_OCTAVE / wave) ** 2)) * sided
         band = band * np.exp(-((ft + rate) ** 2) / (2 * (_OCTAVE * rate) ** 2))
@@ -129,7 +324,7 @@ def _reduced(luminance: Array) -> Array:
 
 
 def _power(values: Array) -> tuple[Array, list[Array]]:
-    """Power spectrum about each pixel's mean over time, and its frequencies (t, y, x)."""
+    """Return the power spectrum about each pixel's mean over time, and frequencies (t, y, x)."""
     seamless = periodic(faded(values, hann(len(values))[:, None, None]), (1, 2))
     power = np.square(np.abs(fft.fftn(seamless)))
     axes = [fft.fftfreq(length) for length in values.shape]
@@ -138,18 +333,38 @@ def _power(values: Array) -> tuple[Array, list[Array]]:
 
 DIS = Estimator("dis", "dense inverse search (OpenCV)", optical_flow)
 ESTIMATORS = ("dis", "raft")
-_SIDE, _STRIDE = 128, 8  # px: RAFT's least side, and what its sides are multiples of
+_SIDE, _STRIDE = 128, 8  # px: RAFT's minimum side, and the multiple its sides must be
 
 
 def load_estimator(name: str) -> Estimator:
-    """Get an optical-flow method by its name; StreamError where there is none.
+    """Load an optical-flow method.
 
-    ``'dis'``, or ``'raft'`` (Teed & Deng 2020): torchvision's ``raft_large`` with its default
-    weights, which it fetches (WeightsError without torchvision or weights).
+    Parameters
+    ----------
+    name : {'dis', 'raft'}
+        Method. ``'dis'`` is dense inverse search (OpenCV). ``'raft'`` (Teed & Deng 2020) is
+        torchvision's ``raft_large`` with its default weights, which torchvision downloads.
+
+    Returns
+    -------
+    Estimator
+        The method.
+
+    Raises
+    ------
+    StreamError
+        If the name is unknown.
+    WeightsError
+        If torchvision or the weights of RAFT are missing.
+
+    Examples
+    --------
+    >>> load_estimator("dis").name
+    'dis'
     """
     if name not in ESTIMATORS:
         raise StreamError(
-            f"there is no optical flow {name!r}.{guess(name, ESTIMATORS)} Choose of "
+            f"unknown optical-flow method {name!r}.{guess(name, ESTIMATORS)} Choose one of: "
             f"{', '.join(ESTIMATORS)}."
         )
     if name == "dis":
@@ -163,15 +378,43 @@ def load_estimator(name: str) -> Estimator:
 
 @torch.inference_mode()
 def raft_flow(network: Callable[[Tensor, Tensor], list[Tensor]], footage: Footage) -> Array:
-    """Flow (T - 1, 2, H, W) by a network of torchvision's RAFT family, of frames taken one by one.
+    """Compute the optical flow of a clip with a RAFT network of torchvision.
 
-    It maps two batches in [-1, 1], sides multiples of 8 px, to flows, the last the best.
+    Parameters
+    ----------
+    network : callable
+        Network that maps two batches of frames, values -1 to 1, to a list of flows, best last.
+    footage : Clip or Film
+        Clip of T >= 2 frames, at least 128 px on each side.
+
+    Returns
+    -------
+    ndarray
+        Displacement of each pixel from one frame to the next, px, shape (T - 1, 2, H, W).
+
+    Raises
+    ------
+    FramesError
+        If frames are smaller than 128 px.
+
+    Notes
+    -----
+    Frames are read one by one and padded to multiples of 8 px.
+
+    Examples
+    --------
+    >>> from stst import make_stimulus
+    >>> def still(a, b):  # stands in for torchvision's raft_large
+    ...     return [torch.zeros(1, 2, *a.shape[2:])]
+    >>> clip = make_stimulus("dead-leaves", frames=3, height=128, width=130).clip
+    >>> raft_flow(still, clip).shape
+    (2, 2, 128, 130)
     """
     height, width = footage.size
     if min(footage.size) < _SIDE:
         raise FramesError(
-            f"RAFT needs frames of {_SIDE} px a side at least, got {width}x{height}: take larger "
-            "ones, or the flow `dis`."
+            f"RAFT needs frames of at least {_SIDE} px on each side, got {width}x{height}. Use "
+            "larger frames or the method 'dis'."
         )
     beyond = (0, -width % _STRIDE, 0, -height % _STRIDE)
     frames = (

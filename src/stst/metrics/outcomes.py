@@ -1,4 +1,4 @@
-"""What an ablation measures of each metamer, against the natural clip."""
+"""Outcomes of an ablation: measures of each metamer against its natural clip."""
 
 from __future__ import annotations
 
@@ -12,23 +12,40 @@ from stst.errors import FramesError
 from stst.metrics.clips import check_same_form, find_cuts, kept_pairs, kept_triples
 from stst.metrics.luminance import (
     flicker,
-    high_frequency,
     mean_luminance,
     pixel_change,
     rms_contrast,
 )
+from stst.metrics.spectra import high_frequency
 from stst.models.pretrained import efficientnet
 from stst.models.recognition import looked_into
 from stst.video.frames import Footage
 from stst.video.light import Array, luminances
 
-Features = Callable[[Footage], Array]  # (T, N), of each frame
+Features = Callable[[Footage], Array]  # clip -> features of each frame, (T, N)
 
-_LAST = "_avg_pooling"  # of what the last convolution puts out
+_LAST = "_avg_pooling"  # mean over places of the last convolution's output
 
 
 def late_features() -> Features:
-    """Load EfficientNet-Lite0 for its last activations of frames, means over places: (T, 1280)."""
+    """Load EfficientNet-Lite0 to compute late features of frames.
+
+    Returns
+    -------
+    callable
+        Function from a clip to its last activations, averaged over places, shape (T, 1280).
+
+    Raises
+    ------
+    WeightsError
+        If the extra ``models`` is not installed.
+
+    Examples
+    --------
+    >>> features = late_features()  # doctest: +SKIP
+    >>> features(clip).shape  # doctest: +SKIP
+    (6, 1280)
+    """
     network = replace(efficientnet(), layers=[_LAST], classifies=False)
 
     def features(footage: Footage) -> Array:
@@ -40,31 +57,67 @@ def late_features() -> Features:
 
 
 def similarity(natural: Array, made: Array) -> float:
-    """Pearson correlation of the features of each frame, (T, N) each; mean of frames."""
-    one, other = (each - each.mean(1, keepdims=True) for each in (natural, made))
-    norms = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-    return float(((one * other).sum(1) / np.maximum(norms, 1e-12)).mean())
+    """Compute the Pearson correlation of features, averaged over frames.
+
+    Parameters
+    ----------
+    natural, made : ndarray
+        Features of the natural clip and of the metamer, shape (T, N).
+
+    Returns
+    -------
+    float
+        Mean correlation, -1 to 1.
+
+    Examples
+    --------
+    >>> features = np.random.default_rng(0).random((3, 8))
+    >>> round(similarity(features, features), 6)
+    1.0
+    """
+    a, b = (features - features.mean(1, keepdims=True) for features in (natural, made))
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return float(((a * b).sum(1) / np.maximum(norms, 1e-12)).mean())
 
 
 OutcomeMeasure = Callable[[Footage], dict[str, float]]
 
-_FLOOR = 1 / 255  # of white: relative errors of darker or stiller frames are relative to this
+_FLOOR = 1 / 255  # smallest divisor of relative errors, where white is 1
 
-# What each outcome is, and its value if the clips are alike.
+# Meaning of each outcome, and its value for identical clips.
 OUTCOMES = {
-    "luminance_error": ("relative error of a frame's mean luminance, mean of frames", 0.0),
-    "contrast_error": ("relative error of a frame's RMS contrast, mean of frames", 0.0),
-    "pixel_change_error": ("relative error of the change from frame to frame, mean of pairs", 0.0),
-    "flicker": ("flicker beyond the natural clip's / its mean luminance", 0.0),
-    "high_frequency": ("share of power above half the Nyquist frequency / the natural clip's", 1.0),
+    "luminance_error": ("relative error of mean luminance, mean of frames", 0.0),
+    "contrast_error": ("relative error of RMS contrast, mean of frames", 0.0),
+    "pixel_change_error": ("relative error of pixel change, mean of pairs of frames", 0.0),
+    "flicker": ("(flicker - natural flicker) / natural mean luminance", 0.0),
+    "high_frequency": ("power share above half the Nyquist frequency / natural share", 1.0),
     "late_similarity": ("correlation of EfficientNet-Lite0's last features, mean of frames", None),
 }
 
 
 def statistics(footage: Footage, cuts: frozenset[int] = frozenset()) -> dict[str, Array]:
-    """Linear luminance (white is 1), contrast, change, flicker and high frequencies of a clip.
+    """Compute the low-level statistics of a clip.
 
-    Change and flicker are those within shots, which begin at `cuts`; empty of too few frames.
+    Parameters
+    ----------
+    footage : Clip or Film
+        Clip of T frames.
+    cuts : frozenset of int, optional
+        Index of the first frame of each shot but the first; change and flicker across them are left
+        out.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``luminance``, ``contrast`` and ``high_frequency`` of each frame, ``pixel_change`` of each
+        pair and ``flicker`` of each triple of frames. Luminance is linear; white is 1.
+
+    Examples
+    --------
+    >>> from stst import make_stimulus
+    >>> clip = make_stimulus("dead-leaves", frames=6, height=64, width=64, speed=2).clip
+    >>> {name: len(values) for name, values in statistics(clip).items()}
+    {'luminance': 6, 'contrast': 6, 'pixel_change': 5, 'flicker': 4, 'high_frequency': 6}
     """
     light, pairs = luminances(footage, "linear"), kept_pairs(len(footage), cuts)
     return {
@@ -77,20 +130,36 @@ def statistics(footage: Footage, cuts: frozenset[int] = frozenset()) -> dict[str
 
 
 def compared(natural: Mapping[str, Array], made: Mapping[str, Array]) -> dict[str, float]:
-    """The low-level `OUTCOMES`, from the `statistics` of both clips.
+    """Compare the statistics of a metamer with those of its natural clip.
 
-    NaN where there is nothing: one frame has no change, two no flicker, a flat clip no frequencies.
+    Parameters
+    ----------
+    natural, made : mapping of str to ndarray
+        Results of `statistics` for the natural clip and the metamer.
+
+    Returns
+    -------
+    dict of str to float
+        The low-level `OUTCOMES`. NaN if undefined: one frame has no change, two frames have no
+        flicker, and a uniform clip has no high frequencies.
+
+    Examples
+    --------
+    >>> from stst import make_stimulus
+    >>> clip = make_stimulus("dead-leaves", frames=6, height=64, width=64, speed=2).clip
+    >>> compared(statistics(clip), statistics(clip))["high_frequency"]
+    1.0
     """
     errors = {
-        f"{name}_error": _mean(np.abs(made[name] - own) / np.maximum(own, _FLOOR))
-        for name, own in natural.items()
+        f"{name}_error": _mean(np.abs(made[name] - values) / np.maximum(values, _FLOOR))
+        for name, values in natural.items()
         if name in ("luminance", "contrast", "pixel_change")
     }
     beyond = _mean(made["flicker"]) - _mean(natural["flicker"])
-    own = natural["high_frequency"].mean()
+    power = natural["high_frequency"].mean()
     return errors | {
         "flicker": beyond / max(_mean(natural["luminance"]), _FLOOR),
-        "high_frequency": float(made["high_frequency"].mean() / own) if own else np.nan,
+        "high_frequency": float(made["high_frequency"].mean() / power) if power else np.nan,
     }
 
 
@@ -99,47 +168,80 @@ def _mean(values: Array) -> float:
 
 
 def against(natural: Footage, features: Features | None = None) -> OutcomeMeasure:
-    """A measure of metamers of one clip, which is looked at once, now: footage -> outcome -> value.
+    """Prepare to measure metamers of one natural clip.
 
-    ``late_similarity`` needs `features` of a model that was not matched: `late_features`.
+    Parameters
+    ----------
+    natural : Clip or Film
+        Natural clip. Its statistics are computed once, now.
+    features : callable, optional
+        Features for ``late_similarity``, from a model that was not matched; see `late_features`.
+
+    Returns
+    -------
+    callable
+        Function from a metamer to a dict of `OUTCOMES`. It raises FramesError if the metamer
+        differs from the natural clip in length or size.
+
+    Examples
+    --------
+    >>> from stst import make_stimulus
+    >>> clip = make_stimulus("dead-leaves", frames=6, height=64, width=64, speed=2).clip
+    >>> against(clip)(clip)["luminance_error"]
+    0.0
     """
     cuts = find_cuts(natural)
-    own, late = statistics(natural, cuts), features and features(natural)
+    natural_statistics, late = statistics(natural, cuts), features and features(natural)
 
-    def measure(made: Footage) -> dict[str, float]:
-        check_same_form({"natural": natural, "metamer": made}, rate=False)
-        outcomes = compared(own, statistics(made, cuts))
+    def measure(metamer: Footage) -> dict[str, float]:
+        check_same_form({"natural": natural, "metamer": metamer}, rate=False)
+        outcomes = compared(natural_statistics, statistics(metamer, cuts))
         if features is not None and late is not None:
-            outcomes["late_similarity"] = similarity(late, features(made))
+            outcomes["late_similarity"] = similarity(late, features(metamer))
         return outcomes
 
     return measure
 
 
-CELLS = 12  # on the short side of a frame; finer texture differs in any case
+CELLS = 12  # per short side of a frame; finer texture always differs
 
 
 def layout_distances(clips: Sequence[Footage], natural: Footage) -> Array:
-    """Distance of each clip from each, in units of the natural clip's own spread.
-
-    Frames are reduced to the mean colours of square cells, 12 on the short side; the mean square
-    difference is divided by twice the variance of the natural cells over places, and averaged over
-    frames: 0 for the same layout, about 1 for unrelated ones, more for ones that avoid each other.
+    """Compute the layout distance between each pair of clips.
 
     Parameters
     ----------
     clips : sequence of Clip or Film
-        K >= 2, of the length and size of `natural` (else FramesError).
+        K >= 2 clips, of the length and size of `natural`.
     natural : Clip or Film
-        Their target.
+        Natural clip that they are metamers of.
 
     Returns
     -------
     ndarray
-        (K, K), symmetric, 0 on the diagonal.
+        Distances, shape (K, K), symmetric, with 0 on the diagonal: 0 for the same layout, about 1
+        for unrelated layouts, more for layouts that avoid each other.
+
+    Raises
+    ------
+    FramesError
+        If there are fewer than two clips, or clips differ in length or size.
+
+    Notes
+    -----
+    Frames are reduced to the mean colours of square cells, 12 on the short side. The mean squared
+    difference is divided by twice the variance of the natural cells over places, and averaged over
+    frames.
+
+    Examples
+    --------
+    >>> from stst import make_stimulus
+    >>> clip = make_stimulus("dead-leaves", frames=4, height=64, width=64).clip
+    >>> layout_distances([clip, clip], clip).tolist()
+    [[0.0, 0.0], [0.0, 0.0]]
     """
     if len(clips) < 2:
-        raise FramesError(f"distances are between at least 2 clips, got {len(clips)}.")
+        raise FramesError(f"layout distances need at least 2 clips, got {len(clips)}.")
     films = {"the natural clip": natural, **{f"clip {i}": clip for i, clip in enumerate(clips)}}
     check_same_form(films, rate=False)
     total = np.zeros((len(clips), len(clips)))
@@ -152,7 +254,7 @@ def layout_distances(clips: Sequence[Footage], natural: Footage) -> Array:
 
 
 def _cells(clip: Footage, index: int) -> Array:
-    """Mean colours of square cells of one frame, (h, w, 3)."""
+    """Return the mean colours of square cells of one frame, (h, w, 3)."""
     frame = clip.take([index])[0].movedim(0, -1).double().cpu().numpy()
     side = min(clip.size) / CELLS
     height, width = (max(round(s / side), 1) for s in clip.size)

@@ -1,4 +1,4 @@
-"""How well a clip is predicted, frame by frame, and how well the previous frame would do."""
+"""Next-frame prediction of a clip, compared with repeating the previous frame."""
 
 from __future__ import annotations
 
@@ -26,12 +26,38 @@ _C1, _C2 = 0.01**2, 0.03**2  # for values in [0, 1]
 
 
 def ssim(one: Tensor, other: Tensor) -> Tensor:
-    """Mean structural similarity of pictures (Wang et al. 2004, IEEE Trans. Image Proc. 13, 600).
+    """Compute the mean structural similarity of images.
 
-    Means over places where the Gaussian window fits, and R, G and B: (B, C, H, W) -> (B,).
+    Parameters
+    ----------
+    one, other : Tensor
+        Images, values 0 to 1, shape (B, C, H, W), at least 11 px on each side.
+
+    Returns
+    -------
+    Tensor
+        SSIM averaged over positions and channels, -1 to 1, shape (B,).
+
+    Raises
+    ------
+    FramesError
+        If images are smaller than 11 px.
+
+    Notes
+    -----
+    Wang et al. (2004), IEEE Trans. Image Process. 13, 600, with a Gaussian window of 11 px and
+    standard deviation 1.5 px. Only positions where the window fits are used.
+
+    Examples
+    --------
+    >>> image = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    >>> round(ssim(image, image).item(), 6)
+    1.0
     """
     if min(one.shape[-2:]) < WINDOW:
-        raise FramesError(f"SSIM needs sides of {WINDOW} px, got {tuple(one.shape[-2:])}.")
+        raise FramesError(
+            f"SSIM needs at least {WINDOW} px on each side, got {tuple(one.shape[-2:])}."
+        )
     batch = one.shape[0]
     x, y = (side.flatten(0, 1)[:, None].double() for side in (one, other))
     mean_x, mean_y, xx, yy, xy = map(_blurred, (x, y, x * x, y * y, x * y))
@@ -49,17 +75,29 @@ def _blurred(x: Tensor) -> Tensor:
 
 
 Array = npt.NDArray[np.float64]
-_LEAST = 16  # px on a side
-FAR = 2.0  # times the error of repeating: predicted far worse; our choice
+_LEAST = 16  # px on each side
+FAR = 2.0  # "far worse": more than this many times the error of repeating; our choice
 _RESAMPLES = 1999
-Errors = tuple[float, float, float, float]  # MSE and SSIM: predicted, repeated
+Errors = tuple[float, float, float, float]  # MSE and SSIM of predicting, then of repeating
 
 
 @dataclass(frozen=True, eq=False)
 class PredictionErrors:
-    """Errors of predicting each frame but the first, and of repeating the frame before it.
+    """Hold the errors of predicting each frame and of repeating the previous frame.
 
-    Each is (T - 1,): mean square errors in [0, 1], and structural similarity to the frame.
+    Parameters
+    ----------
+    mse, ssim : ndarray
+        Mean squared error and structural similarity of each predicted frame, shape (T - 1,). Pixel
+        values are 0 to 1.
+    repeat_mse, repeat_ssim : ndarray
+        The same when the previous frame is taken as the prediction, shape (T - 1,).
+
+    Examples
+    --------
+    >>> errors = PredictionErrors.of([(0.1, 0.9, 0.2, 0.8), (0.1, 0.9, 0.2, 0.8)])
+    >>> errors.ratio
+    0.5
     """
 
     mse: Array
@@ -69,18 +107,29 @@ class PredictionErrors:
 
     @property
     def ratio(self) -> float:
-        """Mean MSE over that of repeating the previous frame; NaN where nothing changes.
+        """Mean MSE divided by that of repeating the previous frame; NaN if nothing changes.
 
-        Below 1 the network knows more than the last frame shows.
+        Below 1 the prediction is better than repeating.
+
+        Examples
+        --------
+        >>> PredictionErrors.of([(0.1, 0.9, 0.2, 0.8)]).ratio
+        0.5
         """
         repeated = self.repeat_mse.mean()
         return float(self.mse.mean() / repeated) if repeated else float("nan")
 
     @cached_property
     def ratio_bounds(self) -> Average:
-        """The ratio and its 95 % bootstrap interval over frames; of one to three their range.
+        """Ratio and its 95 % bootstrap interval over frames; with two or three frames, the range.
 
-        Frames are not independent: it says how even the clip is, and nothing of other clips.
+        Frames are not independent. The interval shows how much frames differ within this clip; it
+        does not generalise to other clips.
+
+        Examples
+        --------
+        >>> PredictionErrors.of([(0.1, 0.9, 0.2, 0.8)] * 2).ratio_bounds.bounds
+        'range'
         """
         count = len(self.mse)
         if math.isnan(self.ratio) or count < 2:
@@ -96,10 +145,16 @@ class PredictionErrors:
 
     @property
     def verdict(self) -> str:
-        """How the clip is predicted beside repeating the last frame, in words."""
+        """Comparison with repeating the last frame, in words.
+
+        Examples
+        --------
+        >>> PredictionErrors.of([(0.1 + i / 100, 0.9, 0.2, 0.8) for i in range(5)]).verdict
+        'is predicted better than by repeating the last frame'
+        """
         ratio, low, high, _ = self.ratio_bounds
         if math.isnan(ratio):
-            return "does not change, so that there is no ratio"
+            return "does not change, so there is no ratio"
         if len(self.mse) < LEAST_UNITS:
             return "has too few predicted frames to tell"
         if low <= 1 <= high:
@@ -109,62 +164,189 @@ class PredictionErrors:
 
     @property
     def ratio_words(self) -> str:
-        """The ratio in words, with its bounds."""
+        """Ratio with its bounds, in words.
+
+        Examples
+        --------
+        >>> PredictionErrors.of([(0.1, 0.9, 0.2, 0.8)]).ratio_words
+        '0.5 (n = 1: no interval)'
+        """
         ratio, low, high, bounds = self.ratio_bounds
         words = bounds_words(len(self.mse), "frames", bounds, f"{low:.3g}", f"{high:.3g}")
         return f"{ratio:.3g} ({words})"
 
     @property
     def gain(self) -> float:
-        """Mean SSIM less that of repeating the previous frame; above 0 is better than that."""
+        """Mean SSIM minus that of repeating the previous frame; above 0 is better than repeating.
+
+        Examples
+        --------
+        >>> round(PredictionErrors.of([(0.1, 0.9, 0.2, 0.8)]).gain, 6)
+        0.1
+        """
         return float((self.ssim - self.repeat_ssim).mean())
 
     @classmethod
     def of(cls, errors: Iterable[Errors]) -> PredictionErrors:
-        """Gather what `errors` gives."""
+        """Collect the errors of single frames.
+
+        Parameters
+        ----------
+        errors : iterable of tuple
+            MSE and SSIM of predicting, then of repeating, for each frame; see `errors`.
+
+        Returns
+        -------
+        PredictionErrors
+            Errors of the clip.
+
+        Examples
+        --------
+        >>> PredictionErrors.of([(0.1, 0.9, 0.2, 0.8)]).mse.tolist()
+        [0.1]
+        """
         return cls(*np.array(list(errors), np.float64).T)
 
 
 def predictability(clip: Footage, network: PredNet, *, every: int = 1) -> PredictionErrors:
-    """Let a PredNet watch a clip once, or every n-th frame, and measure how it predicts the next.
+    """Measure how well a PredNet predicts the next frame of a clip.
 
-    Frames are cropped about their centre to sides that it can take; the first is not predicted.
+    Parameters
+    ----------
+    clip : Clip or Film
+        Clip, at least 16 px on each side. Frames are cropped about their centre to sides that the
+        network can take.
+    network : PredNet
+        Network; see `stst.models.prednet.load_prednet`.
+    every : int, default 1
+        Show only every n-th frame.
+
+    Returns
+    -------
+    PredictionErrors
+        Errors of each shown frame but the first.
+
+    Raises
+    ------
+    FramesError
+        If fewer than two frames are shown, or frames are too small.
+
+    Examples
+    --------
+    >>> from stst import make_stimulus
+    >>> from stst.models.prednet_network import PredNet
+    >>> clip = make_stimulus("dead-leaves", frames=3, height=16, width=16).clip
+    >>> with torch.random.fork_rng():
+    ...     network = PredNet((3, 4)).eval()
+    >>> len(predictability(clip, network).mse)
+    2
     """
     return PredictionErrors.of(errors(clip, network, every=every))
 
 
 def natural_no_better(natural: PredictionErrors, other: PredictionErrors) -> bool:
-    """Say whether the paper's outcome holds: a natural clip is predicted no better than another.
+    """Test whether a natural clip is predicted no better than another clip.
 
-    Its `ratio` is not lower; False where both clips do not change.
+    Parameters
+    ----------
+    natural, other : PredictionErrors
+        Errors of the natural clip and of the other clip.
+
+    Returns
+    -------
+    bool
+        True if the ratio of the natural clip is not lower; False if a ratio is NaN.
+
+    Notes
+    -----
+    This is the outcome that the paper reports for natural clips and their metamers.
+
+    Examples
+    --------
+    >>> natural = PredictionErrors.of([(0.2, 0.9, 0.2, 0.8)])
+    >>> metamer = PredictionErrors.of([(0.1, 0.9, 0.2, 0.8)])
+    >>> natural_no_better(natural, metamer)
+    True
     """
     return natural.ratio >= other.ratio
 
 
 def compared_words(natural: PredictionErrors, name: str, other: PredictionErrors) -> str:
-    """Say whether a natural clip is predicted better than another one, as the intervals tell."""
+    """Say whether a natural clip is predicted better than another clip.
+
+    Parameters
+    ----------
+    natural : PredictionErrors
+        Errors of the natural clip.
+    name : str
+        Name of the other clip.
+    other : PredictionErrors
+        Errors of the other clip.
+
+    Returns
+    -------
+    str
+        Verdict with both ratios. Better or worse needs intervals that do not overlap.
+
+    Examples
+    --------
+    >>> errors = PredictionErrors.of([(0.1, 0.9, 0.2, 0.8)] * 5)
+    >>> compared_words(errors, "metamer", errors).split(":")[0]
+    'natural is predicted no better than metamer'
+    """
     own, its = natural.ratio_bounds, other.ratio_bounds
     numbers = f"{natural.ratio_words} against {other.ratio_words}"
     if math.isnan(own.mean) or math.isnan(its.mean):
-        return f"natural and {name} cannot be compared, as one does not change: {numbers}"
+        return f"natural and {name} cannot be compared because one does not change: {numbers}"
     if min(len(natural.mse), len(other.mse)) < LEAST_UNITS:
         return f"too few frames to say whether natural is predicted better than {name}: {numbers}"
     apart = own.high < its.low or own.low > its.high
     verdict = ("better" if own.mean < its.mean else "worse") if apart else "no better"
     doubt = "" if apart else "; the intervals overlap"
     if min(own.mean, its.mean) > FAR:
-        doubt += "; both are predicted far worse than by repeating, which says little of the clips"
+        doubt += "; both are predicted far worse than by repeating, which says little about them"
     return f"natural is predicted {verdict} than {name}: {numbers}{doubt}"
 
 
 @torch.no_grad()
 def errors(clip: Footage, network: PredNet, *, every: int = 1) -> Iterator[Errors]:
-    """As `predictability`, frame by frame: of each shown but the first."""
+    """Yield the prediction errors of each shown frame but the first.
+
+    Parameters
+    ----------
+    clip : Clip or Film
+        Clip, as for `predictability`.
+    network : PredNet
+        Network.
+    every : int, default 1
+        Show only every n-th frame.
+
+    Yields
+    ------
+    tuple of float
+        MSE and SSIM of predicting, then of repeating the previous frame.
+
+    Raises
+    ------
+    FramesError
+        If fewer than two frames are shown, or frames are too small.
+
+    Examples
+    --------
+    >>> from stst import make_stimulus
+    >>> from stst.models.prednet_network import PredNet
+    >>> clip = make_stimulus("dead-leaves", frames=3, height=16, width=16).clip
+    >>> with torch.random.fork_rng():
+    ...     network = PredNet((3, 4)).eval()
+    >>> sum(1 for _ in errors(clip, network))
+    2
+    """
     least = max(network.multiple, _LEAST)
     if len(range(0, len(clip), every)) < 2 or min(clip.size) < least:
         raise FramesError(
-            f"prediction needs two frames of {least} x {least} px; of a clip of {len(clip)} frames "
-            f"of {clip.size[1]} x {clip.size[0]} px, every {every}. was to be shown."
+            f"prediction needs at least two frames of {least} x {least} px; got a clip of "
+            f"{len(clip)} frames of {clip.size[1]} x {clip.size[0]} px with every={every}. Use a "
+            "longer or larger clip, or a smaller `every`."
         )
     shown, again = tee(_frames(clip, network, every))
     guesses = (guess for guess, _ in follow(network, again))
@@ -173,7 +355,7 @@ def errors(clip: Footage, network: PredNet, *, every: int = 1) -> Iterator[Error
 
 
 def _frames(clip: Footage, network: PredNet, every: int) -> Iterator[Tensor]:
-    """Frames, (1, 3, H, W), cropped about their centre, on the network's device."""
+    """Yield frames, (1, 3, H, W), cropped about their centre, on the network's device."""
     height, width = (side // network.multiple * network.multiple for side in clip.size)
     top, left = (clip.size[0] - height) // 2, (clip.size[1] - width) // 2
     for index in range(0, len(clip), every):
@@ -182,5 +364,5 @@ def _frames(clip: Footage, network: PredNet, every: int) -> Iterator[Tensor]:
 
 
 def _errors(guess: Tensor, frame: Tensor) -> tuple[float, float]:
-    """MSE and SSIM."""
+    """Return MSE and SSIM."""
     return (guess - frame).square().mean().item(), ssim(guess, frame).item()

@@ -1,4 +1,4 @@
-"""Tables of an evaluation: their columns, CSV, and plain data for JSON."""
+"""Tables of an evaluation: columns, CSV files, and plain data for JSON."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import pandas as pd
 Rows: TypeAlias = pd.DataFrame | Sequence[Any]  # a table, or named tuples of one type
 
 NATURAL, TIME = "natural", "time"
-FLOOR, CEILING = "unrelated", "jittered"  # conditions, of clips that nothing was made for
+FLOOR, CEILING = "unrelated", "jittered"  # conditions of the clips that give floor and ceiling
 
 CLIP = ("stimulus", "condition", "seed")
-CURVE = ("condition", "network", "view", "measure")  # what one line over layers is of
+CURVE = ("condition", "network", "view", "measure")  # identify one line over layers
 LAYER = ("layer", "depth")
 _INTERVAL = ("over", "units", "mean", "low", "high", "bounds")
 
-# What they hold is documented in `stst.Evaluation`.
+# `stst.Evaluation` documents their contents.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "values": (*CLIP, "measure", "axis", "at", "value"),
     "errors": (*CLIP, "measure", "value"),
@@ -45,19 +45,60 @@ _TEXTS = {
 
 
 def make_table(name: str, rows: Iterable[Sequence[object]] = ()) -> pd.DataFrame:
-    """A table of an evaluation by its name; one without rows has its columns and their types."""
+    """Make a table of an evaluation.
+
+    Parameters
+    ----------
+    name : str
+        Name of the table, a key of `COLUMNS`.
+    rows : iterable of sequence, optional
+        Rows, with values in the order of the columns.
+
+    Returns
+    -------
+    DataFrame
+        Table with its columns and their types, also without rows.
+
+    Examples
+    --------
+    >>> make_table("errors").columns.to_list()
+    ['stimulus', 'condition', 'seed', 'measure', 'value']
+    """
     columns = COLUMNS[name]
     return pd.DataFrame(list(rows), columns=columns).astype(_types(columns))
 
 
 def _types(columns: Iterable[str]) -> dict[str, Any]:
-    """`at` is mixed: a number, or text where a place has two coordinates or none."""
+    """Return the type of each column; ``at`` holds numbers, or text for two coordinates or none."""
     kinds = [(_INTEGERS, int), (_TEXTS, str), ({"at"}, object)]
     return {name: next((kind for names, kind in kinds if name in names), float) for name in columns}
 
 
 def read_table(path: Path, name: str) -> pd.DataFrame:
-    """Read a table that `to_csv` wrote."""
+    """Read a table that `to_csv` wrote.
+
+    Parameters
+    ----------
+    path : Path
+        CSV file.
+    name : str
+        Name of the table, a key of `COLUMNS`.
+
+    Returns
+    -------
+    DataFrame
+        Table.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> table = make_table("errors", [("clip", "metamer", 0, "contrast", 0.1)])
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "errors.csv")
+    ...     _ = path.write_text(to_csv(table))
+    ...     read_table(path, "errors").equals(table)
+    True
+    """
     types = _types(COLUMNS[name])
     empty = {column: [""] for column, kind in types.items() if kind is float}
     table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=empty)[[*types]]
@@ -74,15 +115,45 @@ def _number(text: str) -> float | str:
 
 
 def to_csv(rows: Rows, fields: Sequence[str] = ()) -> str:
-    """A header and a line for each row; numbers to nine digits, nothing for NaN.
+    r"""Format a table as CSV.
 
-    `fields` is the header of named tuples, which must be there where there may be no rows.
+    Parameters
+    ----------
+    rows : DataFrame or sequence of named tuples
+        Table.
+    fields : sequence of str, optional
+        Header for named tuples, needed if there may be no rows.
+
+    Returns
+    -------
+    str
+        Header and rows. Numbers have nine digits and NaN is empty.
+
+    Examples
+    --------
+    >>> to_csv(make_table("errors", [("clip", "metamer", 0, "contrast", 0.1)]))
+    'stimulus,condition,seed,measure,value\nclip,metamer,0,contrast,0.1\n'
     """
     return str(_table(rows, fields).map(_cell).to_csv(index=False, lineterminator="\n"))
 
 
 def plain(rows: Rows) -> list[dict[str, Any]]:
-    """Rows for JSON, which has no NaN: None."""
+    """Convert a table to plain data for JSON.
+
+    Parameters
+    ----------
+    rows : DataFrame or sequence of named tuples
+        Table.
+
+    Returns
+    -------
+    list of dict
+        One dict per row, with None for NaN.
+
+    Examples
+    --------
+    >>> plain(make_table("errors", [("clip", "metamer", 0, "contrast", float("nan"))]))[0]["value"]
+    """
     return [
         {name: None if _is_nan(value) else value for name, value in record.items()}
         for record in _table(rows).to_dict("records")

@@ -1,4 +1,4 @@
-"""Weights files opened by what they are, whatever they are called: headers first, no code run."""
+"""Weights files of any format, recognised by content; headers are checked, no code is run."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from torch import Tensor
 
 from stst.errors import WeightsError
 
-MAX_BYTES = 1 << 30  # torchvision's VGG-19, the largest file known, has half of it
+MAX_BYTES = 1 << 30  # twice the size of the largest known file, torchvision's VGG-19
 NOT_WEIGHTS = re.compile(r"(^|[./_])(optim|scheduler|scaler)", re.IGNORECASE)
 KINDS = "PyTorch (.pth, .pt, .bin), safetensors, Keras (.h5, .hdf5, .keras) and NumPy (.npz)"
 
 
 @dataclass(frozen=True)
 class StoredArray:
-    """An array in an open file: what its header says, and how to read it."""
+    """An array in an open file: its header, and a function to read it."""
 
     shape: tuple[int, ...]
     dtype: str
@@ -42,14 +42,14 @@ Arrays = dict[str, StoredArray]
 
 @contextmanager
 def keras(path: Path) -> Iterator[Arrays]:
-    """Open a Keras file: one group a layer, maybe nested, of kernel (3, 3, in, out) and bias."""
+    """Open a Keras file: one group per layer, maybe nested; kernels (3, 3, in, out) and biases."""
     with h5py.File(path, "r") as file:
         yield _keras_arrays(file)
 
 
 @contextmanager
 def keras_archive(path: Path) -> Iterator[Arrays]:
-    """Open a model of Keras 3 (``.keras``): a ZIP of its weights and of its form."""
+    """Open a Keras 3 model (``.keras``): a ZIP archive of weights and architecture."""
     with zipfile.ZipFile(path) as archive:
         _refuse_bomb(path, archive)
         content = io.BytesIO(archive.read("model.weights.h5"))
@@ -63,7 +63,7 @@ def _keras_arrays(file: h5py.File) -> Arrays:
     def add(name: str, item: object) -> None:
         if isinstance(item, h5py.Dataset) and not NOT_WEIGHTS.search(name):
             kind = {4: "weight", 1: "bias"}.get(item.ndim, "other")
-            groups = [part for part in name.split("/")[:-1] if part != "vars"]  # Keras 3 has those
+            groups = [part for part in name.split("/")[:-1] if part != "vars"]  # as in Keras 3
             key = f"{(groups or [name])[-1]}.{kind}"
             axes = (3, 2, 0, 1) if item.ndim == 4 else tuple(range(item.ndim))
             stored = _transposed(item.shape, item.dtype, axes, lambda: item[()])
@@ -75,7 +75,7 @@ def _keras_arrays(file: h5py.File) -> Arrays:
 
 @contextmanager
 def pytorch(path: Path) -> Iterator[Arrays]:
-    """Open tensors that torch saved, in dictionaries of any depth: ``state_dict.conv.weight``."""
+    """Open tensors saved by torch, in nested dictionaries: ``state_dict.conv.weight``."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             _refuse_bomb(path, archive)
@@ -92,8 +92,8 @@ def pytorch(path: Path) -> Iterator[Arrays]:
 
 
 _PICKLED = (
-    "{} holds Python objects ({}), not tensors alone. Loading these would run code of the file, "
-    "which is never done here. If it is a network that you saved yourself, save its tensors: "
+    "{} contains Python objects ({}), not only tensors. Loading them would run code from the file, "
+    "which stst never does. If you saved a whole network, save its tensors instead: "
     "torch.save(network.state_dict(), 'weights.pth')."
 )
 
@@ -123,9 +123,9 @@ def safetensors(path: Path) -> Iterator[Arrays]:
 
 @contextmanager
 def numpy_archive(path: Path) -> Iterator[Arrays]:
-    """Open arrays of NumPy: ``conv1_w`` is ``conv1.weight``, its kernel (rows, columns, in, out).
+    """Open a NumPy archive: ``conv1_w`` is ``conv1.weight``, kernel (rows, columns, in, out).
 
-    The authors' MSOE has its kernels' frames before that.
+    In the authors' MSOE file the frames of the kernel come first.
     """
     with zipfile.ZipFile(path) as archive:
         arrays: Arrays = {}
@@ -142,17 +142,17 @@ _KINDS = {"w": ".weight", "b": ".bias"}
 def _npy(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> StoredArray:
     with archive.open(member) as stream:
         if npy.read_magic(stream) != (1, 0):
-            raise WeightsError(f"{member.filename}: not an array as numpy saves floats.")
+            raise WeightsError(f"{member.filename} is not a NumPy array in format version 1.0.")
         shape, _, dtype = npy.read_array_header_1_0(stream)
         if member.file_size != stream.tell() + math.prod(shape) * dtype.itemsize:
-            raise WeightsError(f"{member.filename}: its size is not that of {dtype} {shape}.")
+            raise WeightsError(f"{member.filename} does not have the size of {dtype} {shape}.")
 
     def read() -> NDArray[Any]:
         with archive.open(member) as stream:
             return npy.read_array(stream, allow_pickle=False)
 
     axes = tuple(range(len(shape)))
-    if len(shape) == 5:  # the first kernel's frames are our input channels
+    if len(shape) == 5:  # the frames of the first kernel become input channels
         axes = (4, 0, 1, 2) if member.filename == "conv1_w.npy" else (4, 3, 1, 2)
     elif len(shape) == 4 and shape[:2] == (3, 3) != shape[2:]:
         axes = (3, 2, 0, 1)
@@ -165,15 +165,15 @@ def _transposed(
     axes: tuple[int, ...],
     read: Callable[[], NDArray[Any]],
 ) -> StoredArray:
-    """StoredArray whose axes are `axes` of the file's, followed by any other longer than one."""
+    """Array with its axes in the order `axes`, then any other axis longer than one."""
     others = tuple(a for a in range(len(shape)) if a not in axes)
-    ours = tuple(shape[a] for a in axes) + tuple(shape[a] for a in others if shape[a] != 1)
+    new_shape = tuple(shape[a] for a in axes) + tuple(shape[a] for a in others if shape[a] != 1)
 
     def transposed() -> Tensor:
-        array = read().transpose(axes + others).reshape(ours)
+        array = read().transpose(axes + others).reshape(new_shape)
         return torch.from_numpy(array.astype(np.float32))
 
-    return StoredArray(ours, dtype.name, transposed)
+    return StoredArray(new_shape, dtype.name, transposed)
 
 
 def _refuse_bomb(path: Path, archive: zipfile.ZipFile) -> None:
@@ -192,32 +192,32 @@ OPENERS = {
 
 @contextmanager
 def open_weights(path: Path) -> Iterator[tuple[str, Arrays]]:
-    """Open a file of any kind, and name the kind; whatever goes wrong is a `WeightsError`."""
+    """Open a file of any format and yield the format's name; every failure is a `WeightsError`."""
     if not path.exists():
         raise WeightsError(f"there is no weights file {path}. Check the path.")
     if not path.is_file():
-        raise WeightsError(f"{path} is no file. Give the path of one weights file.")
+        raise WeightsError(f"{path} is not a file. Give the path of one weights file.")
     if path.stat().st_size > MAX_BYTES:
-        raise WeightsError(f"{path.name} is larger than 1 GiB, as no weights file is.")
+        raise WeightsError(f"{path.name} is larger than 1 GiB, too large for a weights file.")
     kind = _kind(path)
     try:
         with OPENERS[kind](path) as arrays:
             if not arrays:
-                raise WeightsError(f"{path.name} ({kind}) holds no arrays.")
+                raise WeightsError(f"{path.name} ({kind}) contains no arrays.")
             yield kind, arrays
     except WeightsError:
         raise
-    except Exception as fault:  # a damaged file makes the readers raise anything
+    except Exception as fault:  # damaged files can raise anything
         reason = " ".join(str(fault).split())[:120] or type(fault).__name__
         raise WeightsError(
-            f"{path.name} begins as a {kind} file and is damaged or cut off, at "
-            f"{path.stat().st_size} bytes ({reason}). Compare its size with that of the original, "
-            "and copy or download it again."
+            f"{path.name} starts like a {kind} file but is damaged or truncated, at "
+            f"{path.stat().st_size} bytes ({reason}). Compare its size with the original, and copy "
+            "or download it again."
         ) from fault
 
 
 def _kind(path: Path) -> str:
-    """The kind of a file by its first bytes; `WeightsError` for one that holds no weights."""
+    """Format of a file by its first bytes; `WeightsError` if it is no weights file."""
     with path.open("rb") as file:
         head = file.read(512)
     start = head.lstrip()[:200].lower()
@@ -232,26 +232,26 @@ def _kind(path: Path) -> str:
     if not head:
         what = "it is empty. Copy or download it again"
     elif start.startswith(b"version https://git-lfs"):
-        what = "it is the pointer that Git LFS leaves in its place. Run git lfs pull"
+        what = "it is a Git LFS pointer. Run git lfs pull"
     elif start.startswith(b"<") or b"<html" in start:
         what = "it is a web page. Download the file itself, by its direct or raw link"
     else:
-        what = f"its first bytes are {head[:8]!r}. These kinds are read: {KINDS}"
-    raise WeightsError(f"{path.name} is no weights file: {what}.")
+        what = f"its first bytes are {head[:8]!r}. Supported: {KINDS}"
+    raise WeightsError(f"{path.name} is not a weights file: {what}.")
 
 
 def _kind_of_archive(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, NotImplementedError):  # "zip file version 8.5": a changed bit
+    except (zipfile.BadZipFile, NotImplementedError):  # one flipped bit: "zip file version 8.5"
         raise WeightsError(
-            f"{path.name} is damaged or cut off: a ZIP archive (PyTorch, Keras 3 or NumPy) of "
+            f"{path.name} is damaged or truncated: a ZIP archive (PyTorch, Keras 3 or NumPy) of "
             f"{path.stat().st_size} bytes without its end. Copy or download it again."
         ) from None
     if any("/code/" in name for name in names):
         raise WeightsError(
-            f"{path.name} is a TorchScript program, which would have to be run. Save its tensors: "
+            f"{path.name} is a TorchScript program, which stst does not run. Save its tensors: "
             "torch.save(torch.jit.load(file).state_dict(), 'weights.pth')."
         )
     if any(name.endswith("data.pkl") for name in names):
@@ -262,5 +262,5 @@ def _kind_of_archive(path: Path) -> str:
         return "NumPy"
     raise WeightsError(
         f"{path.name} is a ZIP archive of other files ({', '.join(names[:3]) or 'none'}). Unpack "
-        f"it and give the weights file in it. These kinds are read: {KINDS}."
+        f"it and give the weights file inside. Supported: {KINDS}."
     )

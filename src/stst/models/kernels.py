@@ -1,8 +1,7 @@
-"""Operations whose backward pass torch does slowly, in a shape that suits the machine.
+"""Faster forms of operations whose backward pass is slow in torch.
 
-Exact, each with its plain twin in tests, and differentiable again: a slope depends on the slope
-that comes in, and on the inputs. Where nothing else is said maps are (B, H, W, C): with channels
-last, positions x channels is a matrix in memory.
+Results are exact; tests compare each with plain torch. All can be differentiated twice. Maps
+are (B, H, W, C) unless noted: with channels last, positions x channels is a matrix in memory.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.nn.grad import conv2d_weight
 
-BLOCK = (2, 4)  # pixels that the transpose of `correlate` packs into channels
+BLOCK = (2, 4)  # pixels packed into channels by the transpose of `correlate`
 HALVES = (torch.bfloat16, torch.float16)
-POSITIONS = 256  # positions that `products` adds up in half precision, at most
+POSITIONS = 256  # most positions that `products` sums in half precision
 
-Context = Any  # holds what a Function saves, in attributes of any name
+Context = Any  # attributes of any name, saved by a Function
 
 
 class _Correlate(Function):
@@ -40,7 +39,7 @@ class _Correlate(Function):
 
 
 def correlate(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Convolution of few channels into many, without padding.
+    """Convolve few channels into many, without padding.
 
     (B, I, H, W), (O, I, k, k), (O,) -> (B, O, H - k + 1, W - k + 1).
     """
@@ -50,7 +49,7 @@ def correlate(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 def _spread(slope: Tensor, weight: Tensor) -> Tensor:
     """Transpose of `correlate`: (B, O, h, w) -> (B, I, h + k - 1, w + k - 1).
 
-    The pixels of a block become channels: 5 to 10 times faster on CPUs than torch's own.
+    Pixels of a block become channels, which is 5 to 10 times faster on CPUs than torch.
     """
     edge = weight.shape[-1] - 1
     height, width = (side + edge for side in slope.shape[-2:])
@@ -63,7 +62,7 @@ def _spread(slope: Tensor, weight: Tensor) -> Tensor:
 
 
 def _packed(weight: Tensor) -> Tensor:
-    """Turned filters at each place of a block: (O, I, k, k) -> (I x places, O, k', k'')."""
+    """Flipped filters at each position of a block: (O, I, k, k) -> (I x positions, O, k', k'')."""
     turned = weight.flip(-2, -1).transpose(0, 1)
     down, across = BLOCK[0] - 1, BLOCK[1] - 1
     places = [
@@ -75,7 +74,7 @@ def _packed(weight: Tensor) -> Tensor:
 
 
 class _LinePool(Function):
-    """Greatest of five neighbours along one axis, by three comparisons in place of five."""
+    """Maximum of five neighbours along one axis, with three comparisons instead of five."""
 
     @staticmethod
     def forward(context: Context, x: Tensor, axis: int) -> Tensor:
@@ -102,7 +101,7 @@ class _LinePool(Function):
 
 
 def _ladder(x: Tensor, axis: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Greatest of each two neighbours, of each first four of five, and the fifth."""
+    """Maximum of each two neighbours, of the first four of five, and the fifth."""
     count = x.shape[axis] - 4
     two = torch.maximum(x.narrow(axis, 0, count + 2), x.narrow(axis, 1, count + 2))
     four = torch.maximum(two.narrow(axis, 0, count), two.narrow(axis, 2, count))
@@ -110,22 +109,22 @@ def _ladder(x: Tensor, axis: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _won(slope: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """Pass the slope on where a >= b: of equals the first takes all of it."""
-    if slope.requires_grad:  # to be differentiated again
+    """Pass the gradient where a >= b; of equal values the first gets all of it."""
+    if slope.requires_grad:  # second derivative
         return slope * (a >= b)
     return torch.ge(a, b, out=torch.empty_like(slope)).mul_(slope)
 
 
 def max_pool(x: Tensor) -> Tensor:
-    """Greatest value of each 5 x 5 window, stride 1, size kept: (B, H, W, C)."""
+    """Maximum of each 5 x 5 window, stride 1, same size: (B, H, W, C)."""
     if x.is_cuda or x.dtype in HALVES:
-        # On CUDA torch's own adds slopes up in any order; in half precision it is slower.
+        # On CUDA torch adds gradients in any order; in half precision it is slower.
         return ladder_pool(x)
     return F.max_pool2d(x.permute(0, 3, 1, 2), 5, 1, 2).permute(0, 2, 3, 1)
 
 
 def ladder_pool(x: Tensor) -> Tensor:
-    """`max_pool` by comparisons of whole maps, which repeats to the bit on every device."""
+    """`max_pool` by comparing whole maps, deterministic on every device."""
     x = F.pad(x, (0, 0, 2, 2, 2, 2), value=-torch.inf)
     rows = _LinePool.apply(x, 1)  # type: ignore[no-untyped-call]
     return cast("Tensor", _LinePool.apply(rows, 2))  # type: ignore[no-untyped-call]
@@ -142,7 +141,7 @@ class _L1Normalise(Function):
     @staticmethod
     def backward(context: Context, slope: Tensor) -> tuple[Tensor, None]:
         x, inverse = context.saved_tensors
-        if torch.is_grad_enabled():  # to be differentiated again
+        if torch.is_grad_enabled():  # second derivative
             inverse = _inverse(x, context.eps)
         slope, normalised = slope.contiguous(), x * inverse
         along = (slope * normalised).sum(-1, keepdim=True)
@@ -150,12 +149,12 @@ class _L1Normalise(Function):
 
 
 def _inverse(x: Tensor, eps: float) -> Tensor:
-    """One over the sum of magnitudes: (B, H, W, C) -> (B, H, W, 1)."""
+    """Inverse of the sum of magnitudes: (B, H, W, C) -> (B, H, W, 1)."""
     return (x.abs().sum(-1, keepdim=True) + eps).reciprocal()
 
 
 def l1_normalise(x: Tensor, eps: float = 1e-12) -> Tensor:
-    """Divide by the sum of magnitudes over channels: (B, H, W, C) -> the same."""
+    """Divide by the sum of magnitudes over channels: (B, H, W, C) -> (B, H, W, C)."""
     return cast("Tensor", _L1Normalise.apply(x, eps))  # type: ignore[no-untyped-call]
 
 
@@ -174,11 +173,12 @@ class _L1Inputs(Function):
     @staticmethod
     def backward(context: Context, slope: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias, mixed, inverse, normalised = context.saved_tensors
-        if torch.is_grad_enabled():  # to be differentiated again
+        if torch.is_grad_enabled():  # second derivative
             mixed = F.linear(x, weight, bias)
             inverse = _inverse(mixed, context.eps)
         slope = slope.contiguous()
-        along = -inverse * (slope * normalised).sum(-1, keepdim=True)  # to the sum of magnitudes
+        # gradient to the sum of magnitudes
+        along = -inverse * (slope * normalised).sum(-1, keepdim=True)
         signs = mixed.sign()
         to_x = torch.addcmul(slope[..., :-1] * inverse, signs @ weight, along)
         if not any(context.needs_input_grad[1:]):
@@ -188,10 +188,10 @@ class _L1Inputs(Function):
 
 
 def l1_inputs(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-12) -> Tensor:
-    """Divide x, and 1, by the sum of magnitudes of what a linear layer makes of x.
+    """Divide x, and 1, by the sum of magnitudes of the linear layer's output.
 
-    (B, H, W, I), (O, I), (O,) -> (B, H, W, I + 1). Times (weight, bias) that is
-    ``l1_normalise(linear(x))``, so that what is linear can be done with I + 1 channels.
+    (B, H, W, I), (O, I), (O,) -> (B, H, W, I + 1). Multiplied by (weight, bias) this is
+    ``l1_normalise(linear(x))``, so linear operations can use I + 1 instead of O channels.
     """
     return cast("Tensor", _L1Inputs.apply(x, weight, bias, eps))  # type: ignore[no-untyped-call]
 
@@ -222,16 +222,16 @@ class _Square(Function):
 
 
 def products(a: Tensor, b: Tensor) -> Tensor:
-    """Products of channels summed over positions, in float32 or better.
+    """Sum products of channels over positions, in float32 or better.
 
-    (B, P, C), (B, P, D) -> (B, C, D); half the work of the backward pass where b is a.
+    (B, P, C), (B, P, D) -> (B, C, D). If b is a, the backward pass does half the work.
     """
     summed = _Square.apply(a) if a is b else _Products.apply(a, b)  # type: ignore[no-untyped-call]
     return cast("Tensor", summed)
 
 
 def _added(a: Tensor, b: Tensor) -> Tensor:
-    """Product a' b: half precision only within short runs of positions, whose sums are float32."""
+    """Product a' b. Half precision only within short runs of positions; their sums are float32."""
     if a.dtype not in HALVES:
         return _times(a.mT, b)
     runs = a.shape[1] // POSITIONS
@@ -245,6 +245,6 @@ def _added(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _times(a: Tensor, b: Tensor) -> Tensor:
-    """Matrix product of each item; a plain one of one item uses all threads, unlike a batch."""
-    # Squeezed, not indexed: the slope of an index is a map of zeros, filled and written to.
+    """Matrix product per item. For one item a plain product, which uses all threads."""
+    # squeeze instead of an index, whose backward pass fills a map of zeros.
     return (a.squeeze(0) @ b.squeeze(0))[None] if len(a) == 1 else a @ b

@@ -1,4 +1,4 @@
-"""Which network the arrays of a file are of, and what kind of frames it was trained with."""
+"""Identify the network and the preprocessing of a weights file."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from stst.errors import WeightsError
 Value = TypeVar("Value")
 Shapes = Mapping[str, tuple[int, ...]]
 NORMALISATIONS = {
-    "torchvision": "RGB in [0, 1], less ImageNet's mean, divided by its standard deviation",
-    "caffe": "BGR in [0, 255], less ImageNet's mean",
-    "none": "RGB in [0, 1] as it is",
+    "torchvision": "RGB in [0, 1], minus ImageNet's mean, divided by its standard deviation",
+    "caffe": "BGR in [0, 255], minus ImageNet's mean",
+    "none": "RGB in [0, 1], unchanged",
 }
-# First digits of the SHA-256 of published files: torchvision's, and Johnson's of Caffe's weights.
+# First digits of the SHA-256 of published files: torchvision's, and Johnson's with Caffe weights.
 PUBLISHED = {
     "dcbb9e9d": "torchvision",
     "397923af": "torchvision",
     "d01eb7cb": "caffe",
     "00b39a1b": "caffe",
 }
-# Names of layers in each convention, after whatever a wrapper has put before them.
+# Layer names in each convention, after a wrapper's prefix.
 _LAYER = re.compile(
     r"(?P<before>(?:.*?[./])??)(?:(?P<keras>block\d_conv\d)|(?P<caffe>conv\d_\d)"
     r"|(?:features\.)?(?P<torchvision>\d+)|(?P<order>conv(?:olution)?2d(?:_\d+)?))\.(?P<kind>\w+)"
@@ -54,36 +54,36 @@ _TRUNKS = {
     (32, 9): "compact",
 }
 _STREAMS = {"VGG-16": "vgg16", "VGG-19": "vgg19", "compact": "compact"}
-RATIO = 1.1  # of red and blue weights, RMS; of networks that were looked at, 1.12 to 1.22
-LARGEST = 3.0  # RMS of weights of frames of deviation 1 or more; 0.2 to 0.8 in those networks
+RATIO = 1.1  # RMS of red over blue weights; 1.12 to 1.22 in the networks examined
+LARGEST = 3.0  # RMS of weights for inputs of standard deviation 1 or more; 0.2 to 0.8 in these
 
 
 def unwrapped(arrays: Mapping[str, Value]) -> dict[str, Value]:
-    """The same without what wrappers put before names: ``module.``, ``state_dict.``."""
+    """Remove the prefixes that wrappers add to names: ``module.``, ``state_dict.``."""
     return {_WRAPPERS.sub("", name): value for name, value in arrays.items()}
 
 
 def trunk_arrays(
     arrays: Mapping[str, Value], layers: Sequence[str], file: str
 ) -> tuple[dict[str, Value], str]:
-    """Arrays of a VGG trunk by our names, ``block1_conv1.weight``, and the convention of theirs.
+    """Rename arrays of a VGG trunk to ``block1_conv1.weight``; also return their convention.
 
-    `layers` are those that are wanted, in order. A classifier is left out; what is no layer of a
-    trunk keeps its name. WeightsError if the file holds two trunks.
+    `layers` are the expected layers, in order. Classifier arrays are dropped; unknown names are
+    kept. WeightsError if the file contains two trunks.
     """
     timm = any("pre_logits." in name for name in arrays)
     arrays = {name: value for name, value in arrays.items() if not _CLASSIFIER.search(name)}
     matches = {name: match for name in arrays if (match := _LAYER.fullmatch(name))}
     keys = {name: _key(match) for name, match in matches.items()}
-    ours = _our_layers(set(keys.values()), layers)
+    canonical = _canonical_layers(set(keys.values()), layers)
     named = {name: value for name, value in arrays.items() if name not in keys}
     for name, key in keys.items():
-        named[f"{ours.get(key, key[1])}.{matches[name]['kind']}"] = arrays[name]
+        named[f"{canonical.get(key, key[1])}.{matches[name]['kind']}"] = arrays[name]
     if len(named) < len(arrays) and other_network(arrays) is None:
         before = dict.fromkeys(match["before"] for match in matches.values())
         raise WeightsError(
-            f"{file} holds several arrays for one layer, under {', '.join(map(repr, before))}. "
-            "Save the network that is meant alone."
+            f"{file} contains several arrays for one layer, under {', '.join(map(repr, before))}. "
+            "Save only one of these networks."
         )
     kinds = list(dict.fromkeys(kind for kind, _ in keys.values()))
     if timm and kinds == ["torchvision"]:
@@ -96,10 +96,12 @@ def _key(match: re.Match[str]) -> tuple[str, str]:
     return next((kind, layer) for kind in CONVENTIONS if (layer := match.groupdict().get(kind)))
 
 
-def _our_layers(keys: set[tuple[str, str]], layers: Sequence[str]) -> dict[tuple[str, str], str]:
-    """Our names of the layers of a trunk in the other conventions."""
+def _canonical_layers(
+    keys: set[tuple[str, str]], layers: Sequence[str]
+) -> dict[tuple[str, str], str]:
+    """Names of a trunk's layers in this package, by convention and name there."""
     caffe = {("caffe", f"conv{layer[5]}_{layer[-1]}"): layer for layer in layers}
-    # torchvision counts convolutions, rectifications and poolings alike.
+    # torchvision numbers convolutions, ReLUs and poolings consecutively.
     torchvision = {
         ("torchvision", str(2 * k + int(layer[5]) - 1)): layer for k, layer in enumerate(layers)
     }
@@ -111,7 +113,7 @@ def _our_layers(keys: set[tuple[str, str]], layers: Sequence[str]) -> dict[tuple
 
 
 def other_network(names: Iterable[str]) -> str | None:
-    """What a network that is no VGG looks like, by the names of its arrays."""
+    """Name the type of a network that is not a VGG, from its array names."""
     for pattern, network in _OTHERS.items():
         if any(re.search(pattern, name) for name in names):
             return network
@@ -119,49 +121,50 @@ def other_network(names: Iterable[str]) -> str | None:
 
 
 def looks_like(shapes: Shapes) -> str:
-    """Say which network arrays look like and what to do with it; nothing if it is unknown."""
+    """Say which network the arrays look like and how to load it; empty if unknown."""
     kernels = [shape for shape in shapes.values() if len(shape) == 4]
     network = other_network(shapes) or _TRUNKS.get((kernels[0][0] if kernels else 0, len(kernels)))
     if network is None:
         return ""
     if any(name.endswith("running_mean") for name in shapes) and network.startswith("VGG"):
         network += " with batch normalisation"
-    advice = "In Python stst.stream(module, layers=[...]) makes a stream of any torch network."
+    advice = "In Python stst.stream(module, layers=[...]) makes a stream from any torch network."
     if network in _STREAMS:
         advice = f"Load it as {_STREAMS[network]!r} (--spatial {_STREAMS[network]})."
-    return f" It looks like {network}, of {len(kernels)} convolutions. {advice}"
+    return f" It looks like {network} with {len(kernels)} convolutions. {advice}"
 
 
 def normalisation_of(convention: str, sha256: str, kernel: Tensor, file: str) -> str:
-    """The normalisation that a trunk was trained with; WeightsError if it cannot be known.
+    """Determine the input normalisation of a trunk; WeightsError if it is ambiguous.
 
-    Published files are known by their digest. Otherwise the convention of names and the statistics
-    of the first `kernel` (out, 3, 3, 3) must agree; torchvision's names are used for Caffe's
-    weights too, so that with them the statistics decide. timm's classifier is of its own files.
+    Published files are known by their digest. Otherwise the naming convention and the statistics
+    of the first `kernel` (out, 3, 3, 3) must agree. Caffe weights are also distributed with
+    torchvision's names, so for these the statistics decide. A timm classifier occurs only in timm
+    files.
     """
     if published := PUBLISHED.get(sha256[:8]):
         return published
-    evidence, theirs = first_layer(kernel), is_torchvisions(convention)
-    if evidence == "caffe" or (evidence == "unclear" and not theirs):
+    evidence, torchvision_names = first_layer(kernel), is_torchvisions(convention)
+    if evidence == "caffe" or (evidence == "unclear" and not torchvision_names):
         return "caffe"
-    if theirs and (evidence == "torchvision" or convention == CONVENTIONS["timm"]):
+    if torchvision_names and (evidence == "torchvision" or convention == CONVENTIONS["timm"]):
         return "torchvision"
     raise WeightsError(
-        f"{file}: the normalisation of its network cannot be known. It has {convention}, and its "
-        f"first layer {_EVIDENCE[evidence]}. {ASK}"
+        f"{file}: cannot determine its input normalisation. It has {convention}, and its first "
+        f"layer {_EVIDENCE[evidence]}. {ASK}"
     )
 
 
 def is_torchvisions(convention: str) -> bool:
-    """Whether names are torchvision's, which timm's are too."""
+    """Whether names follow torchvision's convention, as timm's do."""
     return convention in (CONVENTIONS["torchvision"], CONVENTIONS["timm"])
 
 
 def first_layer(kernel: Tensor) -> str:
-    """What the statistics of the first kernel (out, 3, 3, 3) say of the frames it was trained with.
+    """Infer the input normalisation from the statistics of the first kernel (out, 3, 3, 3).
 
-    Networks trained on natural images weigh green most and blue least, which tells the order of
-    channels: RGB is torchvision's, BGR is Caffe's. Weights far above 1 are of frames in [0, 1],
+    Networks trained on natural images weight green most and blue least, which gives the channel
+    order: RGB for torchvision, BGR for Caffe. Weights far above 1 belong to inputs in [0, 1],
     which may be normalised in several ways.
     """
     first, green, last = (float(x) for x in kernel.float().square().mean((0, 2, 3)).sqrt())
@@ -173,13 +176,13 @@ def first_layer(kernel: Tensor) -> str:
 
 
 _EVIDENCE = {
-    "torchvision": "weighs channels as RGB networks do",
-    "caffe": "weighs channels as BGR networks do",
+    "torchvision": "weights channels like an RGB network",
+    "caffe": "weights channels like a BGR network",
     "small": "has weights for frames in [0, 1]",
-    "unclear": "weighs channels as neither RGB nor BGR networks do",
+    "unclear": "weights channels like neither an RGB nor a BGR network",
 }
 ASK = (
-    "State it: --weights-normalisation torchvision, caffe or none (in Python "
+    "Set it: --weights-normalisation torchvision, caffe or none (in Python "
     "weights_normalisation=): "
     + "; ".join(f"{name} is {meaning}" for name, meaning in NORMALISATIONS.items())
     + "."

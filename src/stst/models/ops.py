@@ -1,4 +1,4 @@
-"""Pure functions of the temporal stream; each has a slow or outside twin in tests."""
+"""Operations of the temporal stream, as pure functions; tests compare each with a reference."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ CONTRAST_EPS = 1e-12
 @lru_cache(maxsize=256)
 @torch.inference_mode(False)  # as in gaussian
 def _mirrored(length: int, pad: int, device: torch.device) -> Tensor:
-    """Indices of a line of `length` samples repeated in the mirror, edges included."""
+    """Indices of a line of `length` samples padded symmetrically, edges repeated."""
     return torch.from_numpy(np.pad(np.arange(length), pad, mode="symmetric")).to(device)
 
 
 def symmetric_pad(x: Tensor, pad: int) -> Tensor:
-    """Pad the last two axes as numpy's ``symmetric``: -> (..., H + 2 pad, W + 2 pad).
+    """Pad the last two axes like numpy's ``symmetric``: -> (..., H + 2 pad, W + 2 pad).
 
-    In the mirror, the edge sample repeated, as in TensorFlow. `pad` may exceed the sides.
+    Edges are repeated, as in TensorFlow. `pad` may exceed the sides.
     """
     height, width = x.shape[-2:]
-    if pad <= min(height, width):  # flips: no scattered additions in the backward pass
+    if pad <= min(height, width):  # flips avoid scattered additions in the backward pass
         x = torch.cat((x[..., :pad, :].flip(-2), x, x[..., height - pad :, :].flip(-2)), -2)
         return torch.cat((x[..., :pad].flip(-1), x, x[..., width - pad :].flip(-1)), -1)
     rows, columns = (_mirrored(side, pad, x.device) for side in (height, width))
@@ -36,10 +36,10 @@ def symmetric_pad(x: Tensor, pad: int) -> Tensor:
 
 
 def contrast_norm(x: Tensor) -> Tensor:
-    """Zero mean and unit variance over all but the first axis: (B, ...) -> (B, ...).
+    """Normalise to zero mean and unit variance over all but the first axis: (B, ...) -> (B, ...).
 
-    Over a frame pair jointly, so that a change of luminance between them remains
-    (Tesfaldet et al. 2018; the authors' code, eps 1e-12 on the variance).
+    A frame pair is normalised jointly, so luminance changes between its frames remain
+    (Tesfaldet et al. 2018; authors' code, eps 1e-12 on the variance).
     """
     axes = tuple(range(1, x.ndim))
     centred = x - x.mean(axes, keepdim=True)
@@ -52,9 +52,9 @@ def contrast_norm(x: Tensor) -> Tensor:
 def gaussian(
     size: int, sigma: float, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
 ) -> Tensor:
-    """Weights of a square Gaussian window that sum to one: (size, size).
+    """Weights of a square Gaussian window with sum 1: (size, size).
 
-    Kept for each device, because a CUDA graph may not copy from the host.
+    Cached per device, because a CUDA graph must not copy from the host.
     """
     half = (size - 1) / 2
     line = torch.arange(size, dtype=torch.float64).sub(half).square().div(-2 * sigma**2).exp()
@@ -63,22 +63,22 @@ def gaussian(
 
 
 def blur_down(x: Tensor, size: int = 5, sigma: float = 2.0) -> Tensor:
-    """Gaussian blur, every second sample: (B, C, H, W) -> (B, C, ceil(H / 2), ceil(W / 2))."""
+    """Blur and keep every second sample: (B, C, H, W) -> (B, C, ceil(H / 2), ceil(W / 2))."""
     window = gaussian(size, sigma, x.dtype, x.device)[None, None]
-    # Channels join the batch: torch's CPU path for grouped convolutions is slow.
+    # Channels become batch items, because grouped convolutions are slow on CPUs.
     blurred = F.conv2d(symmetric_pad(x, size // 2).flatten(0, 1)[:, None], window, stride=2)
     return blurred.view(*x.shape[:2], *blurred.shape[-2:])
 
 
 def pyramid_gram(levels: Sequence[Tensor]) -> Tensor:
-    """Gram matrix of all channels at the size (H, W) of the first level: mean over positions.
+    """Gram matrix of all channels at the size (H, W) of the first level.
 
-    [(B, C_i, h_i, w_i)], fine to coarse -> (B, N, N) with N the sum of C_i. Fastest in
-    channels-last memory, where positions x channels is a plain matrix.
+    [(B, C_i, h_i, w_i)], fine to coarse -> (B, N, N), with N the sum of C_i; the mean over
+    positions. Fastest with channels last in memory.
     """
     maps = [level.permute(0, 2, 3, 1) for level in levels]  # (B, h, w, C)
     height, width = maps[0].shape[1:3]
-    on_grids: list[list[Tensor]] = [[] for _ in maps]  # of each level: finer ones, itself
+    on_grids: list[list[Tensor]] = [[] for _ in maps]  # per level: finer levels, then itself
     for j, fine in enumerate(maps):
         carried = _carried(fine, maps[j:], height, width)
         for on_grid, product in zip(on_grids[j:], carried, strict=True):
@@ -88,7 +88,7 @@ def pyramid_gram(levels: Sequence[Tensor]) -> Tensor:
 
 
 def _products(own: Tensor, finer: Sequence[Tensor]) -> Tensor:
-    """Of one level's channels with all on its grid: (B, h, w, C), ... -> (B, C, sum of C)."""
+    """Products of a level's channels with all on its grid: (B, h, w, C), ... -> (B, C, sum C)."""
     positions = own.flatten(1, 2)
     if finer[0] is own:
         return products(positions, positions)
@@ -98,7 +98,7 @@ def _products(own: Tensor, finer: Sequence[Tensor]) -> Tensor:
 def _carried(fine: Tensor, grids: Sequence[Tensor], height: int, width: int) -> list[Tensor]:
     """U_i' U of each channel for the grids i, its own first: (B, k, l, D) -> [(B, h_i, w_i, D)].
 
-    A full-size map stays as it is. The rows of all grids are one matrix product.
+    A full-size map is unchanged. The rows of all grids are computed in one matrix product.
     """
     own = [fine] if fine.shape[1:3] == (height, width) else []
     sizes = [grid.shape[1:3] for grid in grids[len(own) :]]
@@ -113,8 +113,8 @@ def _carried(fine: Tensor, grids: Sequence[Tensor], height: int, width: int) -> 
 
 
 def _mirrored_pyramid_gram(rows: Sequence[Tensor]) -> Tensor:
-    """Symmetric matrix (B, N, N) of its lower block rows, [(B, C_i, C_1 + ... + C_i)]."""
-    left = [row[..., : row.shape[-1] - row.shape[-2]] for row in rows]  # of the diagonal blocks
+    """Symmetric matrix (B, N, N) from its lower block rows, [(B, C_i, C_1 + ... + C_i)]."""
+    left = [row[..., : row.shape[-1] - row.shape[-2]] for row in rows]  # without diagonal blocks
     lower, strictly = (
         torch.cat([F.pad(row, (0, rows[-1].shape[-1] - row.shape[-1])) for row in side], -2)
         for side in (rows, left)
@@ -131,7 +131,7 @@ def _times(a: Tensor, b: Tensor) -> Tensor:
 def _crossings(
     full: int, coarse: tuple[int, ...], fine: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
-    """U_i' U_fine along one axis, for each coarse side i in turn: (sum of sides, fine)."""
+    """U_i' U_fine along one axis, for each coarse side i: (sum of sides, fine)."""
     crossings = [_upsampling(full, side).mT @ _upsampling(full, fine) for side in coarse]
     return torch.cat(crossings).to(device, dtype)
 

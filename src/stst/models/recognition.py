@@ -1,4 +1,4 @@
-"""Any torch network, looked into by the names of its layers."""
+"""Activations of any torch network, by the names of its layers."""
 
 from __future__ import annotations
 
@@ -13,38 +13,49 @@ from torch import Tensor, nn
 
 from stst.errors import StreamError, guess
 
-_LISTED = 40  # names of layers in a message
-SAME = 1e-5  # of the largest value: what rounding may change when a network is asked again
+_LISTED = 40  # layer names shown in a message
+SAME = 1e-5  # of the largest value: rounding allowed between two runs of a network
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A network, its layers, and how it is shown frames.
+    """A network to evaluate: its layers and how frames are shown to it.
 
     Parameters
     ----------
     name : str
-        What it is called in tables.
+        Name in tables.
     module : torch.nn.Module
-        In evaluation mode; called with what `preprocess` makes.
+        Network in evaluation mode; called with the output of `preprocess`.
     layers : sequence of str
-        Names of submodules, as ``module.named_modules()`` has them, in order of depth. Their
-        outputs are looked at; of one that runs more than once, the last.
+        Submodules to evaluate, named as in ``module.named_modules()``, in order of depth. If
+        one runs several times, its last output counts.
     preprocess : callable
-        (window, 3, H, W) in [0, 1] -> the module's input, a batch of one.
-    window, stride : int
-        Frames that are shown together, and how far apart windows begin: 1 for images.
-    channels_last : bool
-        Whether layers put out (1, ..., channels) rather than (1, channels, ...). Outputs of three
-        axes are taken for (1, tokens, channels) in any case.
-    classifies : bool
-        Whether its output is (1, classes), of which the softmax gives probabilities.
+        Maps frames in [0, 1], (window, 3, H, W), to the network's input, a batch of one.
+    window : int, default=1
+        Frames shown together; 1 for images.
+    stride : int, default=1
+        Frames between the starts of successive windows.
+    channels_last : bool, default=False
+        Whether layers return (1, ..., channels) instead of (1, channels, ...). Outputs with
+        three axes are always read as (1, tokens, channels).
+    classifies : bool, default=False
+        Whether the output is (1, classes), from which a softmax gives probabilities.
     labels : sequence of str, optional
-        Names of the classes; without, their numbers stand for them.
+        Names of the classes. By default their numbers.
     sha256 : str, optional
-        Of its weights file.
-    note : str
-        What a reader of its numbers should know.
+        SHA-256 of the weights file.
+    note : str, default=""
+        Remark for readers of the results.
+
+    Raises
+    ------
+    StreamError
+        A network in training mode, or layers that it does not have.
+
+    See Also
+    --------
+    load_network : Load a network by name.
 
     Examples
     --------
@@ -71,18 +82,57 @@ class Network:
         check_module(self.name, self.module, self.layers)
 
     def with_layers(self, layers: Sequence[str]) -> Network:
-        """The same network, other layers of it."""
+        """Return the same network with other layers.
+
+        Parameters
+        ----------
+        layers : sequence of str
+            Submodules to evaluate.
+
+        Returns
+        -------
+        Network
+            The changed network.
+
+        Raises
+        ------
+        StreamError
+            A layer that the network does not have.
+
+        Examples
+        --------
+        >>> module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval()
+        >>> Network("mine", module, ["0"], lambda frames: frames).with_layers(["1"]).layers
+        ('1',)
+        """
         return replace(self, layers=tuple(layers))
 
     def label(self, index: int) -> str:
-        """The name of a class, or its number."""
+        """Return the name of a class, or its number.
+
+        Parameters
+        ----------
+        index : int
+            Index of the class, from 0.
+
+        Returns
+        -------
+        str
+            Name, or ``"class N"``.
+
+        Examples
+        --------
+        >>> network = Network("mine", nn.Sequential(nn.ReLU()).eval(), ["0"], lambda frames: frames)
+        >>> network.label(3)
+        'class 3'
+        """
         return f"class {index}" if self.labels is None else self.labels[index]
 
 
 def check_module(name: str, module: nn.Module, layers: Sequence[str]) -> None:
-    """Refuse layers that a network does not have, and training mode: `StreamError`."""
+    """Raise `StreamError` if a network lacks a layer or is in training mode."""
     if not isinstance(module, nn.Module):
-        raise StreamError(f"{name}: wanted a torch.nn.Module, got {type(module).__name__}.")
+        raise StreamError(f"{name} must be a torch.nn.Module, got {type(module).__name__}.")
     known = [name for name, _ in module.named_modules() if name]
     if isinstance(layers, str) or not isinstance(layers, Collection) or not len(layers):
         raise StreamError(
@@ -92,13 +142,13 @@ def check_module(name: str, module: nn.Module, layers: Sequence[str]) -> None:
         if layer not in known:
             listed = ", ".join(known[:_LISTED]) + (" ..." if len(known) > _LISTED else "")
             raise StreamError(
-                f"{name} has no layer {layer!r}.{guess(layer, known)} It has: {listed}."
+                f"{name} has no layer {layer!r}.{guess(layer, known)} Layers: {listed}."
             )
     training = [type(part).__name__ for part in module.modules() if part.training]
     if training:
         raise StreamError(
-            f"{name} is in training mode ({', '.join(dict.fromkeys(training))}), in which "
-            "dropout is random and batch norm depends on the batch: call its .eval() first."
+            f"{name} is in training mode ({', '.join(dict.fromkeys(training))}), where dropout "
+            "is random and batch norm depends on the batch. Call its .eval() first."
         )
 
 
@@ -106,7 +156,7 @@ def check_module(name: str, module: nn.Module, layers: Sequence[str]) -> None:
 def record_layers(
     module: nn.Module, layers: Sequence[str], keep: Callable[[str, object], Tensor]
 ) -> Iterator[dict[str, Tensor]]:
-    """Let layers record what `keep` makes of names and outputs; `StreamError` if one is idle."""
+    """Record `keep` of each layer's name and output; `StreamError` if a layer does not run."""
     activations: dict[str, Tensor] = {}
 
     def hook(name: str, _: nn.Module, __: object, output: object) -> None:
@@ -121,17 +171,42 @@ def record_layers(
         for handle in handles:
             handle.remove()
     if silent := [name for name in layers if name not in activations]:
-        raise StreamError(f"the network does not run {', '.join(silent)}: leave them out.")
+        raise StreamError(f"the network does not run {', '.join(silent)}. Leave them out.")
 
 
 def looked_into(network: Network, frames: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
-    """Show a network, on any device, one window of frames: (window, 3, H, W), in [0, 1].
+    """Compute the activations of one window of frames.
 
-    Gives {layer: (1, ...)}, float32 on the CPU, and, if it classifies, probabilities (classes,).
+    Parameters
+    ----------
+    network : Network
+        Network on any device.
+    frames : Tensor
+        Window, RGB in [0, 1], (window, 3, H, W).
+
+    Returns
+    -------
+    activations : dict of str to Tensor
+        Activations by layer, (1, ...), float32 on the CPU.
+    probabilities : Tensor or None
+        Probabilities of the classes, (classes,), if the network classifies.
+
+    Raises
+    ------
+    StreamError
+        A network in training mode, or a layer that does not run or returns no tensor.
+
+    Examples
+    --------
+    >>> module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.LazyLinear(2)).eval()
+    >>> network = Network("mine", module, ["0"], lambda frames: frames, classifies=True)
+    >>> activations, probabilities = looked_into(network, torch.rand(1, 3, 8, 8))
+    >>> probabilities.shape
+    torch.Size([2])
     """
     weight = next(network.module.parameters(), torch.empty(0))
     module = network.module
-    check_module(network.name, module, network.layers)  # it may have been trained since
+    check_module(network.name, module, network.layers)  # may have changed to training mode
     with torch.inference_mode(), record_layers(module, network.layers, _copy) as recorded:
         output = module(network.preprocess(frames.clone()).to(weight.device, weight.dtype))
     activations = {name: recorded[name] for name in network.layers}
@@ -141,23 +216,23 @@ def looked_into(network: Network, frames: Tensor) -> tuple[dict[str, Tensor], Te
 
 
 def check_repeats(network: Network, frames: Tensor) -> None:
-    """Refuse a network that answers otherwise when it is asked again, or not in finite numbers."""
+    """Raise `StreamError` if a network's activations are random or not finite."""
     first, again = (looked_into(network, frames)[0] for _ in range(2))
     for name, value in first.items():
         if not bool(value.isfinite().all()):
             raise StreamError(
-                f"{network.name}: layer {name!r} puts out values that are not finite. Look at its "
-                "weights and at what `preprocess` makes of frames in [0, 1]."
+                f"{network.name}: layer {name!r} returns values that are not finite. Check its "
+                "weights and the output of `preprocess` for frames in [0, 1]."
             )
         if (value - again[name]).abs().max() > SAME * value.abs().max():
             raise StreamError(
-                f"{network.name}: layer {name!r} puts out something else when it is shown the same "
-                "frames again: such layers cannot be compared. Remove what is random."
+                f"{network.name}: layer {name!r} returns different values for the same frames, so "
+                "it cannot be compared. Remove random operations."
             )
 
 
 def _copy(_: str, output: object) -> Tensor:
-    """A copy, because the layer that follows may overwrite the output."""
+    """Copy the output, because the next layer may overwrite it."""
     return _first(output).detach().to("cpu", torch.float32, copy=True)
 
 
@@ -165,21 +240,21 @@ def _first(output: object) -> Tensor:
     """The output itself, or the first of several."""
     first = output[0] if isinstance(output, tuple | list) and output else output
     if not isinstance(first, Tensor):
-        raise StreamError(f"a layer put out {type(first).__name__}, not a tensor: leave it out.")
+        raise StreamError(f"a layer returned {type(first).__name__}, not a tensor. Leave it out.")
     return first
 
 
 def network_record(network: Network) -> dict[str, Any]:
-    """What the evaluation says of a network."""
+    """Description of a network for the evaluation."""
     names = ("name", "note", "sha256", "layers", "window", "stride")
     return {name: getattr(network, name) for name in names} | {"layers": list(network.layers)}
 
 
 def matched_notes(matched: Mapping[str, Sequence[str]], networks: Sequence[Network]) -> list[str]:
-    """What to say of networks that a stimulus was made with, by the digest of their weights."""
+    """Warnings about networks that were used to make a stimulus, by the digest of their weights."""
     return [
-        f"{network.name} is the network that it was made with. Its layers "
-        f"{', '.join(matched[digest])} were matched: what it finds alike is no test"
+        f"{network.name} was used to make this stimulus. Its layers {', '.join(matched[digest])} "
+        "were matched, so their similarity is not a test"
         for network in networks
         if (digest := network.sha256 or "") in matched
     ]

@@ -1,4 +1,4 @@
-"""The spatial stream: a VGG trunk on single frames, each convolution a named layer."""
+"""Spatial stream: a VGG trunk on single frames, each convolution a named layer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,26 @@ from stst.models.weights import Provenance
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What a trunk was trained with: ``(scale x frames - mean) / std``, maybe turned to BGR."""
+    """Input normalisation of a trunk: ``(scale x frames - mean) / std``, optionally as BGR.
+
+    Parameters
+    ----------
+    name : str
+        Name.
+    scale : float
+        Factor on frames in [0, 1].
+    mean : tuple of three floats
+        Value to subtract, per channel in the order R, G, B.
+    std : tuple of three floats, default=(1.0, 1.0, 1.0)
+        Divisor, per channel in the order R, G, B.
+    bgr : bool, default=False
+        Whether the channels are reversed to B, G, R.
+
+    Examples
+    --------
+    >>> Preprocessing("centred", 2, (1, 1, 1))(torch.zeros(1, 3, 1, 1)).flatten()
+    tensor([-1., -1., -1.])
+    """
 
     name: str
     scale: float
@@ -26,12 +45,12 @@ class Preprocessing:
     bgr: bool = False
 
     def __call__(self, frames: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> (B, 3, H, W) as the first convolution wants it."""
+        """Normalise frames: (B, 3, H, W), RGB in [0, 1] -> (B, 3, H, W)."""
         mean, std = (
             _constants(values, frames.dtype, frames.device) for values in (self.mean, self.std)
         )
-        # Scaled before centred, as Keras does: the other order rounds otherwise, which
-        # is enough to flip ties of the max pooling in the deep layers.
+        # Scale before centring, as Keras does. The other order rounds differently, enough to
+        # change ties of max pooling in deep layers.
         frames = (frames * self.scale - mean) / std
         return frames.flip(1) if self.bgr else frames
 
@@ -39,7 +58,7 @@ class Preprocessing:
 @lru_cache(maxsize=32)
 @torch.inference_mode(False)  # as in ops.gaussian
 def _constants(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """One value a channel, (C, 1, 1); kept, because a CUDA graph may not copy from the host."""
+    """One value per channel, (C, 1, 1). Cached, because CUDA graphs must not copy from the host."""
     return torch.tensor(values, dtype=dtype, device=device)[:, None, None]
 
 
@@ -50,13 +69,26 @@ PREPROCESSINGS = {x.name: x for x in (CAFFE, TORCHVISION, Preprocessing("none", 
 
 @dataclass(frozen=True)
 class TrunkShape:
-    """Convolutions and channels of each block; 2 x 2 max pooling between blocks."""
+    """Convolutions and channels per block, with 2 x 2 max pooling between blocks.
+
+    Parameters
+    ----------
+    convolutions : tuple of int
+        Number of convolutions in each block.
+    channels : tuple of int
+        Channels in each block.
+
+    Examples
+    --------
+    >>> TrunkShape((1, 1), (8, 16)).receptive_fields
+    {'block1_conv1': 3, 'block2_conv1': 8}
+    """
 
     convolutions: tuple[int, ...]
     channels: tuple[int, ...]
 
     def __iter__(self) -> Iterator[tuple[str, int, int]]:
-        """Name, channels in and channels out of each convolution, in order."""
+        """Name, input channels and output channels of each convolution, in order."""
         before = 3
         blocks = zip(self.convolutions, self.channels, strict=True)
         for block, (count, after) in enumerate(blocks, 1):
@@ -66,12 +98,12 @@ class TrunkShape:
 
     @property
     def receptive_fields(self) -> dict[str, int]:
-        """Side in px of what one place of each layer sees."""
+        """Side of each layer's receptive field, px."""
         fields = dict[str, int]()
         field, stride = 1, 1
         for name, _, _ in self:
             if name.endswith("conv1") and fields:
-                field, stride = field + stride, 2 * stride  # the pooling before a block
+                field, stride = field + stride, 2 * stride  # pooling before a block
             field += 2 * stride
             fields[name] = field
         return fields
@@ -83,10 +115,24 @@ COMPACT = TrunkShape((2, 2, 2, 2, 1), (32, 64, 128, 256, 256))
 
 
 class Trunk(nn.Module):
-    """A VGG-shaped trunk as a stream (paper, figure 1: the spatial stream).
+    """VGG-shaped network as a stream (paper, figure 1: the spatial stream).
 
-    Layers are post-ReLU. Texture is by default the first convolution of each block, content the
-    second of the last block (authors' code), where it has one. `receptive_fields` are in px.
+    `stst.load_stream` returns it with weights. Activations are taken after the ReLU. By default
+    textures use the first convolution of each block and content the second of the last block
+    (authors' code), if there is one. `receptive_fields` are in px.
+
+    Parameters
+    ----------
+    shape : TrunkShape
+        Blocks.
+    preprocessing : Preprocessing
+        Input normalisation of the weights.
+
+    Examples
+    --------
+    >>> from stst import load_stream
+    >>> load_stream("compact").texture_layers[:2]
+    ('block1_conv1', 'block2_conv1')
     """
 
     frames_needed = 1
@@ -111,40 +157,90 @@ class Trunk(nn.Module):
         return f"Trunk({name}, {len(self.layers)} layers: {self.layers[0]} ... {self.layers[-1]})"
 
     def forward(self, clip: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-        """Activations of the last frame: (B, T, 3, H, W) -> {layer: (B, C, h, w)}."""
-        wanted = check_layers(layers, self.layers)
+        """Compute activations of the last frame.
+
+        Parameters
+        ----------
+        clip : Tensor
+            Frames, RGB in [0, 1], (B, T, 3, H, W).
+        layers : sequence of str
+            Names of layers.
+
+        Returns
+        -------
+        dict of str to Tensor
+            Activations by layer, (B, C, h, w).
+
+        Raises
+        ------
+        StreamError
+            Unknown layer.
+
+        Examples
+        --------
+        >>> from stst import load_stream
+        >>> stream = load_stream("compact")
+        >>> stream(torch.rand(1, 1, 3, 32, 32), ["block2_conv1"])["block2_conv1"].shape
+        torch.Size([1, 64, 16, 16])
+        """
+        requested = check_layers(layers, self.layers)
         weight = next(self.parameters())
         x = self.preprocessing(clip[:, -1]).to(weight, memory_format=torch.channels_last)
         activations: dict[str, Tensor] = {}
         for name, convolution in self.convolutions.items():
-            if len(activations) == len(wanted):
+            if len(activations) == len(requested):
                 break
             if name.endswith("conv1") and name != self.layers[0]:
                 x = F.max_pool2d(x, 2)
-            x = F.relu(convolution(x), inplace=True)  # of which no slope needs the input
-            if name in wanted:
+            x = F.relu(convolution(x), inplace=True)  # no gradient needs its input
+            if name in requested:
                 activations[name] = x
         return activations
 
     def grams(self, clip: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-        """Gram matrices (B, C, C) in float32 or better, whatever the convolutions are in."""
+        """Compute Gram matrices of the last frame.
+
+        Parameters
+        ----------
+        clip : Tensor
+            Frames, RGB in [0, 1], (B, T, 3, H, W).
+        layers : sequence of str
+            Names of layers.
+
+        Returns
+        -------
+        dict of str to Tensor
+            Gram matrices by layer, (B, C, C), float32 or better, whatever the convolutions use.
+
+        Raises
+        ------
+        StreamError
+            Unknown layer.
+
+        Examples
+        --------
+        >>> from stst import load_stream
+        >>> stream = load_stream("compact")
+        >>> stream.grams(torch.rand(1, 1, 3, 32, 32), ["block2_conv1"])["block2_conv1"].shape
+        torch.Size([1, 64, 64])
+        """
         activations = self(clip, layers)
         maps = {name: x.permute(0, 2, 3, 1).flatten(1, 2) for name, x in activations.items()}
         return {name: products(x, x) / x.shape[1] for name, x in maps.items()}
 
 
-def check_layers(wanted: Sequence[str], known: Sequence[str]) -> frozenset[str]:
-    """Refuse a layer that a stream does not have, with a guess at the one meant."""
-    for name in wanted:
+def check_layers(requested: Sequence[str], known: Sequence[str]) -> frozenset[str]:
+    """Raise `StreamError` for a layer that a stream does not have, with a suggestion."""
+    for name in requested:
         if name not in known:
             raise StreamError(
                 f"there is no layer {name!r}.{guess(name, known)} Layers: {', '.join(known)}."
             )
-    return frozenset(wanted)
+    return frozenset(requested)
 
 
 def frozen(module: nn.Module) -> nn.Module:
-    """Fix the weights, in channels-last memory, which the convolutions of the CPU prefer."""
+    """Freeze the weights, with channels last in memory, which is faster on CPUs."""
     module.eval().requires_grad_(False)
     for weight in module.parameters():
         if weight.ndim == 4:

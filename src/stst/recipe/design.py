@@ -1,4 +1,4 @@
-"""The design of an ablation: the recipe of each cell, by the levels of its factors."""
+"""Design of an ablation: one recipe for each combination of factor levels."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from dataclasses import dataclass
 from itertools import combinations, product
 
 from stst.errors import RecipeError, guess
-from stst.recipe.recipe import Recipe, value_at
+from stst.recipe.parts import value_at
+from stst.recipe.recipe import Recipe
 
-WITHOUT, NOTHING = "without", "nothing"  # the factor of a one-at-a-time design, and its reference
-_LONGEST = 60  # of a folder's name, before the fingerprint
+WITHOUT, NOTHING = "without", "nothing"  # factor of a leave-one-out design; its reference level
+_LONGEST = 60  # characters of a folder name before the fingerprint
 
 Settings = dict[str, object]
 
 
 def _one_octave(recipe: Recipe) -> Settings:
-    """As many steps of a frame, all of them in the last octave."""
+    """Settings with the same number of steps per frame, all in the last octave."""
     octaves = recipe.octaves
     frames = range(max(len(octave.steps) for octave in octaves))
     steps = [sum(value_at(octave.steps, frame) for octave in octaves) for frame in frames]
     return {"octaves": [octaves[-1].model_dump() | {"steps": steps}]}
 
 
-# The preconditioning steps of the paper, and the settings that leave each out (our choice).
+# Preconditioning steps of the paper, and the settings that remove each (our choice).
 STEPS: dict[str, Callable[[Recipe], Settings]] = {
     "multiscale": _one_octave,
     "total_variation": lambda _: {"weights.total_variation": 0},
@@ -36,26 +37,34 @@ STEPS: dict[str, Callable[[Recipe], Settings]] = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One recipe of an ablation."""
+    """One recipe of an ablation.
 
-    factors: Mapping[str, object]  # name of each factor and its level here
-    recipe: Recipe  # what these levels make of the ablation's recipe
+    Parameters
+    ----------
+    factors : mapping of str to object
+        Level of each factor in this cell, by the factor's name.
+    recipe : Recipe
+        The recipe with these levels.
+    """
+
+    factors: Mapping[str, object]
+    recipe: Recipe
 
     @property
     def label(self) -> str:
-        """The levels in a line: ``without=blend, pad=2``."""
+        """Levels in one line, for example ``without=blend, pad=2``."""
         return ", ".join(f"{name}={level_text(level)}" for name, level in self.factors.items())
 
     @property
     def folder(self) -> str:
-        """The label as the name of a folder, of which no two cells have the same."""
+        """Folder name made from the label, different for every cell."""
         plain = self.label.replace(", ", ",")
         name = re.sub(r"[^\w.=,+-]+", "-", plain)[:_LONGEST]
         return name if name == plain else f"{name}-{self.recipe.fingerprint[:8]}"
 
 
 def level_text(level: object) -> str:
-    """A level as it is written on the command line.
+    """Write a level as on the command line.
 
     >>> [level_text(level) for level in (True, "adam", 0.5, ["block1_conv1", "block2_conv1"])]
     ['on', 'adam', '0.5', '["block1_conv1","block2_conv1"]']
@@ -71,33 +80,55 @@ def design(
     vary: Mapping[str, Sequence[object]] | None = None,
     leave_out: Sequence[str] = (),
 ) -> tuple[Cell, ...]:
-    """The cells of an ablation: a full grid of what varies, and steps left out in turn.
+    """Build the cells of an ablation: a full factorial grid, plus steps left out in turn.
 
-    `vary` has the levels of each factor, each combined with all of the others. A factor is a
-    setting by its dotted name, or one of the `STEPS` with the levels True and False. Of the steps
-    to `leave_out` (``("all",)``: all `STEPS`) each is left out alone, beside a cell that has all of
-    them: one more factor, ``without``. Two cells may not have the same recipe.
+    Parameters
+    ----------
+    recipe : Recipe
+        Recipe that the cells start from.
+    vary : mapping of str to sequence, optional
+        Levels of each factor; all combinations are made. A factor is the dotted name of a
+        setting, or a preconditioning step (``multiscale``, ``total_variation``, ``colour``,
+        ``blend``) with the levels True and False.
+    leave_out : sequence of str, default=()
+        Preconditioning steps; each is left out alone, next to a cell with all of them.
+        ``("all",)`` takes all four. Adds a factor named ``without``.
 
+    Returns
+    -------
+    tuple of Cell
+        Cells with distinct recipes.
+
+    Raises
+    ------
+    RecipeError
+        Nothing varies, a name is unknown, or two cells have the same recipe.
+
+    Examples
+    --------
     >>> cells = design(Recipe.preset("default"), vary={"pad": [2, 4]}, leave_out=["blend"])
-    >>> [cell.label for cell in cells]
-    ['pad=2, without=nothing', 'pad=2, without=blend', 'pad=4, without=nothing', \
-'pad=4, without=blend']
+    >>> for cell in cells:
+    ...     print(cell.label)
+    pad=2, without=nothing
+    pad=2, without=blend
+    pad=4, without=nothing
+    pad=4, without=blend
     """
     factors = dict(vary or {})
     if leave_out:
         factors[WITHOUT] = (NOTHING, *(STEPS if tuple(leave_out) == ("all",) else leave_out))
     if not all(factors.values()) or not factors:
         raise RecipeError(
-            "an ablation needs something that varies: settings with their levels "
-            "(--vary pad=2,4), or preconditioning steps to leave out (--leave-out all)."
+            "an ablation needs at least one factor. Give settings with levels (--vary pad=2,4) "
+            "or preconditioning steps to leave out (--leave-out all)."
         )
     levels = [dict(zip(factors, chosen, strict=True)) for chosen in product(*factors.values())]
     cells = tuple(Cell(chosen, _changed(recipe, chosen)) for chosen in levels)
-    for one, other in combinations(cells, 2):
-        if one.recipe == other.recipe:
+    for first, second in combinations(cells, 2):
+        if first.recipe == second.recipe:
             raise RecipeError(
-                f"{one.label} and {other.label} are the same recipe: the level changes nothing, or "
-                "the recipe has no such step to leave out. Drop one of them."
+                f"{first.label} and {second.label} are the same recipe: the level changes "
+                "nothing, or the recipe does not use this step. Remove one of them."
             )
     return cells
 

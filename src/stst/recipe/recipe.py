@@ -1,259 +1,107 @@
-"""What is done to make a metamer, as frozen and validated data. No torch here."""
+"""Recipe of a synthesis: all settings that determine the stimulus, as validated data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from stst.errors import RecipeError, guess
 from stst.errors.arguments import checked
 from stst.recipe.config import FrozenConfig, set_by_path
-
-Number = TypeVar("Number", int, float)
-LOSSES = ("space_content", "space_texture", "time_content", "time_texture")
-
-
-def _listed(value: object) -> object:
-    return value if isinstance(value, list | tuple) else (value,)
-
-
-# One value for all frames, or one for each frame in turn, of which the last goes on.
-Schedule = Annotated[tuple[float, ...], BeforeValidator(_listed), Field(min_length=1)]
-Counts = Annotated[
-    tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_listed), Field(min_length=1)
-]
-ALL = ("all",)  # the layers of a stream
-Chosen = Annotated[
-    tuple[str, ...] | None, BeforeValidator(lambda names: ALL if names == "all" else names)
-]
-Memory = Annotated[float, Field(ge=0, lt=1)]  # share of the past in a running mean
-
-
-def value_at(schedule: tuple[Number, ...], index: int) -> Number:
-    """Value of a schedule for frame `index`; its last value goes on for ever."""
-    return schedule[min(index, len(schedule) - 1)]
-
-
-class Octave(FrozenConfig):
-    """One resolution of the coarse-to-fine schedule; a stop may cut or repeat its steps."""
-
-    scale: float = Field(1.0, gt=0, le=1)
-    steps: Counts = (60,)
-    rate: float = Field(0.02, gt=0)
-
-
-class Weights(FrozenConfig):
-    """How much each loss counts; 0 leaves it out. May change from frame to frame.
-
-    ``colour_moments`` matches mean and covariance of colours and of the luminance of linear
-    light of the spatial target, octave by octave, and with them its contrast and, roughly, its
-    spectrum (our choice).
-    ``gamut`` keeps colours among those of the spatial target (our choice).
-    ``sameness`` keeps the metamers of several seeds apart (our choice): it is lowered by
-    layouts that avoid each other, at the price of somewhat larger residuals.
-    """
-
-    space_content: Schedule = (0.0,)
-    space_texture: Schedule = (1.0,)
-    time_content: Schedule = (0.0,)
-    time_texture: Schedule = (1.0,)
-    colour_moments: Schedule = (0.0,)
-    gamut: Schedule = (0.0,)
-    total_variation: Schedule = (1.0,)
-    sameness: Schedule = (0.0,)
-
-    def at(self, index: int) -> dict[str, float]:
-        """Weights for frame `index`, by the name of the loss; those of 0 left out."""
-        values = {name: value_at(getattr(self, name), index) for name in type(self).model_fields}
-        return {name: value for name, value in values.items() if value}
-
-    @property
-    def weighed(self) -> tuple[str, ...]:
-        """The losses (not total variation) that have a weight in any frame."""
-        return tuple(loss for loss in LOSSES if any(getattr(self, loss)))
-
-    def schedule(self, loss: str, *, alone: bool = False) -> tuple[float, ...]:
-        """The weights of a loss, or else those of its stream's other one, or else 1.
-
-        `alone`: the last of them throughout, for a loss that no other stands in for.
-        """
-        stream = loss.split("_")[0]
-        known = [loss, *(other for other in LOSSES if other.startswith(stream))]
-        schedules = (getattr(self, name) for name in known)
-        weights: tuple[float, ...] = next(filter(any, schedules), (1.0,))
-        return weights[-1:] if alone else weights
-
-    @field_validator("*")
-    @classmethod
-    def _not_negative(cls, schedule: tuple[float, ...]) -> tuple[float, ...]:
-        if min(schedule) < 0:
-            raise ValueError("a weight cannot be negative")
-        return schedule
-
-
-class Layers(FrozenConfig):
-    """Layers that each loss matches: names, ``all``, or None, the stream's own choice.
-
-    The package's streams choose the paper's.
-    """
-
-    space_content: Chosen = None
-    space_texture: Chosen = None
-    time_content: Chosen = None
-    time_texture: Chosen = None
-
-
-class Optimiser(FrozenConfig):
-    """The update rule. ``normalised`` is the authors': gradient / its deviation.
-
-    Adam moves each value by the rate, however small its slope; `damping` is added to what a slope
-    is divided by, in root mean squares of all slopes of the frame, so that small ones move it less.
-    """
-
-    method: Literal["normalised", "adam", "lbfgs"] = "adam"
-    decay: Literal["constant", "cosine"] = "cosine"
-    betas: tuple[Memory, Memory] = (0.9, 0.99)
-    damping: float = Field(0.0, ge=0)
-
-
-class Stop(FrozenConfig):
-    """When an octave ends: by its residuals, rather than after its steps.
-
-    Every `every` steps, before the first one too, and after each round of its steps an
-    octave ends if the relative residual of each matched loss, the root of the loss, is at
-    most `tolerance` (twice that below full size: a finer octave follows). A round has a
-    whole decay of the rate; up to `rounds` follow each other, as long as each lowers the
-    residuals of all losses together by at least `improvement`, as a share.
-    """
-
-    tolerance: float = Field(ge=0)
-    improvement: float = Field(0.02, ge=0, lt=1)
-    rounds: int = Field(1, ge=1)
-    every: int = Field(8, ge=1)
-
-
-# Our choice; that of "default" is the preset's own.
-QUALITIES = {
-    "draft": Stop(tolerance=0.4),
-    "default": Stop(tolerance=0.12),
-    "high": Stop(tolerance=0.06, rounds=4),
-}
-
-
-class Whole(FrozenConfig):
-    """All frames of a clip together, rather than one after the other (our choice).
-
-    Every frame moves in every step, in as many steps as a recipe gives its first frame,
-    with the weights that it has for late ones. With ``loop`` the last frame is followed by
-    the first: no pad frames are made, and the clip can be shown without a seam.
-    Colour transfer, where there is any, is done in every frame, whatever ``colour.frames``.
-    `chunk` windows go through the streams at a time; fewer take less memory.
-    """
-
-    loop: bool = False
-    chunk: int = Field(4, ge=1)
-
-
-class Start(FrozenConfig):
-    """Where a frame starts from, before its first step.
-
-    The first frames are noise: ``uniform`` in [0, 1] (the authors'); ``matched`` to
-    the target frame's mean colour and covariance of channels; or ``scrambled``, that frame with
-    random phases, so that its amplitudes are kept. A later frame starts from
-    ``blend`` x the finished frame + (1 - ``blend``) x noise, where the finished frame is
-    first moved as ``warp`` says: not at all (the authors'), by the ``affine`` motion that is
-    nearest to the optical flow of the temporal target (panning, turning, growing,
-    shearing of the frame as a whole), along that flow itself (``dense``), which shows the
-    borders of what moves, or ``scrambled``: by the affine motion and what the flow has beside
-    it with random phases, as fast and as coarse, elsewhere. Without a temporal loss frames are
-    not moved.
-    Random phases have by chance a layout like the natural one, and a metamer keeps the layout that
-    it begins with: of so many `draws` of scrambled noise the one least like it is taken.
-    """
-
-    noise: Literal["uniform", "matched", "scrambled"] = "matched"
-    blend: float = Field(1.0, ge=0, le=1)
-    warp: Literal["none", "affine", "dense", "scrambled"] = "none"
-    draws: int = Field(1, ge=1, le=12)
-
-
-class Colour(FrozenConfig):
-    """Colour transfer to the spatial target frame (Pitie et al. 2007).
-
-    After each finished frame (the authors'), after each octave but the last, or never; in
-    the first `frames` frames made, pad frames included, or in all (None). With `keep_grey` the
-    metamer of a natural frame without colour has none: its channels move together.
-    """
-
-    after: Literal["never", "frame", "octave"] = "never"
-    regrain: bool = True
-    keep_grey: bool = True
-    frames: int | None = Field(None, ge=1)
-
-    def at(self, index: int) -> str:
-        """Say after what frame `index` has its colours transferred."""
-        return self.after if self.frames is None or index < self.frames else "never"
-
+from stst.recipe.parts import (
+    LOSSES,
+    QUALITIES,
+    Colour,
+    Layers,
+    Octave,
+    Optimiser,
+    Start,
+    Stop,
+    Weights,
+    Whole,
+    value_at,
+)
 
 Distances = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 PRESETS = files("stst") / "recipe" / "presets"
 
 
 class Recipe(FrozenConfig):
-    """All that decides how a metamer is made, apart from targets, streams and seed.
+    """All settings that determine a stimulus, except targets, streams and seed.
+
+    Recipes are frozen; `with_settings` returns a changed copy. Where a setting has a value
+    from the authors' code, preset ``greco2024`` uses it.
 
     Parameters
     ----------
-    octaves : tuple of Octave
-        Coarse to fine.
-    weights, layers, optimiser, start, colour
-        See their classes.
-    stop : Stop or None
-        When an octave ends. None takes all its steps, once (the authors').
-    scaling : {"relative", "raw"}
-        ``relative`` divides each layer's error by the mean square of its target (the
-        temporal Gram's by the variance of its entries), so that layers weigh alike;
-        ``raw`` is the authors'.
-    equalise : float or None
-        At the start of each octave bring each weighted loss to weight x this value
-        (authors: 1e4). None leaves the weights as they are.
-    variation : {"excess", "absolute"}
-        Total variation above the target's own, or all of it (the authors').
-    resize : {"source", "successive"}
-        Octaves resized from the source, or one from the other (the authors', which
-        blurs the target of the full-size octave; docs/fidelity.md).
-    antialias : bool
-        Area-weighted downsizing. The authors' resizing aliases.
-    pad : int
-        Frames made before the first kept one, then dropped.
-    pad_order : {"mirror", "authors"}
-        ``mirror`` is t_n ... t_1, t_0; the authors' is t_1 ... t_n, t_0.
-    field : float or None
-        Textures are matched in layers whose receptive field is at most this share of the short
-        side, octave by octave (in the layer that sees least, where there is none). A Gram matrix
-        hides the arrangement only where it averages over many places: of layers that see much of
-        the frame it tells the layout, and the object comes back. None matches all (the authors').
-    distances : tuple of int
-        How many frames apart the pairs are that the temporal stream looks at: (1,) is the
-        paper's; each further one adds its layers (``energy@4``), for motion that takes
-        longer than two frames.
-    whole : Whole or None
-        All frames at once. None makes one after the other (the paper's).
-    shots : {"each", "first", "ignore", "refuse"}
-        What is done about cuts in the target. ``each`` makes every shot as a clip of its own,
-        with its own pad frames and start, and joins them; ``first`` makes the first shot
-        alone; ``refuse`` raises an error; ``ignore`` goes on across cuts (the authors').
-    precision : {"auto", "float32", "bfloat16"}
-        Number format of the streams' activations while a frame is optimised; Gram
-        matrices, frames and optimiser are float32. ``auto`` is bfloat16 where the device
-        multiplies it in hardware. Residuals are always found in float32.
+    octaves : sequence of Octave
+        Resolutions, coarse to fine, at least one.
+    weights : Weights, optional
+        Weight of each loss.
+    layers : Layers, optional
+        Layers that each loss matches.
+    optimiser : Optimiser, optional
+        Update rule.
+    stop : Stop or None, default=None
+        Stopping rule of an octave. None takes all steps once (authors' code).
+    start : Start, optional
+        Initial state of each frame.
+    colour : Colour, optional
+        Colour transfer.
+    scaling : {"relative", "raw"}, default="relative"
+        ``relative`` divides the error of each layer by the mean square of its target (for
+        temporal textures: by the variance), so all layers have similar influence. ``raw``
+        (authors' code) lets deep layers dominate.
+    equalise : float or None, default=None
+        At the start of each octave, rescale each loss to weight times this value, above 0
+        (authors' code: 1e4). None keeps the weights.
+    variation : {"excess", "absolute"}, default="excess"
+        Penalise only total variation above the target's, or all of it (authors' code), which
+        also smooths detail that the target has.
+    resize : {"source", "successive"}, default="source"
+        Resize each octave's target from the source, or from the previous octave (authors'
+        code), which blurs the target of the full-size octave (docs/reference/fidelity.md).
+    antialias : bool, default=True
+        Filter before downsizing. False (authors' code) causes aliasing.
+    pad : int, default=2
+        Extra frames made before the first kept frame and then dropped, 0 or more. More pad
+        frames give the motion more time to build up from noise.
+    pad_order : {"mirror", "authors"}, default="mirror"
+        Target frames of the pad frames: t_n ... t_1, or t_1 ... t_n (authors' code), which
+        causes a jump before t_0.
+    field : float or None, default=None
+        Largest receptive field of a texture layer, as a fraction of the short side in each
+        octave, above 0; the layer with the smallest field is always used. A Gram matrix
+        removes layout only if it averages over many positions: layers that see much of the
+        frame bring the object back. None uses all layers (authors' code).
+    distances : sequence of int, default=(1,)
+        Frame distances of the pairs that the temporal stream compares, each 1 or more. (1,)
+        is the paper's choice. Larger distances add layers (``energy@4``) that match slower
+        changes.
+    whole : Whole or None, default=None
+        Optimise all frames together. None makes one frame after the other (paper).
+    shots : {"each", "first", "ignore", "refuse"}, default="each"
+        Handling of cuts in the target. ``each`` makes every shot separately, with its own pad
+        frames and start, and joins them. ``first`` makes only the first shot. ``refuse``
+        raises an error. ``ignore`` continues across cuts (authors' code).
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Number format of activations during optimisation. ``auto`` uses bfloat16 if the
+        hardware multiplies it. Gram matrices, frames and optimiser use float32, and so do
+        the reported residuals.
+
+    See Also
+    --------
+    stst.synthesize : Make a stimulus with a recipe.
+    stst.recipe.list_presets : List the presets.
 
     Examples
     --------
+    >>> Recipe(octaves=[{"scale": 0.5, "steps": 40}, {"steps": 20}], pad=1)
+    Recipe(octaves=(Octave(scale=0.5, steps=(40,)), Octave(steps=(20,))), pad=1)
     >>> Recipe.preset("greco2024").octaves[0].steps
     (2000,)
     """
@@ -281,13 +129,34 @@ class Recipe(FrozenConfig):
     @model_validator(mode="after")
     def _stops_by_what_is_relative(self) -> Self:
         if self.stop is not None and self.scaling != "relative":
-            raise ValueError("an octave can only stop by residuals with scaling: relative")
+            raise ValueError("stop needs scaling: relative")
         return self
 
     @classmethod
     @checked
     def preset(cls, name: str) -> Self:
-        """A named recipe: one of `list_presets`."""
+        """Load a recipe that comes with the package.
+
+        Parameters
+        ----------
+        name : str
+            One of `list_presets`.
+
+        Returns
+        -------
+        Recipe
+            The preset.
+
+        Raises
+        ------
+        RecipeError
+            Unknown name.
+
+        Examples
+        --------
+        >>> Recipe.preset("default").pad
+        4
+        """
         known = list_presets()
         if name not in known:
             raise RecipeError(
@@ -297,10 +166,32 @@ class Recipe(FrozenConfig):
 
     @checked
     def with_settings(self, settings: Mapping[str, object]) -> Recipe:
-        """Change settings by dotted name: ``{"octaves.0.steps": 10, "pad": 1}``."""
+        """Return a copy with changed settings.
+
+        Parameters
+        ----------
+        settings : mapping of str to object
+            New values by dotted name; numbers address items of a sequence.
+
+        Returns
+        -------
+        Recipe
+            The changed recipe.
+
+        Raises
+        ------
+        RecipeError
+            Unknown name or invalid value.
+
+        Examples
+        --------
+        >>> recipe = Recipe.preset("default").with_settings({"octaves.0.steps": 10, "pad": 1})
+        >>> recipe.octaves[0].steps, recipe.pad
+        ((10,), 1)
+        """
         if not isinstance(settings, Mapping):
             raise RecipeError(
-                f"settings are a mapping of names to values, {{'pad': 1}}; got {settings!r}."
+                f"settings must be a mapping of names to values, {{'pad': 1}}; got {settings!r}."
             )
         data = self.model_dump(mode="json")
         for name, value in settings.items():
@@ -309,7 +200,22 @@ class Recipe(FrozenConfig):
 
     @checked
     def with_quality(self, name: str) -> Recipe:
-        """Stop at the residuals of ``draft``, ``default`` or ``high``.
+        """Return a copy with the stopping rule of a quality level.
+
+        Parameters
+        ----------
+        name : {"draft", "default", "high"}
+            Quality: tolerance 0.4, 0.12, or 0.06 with up to 4 rounds.
+
+        Returns
+        -------
+        Recipe
+            The changed recipe.
+
+        Raises
+        ------
+        RecipeError
+            Unknown name, or a recipe with ``scaling: raw``.
 
         Examples
         --------
@@ -325,11 +231,27 @@ class Recipe(FrozenConfig):
 
     @property
     def loop(self) -> bool:
-        """Whether the first frame follows the last: no pad frames are made."""
+        """Whether the last frame leads into the first; no pad frames are made then."""
         return self.whole is not None and self.whole.loop
 
     def count_steps(self, transitions: Sequence[int]) -> int:
-        """Optimiser steps of these transitions, all octaves; with a stop, the most there can be."""
+        """Count optimiser steps over all octaves.
+
+        Parameters
+        ----------
+        transitions : sequence of int
+            Frames made, from 0, pad frames included.
+
+        Returns
+        -------
+        int
+            Number of steps; with a stopping rule, the maximum.
+
+        Examples
+        --------
+        >>> Recipe(octaves=[{"steps": 10}, {"steps": 5}]).count_steps(range(3))
+        45
+        """
         rounds = 1 if self.stop is None else self.stop.rounds
         return rounds * sum(
             value_at(octave.steps, t) for octave in self.octaves for t in transitions
@@ -337,12 +259,28 @@ class Recipe(FrozenConfig):
 
     @checked
     def with_losses(self, names: str | Sequence[str]) -> Recipe:
-        """Match these losses and no others: a sequence of names, or joined by ``+``, or ``all``.
+        """Return a copy that matches only some losses.
 
-        A loss that the recipe weighs keeps its schedule; one that it does not gets that of
-        its stream's other loss. Without a spatial loss the temporal ones count from the
-        first frame on, because there is nothing else to match in it; colours are free, and
-        noise that would begin with the target's amplitudes has its colours alone.
+        A loss that the recipe uses keeps its weights; any other gets the weights of its stream's
+        other loss. Without a spatial loss, the temporal losses apply from the first frame on, as it
+        has nothing else to match; colours are not matched, and ``scrambled`` noise becomes
+        ``matched``, because it would carry the target's amplitude spectrum.
+
+        Parameters
+        ----------
+        names : str or sequence of str
+            ``space_content``, ``space_texture``, ``time_content``, ``time_texture``; in one text
+            joined by ``+``, or ``"all"``.
+
+        Returns
+        -------
+        Recipe
+            The changed recipe.
+
+        Raises
+        ------
+        RecipeError
+            Unknown or no loss.
 
         Examples
         --------
@@ -353,12 +291,12 @@ class Recipe(FrozenConfig):
         if isinstance(names, str):
             names = LOSSES if names == "all" else names.split("+")
         if not isinstance(names, Sequence) or not names:
-            raise RecipeError(f"losses are names, such as {list(LOSSES[:2])}; got {names!r}.")
+            raise RecipeError(f"losses must be names, such as {list(LOSSES[:2])}; got {names!r}.")
         chosen = tuple(names)
         for name in chosen:
             if name not in LOSSES:
                 raise RecipeError(
-                    f"there is no loss {name!r}.{guess(name, LOSSES)} Losses, to be joined by +: "
+                    f"there is no loss {name!r}.{guess(name, LOSSES)} Losses, joined by +: "
                     f"{', '.join(LOSSES)}; or all."
                 )
         alone = not any(name.startswith("space") for name in chosen)
@@ -366,7 +304,7 @@ class Recipe(FrozenConfig):
             f"weights.{loss}": self.weights.schedule(loss, alone=alone) if loss in chosen else 0
             for loss in LOSSES
         }
-        if alone:  # of the target's appearance, which is not matched, the colours alone are left
+        if alone:  # nothing of the target's appearance may remain, except colours in the noise
             settings["weights.colour_moments"] = 0
             if self.start.noise == "scrambled":
                 settings["start.noise"] = "matched"
@@ -374,6 +312,17 @@ class Recipe(FrozenConfig):
 
 
 def list_presets() -> list[str]:
-    """Names of the recipes that come with the package."""
+    """List the recipes that come with the package.
+
+    Returns
+    -------
+    list of str
+        Names for `Recipe.preset`.
+
+    Examples
+    --------
+    >>> list_presets()
+    ['default', 'greco2024']
+    """
     names = (file.name for file in PRESETS.iterdir())
     return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))

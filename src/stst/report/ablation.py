@@ -1,4 +1,4 @@
-"""What an ablation found: a table as text, and a figure of one outcome."""
+"""Results of an ablation: tables, and a figure of one outcome."""
 
 from __future__ import annotations
 
@@ -17,9 +17,24 @@ Records = Sequence[Mapping[str, Any]]  # of `stst.workflows.ablation.Finding.rec
 
 
 def tidy_table(records: Records) -> pd.DataFrame:
-    """A row for each outcome of each metamer: factors, seed, outcome, value, error.
+    """Make a tidy table of the outcomes of an ablation.
 
-    A metamer that could not be made has a single row, with its error and no outcome.
+    Parameters
+    ----------
+    records : sequence of mapping
+        One record per metamer, with ``factors``, ``seed``, ``outcomes`` and ``error``.
+
+    Returns
+    -------
+    DataFrame
+        One row per metamer and outcome, with the factors, ``seed``, ``outcome``, ``value`` and
+        ``error``. A metamer that failed has one row, with its error and without outcome.
+
+    Examples
+    --------
+    >>> record = {"factors": {"pad": "2"}, "seed": 0, "outcomes": {"flicker": 0.1}, "error": ""}
+    >>> tidy_table([record]).values.tolist()
+    [['2', 0, 'flicker', 0.1, '']]
     """
     rows = [
         (*record["factors"].values(), record["seed"], outcome, value, error)
@@ -34,23 +49,76 @@ def tidy_table(records: Records) -> pd.DataFrame:
 
 
 def tidy_csv(records: Records) -> str:
-    """The `tidy_table` as CSV."""
+    r"""Format the outcomes of an ablation as CSV.
+
+    Parameters
+    ----------
+    records : sequence of mapping
+        Records, as for `tidy_table`.
+
+    Returns
+    -------
+    str
+        The table of `tidy_table`, with six digits.
+
+    Examples
+    --------
+    >>> record = {"factors": {"pad": "2"}, "seed": 0, "outcomes": {"flicker": 0.1}, "error": ""}
+    >>> tidy_csv([record])
+    'pad,seed,outcome,value,error\n2,0,flicker,0.1,\n'
+    """
     table = tidy_table(records)
     return str(table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
 
 def outcome_names(records: Records) -> list[str]:
-    """Outcomes that any of the metamers has, in their order."""
+    """List the outcomes of an ablation.
+
+    Parameters
+    ----------
+    records : sequence of mapping
+        Records, as for `tidy_table`.
+
+    Returns
+    -------
+    list of str
+        Names of all outcomes, in order.
+
+    Examples
+    --------
+    >>> outcome_names([{"outcomes": {"flicker": 0.1}}, {"outcomes": {"high_frequency": 0.9}}])
+    ['flicker', 'high_frequency']
+    """
     return list(dict.fromkeys(name for record in records for name in record["outcomes"]))
 
 
 def outcome_figure(
     records: Records, outcome: str, *, label: str = "", alike: float | None = None
 ) -> Figure:
-    """Draw an outcome against the levels of each factor: a panel for each.
+    """Draw one outcome against the levels of each factor.
 
-    A point for each metamer that has it, of a colour and form for each seed, and a bar at their
-    mean. `alike`, the value of a clip that is as the natural one, is a dashed line.
+    Parameters
+    ----------
+    records : sequence of mapping
+        Records, as for `tidy_table`.
+    outcome : str
+        Outcome to draw.
+    label : str, optional
+        Label of the vertical axis; by default the name of the outcome.
+    alike : float, optional
+        Value of the outcome for a clip identical to the natural clip, drawn as a dashed line.
+
+    Returns
+    -------
+    Figure
+        One panel per factor, one point per metamer, with a bar at the mean of each level. Colour
+        and marker give the seed.
+
+    Examples
+    --------
+    >>> record = {"factors": {"pad": "2"}, "seed": 0, "outcomes": {"flicker": 0.1}, "error": ""}
+    >>> outcome_figure([record], "flicker").axes[0].get_xlabel()
+    'pad'
     """
     factors = {
         name: list(dict.fromkeys(record["factors"][name] for record in records))

@@ -1,4 +1,4 @@
-"""Optical flow as colours."""
+"""Pictures of optical flow."""
 
 from __future__ import annotations
 
@@ -11,20 +11,37 @@ from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from stst.drawing.figures import NotebookFigure
 from stst.metrics.clips import find_cuts
 from stst.metrics.motion import Estimator, flow_within_shots
 from stst.video.frames import Footage
 
 _UNKNOWN = 128
-_ARROWS = 12  # along the longer side
+_ARROWS = 12  # number along the longer side
 
 
 def flow_picture(flow: Tensor, fastest: float | None = None) -> npt.NDArray[np.uint8]:
-    """Draw a flow: the hue is the direction, the saturation the speed.
+    """Draw optical flow as colours: hue is direction, saturation is speed.
 
-    Red moves to the right, and a hue goes around the wheel with the direction, counter-clockwise
-    as seen; white is at rest. (T, 2, H, W), px a frame to the right and DOWN -> (T, H, W, 3); mid
-    grey where it is NaN. `fastest` has full saturation, by default the highest speed.
+    Parameters
+    ----------
+    flow : Tensor
+        Optical flow, px/frame to the right and DOWN, shape (T, 2, H, W).
+    fastest : float, optional
+        Speed at full saturation, px/frame; by default the highest speed.
+
+    Returns
+    -------
+    ndarray of uint8
+        RGB images, shape (T, H, W, 3). Red moves to the right and hues follow the colour wheel
+        counter-clockwise. White does not move. NaN is grey.
+
+    Examples
+    --------
+    >>> flow = torch.zeros(1, 2, 1, 1)
+    >>> flow[:, 0] = 1  # to the right
+    >>> flow_picture(flow).tolist()
+    [[[[255, 0, 0]]]]
     """
     right, down = flow.detach().double().cpu().numpy().transpose(1, 0, 2, 3)
     speed = np.hypot(right, down)
@@ -37,9 +54,28 @@ def flow_picture(flow: Tensor, fastest: float | None = None) -> npt.NDArray[np.u
 
 
 def flow_figure(films: Mapping[str, Footage], flow: Estimator) -> Figure:
-    """Draw the mean flow of each clip as colours and arrows, on one scale, and their wheel.
+    """Draw the mean flow of each clip on one scale, with a colour wheel.
 
-    The first clip is the natural one; pairs across cuts are left out as in `stst.evaluate`.
+    Parameters
+    ----------
+    films : mapping of str to Clip or Film
+        Clips by name, the natural clip first.
+    flow : Estimator
+        Optical-flow method.
+
+    Returns
+    -------
+    Figure
+        One panel per clip, with colours and arrows, and the wheel. Pairs of frames across cuts are
+        left out, as in `stst.evaluate`.
+
+    Examples
+    --------
+    >>> import stst
+    >>> from stst.metrics.motion import DIS
+    >>> clip = stst.make_stimulus("dead-leaves", frames=4, height=32, width=32, speed=1).clip
+    >>> len(flow_figure({"natural": clip}, DIS).axes)
+    2
     """
     cuts = find_cuts(next(iter(films.values())))
     fields = {
@@ -47,7 +83,7 @@ def flow_figure(films: Mapping[str, Footage], flow: Estimator) -> Figure:
         for name, film in films.items()
     }
     fastest = max(float(np.hypot(*field).max()) for field in fields.values()) or 1.0
-    figure = Figure(figsize=(3.2 * len(fields) + 2, 3), dpi=150, layout="constrained")
+    figure = NotebookFigure(figsize=(3.2 * len(fields) + 2, 3), dpi=150, layout="constrained")
     grid = figure.subplots(1, len(fields) + 1, width_ratios=[*[2] * len(fields), 1])
     for axes, (name, field) in zip(grid, fields.items(), strict=False):
         height, width = field.shape[1:]

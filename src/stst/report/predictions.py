@@ -1,4 +1,4 @@
-"""Next-frame predictions of clips at several rates: tables, and a figure."""
+"""Next-frame predictions of clips at several frame steps: tables, and a figure."""
 
 from __future__ import annotations
 
@@ -14,14 +14,31 @@ from matplotlib.ticker import MaxNLocator
 from stst.drawing.figures import COLOURS, log_scale, make_panels
 from stst.metrics.prediction import PredictionErrors
 
-Predictions = Mapping[str, Mapping[int, PredictionErrors]]  # clip -> every n-th frame -> errors
+Predictions = Mapping[str, Mapping[int, PredictionErrors]]  # clip -> frame step -> errors
 _ORDINALS = {1: "", 2: "2nd ", 3: "3rd "}
-_TALL = 10  # times the error of repeating: the axis is logarithmic then
+_TALL = 10  # MSE / MSE of repeating from which the axis is logarithmic
 _ERRORS = ["mse", "ssim", "repeat_mse", "repeat_ssim"]
 
 
 def frame_table(predictions: Predictions) -> pd.DataFrame:
-    """A row for each frame that was predicted, by its place in the clip, from 0."""
+    """Make a table of the errors of each predicted frame.
+
+    Parameters
+    ----------
+    predictions : mapping of str to mapping of int to PredictionErrors
+        For each clip and frame step (``every``), its errors.
+
+    Returns
+    -------
+    DataFrame
+        One row per predicted frame; ``frame`` is its index in the clip.
+
+    Examples
+    --------
+    >>> errors = PredictionErrors.of([(0.1, 0.9, 0.2, 0.8)])
+    >>> frame_table({"natural": {2: errors}}).values.tolist()
+    [['natural', 2, 2, 0.1, 0.9, 0.2, 0.8]]
+    """
     rows = [
         (name, every, every * (index + 1), *values)
         for name, rates in predictions.items()
@@ -32,9 +49,24 @@ def frame_table(predictions: Predictions) -> pd.DataFrame:
 
 
 def clip_table(predictions: Predictions) -> pd.DataFrame:
-    """Means of each clip at each rate, with the bounds of the ratio and a verdict.
+    """Make a table of the mean errors of each clip at each frame step.
 
-    The ratio is NaN where nothing changes.
+    Parameters
+    ----------
+    predictions : mapping of str to mapping of int to PredictionErrors
+        For each clip and frame step (``every``), its errors.
+
+    Returns
+    -------
+    DataFrame
+        One row per clip and frame step, with the ratio of MSE to that of repeating the previous
+        frame, its bounds and a verdict. The ratio is NaN if nothing changes.
+
+    Examples
+    --------
+    >>> errors = PredictionErrors.of([(0.1, 0.9, 0.2, 0.8)])
+    >>> clip_table({"natural": {1: errors}})["ratio"].tolist()
+    [0.5]
     """
     groups = frame_table(predictions).groupby(["clip", "every"], sort=False)
     table = groups[_ERRORS].mean().assign(frames=groups.size())
@@ -48,10 +80,25 @@ def clip_table(predictions: Predictions) -> pd.DataFrame:
 
 
 def prediction_figure(predictions: Predictions) -> Figure:
-    """Draw the error of each predicted frame, a column for each rate, a colour for each clip.
+    """Draw the error of each predicted frame.
 
-    The dashed line is the mean error of repeating the last frame. A clip that does not change has
-    no such error, and is named in the legend.
+    Parameters
+    ----------
+    predictions : mapping of str to mapping of int to PredictionErrors
+        For each clip and frame step (``every``), its errors.
+
+    Returns
+    -------
+    Figure
+        One column per frame step, one colour per clip: above the MSE, below SSIM. The dashed line
+        is the mean error of repeating the previous frame. The legend marks clips that do not
+        change.
+
+    Examples
+    --------
+    >>> errors = PredictionErrors.of([(0.1, 0.9, 0.2, 0.8)])
+    >>> len(prediction_figure({"natural": {1: errors}}).axes)
+    2
     """
     rates = list(next(iter(predictions.values())))
     size = (1.5 + 4 * len(rates), 6)

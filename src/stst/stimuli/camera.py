@@ -1,4 +1,4 @@
-"""A picture seen by a camera whose path is known."""
+"""Camera-path stimulus: a picture under a known translation, rotation and zoom."""
 
 from __future__ import annotations
 
@@ -21,60 +21,79 @@ from stst.stimuli.stimulus import (
     to_stimulus,
 )
 
-_FURTHEST = 64  # times that a path may enlarge or reduce
-_LEAST, _MOST = 512, 4096  # px on a side of a generated picture
-_EDGE = 1  # px beside the frame that its pixels depend on
-_BLUR = 0.5  # px; with less, a motion by half a pixel is seen as flicker
+_FURTHEST = 64  # largest total zoom factor, in or out
+_LEAST, _MOST = 512, 4096  # side of a generated picture, px
+_EDGE = 1  # px outside the frame that its pixels depend on
+_BLUR = 0.5  # px; with less blur, motion by half a pixel looks like flicker
 
 
 class CameraPath(Generator):
-    """A photograph seen under a path of translation, turn and zoom, the same in every frame.
+    """A picture moved by constant translation, rotation and zoom, with exact affine flow.
 
-    From each frame to the next, what is seen is enlarged and turned about the centre of the
-    frame, and then moved: the flow is affine. The first frame shows the centre of the picture. A
-    pixel is a Gaussian mean of a cubic spline through encoded values (gamma not undone).
+    The first frame shows the centre of the picture. From each frame to the next, the image is
+    scaled and rotated about the frame centre and then translated.
 
-    Parameters
-    ----------
-    picture : str or None
-        Path of an image file. None generates a coloured texture whose amplitudes fall as
-        1 / frequency, as those of photographs do, as large as the path needs.
-    scale : float
-        Pixels of the picture for one of the first frame, in each direction.
-    speed, direction : float
-        px a frame, and degrees counter-clockwise from the right: where what is seen moves; the
-        camera goes the opposite way.
-    turn : float
-        Degrees a frame by which what is seen turns, positive counter-clockwise.
-    zoom : float
-        Factor a frame by which what is seen grows; at most 64 times, or to a 64th, in all.
+    Notes
+    -----
+    Each pixel is a Gaussian-weighted mean of a cubic spline through the encoded values (gamma not
+    undone).
 
     Examples
     --------
-    >>> made = CameraPath(frames=2, height=17, width=17, zoom=1.5, speed=0).make()
-    >>> made.flow[0, :, 8, 16].tolist()  # right, DOWN, 8 px to the right of the centre
+    >>> stimulus = CameraPath(frames=2, height=17, width=17, zoom=1.5, speed=0).make()
+    >>> stimulus.flow[0, :, 8, 16].tolist()  # right and DOWN, 8 px to the right of the centre
     [4.0, 0.0]
     """
 
-    picture: str | None = None
-    scale: float = Field(2, gt=0)
-    speed: float = Field(1, ge=0)
-    direction: float = 0
-    turn: float = 0
-    zoom: float = Field(1, gt=0)
+    picture: str | None = Field(
+        None,
+        description="Path of an image file. None: a generated coloured texture with a 1/frequency "
+        "amplitude spectrum like that of photographs, as large as the path needs.",
+    )
+    scale: float = Field(
+        2, gt=0, description="Picture pixels per pixel of the first frame, in each direction."
+    )
+    speed: float = Field(
+        1,
+        ge=0,
+        description="Speed of the image in pixels per frame. The camera moves the opposite way.",
+    )
+    direction: float = Field(
+        0, description="Direction of the image motion in degrees counter-clockwise from right."
+    )
+    turn: float = Field(
+        0, description="Rotation of the image in degrees per frame, positive counter-clockwise."
+    )
+    zoom: float = Field(
+        1,
+        gt=0,
+        description="Zoom factor per frame, above 1 for expansion. At most a factor of 64, in or "
+        "out, over the clip.",
+    )
 
     @field_validator("zoom")
     @classmethod
     def _within_reason(cls, zoom: float, info: ValidationInfo) -> float:
         if abs(math.log(zoom)) * (info.data.get("frames", 1) - 1) > math.log(_FURTHEST):
-            raise ValueError(f"must not enlarge or reduce by more than {_FURTHEST} in all")
+            raise ValueError(f"must zoom by at most a factor of {_FURTHEST} over the clip")
         return zoom
 
     def make(self) -> Stimulus:
-        """Film it; RecipeError where the picture cannot be read or is too small for the path."""
+        """Render the camera path.
+
+        Returns
+        -------
+        Stimulus
+            The clip and its flow.
+
+        Raises
+        ------
+        RecipeError
+            If the picture cannot be read or is too small for the path.
+        """
         need, file = self._need(), self.picture
         picture = draw_picture(self.seed, need) if file is None else read_picture(file, need)
-        # Of a large photograph that is seen as a whole, fewer pixels are enough.
+        # A large photograph seen as a whole needs fewer pixels.
         coarse = max(1, math.floor(self.scale * min(1, self.zoom ** (1 - self.frames)) / 2))
         height, width = (side // coarse for side in picture.shape[1:])
         middle = (np.array(picture.shape[:0:-1]) / coarse - 1) / 2  # column, row
@@ -87,18 +106,18 @@ class CameraPath(Generator):
         return to_stimulus(self, frames, (np.tensordot(self._step(), places, 1) - places)[:2])
 
     def _step(self) -> Array:
-        """Where a place about the frame's centre goes until the next frame, (3, 3)."""
-        right, down = heading(self.turn), heading(self.turn - 90)  # where these directions go
+        """Affine map from one frame to the next, about the frame centre: (3, 3)."""
+        right, down = heading(self.turn), heading(self.turn - 90)  # the rotated axes
         move = np.multiply(self.speed, heading(self.direction))
         columns = [np.multiply(self.zoom, right), np.multiply(self.zoom, down), move]
         return np.vstack([np.column_stack(columns), [0, 0, 1]])
 
     def _back(self, t: int) -> Array:
-        """From frame t into the picture, about the centre of each: (2, 3)."""
+        """Affine map from frame t to the picture, about the centre of each: (2, 3)."""
         return np.asarray(self.scale * np.linalg.matrix_power(np.linalg.inv(self._step()), t)[:2])
 
     def _need(self) -> tuple[int, int]:
-        """Height and width of what the path sees of the picture, px."""
+        """Height and width of the part of the picture that the path shows, px."""
         corners = np.array([[-1, 1, -1, 1], [-1, -1, 1, 1], [2, 2, 2, 2]]) / 2
         edges = corners * [[self.width + 2 * _EDGE], [self.height + 2 * _EDGE], [1]]
         reach = np.max([np.abs(self._back(t) @ edges) for t in range(self.frames)], axis=(0, 2))
@@ -106,8 +125,8 @@ class CameraPath(Generator):
         return down, across
 
     def _seen(self, spline: list[Array], middle: Array, coarse: int, t: int) -> Array:
-        """Frame t, (3, H, W), of coefficients of means of `coarse` pixels each way."""
-        times = max(2, math.ceil(self.scale / coarse * self.zoom**-t))  # samples a px
+        """Render frame t, (3, H, W), from the spline of the picture reduced by `coarse`."""
+        times = max(2, math.ceil(self.scale / coarse * self.zoom**-t))  # samples per px
         sides = (self.width + 2 * _EDGE, self.height + 2 * _EDGE)
         x, y = ((np.arange(side * times) + 0.5) / times - side / 2 for side in sides)
         back = self._back(t)[..., None, None] / coarse
@@ -118,19 +137,19 @@ class CameraPath(Generator):
 
     @property
     def sentence(self) -> str:
-        """What it is."""
+        """Description of the stimulus for a Methods section."""
         named = f"the picture {Path(self.picture or '').name}"
         what = "a coloured 1 / f texture" if self.picture is None else named
         return (
-            f"{what} seen under a known camera path: the image moves by {self.speed:g} px a frame "
-            f"towards {self.direction:g} degrees (counter-clockwise from the right), turns by "
-            f"{self.turn:g} degrees a frame (counter-clockwise) and grows by a factor of "
-            f"{self.zoom:g} a frame; at first, {self.scale:g} px of the picture to the px"
+            f"{what} seen under a known camera path: the image moves by {self.speed:g} px per "
+            f"frame towards {self.direction:g} degrees (counter-clockwise from the right), turns "
+            f"by {self.turn:g} degrees per frame (counter-clockwise) and grows by a factor of "
+            f"{self.zoom:g} per frame; {self.scale:g} px of the picture per px of the first frame"
         )
 
 
 def _reduced(fine: Array, times: int) -> Array:
-    """From `times` samples a px in the last direction to one, without the edges."""
+    """Reduce `times` samples per px along the last axis to one, and drop the edges."""
     count = (2 * _EDGE + 1) * times
     away = (np.arange(count) + 0.5) / times - count / times / 2
     weights = np.exp(-0.5 * (away / _BLUR) ** 2)
@@ -140,35 +159,39 @@ def _reduced(fine: Array, times: int) -> Array:
 
 
 def read_picture(path: str, need: tuple[int, int]) -> Array:
-    """Read a picture file, of at least that height and width: (3, H, W), float32 in [0, 1]."""
+    """Read a picture of at least the needed (height, width): (3, H, W), float32 in [0, 1]."""
     try:
         with Image.open(path) as file:
             if file.mode[0] in "IF":
-                raise RecipeError(f"picture: {path} is not of 8 bits; save it as an 8-bit PNG.")
+                raise RecipeError(
+                    f"picture: {path} must be an 8-bit image, got mode {file.mode}. Save it as an "
+                    "8-bit PNG."
+                )
             pixels = np.asarray(ImageOps.exif_transpose(file).convert("RGB"), np.float32)
     except (OSError, Image.DecompressionBombError) as error:
         raise RecipeError(f"picture: {path} cannot be read: {error}.") from error
     if pixels.shape[0] < need[0] or pixels.shape[1] < need[1]:
         raise RecipeError(
-            f"picture: {path} has {pixels.shape[1]} x {pixels.shape[0]} px, and the path sees "
-            f"{need[1]} x {need[0]} of it. Take a larger one, a smaller scale, or fewer frames."
+            f"picture: {path} is too small: it has {pixels.shape[1]} x {pixels.shape[0]} px and "
+            f"the path needs {need[1]} x {need[0]} px. Use a larger picture, a smaller scale or "
+            "fewer frames."
         )
     return np.asarray(pixels.transpose(2, 0, 1) / 255, np.float32)
 
 
-# What light, blue - yellow and red - green noise add to R, G and B: most of it is light, as in
-# photographs (Ruderman, Cronin & Chiao 1998, J. Opt. Soc. Am. A 15, 2036).
+# R, G and B weights of luminance, blue-yellow and red-green noise. Most variance is luminance, as
+# in photographs (Ruderman, Cronin & Chiao 1998, J. Opt. Soc. Am. A 15, 2036).
 _MIXTURE = np.array(((0.15, 0.15, 0.15), (0.03, 0.03, -0.06), (0.02, -0.02, 0)), np.float32)
 
 
 def draw_picture(seed: int, need: tuple[int, int]) -> Array:
-    """Coloured noise with amplitudes as 1 / frequency: (3, N, N), float32, about 0.5."""
-    # A power of 2, so that a somewhat longer path sees the same picture.
+    """Draw coloured noise with a 1/frequency amplitude spectrum: (3, N, N), float32, mean 0.5."""
+    # A power of 2, so that a slightly longer path shows the same picture.
     side = max(_LEAST, 1 << (max(need) - 1).bit_length())
     if side > _MOST:
         raise RecipeError(
-            f"picture: the path sees {need[1]} x {need[0]} px, and no more than {_MOST} are "
-            "generated on a side. Take a smaller scale, fewer frames or a slower path."
+            f"picture: the path needs {need[1]} x {need[0]} px; generated pictures have at most "
+            f"{_MOST} px per side. Use a smaller scale, fewer frames or a slower path."
         )
     rng = np.random.default_rng(seed)
     noise = np.stack([pink_noise((side, side), rng) for _ in _MIXTURE])

@@ -1,4 +1,4 @@
-"""Motion Clouds: moving noise whose energy lies in a chosen part of Fourier space."""
+"""Motion Clouds: moving noise, band-limited in spatial frequency, orientation and speed."""
 
 from __future__ import annotations
 
@@ -11,60 +11,91 @@ from scipy import fft
 from stst.errors import RecipeError
 from stst.stimuli.stimulus import Array, Generator, Stimulus, drift, heading, to_stimulus
 
-_LEAST = 0.1  # of the envelope's peak, that a component must have
+_LEAST = 0.1  # smallest acceptable peak of the sampled envelope, relative to its maximum
 
 
 class MotionCloud(Generator):
-    """Noise of random phases, band-limited in spatial frequency, orientation and speed.
+    """A Motion Cloud: random-phase noise band-limited in frequency, orientation and speed.
 
-    The amplitude of each component is the envelope of Sanz-Leon, Vanzetta, Masson & Perrinet
-    2012, J. Neurophysiol. 107, 3217; their symbols are in brackets, and the defaults are those
-    of their program. Only phases are random. It is periodic in space, and in time unless
-    `speed_band` is 0: then it is one rigid texture, and its flow the drift, else None.
+    The clip is periodic in space, and in time unless `speed_band` is 0. With `speed_band` 0 it is
+    one rigid drifting texture and has optical flow; otherwise its flow is None.
 
-    Parameters
-    ----------
-    frequency : float
-        Cycles per px, the centre of the band (sf_0), at most 0.5.
-    frequency_band : float
-        Cycles per px, its width (B_sf): log-normal, with a deviation of
-        log(1 + frequency_band / frequency).
-    orientation : float
-        Degrees counter-clockwise from the right, the normal of the bars (theta, there
-        clockwise and in radians).
-    orientation_band : float or None
-        Degrees, the deviation about it (B_theta); None takes all orientations alike.
-    speed, direction : float
-        px a frame, and degrees counter-clockwise from the right: the centre of the speeds
-        (V_X, V_Y). The centre of the frequencies must drift by less than half a cycle a frame.
-    speed_band : float
-        px a frame, the deviation of the speeds (B_V).
-    contrast : float
-        RMS contrast: deviation of the clip, divided by its mean, which is mid grey.
+    Notes
+    -----
+    Amplitudes follow the envelope of Sanz-Leon, Vanzetta, Masson & Perrinet 2012,
+    J. Neurophysiol. 107, 3217; only phases are random. Their symbols are given in brackets, and
+    the defaults are those of their program.
+
+    Examples
+    --------
+    >>> stimulus = MotionCloud(frames=4, speed_band=0, speed=2, direction=90).make()
+    >>> stimulus.flow[0, :, 0, 0].round().tolist()  # right, DOWN
+    [0.0, -2.0]
     """
 
-    frequency: float = Field(0.125, gt=0, le=0.5)
-    frequency_band: float = Field(0.1, gt=0)
-    orientation: float = 0
-    orientation_band: float | None = Field(11.25, gt=0)
-    speed: float = Field(1, ge=0, validate_default=True)
-    direction: float = 0
-    speed_band: float = Field(0.5, ge=0)
-    contrast: float = Field(0.25, gt=0, le=1)
+    frequency: float = Field(
+        0.125, gt=0, le=0.5, description="Centre spatial frequency (sf_0) in cycles per pixel."
+    )
+    frequency_band: float = Field(
+        0.1,
+        gt=0,
+        description="Spatial-frequency bandwidth (B_sf) in cycles per pixel. The envelope is "
+        "log-normal with a standard deviation of log(1 + frequency_band / frequency).",
+    )
+    orientation: float = Field(
+        0,
+        description="Orientation of the normal of the bars (theta) in degrees counter-clockwise "
+        "from right. Theta is clockwise and in radians in the paper.",
+    )
+    orientation_band: float | None = Field(
+        11.25,
+        gt=0,
+        description="Orientation bandwidth (B_theta) in degrees. None: all orientations equally.",
+    )
+    speed: float = Field(
+        1,
+        ge=0,
+        validate_default=True,
+        description="Mean speed (length of V_X, V_Y) in pixels per frame. The centre frequency "
+        "must drift by less than half a cycle per frame.",
+    )
+    direction: float = Field(
+        0, description="Direction of motion in degrees counter-clockwise from right."
+    )
+    speed_band: float = Field(
+        0.5, ge=0, description="Standard deviation of the speeds (B_V) in pixels per frame."
+    )
+    contrast: float = Field(
+        0.25,
+        gt=0,
+        le=1,
+        description="RMS contrast: standard deviation of the clip divided by its mean, mid grey.",
+    )
 
     @field_validator("speed")
     @classmethod
     def _not_aliased(cls, speed: float, info: ValidationInfo) -> float:
-        frequency = info.data.get("frequency", 0)  # missing where it is wrong itself
+        frequency = info.data.get("frequency", 0)  # missing if it is invalid itself
         if speed * frequency >= 0.5:
             raise ValueError(
-                f"must be below {0.5 / frequency:g} px a frame, half a cycle of the frequency, "
-                "or it is seen to go back"
+                f"must be less than {0.5 / frequency:g} px per frame, half a cycle of the centre "
+                "frequency; faster motion is aliased and appears reversed"
             )
         return speed
 
     def make(self) -> Stimulus:
-        """Draw it; RecipeError for a band so narrow that no component of the raster is in it."""
+        """Draw the Motion Cloud.
+
+        Returns
+        -------
+        Stimulus
+            The clip; its flow if `speed_band` is 0.
+
+        Raises
+        ------
+        RecipeError
+            If the band is so narrow that no frequency of the clip lies in it.
+        """
         rigid = self.speed_band == 0
         noise = self._rigid() if rigid else self._cloud()
         scale = 0.5 * self.contrast / noise.std()
@@ -72,44 +103,44 @@ class MotionCloud(Generator):
         return to_stimulus(self, (0.5 + scale * frame for frame in noise), flow)
 
     def _cloud(self) -> Array:
-        """(T, H, W), each component with the phase that white noise has."""
+        """Draw noise with a band of speeds: (T, H, W)."""
         ft = fft.fftfreq(self.frames)[:, None, None]
-        # Distance of each component from the plane of the drift, as a speed.
+        # Distance of each component from the plane of the mean velocity, as a speed.
         off = (ft + self._drift()) / _radius(*self._frequencies())
         envelope = _filled(self._envelope() * np.exp(-0.5 * (off / self.speed_band) ** 2))
         shape = (self.frames, self.height, self.width)
         return np.asarray(fft.irfftn(envelope.astype(np.float32) * self._phases(shape), s=shape))
 
     def _rigid(self) -> Array:
-        """(T, H, W): one texture, moved by turning its phases."""
+        """Draw one texture, translated by shifting its phases: (T, H, W)."""
         shape, cycles = (self.height, self.width), self._drift()
         texture = _filled(self._envelope()) * self._phases(shape)
         turns = (np.exp(-2j * np.pi * t * cycles) for t in range(self.frames))
         return np.stack([fft.irfft2(texture * turn, s=shape) for turn in turns])
 
     def _frequencies(self) -> tuple[Array, Array]:
-        """Cycles per px to the right, (1, W // 2 + 1), and DOWN, (H, 1)."""
+        """Spatial frequencies in cycles per px: rightwards (1, W // 2 + 1), DOWNWARDS (H, 1)."""
         return fft.rfftfreq(self.width)[None, :], fft.fftfreq(self.height)[:, None]
 
     def _drift(self) -> Array:
-        """Cycles a frame by which the drift takes each component on."""
+        """Phase advance of each component in cycles per frame."""
         (right, down), (fx, fy) = heading(self.direction), self._frequencies()
         return np.asarray(self.speed * (right * fx + down * fy))
 
     def _phases(self, shape: tuple[int, ...]) -> Array:
-        """Unit components, those of a real signal: hence of white noise."""
+        """Draw random phases as unit complex numbers, those of white noise: a real signal."""
         white = np.random.default_rng(self.seed).standard_normal(shape, np.float32)
         spectrum = fft.rfftn(white)
         return np.asarray(spectrum / np.abs(spectrum))
 
     def _envelope(self) -> Array:
-        """Amplitudes by frequency and orientation, (H, W // 2 + 1); 1 is the most there can be."""
+        """Return the amplitude by frequency and orientation, (H, W // 2 + 1), at most 1."""
         fx, fy = self._frequencies()
         radius = _radius(fx, fy)
         deviation = math.log1p(self.frequency_band / self.frequency)
         relative = radius / self.frequency
         envelope = np.exp(-0.5 * (np.log(relative) ** 2 / deviation**2 + deviation**2)) / relative
-        # What is at the raster's limit has no direction in which it could move.
+        # At the Nyquist frequency the direction of motion is undefined.
         envelope[(np.abs(fx) == 0.5) | (np.abs(fy) == 0.5)] = 0
         if self.orientation_band is not None:
             beside = np.arctan2(-fy, fx) - math.radians(self.orientation)
@@ -119,30 +150,30 @@ class MotionCloud(Generator):
 
     @property
     def sentence(self) -> str:
-        """What it is."""
+        """Description of the stimulus for a Methods section."""
         width = self.orientation_band
         turned = "of all orientations" if width is None else f"of {self.orientation:g} degrees"
         spread = "" if width is None else f" (normal of the bars; B_theta {width:g} degrees)"
         return (
             f"a Motion Cloud (Sanz-Leon et al. 2012) about {self.frequency:g} cycles per px "
-            f"(B_sf {self.frequency_band:g}), {turned}{spread}, moving by {self.speed:g} px a "
+            f"(B_sf {self.frequency_band:g}), {turned}{spread}, moving by {self.speed:g} px per "
             f"frame (B_V {self.speed_band:g}) towards {self.direction:g} degrees "
             f"(counter-clockwise from the right), RMS contrast {self.contrast:g}"
         )
 
 
 def _radius(fx: Array, fy: Array) -> Array:
-    """Cycles per px of each component; infinite at the mean, which no band holds."""
+    """Return the spatial frequency of each component in cycles per px; infinite at DC."""
     radius = np.hypot(fx, fy)
     radius[0, 0] = np.inf
     return np.asarray(radius)
 
 
 def _filled(envelope: Array) -> Array:
-    """Refuse an envelope that lies between the components that a raster of this size has."""
+    """Refuse an envelope that falls between the frequencies of a clip of this size."""
     if envelope.max() < _LEAST:
         raise RecipeError(
-            "motion-cloud: no component of so small a frame, or of so few frames, lies in the "
-            "band. Take a larger frame, more frames, or wider bands."
+            "motion-cloud: no frequency of a clip of this size and length lies in the band. Use "
+            "larger frames, more frames or wider bands."
         )
     return envelope

@@ -1,4 +1,4 @@
-"""Discs that move: random-dot kinematograms and dead leaves."""
+"""Moving discs: random-dot kinematograms and dead leaves."""
 
 from __future__ import annotations
 
@@ -22,46 +22,59 @@ _NOISE = {
 
 
 class RandomDots(Generator):
-    """Dots of which a share moves coherently, as a signal in noise.
+    """A random-dot kinematogram: signal dots move coherently among noise dots.
 
-    A dot is signal or noise for as long as the clip lasts (the rule "same" of Scase, Braddick
-    & Raymond 1996, Vision Res. 36, 2579). Dots that leave the frame come in again on the other
-    side; one whose life ends appears at a random place in the next frame. The flow is NaN on the
-    ground and on dots that jump, because their life ends or because noise is new positions.
+    Each dot is signal or noise for the whole clip. Dots that leave the frame re-enter on the
+    opposite side; a dot whose lifetime ends reappears at a random position in the next frame. The
+    flow is NaN on the background and on dots that jump.
 
-    Parameters
-    ----------
-    coherence : float
-        Share of dots that are signal, in [0, 1]; rounded to whole dots.
-    density : float
-        Dots per square px.
-    dot_size : float
-        Diameter, px, at least 1; pixels show a dot's middle to 0.03 px from 3 px on.
-    speed, direction : float
-        Of the signal, px a frame, and degrees counter-clockwise from the right.
-    lifetime : int or None
-        Frames for which a dot is seen, at least 2; None is without end.
-    noise : {"direction", "walk", "position"}
-        Noise dots move at the same speed in a random direction that each keeps, or in another
-        one in each frame, or jump to a random place in each frame.
-    polarity : {"white", "black", "mixed"}
-        Lighter than the mid-grey ground, darker, or every second one of each.
-    contrast : float
-        Weber contrast of a dot against the ground.
+    Notes
+    -----
+    The assignment of signal dots is the rule "same" of Scase, Braddick & Raymond 1996, Vision
+    Res. 36, 2579. The centroid of a dot of 3 px or more is drawn to within 0.03 px.
+
+    Examples
+    --------
+    >>> stimulus = RandomDots(frames=2, coherence=1, speed=2).make()
+    >>> flow = stimulus.flow[0, 0]
+    >>> flow[flow.isfinite()].unique().tolist()  # all dots move 2 px to the right
+    [2.0]
     """
 
-    coherence: float = Field(0.5, ge=0, le=1)
-    density: float = Field(0.01, gt=0, le=1)
-    dot_size: float = Field(4, ge=1)
-    speed: float = Field(1, ge=0)
-    direction: float = 0
-    lifetime: int | None = Field(None, ge=2)
-    noise: Literal["direction", "walk", "position"] = "direction"
-    polarity: Literal["white", "black", "mixed"] = "white"
-    contrast: float = Field(0.8, gt=0, le=1)
+    coherence: float = Field(
+        0.5, ge=0, le=1, description="Proportion of signal dots, rounded to whole dots."
+    )
+    density: float = Field(0.01, gt=0, le=1, description="Dots per square pixel.")
+    dot_size: float = Field(4, ge=1, description="Dot diameter in pixels.")
+    speed: float = Field(1, ge=0, description="Speed of the dots in pixels per frame.")
+    direction: float = Field(
+        0, description="Direction of the signal dots in degrees counter-clockwise from right."
+    )
+    lifetime: int | None = Field(
+        None, ge=2, description="Lifetime of a dot in frames. None: unlimited."
+    )
+    noise: Literal["direction", "walk", "position"] = Field(
+        "direction",
+        description="Motion of the noise dots. 'direction': at the signal speed in a random, "
+        "constant direction. 'walk': at the signal speed in a new random direction on each frame. "
+        "'position': to a new random position on each frame.",
+    )
+    polarity: Literal["white", "black", "mixed"] = Field(
+        "white",
+        description="Dots lighter than the mid-grey background, darker, or alternately both.",
+    )
+    contrast: float = Field(
+        0.8, gt=0, le=1, description="Weber contrast of the dots against the background."
+    )
 
     def make(self) -> Stimulus:
-        """Draw them; the flow is that of the dots, NaN elsewhere."""
+        """Draw the dots.
+
+        Returns
+        -------
+        Stimulus
+            The clip and the flow of the dots, NaN elsewhere.
+        """
         margin = self.dot_size / 2 + 1
         count = max(1, round(self.density * float(period(self, margin).prod())))
         signs = np.resize(_POLARITIES[self.polarity], count)
@@ -70,7 +83,7 @@ class RandomDots(Generator):
         return _film_discs(self, self._moments(count, margin), radii, levels)
 
     def _moments(self, count: int, margin: float) -> Iterator[tuple[Array, Array]]:
-        """Places of the dots in each frame, (N, 2), and steps of dots and ground, (N + 1, 2)."""
+        """Yield dot positions, (N, 2), and steps of dots and background, (N + 1, 2), per frame."""
         rng = np.random.default_rng(self.seed)
         field = period(self, margin)
         signal = rng.permutation(count) < round(self.coherence * count)
@@ -92,58 +105,77 @@ class RandomDots(Generator):
 
     @property
     def sentence(self) -> str:
-        """What it is."""
+        """Description of the stimulus for a Methods section."""
         life = "unlimited lifetime" if self.lifetime is None else f"lifetime {self.lifetime} frames"
         return (
             f"a random-dot kinematogram: {self.polarity} dots of {self.dot_size:g} px, "
             f"{self.density:g} per square px, Weber contrast {self.contrast:g}, {life}, "
-            f"{100 * self.coherence:g} % of them moving by {self.speed:g} px a frame towards "
+            f"{100 * self.coherence:g} % of them moving by {self.speed:g} px per frame towards "
             f"{self.direction:g} degrees (counter-clockwise from the right), the others with "
             f"{_NOISE[self.noise]}"
         )
 
 
-# Leaves that cover a point, on average: exp(-12) of the ground, a pixel in ten frames, is seen.
+# Mean number of leaves over a point: exp(-12) of the background, a pixel in ten frames, shows.
 _DEEP = 12
 
 
 class DeadLeaves(Generator):
-    """Opaque discs fallen over each other, the density of their radii falling as radius ** -3.
+    """Moving dead leaves: overlapping opaque discs with a radius density of radius ** -3.
 
-    So pictures look alike at all scales between the smallest and the largest leaf (Lee,
-    Mumford & Huang 2001, Int. J. Comput. Vis. 41, 35). Leaves that leave the frame come in
-    again on the other side. The flow of a pixel is the motion of the leaf that is seen at its
-    middle, also where another leaf covers that place in the next frame.
+    The image is scale-invariant between the smallest and the largest radius. Leaves that leave
+    the frame re-enter on the opposite side. The flow of a pixel is the motion of the leaf visible
+    at its centre, even if another leaf occludes it in the next frame.
 
-    Parameters
-    ----------
-    smallest, largest : float
-        Radius, px; the smallest at least 1.
-    speed, direction : float
-        px a frame, and degrees counter-clockwise from the right: of all leaves together.
-    scatter : float
-        px a frame: deviation, in each direction, of the motion of each leaf about that of all;
-        0 moves them as one.
-    contrast : float
-        Greys of leaves are uniform in 0.5 +- contrast / 2.
+    Notes
+    -----
+    See Lee, Mumford & Huang 2001, Int. J. Comput. Vis. 41, 35.
+
+    Examples
+    --------
+    >>> stimulus = DeadLeaves(frames=2, height=64, width=64, largest=20, speed=2).make()
+    >>> stimulus.flow[0, :, 32, 32].tolist()  # right, DOWN
+    [2.0, -0.0]
     """
 
-    smallest: float = Field(3, ge=1)
-    largest: float = Field(40, validate_default=True)
-    speed: float = Field(1, ge=0)
-    direction: float = 0
-    scatter: float = Field(0, ge=0)
-    contrast: float = Field(0.9, gt=0, le=1)
+    smallest: float = Field(3, ge=1, description="Smallest leaf radius in pixels.")
+    largest: float = Field(
+        40,
+        validate_default=True,
+        description="Largest leaf radius in pixels, greater than `smallest`.",
+    )
+    speed: float = Field(1, ge=0, description="Common speed of the leaves in pixels per frame.")
+    direction: float = Field(
+        0, description="Common direction of motion in degrees counter-clockwise from right."
+    )
+    scatter: float = Field(
+        0,
+        ge=0,
+        description="Standard deviation of the velocity of single leaves about the common one, in "
+        "pixels per frame along each axis. 0: all leaves move together.",
+    )
+    contrast: float = Field(
+        0.9,
+        gt=0,
+        le=1,
+        description="Range of grey levels: uniform within 0.5 +- contrast / 2, as encoded.",
+    )
 
     @field_validator("largest")
     @classmethod
     def _above_smallest(cls, largest: float, info: ValidationInfo) -> float:
         if largest <= info.data.get("smallest", 0):
-            raise ValueError("must be above the smallest radius")
+            raise ValueError("must be greater than smallest, the smallest radius")
         return largest
 
     def make(self) -> Stimulus:
-        """Let them fall, and move them; the flow is that of the leaf seen at each pixel."""
+        """Draw the leaves.
+
+        Returns
+        -------
+        Stimulus
+            The clip and the flow of the leaf visible at each pixel.
+        """
         rng = np.random.default_rng(self.seed)
         margin = self.largest + 1
         field = period(self, margin)
@@ -156,35 +188,48 @@ class DeadLeaves(Generator):
         return _film_discs(self, moments, radii, levels)
 
     def radii(self, count: int, rng: np.random.Generator) -> Array:
-        """Draw radii, px: the inverse of their cumulative distribution, at random places."""
+        """Draw radii by inverting their cumulative distribution.
+
+        Parameters
+        ----------
+        count : int
+            Number of leaves.
+        rng : numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        ndarray
+            Radii in pixels, (count,).
+        """
         small, large = self.smallest**-2, self.largest**-2
         return np.asarray((small - rng.uniform(size=count) * (small - large)) ** -0.5)
 
     @property
     def _area(self) -> float:
-        """Of a leaf, square px, on average."""
+        """Mean area of a leaf in square px."""
         small, large = self.smallest, self.largest
         return 2 * math.pi * math.log(large / small) / (small**-2 - large**-2)
 
     @property
     def sentence(self) -> str:
-        """What it is."""
-        own = f", each with its own deviation (SD {self.scatter:g} px a frame in each direction)"
+        """Description of the stimulus for a Methods section."""
+        own = f", each with its own deviation (SD {self.scatter:g} px per frame in each direction)"
         return (
             f"dead leaves (Lee et al. 2001), opaque discs of {self.smallest:g} to "
             f"{self.largest:g} px radius with density radius ** -3, moving by {self.speed:g} px "
-            f"a frame towards {self.direction:g} degrees (counter-clockwise from the right)"
+            f"per frame towards {self.direction:g} degrees (counter-clockwise from the right)"
             f"{own if self.scatter else ''}"
         )
 
 
 Names = npt.NDArray[np.int32]
 
-_FINE = 8  # samples a px in each direction
-_STRIP = 128  # px drawn at once, so that a large frame does not need 64 times its memory
-_BITS = 4  # of a sample, below its unit, in OpenCV's fixed point
-_RIM = 0.5  # samples by which OpenCV draws a polygon too large, on each side
-_CORNERS = 48  # of a polygon of the area of the unit circle
+_FINE = 8  # samples per px in each direction
+_STRIP = 128  # rows drawn at once, to limit memory
+_BITS = 4  # fractional bits of OpenCV's fixed-point coordinates
+_RIM = 0.5  # samples by which OpenCV draws a polygon too large on each side
+_CORNERS = 48  # corners of a polygon with the area of the unit circle
 _ANGLES = 2 * np.pi * np.arange(_CORNERS) / _CORNERS
 _CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], -1) / np.sqrt(np.sinc(2 / _CORNERS))
 
@@ -192,24 +237,25 @@ _CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], -1) / np.sqrt(np.sinc(2 /
 def _film_discs(
     raster: Generator, moments: Iterable[tuple[Array, Array]], radii: Array, levels: Array
 ) -> Stimulus:
-    """Film discs: at each moment their places, and steps of discs and ground, (N + 1, 2)."""
+    """Draw a clip of discs from their positions and the steps of discs and background."""
     frames, flow = [], []
     for places, steps in moments:
-        frame, names = draw_discs(raster, places, radii, levels)
+        frame, indices = draw_discs(raster, places, radii, levels)
         frames.append(frame)
-        flow.append(steps.astype(np.float32)[names].transpose(2, 0, 1))
+        flow.append(steps.astype(np.float32)[indices].transpose(2, 0, 1))
     return to_stimulus(raster, frames, np.stack(flow[:-1]))
 
 
 def draw_discs(
     raster: Generator, places: Array, radii: Array, levels: Array
 ) -> tuple[Array, Names]:
-    """Draw discs, the last one on top: the frame (H, W), means over the areas of pixels.
+    """Draw antialiased discs, the last one on top.
 
-    Also the index of the disc at the middle of each pixel, (H, W), N for the ground. `places`,
-    (N, 2), are px to the right and DOWN of the first pixel; `levels`, (N + 1,), end in the ground.
+    `places`, (N, 2), are px right and DOWN from the first pixel. `levels`, (N + 1,), end with the
+    background. Returns the frame, (H, W), and the index of the disc at the centre of each pixel,
+    (H, W), N for the background.
     """
-    middles = (places + 0.5) * _FINE - 0.5  # in samples, then as fixed-point numbers
+    middles = (places + 0.5) * _FINE - 0.5  # in samples
     reach = (radii * _FINE - _RIM)[:, None, None]
     outlines = np.round((middles[:, None] + reach * _CIRCLE) * 2**_BITS).astype(np.int32)
     frame = np.empty((raster.height, raster.width), np.float32)
@@ -225,7 +271,7 @@ def draw_discs(
 
 
 def _strip(outlines: Names, rows: slice, width: int) -> Names:
-    """Which disc is seen at each sample of some rows."""
+    """Return the index of the disc visible at each sample of some rows."""
     fine = np.full(((rows.stop - rows.start) * _FINE, width * _FINE), len(outlines), np.int32)
     moved = outlines - np.array([0, rows.start * _FINE * 2**_BITS], np.int32)
     end = np.array(fine.shape[::-1]) * 2**_BITS
@@ -236,10 +282,10 @@ def _strip(outlines: Names, rows: slice, width: int) -> Names:
 
 
 def wrap(raster: Generator, places: Array, margin: float) -> Array:
-    """Bring places that left the frame by more than `margin` px in again on the other side."""
+    """Move positions more than `margin` px outside the frame to the opposite side."""
     return np.asarray((places + margin) % period(raster, margin) - margin)
 
 
 def period(raster: Generator, margin: float) -> Array:
-    """Width and height, px, of the field in which discs are that can reach into the frame."""
+    """Return width and height, px, of the frame with its margin: the period of positions."""
     return np.array([raster.width, raster.height]) + 2 * margin

@@ -1,4 +1,4 @@
-"""Gratings whose motion is known: the simplest dynamic stimuli."""
+"""Gratings, plaids and rings with exact optical flow."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from stst.stimuli.stimulus import (
     to_stimulus,
 )
 
-Wavelength = Annotated[float, Field(ge=2)]  # px per cycle; 2 is the raster's limit
+Wavelength = Annotated[float, Field(ge=2)]  # px per cycle; 2 is the Nyquist limit
 Contrast = Annotated[float, Field(gt=0, le=1)]  # Michelson
 
 
 def unaliased(speed: float, wavelength: float) -> float:
-    """Refuse a speed, px a frame, at which bars are seen to go back."""
+    """Refuse a speed, px per frame, at which motion appears reversed."""
     if abs(speed) >= wavelength / 2:
         raise ValueError(
-            f"must be below half a wavelength, {wavelength / 2:g} px a frame, "
-            "or the bars are seen to go back"
+            f"must be less than half a wavelength, {wavelength / 2:g} px per frame; faster motion "
+            "is aliased and appears reversed"
         )
     return speed
 
@@ -42,94 +42,120 @@ Speed = Annotated[float, Field(validate_default=True), AfterValidator(_below_hal
 
 
 class Windowed(Generator):
-    """What is seen in a round window of a `radius` in px, one px soft, or everywhere (None)."""
+    """A stimulus in a circular window with an edge of 1 px, or in the whole frame."""
 
-    radius: float | None = Field(None, gt=0)
+    radius: float | None = Field(
+        None, gt=0, description="Radius of the circular window in pixels. None: the whole frame."
+    )
 
     def windowed(self, waves: Iterable[Array], flow: Array | None = None) -> Stimulus:
-        """Show waves, (H, W) with 1 for the full contrast; the flow beside the window is 0."""
+        """Window waves about mid grey.
+
+        Parameters
+        ----------
+        waves : iterable of ndarray
+            One wave of shape (H, W) per frame; 1 is full contrast.
+        flow : ndarray, optional
+            Flow of shape (2, H, W) in pixels per frame; set to 0 outside the window.
+
+        Returns
+        -------
+        Stimulus
+            The clip and its flow.
+        """
         inside = 0.5 + (self.radius or math.inf) - np.hypot(*centred(self))
         frames = (0.5 + 0.5 * wave * inside.clip(0, 1) for wave in waves)
         return to_stimulus(self, frames, None if flow is None else np.where(inside >= 0.5, flow, 0))
 
     @property
     def window(self) -> str:
-        """The end of a sentence."""
+        """The window in words, the end of a sentence."""
         return "" if self.radius is None else f", in a disc of {self.radius:g} px radius"
 
 
 class Grating(Windowed):
-    """What all single gratings have.
+    """Settings of all single gratings."""
 
-    Parameters
-    ----------
-    wavelength : float
-        px per cycle, at least 2.
-    contrast : float
-        Michelson contrast, about mid grey.
-    phase : float
-        Degrees; the sine's at the centre of the first frame.
-    radius : float or None
-        Of a round window, px; None shows the whole frame.
-    """
-
-    wavelength: Wavelength = 16
-    contrast: Contrast = 0.8
-    phase: float = 0
+    wavelength: Wavelength = Field(16, description="Wavelength in pixels per cycle.")
+    contrast: Contrast = Field(0.8, description="Michelson contrast about mid grey.")
+    phase: float = Field(
+        0, description="Phase of the sine at the centre of the first frame in degrees."
+    )
 
     def wave(self, place: Array) -> Array:
-        """Value of the grating `place` px along its normal from the centre."""
+        """Evaluate the grating.
+
+        Parameters
+        ----------
+        place : ndarray
+            Distance from the frame centre along the normal of the bars in pixels.
+
+        Returns
+        -------
+        ndarray
+            Contrast in [-1, 1], the same shape.
+        """
         angle = 2 * np.pi * place / self.wavelength + math.radians(self.phase)
         return np.asarray(self.contrast * np.sin(angle))
 
     @property
     def cycle(self) -> str:
-        """The middle of a sentence."""
+        """Wavelength and contrast in words, the middle of a sentence."""
         return f"{self.wavelength:g} px per cycle and contrast {self.contrast:g}"
 
 
 class DriftingGrating(Grating):
-    """A sine grating that drifts across its bars.
+    """A drifting sine grating.
 
-    Parameters
-    ----------
-    speed : float
-        px a frame, along `direction`; below half a wavelength, or it is seen to go back.
-    direction : float
-        Where it moves, degrees counter-clockwise from the right.
-    wavelength, contrast, phase, radius
-        See `Grating`.
+    Examples
+    --------
+    >>> stimulus = DriftingGrating(frames=4, speed=2, direction=90).make()
+    >>> stimulus.flow[0, :, 0, 0].round().tolist()  # right, DOWN
+    [0.0, -2.0]
     """
 
     words = (
-        "a sine grating of {self.cycle}, drifting by {self.speed:g} px a frame towards "
+        "a sine grating of {self.cycle}, drifting by {self.speed:g} px per frame towards "
         "{self.direction:g} degrees (counter-clockwise from the right){self.window}"
     )
 
-    speed: Annotated[Speed, Field(ge=0)] = 1
-    direction: float = 0
+    speed: Annotated[Speed, Field(ge=0)] = Field(
+        1, description="Speed in pixels per frame, less than half a wavelength."
+    )
+    direction: float = Field(
+        0, description="Direction of motion in degrees counter-clockwise from right."
+    )
 
     def make(self) -> Stimulus:
-        """Draw it; the flow is the drift."""
+        """Draw the grating.
+
+        Returns
+        -------
+        Stimulus
+            The clip and its flow.
+        """
         return self.windowed(self.waves(), drift(self, self.speed, self.direction))
 
     def waves(self) -> Iterator[Array]:
-        """The grating of each frame, without its window."""
+        """Return the grating of each frame without its window.
+
+        Returns
+        -------
+        iterator of ndarray
+            Contrast in [-1, 1], (H, W), for each frame.
+        """
         place = across(self, self.direction)
         return (self.wave(place - self.speed * t) for t in range(self.frames))
 
 
 class CounterphaseGrating(Grating):
-    """A standing sine grating whose contrast reverses in time as a cosine; it has no flow.
+    """A counterphase sine grating: its contrast reverses sinusoidally; its flow is None.
 
-    Parameters
-    ----------
-    temporal_frequency : float
-        Hz: cycles of the contrast a second, at most half the frame rate.
-    direction : float
-        Of the normal of its bars, degrees counter-clockwise from the right.
-    wavelength, contrast, phase, radius
-        See `Grating`.
+    Examples
+    --------
+    >>> stimulus = CounterphaseGrating(frames=4, temporal_frequency=6).make()
+    >>> bool(stimulus.clip.frames[1].std() < 1e-6), stimulus.flow is None  # a quarter cycle later
+    (True, True)
     """
 
     words = (
@@ -138,8 +164,17 @@ class CounterphaseGrating(Grating):
         "right){self.window}"
     )
 
-    temporal_frequency: float = Field(4, gt=0, validate_default=True)
-    direction: float = 0
+    temporal_frequency: float = Field(
+        4,
+        gt=0,
+        validate_default=True,
+        description="Contrast reversal frequency in Hz (full cycles per second), at most half the "
+        "frame rate.",
+    )
+    direction: float = Field(
+        0,
+        description="Direction of the normal of the bars in degrees counter-clockwise from right.",
+    )
 
     @field_validator("temporal_frequency")
     @classmethod
@@ -150,9 +185,15 @@ class CounterphaseGrating(Grating):
         return frequency
 
     def make(self) -> Stimulus:
-        """Draw it."""
+        """Draw the grating.
+
+        Returns
+        -------
+        Stimulus
+            The clip, without flow.
+        """
         standing = self.wave(across(self, self.direction))
-        turn = 2 * math.pi * self.temporal_frequency / float(self.frame_rate)  # a frame
+        turn = 2 * math.pi * self.temporal_frequency / float(self.frame_rate)  # rad per frame
         return self.windowed(standing * math.cos(turn * t) for t in range(self.frames))
 
 
@@ -160,24 +201,13 @@ Pair = tuple[float, float]
 
 
 class Plaid(Windowed):
-    """The sum of two drifting sine gratings; its flow is the intersection of constraints.
+    """A plaid: the sum of two drifting sine gratings.
 
+    Its flow is the intersection-of-constraints velocity.
+
+    Notes
+    -----
     See Adelson & Movshon 1982, Nature 300, 523.
-
-    Parameters
-    ----------
-    wavelengths : tuple of float
-        px per cycle of each grating, at least 2.
-    directions : tuple of float
-        Where each moves alone, degrees counter-clockwise from the right; not parallel.
-    speeds : tuple of float
-        px a frame of each along its direction, below half its wavelength.
-    contrasts : tuple of float
-        Michelson contrast of each, about mid grey; together at most 1.
-    phases : tuple of float
-        Degrees; the sines' at the centre of the first frame.
-    radius : float or None
-        Of a round window, px; None shows the whole frame.
 
     Examples
     --------
@@ -186,18 +216,35 @@ class Plaid(Windowed):
     (1.155, 60.0)
     """
 
-    wavelengths: tuple[Wavelength, Wavelength] = (16, 16)
-    directions: Pair = (45, -45)
-    speeds: tuple[NonNegativeFloat, NonNegativeFloat] = Field((1, 1), validate_default=True)
-    contrasts: tuple[Contrast, Contrast] = (0.4, 0.4)
-    phases: Pair = (0, 0)
+    wavelengths: tuple[Wavelength, Wavelength] = Field(
+        (16, 16), description="Wavelength of each grating in pixels per cycle, at least 2."
+    )
+    directions: Pair = Field(
+        (45, -45),
+        description="Direction of each grating in degrees counter-clockwise from right; not "
+        "parallel.",
+    )
+    speeds: tuple[NonNegativeFloat, NonNegativeFloat] = Field(
+        (1, 1),
+        validate_default=True,
+        description="Speed of each grating in pixels per frame, at least 0 and less than half its "
+        "wavelength.",
+    )
+    contrasts: tuple[Contrast, Contrast] = Field(
+        (0.4, 0.4),
+        description="Michelson contrast of each grating about mid grey; greater than 0, together "
+        "at most 1.",
+    )
+    phases: Pair = Field(
+        (0, 0), description="Phase of each sine at the centre of the first frame in degrees."
+    )
 
     @field_validator("directions")
     @classmethod
     def _not_parallel(cls, directions: Pair) -> Pair:
         between = math.radians(directions[0] - directions[1])
         if abs(math.sin(between)) < math.sin(math.radians(1)):
-            raise ValueError("must differ by a degree at least, or they have no velocity in common")
+            raise ValueError("must differ by at least 1 degree; parallel gratings make no plaid")
         return directions
 
     @field_validator("speeds")
@@ -211,61 +258,72 @@ class Plaid(Windowed):
     @classmethod
     def _not_clipped(cls, contrasts: Pair) -> Pair:
         if sum(contrasts) > 1:
-            raise ValueError("must together be at most 1, or the sum is clipped")
+            raise ValueError("must sum to at most 1, or the plaid is clipped")
         return contrasts
 
     @property
     def velocity(self) -> tuple[float, float]:
-        """Of the pattern: its speed in px a frame, and its direction in degrees."""
+        """Pattern velocity: speed in px per frame, direction in degrees."""
         normals = [heading(direction) for direction in self.directions]
         right, down = np.linalg.solve(normals, self.speeds)
         return math.hypot(right, down), math.degrees(math.atan2(-down, right))
 
     @property
     def gratings(self) -> list[DriftingGrating]:
-        """The two, each alone."""
+        """The two component gratings."""
         raster = self.model_dump(include=set(Generator.model_fields))
         names = ("wavelength", "direction", "speed", "contrast", "phase")
         values = zip(*(getattr(self, f"{name}s") for name in names), strict=True)
         return [DriftingGrating(**raster, **dict(zip(names, own, strict=True))) for own in values]
 
     def make(self) -> Stimulus:
-        """Draw it; the flow is the pattern's drift."""
+        """Draw the plaid.
+
+        Returns
+        -------
+        Stimulus
+            The clip and the flow of the pattern.
+        """
         first, second = (grating.waves() for grating in self.gratings)
         return self.windowed(map(np.add, first, second), drift(self, *self.velocity))
 
     @property
     def sentence(self) -> str:
-        """What it is."""
-        form = "{0.cycle}, {0.speed:g} px a frame towards {0.direction:g} degrees"
+        """Description of the stimulus for a Methods section."""
+        form = "{0.cycle}, {0.speed:g} px per frame towards {0.direction:g} degrees"
         each = map(form.format, self.gratings)
         speed, direction = (round(part, 3) + 0.0 for part in self.velocity)  # never -0
         return (
             f"a plaid of two sine gratings ({'; '.join(each)}, counter-clockwise from the right), "
-            f"which together move by {speed:g} px a frame towards {direction:g} degrees"
+            f"which together move by {speed:g} px per frame towards {direction:g} degrees"
             f"{self.window}"
         )
 
 
 class RotatingGrating(Grating):
-    """A sine grating that turns about the centre of the frame.
+    """A sine grating that rotates about the centre of the frame.
 
-    Parameters
-    ----------
-    radius : float or None
-        Of the disc that is seen, px; None shows the whole frame.
-    turn : float
-        Degrees a frame, positive counter-clockwise; the rim (or the corner of the frame)
-        must move by less than half a wavelength.
-    direction : float
-        Of the normal of its bars in the first frame, degrees counter-clockwise from the right.
-    wavelength, contrast, phase
-        See `Grating`.
+    Examples
+    --------
+    >>> stimulus = RotatingGrating(frames=2, height=17, width=17, wavelength=64, turn=90).make()
+    >>> stimulus.flow[0, :, 8, 16].round().tolist()  # right, DOWN, 8 px right of the centre
+    [-8.0, -8.0]
     """
 
-    radius: float | None = Field(56, gt=0)
-    turn: float = Field(2, validate_default=True)
-    direction: float = 0
+    radius: float | None = Field(
+        56, gt=0, description="Radius of the visible disc in pixels. None: the whole frame."
+    )
+    turn: float = Field(
+        2,
+        validate_default=True,
+        description="Rotation in degrees per frame, positive counter-clockwise. The rim, or the "
+        "corner of the frame, must move by less than half a wavelength per frame.",
+    )
+    direction: float = Field(
+        0,
+        description="Direction of the normal of the bars in the first frame in degrees "
+        "counter-clockwise from right.",
+    )
 
     @field_validator("turn")
     @classmethod
@@ -276,45 +334,60 @@ class RotatingGrating(Grating):
             most = math.degrees(info.data["wavelength"] / 2 / rim)
             if abs(turn) >= most:
                 raise ValueError(
-                    f"must be below {most:.3g} degrees a frame, or the rim, {rim:.3g} px from the "
-                    "centre, moves by half a wavelength and is seen to go back"
+                    f"must be less than {most:.3g} degrees per frame; faster, the rim, {rim:.3g} "
+                    "px from the centre, moves by half a wavelength and appears reversed"
                 )
         return turn
 
     def make(self) -> Stimulus:
-        """Draw it; the flow is a rotation inside the disc, and 0 beside it."""
+        """Draw the grating.
+
+        Returns
+        -------
+        Stimulus
+            The clip and its flow: a rotation inside the disc, 0 outside.
+        """
         directions = (self.direction + self.turn * t for t in range(self.frames))
         waves = (self.wave(across(self, direction)) for direction in directions)
         x, y = centred(self)
         cos, sin = math.cos(math.radians(self.turn)), math.sin(math.radians(self.turn))
-        # To where the whole turn, not its tangent, takes each pixel.
+        # The exact displacement by the rotation, not its tangent.
         return self.windowed(waves, np.stack([(cos - 1) * x + sin * y, (cos - 1) * y - sin * x]))
 
     @property
     def sentence(self) -> str:
-        """What it is."""
+        """Description of the stimulus for a Methods section."""
         way = "counter-clockwise" if self.turn >= 0 else "clockwise"
         return (
             f"a sine grating of {self.cycle}, turning {way} about the centre by "
-            f"{abs(self.turn):g} degrees a frame{self.window}"
+            f"{abs(self.turn):g} degrees per frame{self.window}"
         )
 
 
 class ExpandingRings(Grating):
-    """Concentric rings, a sine of the distance from the centre, that move outwards or inwards.
+    """Concentric rings, a sine of the distance from the centre, that expand or contract.
 
-    Parameters
-    ----------
-    speed : float
-        px a frame outwards, negative inwards; below half a wavelength either way.
-    wavelength, contrast, phase, radius
-        See `Grating`.
+    Examples
+    --------
+    >>> stimulus = ExpandingRings(frames=2, height=17, width=17, speed=3).make()
+    >>> stimulus.flow[0, :, 8, 16].tolist()  # right, DOWN, at the right end of the middle row
+    [3.0, 0.0]
     """
 
-    speed: Speed = 1
+    speed: Speed = Field(
+        1,
+        description="Radial speed in pixels per frame: positive outwards, negative inwards; less "
+        "than half a wavelength.",
+    )
 
     def make(self) -> Stimulus:
-        """Draw it; the flow is radial, and NaN at the centre, where rings begin or end."""
+        """Draw the rings.
+
+        Returns
+        -------
+        Stimulus
+            The clip and its radial flow, NaN at the centre, where rings start or end.
+        """
         x, y = centred(self)
         distance = np.hypot(x, y)
         waves = (self.wave(distance - self.speed * t) for t in range(self.frames))
@@ -324,9 +397,9 @@ class ExpandingRings(Grating):
 
     @property
     def sentence(self) -> str:
-        """What it is."""
+        """Description of the stimulus for a Methods section."""
         way = "expanding" if self.speed >= 0 else "contracting"
         return (
-            f"concentric rings, a sine of {self.cycle}, {way} by {abs(self.speed):g} px a frame"
+            f"concentric rings, a sine of {self.cycle}, {way} by {abs(self.speed):g} px per frame"
             f"{self.window}"
         )

@@ -1,4 +1,4 @@
-"""The stimuli that are made without optimisation, by name."""
+"""Generators and controls by name: `make_stimulus` and `make_control`."""
 
 from __future__ import annotations
 
@@ -45,24 +45,32 @@ CONTROLS: dict[str, type[Control]] = {
 
 @checked
 def make_stimulus(kind: str, **settings: object) -> Stimulus:
-    """Draw a stimulus of known truth: `kind` is a name in ``STIMULI``.
+    """Draw a stimulus with known optical flow.
 
     Parameters
     ----------
     kind : str
-        Which.
-    **settings
-        ``frames``, ``height``, ``width``, ``frame_rate``, ``seed`` and those of its class.
+        Type of stimulus: "camera-path", "counterphase-grating", "dead-leaves",
+        "drifting-grating", "expanding-rings", "motion-cloud", "plaid", "random-dots" or
+        "rotating-grating".
+    **settings : object
+        Settings of the stimulus. All take ``frames``, ``height``, ``width``, ``frame_rate`` and
+        ``seed``; for the others see ``help(stst.stimuli.kinds.STIMULI[kind])``.
+
+    Returns
+    -------
+    Stimulus
+        The clip and, where defined, its true optical flow.
 
     Raises
     ------
     RecipeError
-        Unknown kind or setting, or a value that it cannot have.
+        If the type or a setting is unknown, or a value is out of range.
 
     Examples
     --------
-    >>> made = make_stimulus("drifting-grating", speed=2, direction=90, frames=4)
-    >>> made.flow[0, :, 0, 0].round().tolist()  # right, DOWN
+    >>> stimulus = make_stimulus("drifting-grating", speed=2, direction=90, frames=4)
+    >>> stimulus.flow[0, :, 0, 0].round().tolist()  # right, DOWN
     [0.0, -2.0]
     """
     return chosen(kind, settings, STIMULI).make()
@@ -70,23 +78,30 @@ def make_stimulus(kind: str, **settings: object) -> Stimulus:
 
 @checked
 def make_control(natural: Footage, kind: str, **settings: object) -> Stimulus:
-    """Make a control stimulus of a natural clip: `kind` is a name in ``CONTROLS``.
+    """Make a control stimulus from a natural clip.
 
     Parameters
     ----------
-    natural : Clip or Film
-        Read into memory as a whole.
+    natural : Clip
+        The natural clip. It is read into memory as a whole.
     kind : str
-        Which.
-    **settings
-        ``seed`` and those of its class.
+        Type of control: "band", "phases-space", "phases-time", "portilla-simoncelli",
+        "reversed", "shuffled", "static" or "stps".
+    **settings : object
+        Settings of the control. All take ``seed``; for the others see
+        ``help(stst.stimuli.kinds.CONTROLS[kind])``.
+
+    Returns
+    -------
+    Stimulus
+        A clip of the same length, size and frame rate, and the proportion of clipped values.
 
     Raises
     ------
     RecipeError
-        Unknown kind or setting, or a value that it cannot have.
+        If the type or a setting is unknown, or a value is out of range.
     FramesError
-        A clip that it cannot be made of.
+        If the control cannot be made from this clip.
 
     Examples
     --------
@@ -99,9 +114,9 @@ def make_control(natural: Footage, kind: str, **settings: object) -> Stimulus:
 
 
 def chosen(kind: str, settings: Mapping[str, object], kinds: Mapping[str, type[Kind]]) -> Kind:
-    """Validate the settings of one of `kinds`; RecipeError names what is wrong."""
+    """Validate the settings of one of `kinds`; RecipeError for an unknown kind or bad setting."""
     if kind not in kinds:
         raise RecipeError(
-            f"there is no {kind!r}.{guess(kind, kinds)} There is: {', '.join(kinds)}."
+            f"there is no type {kind!r}.{guess(kind, kinds)} Choose one of: {', '.join(kinds)}."
         )
     return validated(kinds[kind], settings, kind)

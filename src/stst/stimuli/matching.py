@@ -1,4 +1,4 @@
-"""Clips of a set made alike in luminance: in its mean, its contrast or its histogram."""
+"""Match mean luminance, RMS contrast or luminance histogram across a set of clips."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from pydantic import Field
 from scipy.ndimage import correlate1d
 
 from stst.errors import FramesError
@@ -19,7 +20,7 @@ Statistic = Literal["mean", "rms", "histogram"]
 
 
 def measure(groups: Array, statistic: Statistic) -> Array:
-    """Mean, mean and standard deviation, or sorted luminances: (n, N) -> (n, 1), (n, 2), (n, N)."""
+    """Return mean, mean and SD, or sorted luminances: (n, N) -> (n, 1), (n, 2) or (n, N)."""
     if statistic == "histogram":
         return np.sort(groups, 1)
     moments = [groups.mean(1), groups.std(1)] if statistic == "rms" else [groups.mean(1)]
@@ -27,7 +28,7 @@ def measure(groups: Array, statistic: Statistic) -> Array:
 
 
 def match_groups(frames: Array, groups: Array, target: Array, statistic: Statistic) -> Array:
-    """Luminances that have the target statistic: (T, H, W), the same as (n, N) -> (n, N)."""
+    """Give luminances the target statistic: frames (T, H, W), grouped as (n, N) -> (n, N)."""
     if statistic == "histogram":
         return _ranked(frames, groups, target)
     now = measure(groups, statistic)
@@ -38,11 +39,11 @@ def match_groups(frames: Array, groups: Array, target: Array, statistic: Statist
 
 
 def _ranked(frames: Array, groups: Array, target: Array) -> Array:
-    """Exact histogram specification: the k-th darkest px of a group gets the k-th target value.
+    """Exact histogram specification: the k-th darkest pixel of a group gets the k-th target value.
 
-    Of equal px that with the darker surround (3 x 3 px) comes first (after Coltuc, Bolon & Chassery
-    2006, IEEE Trans. Image Process. 15, 1143); else the order is random, as by position an even
-    area would become a slope.
+    Equal pixels are ordered by the mean of their 3 x 3 px surround (after Coltuc, Bolon & Chassery
+    2006, IEEE Trans. Image Process. 15, 1143), then at random: ordering by position would turn a
+    uniform area into a gradient.
     """
     surround = correlate1d(correlate1d(frames, np.ones(3), 1), np.ones(3), 2)
     dice = np.random.default_rng(0).permutation(frames[0].size).reshape(frames[0].shape)
@@ -54,37 +55,54 @@ def _ranked(frames: Array, groups: Array, target: Array) -> Array:
 
 
 def gap(groups: Array, target: Array, statistic: Statistic) -> float:
-    """How far the worst group is from the target, in luminance: see `Matched.gaps`."""
+    """Return the luminance difference of the worst group from the target: see `Matched.gaps`."""
     off = np.abs(measure(groups, statistic) - target)
     return float((off.mean(1) if statistic == "histogram" else off).max())
 
 
 @dataclass(frozen=True)
 class Level:
-    """Luminance of a clip, 0 black and 1 white, and its RMS contrast, a standard deviation."""
+    """Mean luminance and RMS contrast of a clip.
+
+    Parameters
+    ----------
+    mean : float
+        Mean luminance; 0 is black, 1 is white.
+    contrast : float or None
+        RMS contrast: standard deviation of luminance; the mean over frames if frames are matched.
+        None if contrast is not a target.
+    """
 
     mean: float
-    contrast: float | None  # mean over frames where these are matched; None: not a target
+    contrast: float | None
 
 
 @dataclass(frozen=True, eq=False)
 class Matched:
-    """A set of clips made alike, and how well; everything in the order of the clips.
+    """A matched set of clips, with the quality of the match; all in the order of the clips.
 
     Parameters
     ----------
     clips : tuple of Clip
-        The set.
+        The matched clips.
     target : Level
-        What it was brought to; with ``statistic="mean"`` it has no contrast.
+        The average of the set; without contrast for ``statistic="mean"``.
     before, after : tuple of Level
-        What each clip had, and has.
+        Luminance and contrast of each clip before and after matching.
     gaps : tuple of float
-        What clipping left of the difference from the target, in luminance: of mean or
-        contrast, whichever is larger, or the mean difference between sorted luminances; of
-        the worst frame where frames are matched.
+        Remaining luminance difference of each clip from the target, due to clipping: in mean or
+        contrast, whichever is larger, or the mean difference of sorted luminances for histograms.
+        The worst frame if frames are matched.
     clipped : tuple of float
-        Share of the values of each clip that did not fit into [0, 1] and were clipped.
+        Proportion of values of each clip outside [0, 1] that were clipped.
+
+    Examples
+    --------
+    >>> from stst import make_stimulus
+    >>> clips = [make_stimulus("random-dots", frames=2, contrast=c).clip for c in (0.2, 0.4)]
+    >>> matched = match_set(clips, statistic="mean")
+    >>> len(matched.clips), max(matched.gaps) < 1e-6
+    (2, True)
     """
 
     clips: tuple[Clip, ...]
@@ -96,18 +114,59 @@ class Matched:
 
 
 class Matching(FrozenConfig):
-    """What is matched, on which scale of luminance, over what; see `match_set`."""
+    """Settings of `match_set`.
 
-    statistic: Statistic = "rms"
-    luminance: Scale = "linear"
-    per: Literal["clip", "frame"] = "clip"
+    Parameters
+    ----------
+    statistic : {'mean', 'rms', 'histogram'}, default 'rms'
+        Statistic to match.
+    luminance : {'linear', 'encoded'}, default 'linear'
+        Luminance scale.
+    per : {'clip', 'frame'}, default 'clip'
+        Match over each clip as a whole or every frame on its own.
+
+    Examples
+    --------
+    >>> Matching(per="frame").groups(np.zeros((3, 4, 5))).shape
+    (3, 20)
+    """
+
+    statistic: Statistic = Field("rms", description="Statistic to match.")
+    luminance: Scale = Field("linear", description="Luminance scale.")
+    per: Literal["clip", "frame"] = Field(
+        "clip", description="Match over each clip as a whole or every frame on its own."
+    )
 
     def groups(self, luminance: Array) -> Array:
-        """Luminances that have one statistic, (T, H, W) -> (1, T H W) or (T, H W)."""
+        """Group luminances by clip or frame.
+
+        Parameters
+        ----------
+        luminance : ndarray
+            Luminance of every pixel, (T, H, W).
+
+        Returns
+        -------
+        ndarray
+            (1, T * H * W) per clip, or (T, H * W) per frame.
+        """
         return luminance.reshape(1 if self.per == "clip" else len(luminance), -1)
 
     def sentence(self, target: Level, files: Sequence[str]) -> str:
-        """How a clip of the set was made, for a Methods section."""
+        """Describe how a clip of the set was made, for a Methods section.
+
+        Parameters
+        ----------
+        target : Level
+            Target luminance and contrast.
+        files : sequence of str
+            File names of the set.
+
+        Returns
+        -------
+        str
+            A clause that starts with a verb.
+        """
         contrast = "" if target.contrast is None else f"{target.contrast:.3g}"
         what = {
             "mean": f"mean ({target.mean:.3g})",
@@ -125,7 +184,7 @@ class Matching(FrozenConfig):
         )
 
 
-_NONE = 1e-6  # mean or contrast that is too little to be scaled
+_NONE = 1e-6  # mean or contrast too small to scale
 
 
 @checked
@@ -136,42 +195,46 @@ def match_set(
     luminance: Scale = "linear",
     per: Literal["clip", "frame"] = "clip",
 ) -> Matched:
-    """Bring the clips of a set to the average luminance, contrast or histogram of the set.
+    """Match luminance, contrast or luminance histogram across a set of clips.
 
-    Every clip counts the same, whatever its size, and their order does not matter. A pixel gets
-    its new luminance by one factor for R, G and B, so that its colour stays. Values are clipped
-    to [0, 1], after which a clip misses the target by what `Matched.gaps` says.
+    Every clip is brought to the average of the set. All clips have equal weight, whatever their
+    size or order.
 
     Parameters
     ----------
-    clips : sequence of Clip or Film
-        At least two. Sizes, lengths and rates may differ, except that histograms are only
-        matched between equal numbers of pixels. All are made in memory, with up to 48 bytes
-        a px of each frame.
-    statistic : str
-        ``"mean"``: the clip gets darker or brighter, by a factor.
-        ``"rms"``: mean and RMS contrast, the standard deviation of luminance.
-        ``"histogram"``: all luminances, sorted, become the average of those of the set, as
-        in the SHINE toolbox (Willenbockel et al. 2010, Behav. Res. Methods 42, 671).
-    luminance : str
-        ``"linear"``: of light, as a photometer measures it on a screen that shows sRGB.
-        ``"encoded"``: of encoded values; for a screen whose gamma is undone, and to compare with
-        SHINE. Both have the weights of Rec. 709, and 1 is white.
-    per : str
-        ``"clip"``: over all frames together, so that their changes in time stay.
-        ``"frame"``: every frame gets the same.
+    clips : sequence of Clip
+        At least two clips. Sizes, lengths and frame rates may differ, except that histograms need
+        equal numbers of pixels. Working memory is up to 48 bytes per pixel of each frame.
+    statistic : {'mean', 'rms', 'histogram'}, default 'rms'
+        Statistic to match. ``"mean"``: mean luminance, by scaling. ``"rms"``: mean luminance and
+        RMS contrast, the standard deviation of luminance. ``"histogram"``: the luminance
+        histogram; the target is the average of the sorted luminances of the clips.
+    luminance : {'linear', 'encoded'}, default 'linear'
+        Luminance scale. ``"linear"``: light, as a photometer measures it on an sRGB screen.
+        ``"encoded"``: encoded values, for a gamma-corrected screen or for comparison with SHINE.
+        Both use the Rec. 709 weights; 1 is white.
+    per : {'clip', 'frame'}, default 'clip'
+        ``"clip"``: match over all frames together, which keeps luminance changes over time.
+        ``"frame"``: match every frame on its own.
 
     Returns
     -------
     Matched
-        The clips, what they had, have and were to have, and the share that was clipped.
+        The matched clips, their luminance and contrast before and after, the target, the
+        remaining difference from it and the proportion of clipped values.
 
     Raises
     ------
     RecipeError
-        If there is no such statistic, luminance or span.
+        If `statistic`, `luminance` or `per` is not one of the listed values.
     FramesError
-        If there are fewer than two clips, or clips that cannot be matched.
+        If there are fewer than two clips, or a clip cannot be matched.
+
+    Notes
+    -----
+    Each pixel is scaled by one factor for R, G and B, which keeps its colour. Values are then
+    clipped to [0, 1]; `Matched.gaps` gives the remaining difference. Histograms are averaged as
+    in the SHINE toolbox (Willenbockel et al. 2010, Behav. Res. Methods 42, 671).
 
     Examples
     --------
@@ -182,27 +245,27 @@ def match_set(
     [0.071, 0.212, 0.141, 0.141]
     """
     settings = {"statistic": statistic, "luminance": luminance, "per": per}
-    how = validated(Matching, settings, "match")
+    matching = validated(Matching, settings, "match")
     if len(clips) < 2:
-        raise FramesError(f"a set has at least 2 clips, got {len(clips)}.")
-    natural = [luminances(clip, how.luminance) for clip in clips]
-    groups = [how.groups(frames) for frames in natural]
-    _refuse(natural, groups, how)
-    # Sorted before they are added up, so that no rounding tells the order of the clips.
-    means = np.sort([measure(group, how.statistic).mean(0) for group in groups], 0)
+        raise FramesError(f"a set needs at least 2 clips, got {len(clips)}.")
+    natural = [luminances(clip, matching.luminance) for clip in clips]
+    groups = [matching.groups(frames) for frames in natural]
+    _refuse(natural, groups, matching)
+    # Sorted before summation, so that rounding does not depend on the order of the clips.
+    means = np.sort([measure(group, matching.statistic).mean(0) for group in groups], 0)
     target: Array = means.mean(0)
     parts = []
     for clip, frames, group in zip(clips, natural, groups, strict=True):
-        wanted = match_groups(frames, group, target, how.statistic).reshape(frames.shape)
-        parts.append(relit(clip, frames, wanted, how.luminance))
+        matched = match_groups(frames, group, target, matching.statistic).reshape(frames.shape)
+        parts.append(relit(clip, frames, matched, matching.luminance))
     relit_clips, clipped = zip(*parts, strict=True)
-    after = [how.groups(luminances(clip, how.luminance)) for clip in relit_clips]
+    after = [matching.groups(luminances(clip, matching.luminance)) for clip in relit_clips]
     return Matched(
         clips=relit_clips,
-        target=_target_level(target, how.statistic),
+        target=_target_level(target, matching.statistic),
         before=tuple(map(_level, groups)),
         after=tuple(map(_level, after)),
-        gaps=tuple(gap(group, target, how.statistic) for group in after),
+        gaps=tuple(gap(group, target, matching.statistic) for group in after),
         clipped=clipped,
     )
 
@@ -217,21 +280,21 @@ def _target_level(target: Array, statistic: Statistic) -> Level:
     return Level(float(target[0]), float(target[1]) if statistic == "rms" else None)
 
 
-def _refuse(natural: Sequence[Array], groups: Sequence[Array], how: Matching) -> None:
-    """Refuse what has no such statistic, or none that could be shared."""
-    if how.statistic == "histogram" and len({group.shape[1] for group in groups}) > 1:
+def _refuse(natural: Sequence[Array], groups: Sequence[Array], matching: Matching) -> None:
+    """Refuse clips without mean or contrast, and histograms of unequal numbers of pixels."""
+    if matching.statistic == "histogram" and len({group.shape[1] for group in groups}) > 1:
         shapes = "; ".join("{} frames of {} x {} px".format(*frames.shape) for frames in natural)
-        same = "size and length" if how.per == "clip" else "size"
+        same = "size and length" if matching.per == "clip" else "size"
         raise FramesError(
-            f"histograms can only match between clips of one {same}, got {shapes} (height x "
-            "width). Give the others the size of the first by --fit crop, pad or stretch (in "
-            "Python Clip.resize), or match another statistic."
+            f"histograms can only be matched between clips of the same {same}, got {shapes} "
+            "(height x width). Give all clips the size of the first with --fit crop, pad or "
+            "stretch (in Python Clip.resize), or match another statistic."
         )
     for number, group in enumerate(groups, 1):
-        size = group.mean(1) if how.statistic == "mean" else group.std(1)
+        size = group.mean(1) if matching.statistic == "mean" else group.std(1)
         if size.min() < _NONE:
-            where = f"frame {int(size.argmin())} of clip {number}" * (how.per == "frame")
-            what = "is black and" if how.statistic == "mean" else "has no contrast and"
+            where = f"frame {int(size.argmin())} of clip {number}" * (matching.per == "frame")
+            what = "is black and" if matching.statistic == "mean" else "has no contrast and"
             raise FramesError(
                 f"{where or f'clip {number}'} of the set {what} cannot be matched. Leave it out."
             )

@@ -1,4 +1,4 @@
-"""Moving scenes made to be predicted: textured things that pass over textured ground."""
+"""Moving scenes for training prediction networks: textured objects over a textured background."""
 
 from __future__ import annotations
 
@@ -15,19 +15,39 @@ from stst.stimuli.stimulus import Array, pink_noise
 from stst.video.frames import Clip
 
 FRAME_RATE = Fraction(25)
-_CANVAS = 192  # px, of a texture; mirrored beyond
-_FASTEST = 5.0  # px a frame
-_MOST = 4  # things before the ground
+_CANVAS = 192  # side of a texture, px; mirrored beyond
+_FASTEST = 5.0  # px per frame
+_MOST = 4  # objects in front of the background
 
 
 def moving_scene(
     seed: int | Sequence[int], *, frames: int = 10, height: int = 64, width: int = 80
 ) -> Clip:
-    """Film coloured 1 / f textures that move, turn and grow, up to four before another.
+    """Draw a scene of up to four moving, occluding objects over a moving background.
 
-    Each goes at a speed of its own, up to 5 px a frame, and one in eight stays where it is; the
-    ground moves as under a camera. Things are superellipses, and hide what is behind them. The
-    same seed, a number or several, gives the same scene.
+    Objects are superellipses; objects and background are coloured 1/f textures that translate,
+    rotate and grow. Each moves at its own speed, up to 5 px per frame; one in eight is static.
+
+    Parameters
+    ----------
+    seed : int or sequence of int
+        Random seed. The same seed gives the same scene.
+    frames : int, default 10
+        Number of frames.
+    height : int, default 64
+        Frame height in pixels.
+    width : int, default 80
+        Frame width in pixels.
+
+    Returns
+    -------
+    Clip
+        The scene at 25 frames per second.
+
+    Examples
+    --------
+    >>> moving_scene(0, frames=2)
+    Clip(2 frames of 80x64 px at 25/s, 0.08 s)
     """
     rng = np.random.default_rng(seed)
     film = _Layer.drawn(rng, ground=True).seen(frames, height, width)[0]
@@ -39,15 +59,15 @@ def moving_scene(
 
 @dataclass(frozen=True)
 class _Layer:
-    """A texture, (3, N, N), its outline, and how it goes on from frame to frame."""
+    """A texture, (3, N, N), its outline and its motion."""
 
     canvas: Tensor
-    axes: Array  # half, px, across and down
-    power: float  # of the superellipse
-    middle: Array  # in the middle of the clip, as a share of the frame's half sides
-    speed: Array  # px a frame, to the right and DOWN
-    turn: float  # radians a frame
-    growth: float  # natural logarithm a frame
+    axes: Array  # half axes, px, horizontal and vertical
+    power: float  # exponent of the superellipse
+    middle: Array  # position at mid-clip, as a proportion of half the frame
+    speed: Array  # px per frame, right and DOWN
+    turn: float  # radians per frame
+    growth: float  # natural logarithm of the growth factor per frame
 
     @classmethod
     def drawn(cls, rng: np.random.Generator, *, ground: bool) -> _Layer:
@@ -65,19 +85,19 @@ class _Layer:
         )
 
     def seen(self, frames: int, height: int, width: int) -> tuple[Tensor, Tensor]:
-        """Colours, (T, 3, H, W), and how much of each pixel they cover, (T, 1, H, W)."""
+        """Return colours, (T, 3, H, W), and the proportion of each pixel covered, (T, 1, H, W)."""
         places = torch.stack([self._places(t - frames / 2, height, width) for t in range(frames)])
         canvas = self.canvas.expand(frames, -1, -1, -1)
         grid = places / (_CANVAS / 2)
         colours = F.grid_sample(canvas, grid, "bicubic", "reflection", align_corners=False)
         a, b = self.axes.tolist()
         out = (places[..., 0] / a).abs() ** self.power + (places[..., 1] / b).abs() ** self.power
-        inside = (1 - out ** (1 / self.power)) * min(a, b)  # px from the outline, about
+        inside = (1 - out ** (1 / self.power)) * min(a, b)  # approximate px from the outline
         cover = (0.5 + inside).clamp(0, 1) if np.isfinite(a) else torch.ones_like(out)
         return colours, cover[:, None]
 
     def _places(self, t: float, height: int, width: int) -> Tensor:
-        """Where pixels are on the canvas, px right and down of its middle: (H, W, 2)."""
+        """Return the position of each pixel on the canvas, px right and DOWN of its centre."""
         sides = np.array([width, height])
         x, y = (np.arange(side) - (side - 1) / 2 for side in sides.tolist())
         pixels = np.stack(np.meshgrid(x, y), -1)
@@ -88,7 +108,7 @@ class _Layer:
 
 
 def _texture(rng: np.random.Generator) -> Tensor:
-    """A base colour and, about it, noise between fine and smooth: mostly light, some colour."""
+    """Draw a base colour plus noise of random smoothness: mostly luminance, some colour."""
     side = (_CANVAS, _CANVAS)
     light, tint = pink_noise(side, rng, slope=rng.uniform(0.9, 1.6)), pink_noise(side, rng)
     grey, contrast = rng.uniform(0.2, 0.8), rng.uniform(0.03, 0.2)

@@ -1,4 +1,4 @@
-"""Controls that scramble a clip: the order of its frames, or phases of its Fourier transform."""
+"""Controls that scramble the order of frames or the phases of the Fourier transform."""
 
 from __future__ import annotations
 
@@ -17,35 +17,89 @@ from stst.video.light import Array, clip_to_unit
 
 
 class Reversed(Control):
-    """The clip played backwards: every frame and the speed are kept, direction is not."""
+    """Play the clip backwards: keeps every frame and speed, reverses direction.
+
+    Examples
+    --------
+    >>> control = Reversed().make(Clip(torch.rand(3, 3, 16, 16), 25)).clip
+    >>> len(control)
+    3
+    """
 
     random: ClassVar[bool] = False
     words = "is played backwards"
 
     def make(self, natural: Clip) -> Stimulus:
-        """Turn the order of the frames around."""
+        """Reverse the order of frames.
+
+        Parameters
+        ----------
+        natural : Clip
+            The natural clip, in memory.
+
+        Returns
+        -------
+        Stimulus
+            The control.
+        """
         return _reordered(natural, range(len(natural))[::-1])
 
 
 class Shuffled(Control):
-    """The frames in random order: every frame is kept, motion is not."""
+    """Show the frames in random order: keeps every frame, destroys motion.
+
+    Examples
+    --------
+    >>> control = Shuffled(seed=1).make(Clip(torch.rand(3, 3, 16, 16), 25)).clip
+    >>> len(control)
+    3
+    """
 
     words = "has its frames in random order (seed {self.seed})"
 
     def make(self, natural: Clip) -> Stimulus:
-        """Draw an order."""
+        """Shuffle the frames.
+
+        Parameters
+        ----------
+        natural : Clip
+            The natural clip, in memory.
+
+        Returns
+        -------
+        Stimulus
+            The control.
+        """
         order = np.random.default_rng(self.seed).permutation(len(natural))
         return _reordered(natural, order.tolist())
 
 
 class Static(Control):
-    """The first frame throughout: no motion at all."""
+    """Show the first frame throughout: keeps one frame, no motion.
+
+    Examples
+    --------
+    >>> control = Static().make(Clip(torch.rand(3, 3, 16, 16), 25)).clip
+    >>> bool((control.frames[2] == control.frames[0]).all())
+    True
+    """
 
     random: ClassVar[bool] = False
     words = "shows its first frame throughout"
 
     def make(self, natural: Clip) -> Stimulus:
-        """Repeat the first frame."""
+        """Repeat the first frame.
+
+        Parameters
+        ----------
+        natural : Clip
+            The natural clip, in memory.
+
+        Returns
+        -------
+        Stimulus
+            The control.
+        """
         return _reordered(natural, [0] * len(natural))
 
 
@@ -55,13 +109,23 @@ def _reordered(natural: Clip, order: Sequence[int]) -> Stimulus:
 
 Sharing = Literal["shared", "independent"]
 Taper = Annotated[float, Field(ge=0, le=1)]
-Axes = tuple[int, ...]  # of (T, H, W)
+Axes = tuple[int, ...]  # axes of (T, H, W)
+TAPER_SPACE = Field(
+    0,
+    description="Proportion of height and width faded to the mean colour of each frame before the "
+    "transform, from 0 (none) to 1 (a Hann window).",
+)
+TAPER_TIME = Field(
+    0,
+    description="Proportion of the length faded to the mean frame before the transform, from 0 "
+    "(none) to 1 (a Hann window).",
+)
 TIME: Axes = (0,)
 SPACE: Axes = (1, 2)
 _SHARED = {
-    "channels": ("the same in R, G and B", "others in each of R, G and B"),
-    "frames": ("the same in all frames", "others in every frame"),
-    "pixels": ("the same at all pixels", "others at every pixel"),
+    "channels": ("the same in R, G and B", "different in each of R, G and B"),
+    "frames": ("the same in all frames", "different in every frame"),
+    "pixels": ("the same at all pixels", "different at every pixel"),
 }
 _FADED = {
     TIME: "its length to the mean frame",
@@ -70,31 +134,40 @@ _FADED = {
 
 
 class PhaseScrambled(Control):
-    """What the kinds of scrambling share; each says what is transformed.
+    """Base of the phase-scrambled controls, which differ in the axes of the Fourier transform.
 
-    Amplitudes are kept until values are clipped to [0, 1] (``Stimulus.clipped``) and rounded to
-    8 bits in a file. Working memory is about 70 bytes for each pixel of each frame.
-
-    Parameters
-    ----------
-    channels : {"shared", "independent"}
-        The same random phases for R, G and B, which keep the covariance of the colours if they
-        are added; or others for each, so that all colours come up that they can mix.
-    phases : {"added", "replaced"}
-        Random phases added to those of the clip, which keeps differences of phase between things
-        that share them, or put in their place.
-    seed : int
-        Random seed of the phases.
+    Amplitudes are exact until values are clipped to [0, 1] (``Stimulus.clipped``) and rounded to
+    8 bits in a file. Working memory is about 70 bytes per pixel of each frame.
     """
 
-    channels: Sharing = "shared"
-    phases: Literal["added", "replaced"] = "added"
+    channels: Sharing = Field(
+        "shared",
+        description="'shared': the same random phases in R, G and B, which keeps the covariance of "
+        "the colours if phases are added. 'independent': different phases per channel, which "
+        "produces new colours.",
+    )
+    phases: Literal["added", "replaced"] = Field(
+        "added",
+        description="'added': add random phases to those of the clip, which keeps phase "
+        "differences wherever the random phases are shared. 'replaced': replace the phases.",
+    )
 
-    axes: ClassVar[Axes]  # along which to transform
-    transform: ClassVar[str]  # in words
+    axes: ClassVar[Axes]  # axes to transform
+    transform: ClassVar[str]  # the transform in words
 
     def make(self, natural: Clip) -> Stimulus:
-        """Scramble one channel after the other, and clip what leaves [0, 1]."""
+        """Scramble the phases of each channel and clip values to [0, 1].
+
+        Parameters
+        ----------
+        natural : Clip
+            The natural clip, in memory.
+
+        Returns
+        -------
+        Stimulus
+            The control and the proportion of clipped values.
+        """
         frames = natural.frames.numpy()
         shape = [len(natural), *natural.size]
         for name, axes in (("frames", TIME), ("pixels", SPACE)):
@@ -115,13 +188,13 @@ class PhaseScrambled(Control):
 
     @property
     def _tapers(self) -> dict[Axes, float]:
-        """Axes that are faded before to the mean along them, and what share of each."""
+        """Axes to taper before the transform, and the tapered proportion of each."""
         shares = {TIME: getattr(self, "taper_time", 0), SPACE: getattr(self, "taper_space", 0)}
         return {axes: share for axes, share in shares.items() if share}
 
     @property
     def sentence(self) -> str:
-        """How it is made."""
+        """How the control is made, for a Methods section."""
         how = "added to" if self.phases == "added" else "in place of"
         sharing = " and ".join(
             words[getattr(self, name) == "independent"]
@@ -142,126 +215,151 @@ class PhaseScrambled(Control):
 
 
 class Stps(PhaseScrambled):
-    """Spatiotemporal phase scrambling (STPS): noise with the clip's 3-D amplitude spectrum.
+    """Spatiotemporal phase scrambling (STPS): noise with the 3-D amplitude spectrum of the clip.
 
-    Keeps how much there is of every spatial frequency and orientation at every temporal
-    frequency, hence of every speed and direction in the whole clip, and (with the defaults)
-    mean and covariance of the colours. Loses edges, objects, and where and when motions are.
+    Keeps the amplitude of every spatial frequency and orientation at every temporal frequency,
+    hence of every speed and direction over the whole clip, and with the defaults the mean and
+    covariance of the colours. Destroys edges, objects, and where and when motion occurs.
 
-    Parameters
-    ----------
-    taper_space, taper_time : float
-        Share of height and width that is faded to the mean colour of each frame, and of the
-        length to the mean frame, before the transform: 0 nothing, 1 a Hann window. The transform
-        takes opposite borders to be neighbours; where they differ, the control has stripes along
-        rows and columns, and 0.1 of space removes most of them. Amplitudes are then those of the
-        faded clip: smoother over frequency, and lower, as is contrast.
-    channels, phases, seed
-        See `PhaseScrambled`.
+    Notes
+    -----
+    The paper compares metamers with STPS but does not state its recipe; this one is ours. The
+    Fourier transform treats the clip as periodic: where opposite borders differ, the control has
+    stripes along rows and columns. A `taper_space` of 0.1 removes most of them. Amplitudes are
+    then those of the tapered clip: smoother over frequency and lower, as is contrast.
+
+    Examples
+    --------
+    >>> natural = Clip(0.45 + 0.1 * torch.rand(4, 3, 16, 16), 25)
+    >>> control = Stps(seed=1).make(natural).clip
+    >>> before, after = (torch.fft.fftn(c.frames[:, 0]).abs() for c in (natural, control))
+    >>> bool(torch.allclose(before, after, atol=1e-4))  # same amplitude spectrum
+    True
     """
 
     axes = (*TIME, *SPACE)
     transform = "the Fourier transform of the clip over time and space"
 
-    taper_space: Taper = 0
-    taper_time: Taper = 0
+    taper_space: Taper = TAPER_SPACE
+    taper_time: Taper = TAPER_TIME
 
 
 class SpacePhases(PhaseScrambled):
-    """Each frame scrambled by itself: its 2-D amplitude spectrum and mean colour are kept.
+    """Scramble the spatial phases of each frame.
 
-    With the same phases added to all frames (the defaults) form is lost, but what moved still
-    moves, by as much, and the 3-D amplitude spectrum is kept. With others in every frame motion
-    is lost too, and the clip flickers. The same phases in the place of those of all frames make a
-    picture that stands still and only changes its contrast.
+    Keeps the 2-D amplitude spectrum and mean colour of each frame. With the same phases added to
+    all frames (the default), form is destroyed but displacements and the 3-D amplitude spectrum
+    are kept. With independent phases, motion is destroyed too and the clip flickers. Replacing
+    the phases of all frames with the same ones gives a static image that only changes contrast.
 
-    Parameters
-    ----------
-    frames : {"shared", "independent"}
-        The same random phases for all frames, or others for each.
-    taper_space : float
-        Share of height and width that is faded before; see `Stps`.
-    channels, phases, seed
-        See `PhaseScrambled`.
+    Examples
+    --------
+    >>> control = SpacePhases(frames="independent").make(Clip(torch.rand(2, 3, 16, 16), 25))
+    >>> control.clip.size
+    (16, 16)
     """
 
     axes = SPACE
     transform = "the Fourier transform of each frame"
 
-    frames: Sharing = "shared"
-    taper_space: Taper = 0
+    frames: Sharing = Field(
+        "shared",
+        description="'shared': the same random phases in all frames. 'independent': different "
+        "phases per frame.",
+    )
+    taper_space: Taper = TAPER_SPACE
 
 
 class TimePhases(PhaseScrambled):
-    """Each pixel's course scrambled by itself: its temporal amplitudes and mean are kept.
+    """Scramble the temporal phases of each pixel.
 
-    What stands still stays as it is and can be recognised. With the same phases added at all
-    pixels (the defaults) the order of events is lost; the 3-D amplitude spectrum is kept, and
-    with it speed and direction. With others at every pixel motion is lost, and noise flickers
-    where it was. The same phases in the place of those of all pixels make them change at one time.
+    Keeps the temporal amplitude spectrum and mean of each pixel: everything static is unchanged
+    and remains recognisable. With the same phases added at all pixels (the default), the order of
+    events is destroyed but the 3-D amplitude spectrum is kept, and with it speed and direction.
+    With independent phases, motion is replaced by flicker. Replacing the phases of all pixels
+    with the same ones makes all pixels change at the same time.
 
-    Parameters
-    ----------
-    pixels : {"shared", "independent"}
-        The same random phases for all pixels, or others for each.
-    taper_time : float
-        Share of the length that is faded before; see `Stps`.
-    channels, phases, seed
-        See `PhaseScrambled`.
+    Examples
+    --------
+    >>> control = TimePhases().make(Clip(torch.rand(4, 3, 16, 16), 25))
+    >>> len(control.clip)
+    4
     """
 
     axes = TIME
     transform = "the Fourier transform over time of each pixel"
 
-    pixels: Sharing = "shared"
-    taper_time: Taper = 0
+    pixels: Sharing = Field(
+        "shared",
+        description="'shared': the same random phases at all pixels. 'independent': different "
+        "phases per pixel.",
+    )
+    taper_time: Taper = TAPER_TIME
 
     def make(self, natural: Clip) -> Stimulus:
-        """As the others; FramesError for a single frame, in which no time passes."""
+        """Scramble the temporal phases.
+
+        Parameters
+        ----------
+        natural : Clip
+            The natural clip, in memory.
+
+        Returns
+        -------
+        Stimulus
+            The control and the proportion of clipped values.
+
+        Raises
+        ------
+        FramesError
+            If the clip has only one frame.
+        """
         if len(natural) < 2:
-            raise FramesError("one frame has no phases in time; it takes at least 2 frames.")
+            raise FramesError(
+                f"temporal phases need at least 2 frames, got {len(natural)}. Use a longer clip."
+            )
         return super().make(natural)
 
 
 def phase_field(shape: Sequence[int], axes: Sequence[int], seed: Sequence[int]) -> Array:
-    """Draw the phases of real white noise of a shape, radians, as ``rfftn`` along `axes` has them.
+    """Draw the phases of real white noise, in radians, in the layout of ``rfftn`` along `axes`.
 
-    An axis of length 1 that is not in `axes` lends its phases to all that they are added to.
+    An axis of length 1 that is not in `axes` shares its phases along that axis.
     """
     noise = np.random.default_rng(seed).standard_normal(shape)
     return np.asarray(np.angle(fft.rfftn(noise, axes=axes)))
 
 
 def scramble(frames: Array, axes: Sequence[int], phases: Array, *, replace: bool = False) -> Array:
-    """Add phases, as `phase_field` gives them, to those of real values, or `replace` these.
+    """Add the phases of a `phase_field` to those of real values, or `replace` them.
 
-    The amplitude of every frequency and the mean along `axes` stay; nothing is clipped.
+    Amplitudes and the mean along `axes` are kept; nothing is clipped.
     """
     spectrum = fft.rfftn(frames, axes=axes)
     constant = tuple(0 if axis in axes else slice(None) for axis in range(frames.ndim))
     level = spectrum[constant].copy()
     turned = np.exp(1j * phases) * (np.abs(spectrum) if replace else spectrum)
-    turned[constant] = level  # else half of all seeds would turn the mean negative
-    lengths = [frames.shape[axis] for axis in axes]  # of the last, odd or even is lost
+    turned[constant] = level  # otherwise half of all seeds would negate the mean
+    lengths = [frames.shape[axis] for axis in axes]  # rfftn does not tell odd from even lengths
     return np.asarray(fft.irfftn(turned, lengths, axes, overwrite_x=True))
 
 
 def taper(frames: Array, axes: Sequence[int], share: float) -> Array:
-    """Fade values to their mean along some axes by Tukey windows; the mean stays what it was.
+    """Fade values to their mean along some axes with Tukey windows; the mean is kept.
 
-    `share` in [0, 1] of each axis is faded, half of it at either end.
+    `share` is the tapered proportion of each axis, in [0, 1], half of it at each end.
     """
     if not share:
         return frames
     weights = np.ones([1] * frames.ndim)
     for axis in axes:
         others = [a for a in range(frames.ndim) if a != axis]
-        # At the middles of the samples, so that none is 0 and lost.
+        # Evaluated at the sample centres, so that no weight is 0.
         place = (np.arange(frames.shape[axis]) + 0.5) / frames.shape[axis]
         inwards = np.minimum(place, 1 - place) / (share / 2)
         window = np.sin(np.pi / 2 * inwards.clip(max=1)) ** 2
         weights = weights * np.expand_dims(window, others)
     along = tuple(axes)
-    # About the mean that the windows see; about the plain one they would shift it.
-    seen = (weights * frames).sum(along, keepdims=True) / weights.sum()
-    return np.asarray(frames.mean(along, keepdims=True) + weights * (frames - seen))
+    # Centred on the weighted mean, because centring on the plain mean would shift it.
+    centre = (weights * frames).sum(along, keepdims=True) / weights.sum()
+    return np.asarray(frames.mean(along, keepdims=True) + weights * (frames - centre))

@@ -1,4 +1,4 @@
-"""What a stimulus made without optimisation is, and what generated ones are drawn with."""
+"""Base classes of generators and controls, and the helpers that generators draw with."""
 
 from __future__ import annotations
 
@@ -7,41 +7,53 @@ from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from torch import Tensor
 
 from stst.errors import FramesError
 from stst.recipe import FrozenConfig
 from stst.video.frames import Clip
+from stst.video.timing import rate_setting
 
 Array = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
 class Stimulus:
-    """A clip that was made, and what is known of it.
+    """A stimulus clip with its true optical flow and the errors made in generating it.
 
     Parameters
     ----------
     clip : Clip
         The stimulus.
     flow : Tensor, optional
-        (T - 1, 2, H, W), float32: where each pixel of a frame goes until the next, px to the
-        right and DOWN; NaN where that is not known. None where nothing moves as one.
-    clipped : float
-        Share of values that did not fit into [0, 1] and were clipped.
-    residuals : tuple of float
-        Relative error of each frame's statistics, where a descent matched them.
+        True optical flow, float32, of shape (T - 1, 2, H, W): the displacement of each pixel
+        from one frame to the next, in pixels rightwards and DOWNWARDS. NaN where it is
+        undefined. None if the stimulus has no single flow field.
+    clipped : float, default 0
+        Proportion of values outside [0, 1] that were clipped.
+    residuals : tuple of float, optional
+        Relative error of the statistics of each frame, for controls that match statistics by
+        optimisation.
 
     Raises
     ------
     FramesError
-        If the flow is not of the clip's frames.
+        If the shape of `flow` does not fit the clip.
+
+    Examples
+    --------
+    >>> from stst import make_stimulus
+    >>> stimulus = make_stimulus("drifting-grating", frames=4, speed=2)
+    >>> stimulus.clip
+    Clip(4 frames of 128x128 px at 24/s, 0.167 s)
+    >>> stimulus.flow.shape, stimulus.clipped
+    (torch.Size([3, 2, 128, 128]), 0.0)
     """
 
     clip: Clip
@@ -50,96 +62,105 @@ class Stimulus:
     residuals: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        wanted = (len(self.clip) - 1, 2, *self.clip.size)
-        if self.flow is not None and tuple(self.flow.shape) != wanted:
-            raise FramesError(f"the flow must be {wanted}, got {tuple(self.flow.shape)}.")
+        shape = (len(self.clip) - 1, 2, *self.clip.size)
+        if self.flow is not None and tuple(self.flow.shape) != shape:
+            raise FramesError(
+                f"the flow must be {shape}, (T - 1, 2, H, W); got {tuple(self.flow.shape)}."
+            )
 
 
 class Described(FrozenConfig):
-    """Settings of a stimulus, and a sentence that describes it by them."""
+    """Settings of a stimulus, documented by their descriptions."""
 
-    words: ClassVar[str]  # of `sentence`: a format of the settings, as `self`
+    words: ClassVar[str]  # format string of `sentence`; the settings are `self`
 
     @property
     def sentence(self) -> str:
-        """What it is, or, of a control, how it is made, for a Methods section, with units."""
+        """Description of the stimulus for a Methods section, with units."""
         return self.words.format(self=self)
 
 
 class Generator(Described):
-    """A stimulus drawn from its settings alone; the same settings give the same pixels.
+    """A stimulus drawn from its settings alone.
 
-    Parameters
-    ----------
-    frames, height, width : int
-        Length in frames, size in px.
-    frame_rate : Fraction
-        Frames per second, exact.
-    seed : int
-        Random seed.
+    The same settings always give the same pixels.
     """
 
-    frames: int = Field(48, ge=2)
-    height: int = Field(128, ge=16)
-    width: int = Field(128, ge=16)
-    frame_rate: Fraction = Field(Fraction(24), gt=0)
-    seed: int = Field(0, ge=0)
+    frames: int = Field(48, ge=2, le=100_000, description="Number of frames.")
+    height: int = Field(128, ge=16, le=16_384, description="Frame height in pixels.")
+    width: int = Field(128, ge=16, le=16_384, description="Frame width in pixels.")
+    frame_rate: Annotated[Fraction, BeforeValidator(rate_setting)] = Field(
+        Fraction(24), description="Frames per second, exact."
+    )
+    seed: int = Field(0, ge=0, description="Random seed. No effect on stimuli without randomness.")
 
     @abstractmethod
     def make(self) -> Stimulus:
-        """Draw it."""
+        """Draw the stimulus.
+
+        Returns
+        -------
+        Stimulus
+            The clip and, where defined, its true optical flow.
+        """
 
 
 class Control(Described):
-    """A stimulus made of a natural clip, of which it keeps some statistics and loses others.
+    """A stimulus made from a natural clip that keeps some of its statistics and destroys others.
 
-    Its sentence begins with a verb: "has its phases ...".
-
-    Parameters
-    ----------
-    seed : int
-        Random seed.
+    The Methods sentence of a control starts with a verb: "has random phases ...".
     """
 
-    needs: ClassVar[str | None] = None  # a package that only this kind of control needs
-    random: ClassVar[bool] = True  # whether another seed gives another clip
+    needs: ClassVar[str | None] = None  # optional package that only this control needs
+    random: ClassVar[bool] = True  # whether the seed changes the clip
 
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, description="Random seed. No effect on controls without randomness.")
 
     @abstractmethod
     def make(self, natural: Clip) -> Stimulus:
-        """Make it of a clip: of the same length, size and frame rate."""
+        """Make the control from a natural clip.
+
+        Parameters
+        ----------
+        natural : Clip
+            The natural clip, in memory.
+
+        Returns
+        -------
+        Stimulus
+            A clip of the same length, size and frame rate.
+        """
 
 
 def heading(direction: float) -> tuple[float, float]:
-    """Unit step to the right and DOWN, for degrees counter-clockwise from the right."""
+    """Convert a direction, degrees counter-clockwise from right, to a unit step right and DOWN."""
     angle = math.radians(direction)
     return math.cos(angle), -math.sin(angle)
 
 
 def centred(raster: Generator) -> tuple[Array, Array]:
-    """Places of the pixels: px to the right, (1, W), and DOWN, (H, 1), of the frame's centre."""
+    """Return pixel coordinates from the frame centre: px right, (1, W), and px DOWN, (H, 1)."""
     right = np.arange(raster.width) - (raster.width - 1) / 2
     down = np.arange(raster.height) - (raster.height - 1) / 2
     return right[None, :], down[:, None]
 
 
 def across(raster: Generator, direction: float) -> Array:
-    """Places of the pixels, (H, W): px along a direction from the frame's centre."""
+    """Return the position of each pixel, (H, W), along a direction: px from the frame centre."""
     (right, down), (x, y) = heading(direction), centred(raster)
     return np.asarray(right * x + down * y)
 
 
 def drift(raster: Generator, speed: float, direction: float) -> Array:
-    """Flow, (2, H, W), of what moves as one: px a frame, degrees."""
+    """Return the flow of rigid translation, (2, H, W): speed in px per frame, direction in deg."""
     step = speed * np.reshape(heading(direction), (2, 1, 1))
     return np.broadcast_to(step, (2, raster.height, raster.width))
 
 
 def to_stimulus(raster: Generator, frames: Iterable[Array], flow: Array | None = None) -> Stimulus:
-    """Make a stimulus of frames, (H, W) or (3, H, W), which are clipped to [0, 1].
+    """Make a stimulus from frames, (H, W) or (3, H, W), clipped to [0, 1].
 
-    The flow is (2, H, W), the same at all times, or (T - 1, 2, H, W).
+    `flow` is (2, H, W), constant over time, or (T - 1, 2, H, W).
     """
     drawn = torch.from_numpy(np.stack([frame.astype(np.float32) for frame in frames]))
     fits = drawn.clamp(0, 1)
@@ -155,12 +176,13 @@ def to_stimulus(raster: Generator, frames: Iterable[Array], flow: Array | None =
 def pink_noise(
     shape: tuple[int, int], rng: np.random.Generator, *, slope: float = 1.0, stretch: int = 1
 ) -> Array:
-    """Draw Gaussian noise whose amplitude falls as 1 / frequency ** slope: float32, SD 1, mean 0.
+    """Draw Gaussian noise with amplitude 1 / frequency ** slope: float32, mean 0, SD 1.
 
-    Photographs have a slope near 1 (Field 1987). `stretch`: how much longer than high features are.
+    Photographs have a slope near 1 (Field 1987). `stretch` is the ratio of width to height of the
+    features.
     """
     spectrum = np.fft.rfft2(rng.standard_normal(shape))
     frequency = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1]) * stretch)
-    frequency[0, 0] = np.inf  # no constant part: the mean is 0
+    frequency[0, 0] = np.inf  # no DC component: the mean is 0
     noise = np.fft.irfft2(spectrum * frequency**-slope, s=shape)
     return np.asarray(noise / noise.std(), np.float32)

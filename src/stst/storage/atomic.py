@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whatever stops the process."""
+"""Atomic file writes, run folders and their locks."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from filelock import FileLock, SoftFileLock, Timeout
 
 from stst.errors import RunError
 
-UNFINISHED = "unfinished"  # the part of a run's folder that is there until the run has ended
-LOCKS, BY_FILE = "STST_LOCKS", "file"  # a variable of the user's, and its one value
-UNSUPPORTED = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}  # by a file system
+UNFINISHED = "unfinished"  # subfolder of a run that exists until the run has ended
+LOCKS, BY_FILE = "STST_LOCKS", "file"  # environment variable, and its only value
+UNSUPPORTED = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}  # by the file system
 
 
 def write_whole(path: Path, data: bytes | str) -> None:
-    """Write a file so that its name only ever stands for all of its bytes.
+    """Write a file atomically: the name always refers to a complete file.
 
-    A temporary file is flushed to disk, read back, and takes the name, and the folder is flushed.
-    RunError if the disk is full or gives back something else; what had the name is still there.
+    The data are written to a temporary file, flushed, read back and renamed; the folder is
+    flushed too. RunError if the disk is full or returns other bytes; an existing file is then
+    unchanged.
     """
     data = data.encode() if isinstance(data, str) else data
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -33,7 +34,7 @@ def write_whole(path: Path, data: bytes | str) -> None:
             file.flush()
             os.fsync(file.fileno())
         if part.read_bytes() != data:
-            raise OSError(errno.EIO, "the disk gives back something else")
+            raise OSError(errno.EIO, "the disk returned other data than was written")
         os.replace(part, path)
         flush_folder(path.parent)
     except OSError as error:
@@ -44,8 +45,8 @@ def write_whole(path: Path, data: bytes | str) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Bring names in a folder to disk, where the system and the disk can do that."""
-    if os.name == "nt":  # which opens no folders
+    """Flush the file names of a folder to disk, if the system can."""
+    if os.name == "nt":  # Windows cannot open folders
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -58,19 +59,19 @@ def flush_folder(folder: Path) -> None:
 
 
 def clear_parts(folder: Path) -> None:
-    """Remove what writers that were killed have left in a run's folder and those below it."""
+    """Remove temporary files that killed processes left in a run folder and its subfolders."""
     for pattern in (".*.[0-9]*.part", "*/.*.[0-9]*.part"):
         for part in folder.glob(pattern):
             part.unlink(missing_ok=True)
 
 
 def refuse_full(folder: Path, need: int) -> None:
-    """RunError, before any work, if the disk of `folder` has no room for `need` bytes."""
+    """Raise RunError, before any work, if the disk of `folder` has less than `need` bytes free."""
     free = shutil.disk_usage(_nearest(folder)).free
     if need > free:
         raise RunError(
-            f"{folder} may need {need / 1e9:.3g} GB while the run goes on, and its disk has "
-            f"{free / 1e9:.3g} GB free. Make room, or give a folder on another disk with --out."
+            f"{folder} may need {need / 1e9:.3g} GB during the run, and its disk has "
+            f"{free / 1e9:.3g} GB free. Free space, or give a folder on another disk with --out."
         )
 
 
@@ -79,20 +80,20 @@ def _nearest(folder: Path) -> Path:
 
 
 def refuse_folder(folder: Path, *, overwrite: bool) -> None:
-    """RunError, before any work, if `folder` cannot be written to, or not without `overwrite`."""
+    """Raise RunError, before any work, if `folder` cannot be written to or needs `overwrite`."""
     nearest = _nearest(folder)
     if not (nearest.is_dir() and os.access(nearest, os.R_OK | os.W_OK)):
-        raise _no_folder(folder, f"{nearest} is not a folder that can be written to")
+        raise _no_folder(folder, f"{nearest} is not a folder, or is not writable")
     if nearest == folder and any(folder.iterdir()) and not overwrite:
-        stopped = f"; or go on with the run that was stopped there: stst resume {folder}"
+        stopped = f"; or resume the stopped run: stst resume {folder}"
         raise RunError(
-            f"{folder} already holds files. Give another folder, or --overwrite to replace them"
+            f"{folder} is not empty. Give another folder, or --overwrite to replace its files"
             f"{stopped if (folder / UNFINISHED).is_dir() else ''}."
         )
 
 
 def new_folder(folder: Path, *, overwrite: bool) -> None:
-    """Make the folder of a run; RunError where `refuse_folder` or the disk refuses."""
+    """Make the folder of a run; RunError if that is not possible."""
     refuse_folder(folder, overwrite=overwrite)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -105,59 +106,60 @@ def _no_folder(folder: Path, reason: str) -> RunError:
 
 
 class InUse(RunError):
-    """Another process works in the folder of a run."""
+    """Another process is using the folder of a run."""
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold ``run.lock`` of a folder, however the process ends; InUse if another does.
+    """Lock a folder with its file ``run.lock``; InUse if another process holds the lock.
 
-    With ``STST_LOCKS=file`` in the environment the file itself is the lock: for disks without locks
-    of files. One that was left on another machine must then be removed by hand.
+    The lock is released however the process ends. With ``STST_LOCKS=file`` in the environment,
+    for disks without file locks, the existence of the file is the lock; one left behind by
+    another machine must then be removed by hand.
     """
     path, by_file = folder / "run.lock", os.environ.get(LOCKS) == BY_FILE
     lock = SoftFileLock(path) if by_file else FileLock(path, mode=0o644, fallback_to_soft=False)
     is_new = not path.exists()
     try:
-        folder.stat()  # some versions of filelock would make the folder
-        # A file that its holder removes meanwhile guards nothing; the next try makes it anew.
+        folder.stat()  # because some versions of filelock create the folder
+        # If the holder removes the file meanwhile, the next attempt creates it again.
         lock.acquire(timeout=0.1, poll_interval=0.02)
     except Timeout:
         remedy = f" If it has ended, remove {path}." if isinstance(lock, SoftFileLock) else ""
         raise InUse(
-            f"{folder} is in use by {_holder(path)}. Wait until it has ended, or stop it.{remedy}"
+            f"{folder} is in use by {_holder(path)}. Wait until it ends, or stop it.{remedy}"
         ) from None
     except OSError as error:
         with suppress(OSError):
-            if is_new and not path.stat().st_size:  # what filelock leaves would be a lock by itself
+            if is_new and not path.stat().st_size:  # a left-over file would act as a lock
                 path.unlink()
         raise RunError(f"{path} cannot be locked: {_reason(error)}.") from error
     try:
-        if not isinstance(lock, SoftFileLock):  # whose file says it already
-            with suppress(OSError):  # Windows lets nobody write to a file that is locked
+        if not isinstance(lock, SoftFileLock):  # whose file names the holder already
+            with suppress(OSError):  # Windows cannot write to a locked file
                 path.write_text(f"{os.getpid()}\n{platform.node()}\n", "utf-8")
         yield
     finally:
-        with suppress(OSError):  # Windows removes no file that is open
-            path.unlink()  # before it is let go of: nobody else's is removed
+        with suppress(OSError):  # Windows cannot remove an open file
+            path.unlink()  # before release, so that no other lock is removed
         lock.release()
 
 
 def _reason(error: OSError) -> str:
-    """Why a file cannot be locked, and how to go on where its disk has no locks."""
+    """Explain why a file cannot be locked, and what to do on disks without locks."""
     reason = error.strerror or str(error)
     if error.errno not in UNSUPPORTED | {errno.ENOLCK}:
         return reason
     return (
-        f"{reason}. Some network disks have no locks: give a folder on another disk with --out, or "
-        f"set the environment variable {LOCKS}={BY_FILE} in every process that works there"
+        f"{reason}. Some network disks have no file locks: give a folder on another disk with "
+        f"--out, or set the environment variable {LOCKS}={BY_FILE} for every process that uses it"
     )
 
 
 def _holder(path: Path) -> str:
-    """Who holds a lock, as its file says: a process and its machine, a line each."""
+    """Read the holder of a lock from its file: a process and its machine, one per line."""
     try:
         process, machine, *_ = path.read_text("utf-8", errors="replace")[:200].splitlines()
-    except (OSError, ValueError):  # of another form
+    except (OSError, ValueError):  # another format
         return "another process"
     return f"process {process} on {machine}"

@@ -1,6 +1,6 @@
-"""What a run that was stopped goes on from: a file for each finished frame, and a small state.
+"""Checkpoints of a run: one file per finished frame, and a small state.
 
-Bytes and plain data alone: what they mean is known elsewhere (`stst.workflows.prepared`).
+This module handles bytes and plain data; `stst.workflows.prepared` gives them their meaning.
 """
 
 from __future__ import annotations
@@ -17,50 +17,51 @@ from stst.errors import RunError
 from stst.storage.atomic import write_whole
 
 SCHEMA = 1
-GENERATIONS = ("state.0", "state.1")  # written in turn, so that one is always whole
+GENERATIONS = ("state.0", "state.1")  # written alternately, so that one is always complete
 
 
 @dataclass(frozen=True)
 class State:
-    """How far a run has come."""
+    """Progress of a run."""
 
-    count: int  # finished frames, each of which has its file
-    chain: str  # digest of these files in order: of the chain before the last, and of the last
+    count: int  # number of finished frames, one file each
+    chain: str  # chained digest of these files: of the previous chain and the last file
     facts: dict[str, Any]  # plain data about the run
 
     def after(self, frame: bytes, **facts: Any) -> State:  # noqa: ANN401
-        """The state with one frame more, and some facts anew."""
+        """Return the state after one more frame, with updated facts."""
         return State(self.count + 1, chained(self.chain, frame), self.facts | facts)
 
     def to_bytes(self) -> bytes:
-        """A line with the digest of the line that follows."""
+        """Serialise: a digest line, then the state as JSON."""
         body = json.dumps({"schema": SCHEMA, **asdict(self)}).encode()
         return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
 
     @classmethod
     def of(cls, data: bytes) -> Self:
-        """Read what `to_bytes` gave; ValueError if it is not that, byte for byte."""
+        """Read the output of `to_bytes`; ValueError if it is damaged."""
         digest, _, body = data.partition(b"\n")
         if hashlib.sha256(body).hexdigest().encode() != digest:
             raise ValueError("is damaged")
-        said = json.loads(body)
-        if (schema := said.pop("schema")) != SCHEMA:
+        fields = json.loads(body)
+        if (schema := fields.pop("schema")) != SCHEMA:
             raise RunError(
-                f"the run was stopped by another version: its state has schema {schema}, this "
-                f"version reads {SCHEMA}. Go on with that version, or begin anew with --overwrite."
+                f"the run was made with another version of stst: its checkpoint has schema "
+                f"{schema}, this version reads {SCHEMA}. Resume it with that version, or start "
+                "again with --overwrite."
             )
-        return cls(**said)
+        return cls(**fields)
 
 
 def chained(chain: str, frame: bytes) -> str:
-    """Digest of all frames up to this one."""
+    """Return the chained digest of all frames up to this one."""
     return hashlib.sha256(chain.encode() + frame).hexdigest()
 
 
 class Checkpoint:
-    """The state of a run in a folder, which grows by a frame at a time.
+    """The checkpoint of a run in a folder, which grows frame by frame.
 
-    A frame's file is written before the state that counts it: what is lost is written again.
+    The file of a frame is written before the state that counts it.
     """
 
     def __init__(self, folder: Path, state: State) -> None:
@@ -68,14 +69,14 @@ class Checkpoint:
 
     @classmethod
     def begin(cls, folder: Path, facts: Mapping[str, Any]) -> Self:
-        """Write the state before the first frame into a folder that is there."""
+        """Write the initial state to an existing folder."""
         first = cls(folder, State(0, "", dict(facts)))
         first._write()
         return first
 
     @classmethod
     def load(cls, folder: Path) -> tuple[Self, list[str]]:
-        """Read the newest state that is whole, with all its frames, and what was found damaged."""
+        """Read the newest complete state with all its frames, and describe any damage."""
         states, remarks = dict[str, State](), list[str]()
         for path in filter(Path.exists, (folder / name for name in GENERATIONS)):
             try:
@@ -91,19 +92,19 @@ class Checkpoint:
                 del states[name]
         if not states:
             raise RunError(
-                f"{folder} cannot be gone on from: {'; '.join(remarks) or 'it holds no state'}. "
-                "Begin anew with --overwrite."
+                f"{folder} cannot be resumed: {'; '.join(remarks) or 'it has no checkpoint'}. "
+                "Start again with --overwrite."
             )
         return cls(folder, max(states.values(), key=lambda state: state.count)), remarks
 
     def append(self, frame: bytes, **facts: Any) -> None:  # noqa: ANN401
-        """Add a finished frame, and replace some facts."""
+        """Add a finished frame and update facts."""
         write_whole(_file(self.folder, self.state.count), frame)
         self.state = self.state.after(frame, **facts)
         self._write()
 
     def frames(self) -> Iterator[bytes]:
-        """The finished frames, in order."""
+        """Read the finished frames in order."""
         return (_file(self.folder, index).read_bytes() for index in range(self.state.count))
 
     def _write(self) -> None:
@@ -116,6 +117,6 @@ def _file(folder: Path, index: int) -> Path:
 
 
 def _chains(folder: Path, count: int) -> list[str]:
-    """Digests of the first 0, 1, ... `count` frames, as far as there are files."""
+    """Return the chained digests of the first 0, 1, ... `count` frames, as far as files exist."""
     files = takewhile(Path.is_file, (_file(folder, index) for index in range(count)))
     return list(accumulate(map(Path.read_bytes, files), chained, initial=""))

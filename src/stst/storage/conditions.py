@@ -1,4 +1,4 @@
-"""What a run that goes on must have in common with the one that was stopped."""
+"""Check that a resumed run has the same settings and machine as the stopped one."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from stst.storage.config import SynthesisConfig, WorkflowConfig, read_config
 from stst.storage.manifest import Manifest, environment, read_manifest
 from stst.video.files import digest
 
-PATHS = ("path", "spatial_weights", "temporal_weights")  # files are known by their digests
+PATHS = ("path", "spatial_weights", "temporal_weights")  # files are identified by their digests
 MACHINE = ("device", "precision", "device_name", "cpu_capability", "threads", "packages")
 
 
 def conditions(config: SynthesisConfig, precision: str) -> dict[str, Any]:
-    """All that decides the bytes of a run: what was asked for, and where it runs."""
+    """Return everything that determines the bytes of a run: settings and machine."""
     here = environment(config.device, precision)
     machine = {name: value for name, value in here.items() if name in MACHINE}
     return {"config": asked(config), "machine": machine}
 
 
 def asked(config: WorkflowConfig) -> dict[str, Any]:
-    """What settings ask for, wherever its files lie and whatever device makes it."""
+    """Return settings without file paths and device."""
     return _without_paths(config.model_dump(mode="json", exclude={"device"}))
 
 
@@ -37,7 +37,7 @@ def _without_paths(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def differences(before: object, now: object, name: str = "") -> Iterator[str]:
-    """Name each fact that differs, with both values: ``a.c was 2 and is 3``."""
+    """Describe each difference with both values: ``a.c was 2 and is 3``."""
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for key in [*before, *(key for key in now if key not in before)]:
             yield from differences(before.get(key), now.get(key), f"{name}.{key}".strip("."))
@@ -48,26 +48,26 @@ def differences(before: object, now: object, name: str = "") -> Iterator[str]:
 def refuse_others(
     before: Mapping[str, Any], now: Mapping[str, Any], *, allow_mixed: bool
 ) -> list[str]:
-    """What differs about the machine; RunError if that is not allowed, or it is another run."""
-    if others := list(differences(before["config"], now["config"])):
+    """Return differences of the machine; RunError if not allowed or if settings differ."""
+    if settings := list(differences(before["config"], now["config"])):
         raise RunError(
-            f"this is not the run that was stopped: {'; '.join(others)}. Give it what it had, or "
-            "begin anew with --overwrite."
+            f"the settings differ from those of the stopped run: {'; '.join(settings)}. Use the "
+            "same settings, or start again with --overwrite."
         )
     machine = list(differences(before["machine"], now["machine"]))
     if machine and not allow_mixed:
         raise RunError(
             f"the run was stopped under other conditions: {'; '.join(machine)}. Its frames would "
-            "not be those of an unbroken run. Go on where it was begun, or with --allow-mixed, "
-            "which the manifest then says."
+            "differ from those of an uninterrupted run. Resume it where it was started, or use "
+            "--allow-mixed, which is recorded in the manifest."
         )
     return machine
 
 
 def is_finished(folder: Path, config: WorkflowConfig) -> bool:
-    """Say whether `folder` holds the whole run of these settings, made by this version.
+    """Whether `folder` holds a complete run with these settings, made by this version.
 
-    Settings, seeds and digests (which `config` must hold) are compared, and each file is looked at.
+    Compares settings, seeds and digests (which `config` must hold), and checks every file.
     """
     try:
         manifest = read_manifest(folder)
@@ -83,7 +83,7 @@ def is_finished(folder: Path, config: WorkflowConfig) -> bool:
 
 
 def changed(folder: Path, manifest: Manifest) -> list[str]:
-    """Files of a run that are gone, or not as its manifest says."""
+    """Return the files of a run that are missing or differ from its manifest."""
     return [
         name
         for name, record in manifest.outputs.items()

@@ -1,9 +1,8 @@
-"""The settings of each workflow, and recipe.yaml, the file that they are written to."""
+"""Settings of each workflow, as written to recipe.yaml."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -13,20 +12,17 @@ from pydantic import BeforeValidator, Field
 from stst.errors import RecipeError
 from stst.recipe import FrozenConfig, Recipe
 from stst.video.sizes import Fit, Sizing
+from stst.video.timing import rate_setting
 
-MAX_BYTES, MAX_VALUES = 1 << 20, 100_000  # of a YAML file
+MAX_BYTES, MAX_VALUES = 1 << 20, 100_000  # limits on a YAML file
 SECTIONS = ("source", "streams", "recipe", "settings")
 
 
 def _rate(given: Any) -> Any:  # noqa: ANN401
-    """A frame rate as text, which is exact; YAML reads 24 and 29.97 as numbers."""
+    """Convert a frame rate to text, which is exact; YAML reads 24 and 29.97 as numbers."""
     text = str(given) if type(given) in (int, float) else given
-    try:
-        right = text is None or (isinstance(text, str) and Fraction(text) > 0)
-    except (ValueError, ZeroDivisionError):
-        right = False
-    if not right:
-        raise ValueError("the frame rate must be positive, as 24, 29.97 or 30000/1001")
+    if text is not None:
+        rate_setting(text)
     return text
 
 
@@ -34,120 +30,128 @@ Rate = Annotated[str | None, BeforeValidator(_rate)]
 
 
 class FrameSelection(FrozenConfig):
-    """Which frames of a clip, of what size, and at what rate."""
+    """Which frames of a clip to read, at what size and frame rate; see `stst.read_video`."""
 
-    width: int | None = Field(None, gt=0)
-    height: int | None = Field(None, gt=0)
-    fit: Fit | None = None
-    enlarge: bool = False
-    start: int = Field(0, ge=0)
-    frames: int | None = Field(None, gt=0)
-    every: int = Field(1, gt=0)
-    fps: Rate = None
-    retime: Rate = None
+    width: int | None = Field(None, gt=0, description="Frame width in pixels.")
+    height: int | None = Field(None, gt=0, description="Frame height in pixels.")
+    fit: Fit | None = Field(None, description="How to change the aspect ratio.")
+    enlarge: bool = Field(False, description="Allow enlargement.")
+    start: int = Field(0, ge=0, description="First frame.")
+    frames: int | None = Field(None, gt=0, description="Number of frames. None: all.")
+    every: int = Field(1, gt=0, description="Read every n-th frame.")
+    fps: Rate = Field(None, description="Frames per second, for sources without a frame rate.")
+    retime: Rate = Field(None, description="Frames per second to resample to.")
 
     @property
     def sizing(self) -> Sizing:
-        """The size that is wanted."""
+        """The requested size."""
         return Sizing(width=self.width, height=self.height, fit=self.fit, enlarge=self.enlarge)
 
 
 class Source(FrameSelection):
-    """The natural clip: a file and which of its frames."""
+    """The natural clip: a file and the frames to read from it."""
 
-    path: str
+    path: str = Field(description="Path of the file or folder.")
 
 
 class Streams(FrozenConfig):
-    """Names of the two streams, and files of one's own to load into them."""
+    """Names of the two streams, and optional weights files of your own."""
 
-    spatial: str = "vgg19"
-    temporal: str = "msoe"
-    spatial_weights: str | None = None
-    temporal_weights: str | None = None
-    weights_normalisation: Literal["torchvision", "caffe", "none"] | None = None  # of the spatial
+    spatial: str = Field("vgg19", description="Name of the spatial stream.")
+    temporal: str = Field("msoe", description="Name of the temporal stream.")
+    spatial_weights: str | None = Field(None, description="Weights file of the spatial stream.")
+    temporal_weights: str | None = Field(None, description="Weights file of the temporal stream.")
+    weights_normalisation: Literal["torchvision", "caffe", "none"] | None = Field(
+        None, description="Input normalisation of `spatial_weights`."
+    )
 
 
 class WorkflowConfig(FrozenConfig):
-    """All that a command was told, to be written beside its results as recipe.yaml.
+    """Settings of a command, written beside its results as recipe.yaml."""
 
-    ``digests`` (SHA-256 of the files that went in) are filled in when it runs, and
-    checked when it is repeated.
-    """
+    digests: dict[str, str] = Field(
+        default_factory=dict,
+        description="SHA-256 of the input files, filled in by the first run and checked by later "
+        "ones.",
+    )
 
-    digests: dict[str, str] = Field(default_factory=dict)
-
-    def checked(self, found: Mapping[str, str]) -> Self:
+    def checked(self, digests: Mapping[str, str]) -> Self:
         """Fill in digests; RecipeError if one differs from that of the first run."""
         for name, before in self.digests.items():
-            if found.get(name, before) != before:
+            if digests.get(name, before) != before:
                 raise RecipeError(
-                    f"the {name} is not the one this recipe was run with: its SHA-256 is "
-                    f"{found[name]}, wanted {before}. Give the same file, or delete the "
+                    f"the {name} is not the file this recipe was run with: its SHA-256 is "
+                    f"{digests[name]}, expected {before}. Give the same file, or delete the "
                     "line under `digests` to make another stimulus."
                 )
-        return self.model_copy(update={"digests": dict(found)})
+        return self.model_copy(update={"digests": dict(digests)})
 
 
 class SynthesisConfig(WorkflowConfig):
-    """All that `stst synthesize` is told."""
+    """Settings of `stst synthesize` and `stst factorize`."""
 
-    source: Source
-    time: Source | None = None  # the clip behind the temporal losses, where it is another
-    given: Source | None = None  # the first frames, which are kept
-    streams: Streams = Streams()
-    seeds: tuple[int, ...] = Field((0,), min_length=1)
-    device: str = "cpu"
-    deterministic: bool = False
-    recipe: Recipe
+    source: Source = Field(description="Natural clip; target of the spatial losses.")
+    time: Source | None = Field(
+        None, description="Target of the temporal losses. None: the natural clip."
+    )
+    given: Source | None = Field(None, description="First frames to keep unchanged.")
+    streams: Streams = Field(Streams(), description="The two streams.")
+    seeds: tuple[int, ...] = Field((0,), min_length=1, description="Random seeds.")
+    device: str = Field("cpu", description="Torch device.")
+    deterministic: bool = Field(False, description="On CUDA: give the same bits each time.")
+    recipe: Recipe = Field(description="Recipe of the synthesis.")
 
     @property
     def sources(self) -> dict[str, Source]:
-        """The natural clips by the keys of their digests, the spatial one first."""
+        """The natural clips by digest key, the spatial one first."""
         return {"source": self.source} | ({} if self.time is None else {"time": self.time})
 
     @property
     def titles(self) -> tuple[str, ...]:
-        """What the clips are called where they are shown."""
+        """Titles of the natural clips."""
         return ("natural",) if self.time is None else ("space", "time")
 
 
 class StimulusConfig(WorkflowConfig):
-    """All that `stst stimulus` and `stst scramble` are told; only the latter has a source."""
+    """Settings of `stst stimulus` and `stst scramble`; only the latter has a source."""
 
-    kind: str
-    settings: dict[str, Any] = Field(default_factory=dict)
-    source: Source | None = None
+    kind: str = Field(description="Name of the stimulus or control.")
+    settings: dict[str, Any] = Field(default_factory=dict, description="Settings of its class.")
+    source: Source | None = Field(None, description="Natural clip of a control.")
 
 
 class MatchConfig(WorkflowConfig):
-    """All that `stst match` is told: the clips of a set and what they shall have in common."""
+    """Settings of `stst match`: the clips of a set and the statistics to equalise."""
 
-    sources: tuple[Source, ...]
-    settings: dict[str, Any] = Field(default_factory=dict)
+    sources: tuple[Source, ...] = Field(description="The clips, at least two.")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="Settings of `stst.stimuli.matching.Matching`."
+    )
 
 
 class PredictionConfig(WorkflowConfig):
-    """All that `stst prednet evaluate` is told: the clips by name, and the network's weights."""
+    """Settings of `stst prednet evaluate`: clips by name, and the weights of the network."""
 
-    clips: dict[str, Source] = Field(min_length=1)
-    every: tuple[Annotated[int, Field(ge=1)], ...] = Field((1, 2, 4), min_length=1)
-    weights: str | None = None
+    clips: dict[str, Source] = Field(min_length=1, description="Clips by name.")
+    every: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (1, 2, 4), min_length=1, description="Show all frames, every second, every fourth, ..."
+    )
+    weights: str | None = Field(None, description="Weights file. None: the embedded network.")
 
 
 class TrainingConfig(WorkflowConfig):
-    """All that `stst prednet train` is told; without clips, generated scenes are shown.
+    """Settings of `stst prednet train`."""
 
-    ``labels`` are the classes of the clips, in their order, for a semantic head.
-    """
-
-    sources: tuple[Source, ...] = ()
-    labels: tuple[str, ...] = ()
-    settings: dict[str, Any] = Field(default_factory=dict)
+    sources: tuple[Source, ...] = Field((), description="Clips. None: generated scenes.")
+    labels: tuple[str, ...] = Field((), description="Class of each clip, for a semantic head.")
+    settings: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Settings of `stst.models.prednet_training.Lesson`.",
+    )
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Read a recipe.yaml as plain data, no more than anyone writes by hand."""
+    """Read a recipe.yaml as plain data, with limits on its size."""
     try:
         data = read_plain(path)
     except (OSError, ValueError, yaml.YAMLError) as error:
@@ -156,14 +160,14 @@ def read_config(path: Path) -> dict[str, Any]:
     sections = [data, *(data.get(key) or {} for key in SECTIONS)] if isinstance(data, dict) else []
     if not sections or not all(isinstance(section, dict) for section in sections):
         raise RecipeError(
-            f"{path} is not a recipe: wanted the sections {', '.join(SECTIONS)}, as in the "
-            "recipe.yaml that a run leaves."
+            f"{path} is not a recipe: it must have the sections {', '.join(SECTIONS)}, as in the "
+            "recipe.yaml of a run."
         )
     return dict(data)
 
 
 def read_plain(path: Path) -> Any:  # noqa: ANN401
-    """Read plain data of YAML; OSError, ValueError or YAMLError where it cannot be."""
+    """Read YAML as plain data; OSError, ValueError or YAMLError if that fails."""
     with path.open("rb") as file:
         text = file.read(MAX_BYTES + 1)
     if len(text) > MAX_BYTES:
@@ -174,12 +178,12 @@ def read_plain(path: Path) -> Any:  # noqa: ANN401
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if count > MAX_VALUES:
-        raise ValueError(f"its aliases make {count} values of it")
+        raise ValueError(f"its aliases expand to {count} values")
     return data
 
 
 def _count(data: object, known: dict[int, int]) -> int:
-    """Count the values in plain data, again for each alias of them."""
+    """Count the values in plain data, once more for each alias."""
     if id(data) not in known:
         parts = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
         known[id(data)] = 1 + sum(_count(part, known) for part in parts)

@@ -1,4 +1,4 @@
-"""What was done, in one JSON file: enough to repeat it and to write a Methods section."""
+"""Manifests: JSON records of runs, sufficient to repeat them and write a Methods section."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from typing_extensions import TypedDict  # typing's own needs Python 3.12 for py
 from stst._version import __version__
 from stst.errors import RunError
 from stst.recipe import Recipe, faults
+from stst.recipe.parameters import with_parameters
 from stst.storage.atomic import write_whole
 from stst.video.files import RECORD, digest
 
@@ -28,21 +29,21 @@ PACKAGES = ("torch", "numpy", "av", "opencv-python-headless")
 
 
 MANIFEST = RECORD
-# Results about other folders, which may lie in these, have a file name of their own.
+# Results about another folder may be stored in it, under their own file names.
 OfOthers = Literal["evaluation", "ablation", "analysis", "power"]
 OTHER_NAMES = {kind: f"{kind}.json" for kind in get_args(OfOthers)}
 Kind = Literal["synthesis", "stimulus", "prediction", "training", "experiment", OfOthers]
 
 
 class FileRecord(TypedDict):
-    """What a manifest says of a file: its SHA-256, of a film also how it was coded."""
+    """Record of a file: its SHA-256, and for films how they were encoded."""
 
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
     sha256: str
 
 
 class Environment(TypedDict):
-    """Versions and machine: what bytes may depend on."""
+    """Software versions and machine, on which the bytes of a result may depend."""
 
     packages: dict[str, str]
     python: NotRequired[str]
@@ -56,7 +57,7 @@ class Environment(TypedDict):
 
 
 def environment(device: str = "cpu", precision: str = "float32") -> Environment:
-    """Versions and machine of this process."""
+    """Return the software versions and machine of this process."""
     place = torch.device(device)
     name = torch.cuda.get_device_name(place) if place.type == "cuda" else processor()
     return {
@@ -73,7 +74,7 @@ def environment(device: str = "cpu", precision: str = "float32") -> Environment:
 
 
 def processor() -> str:
-    """The CPU by its own name, where the system tells it."""
+    """Return the name of the CPU, as far as known."""
     facts = Path("/proc/cpuinfo")
     lines = facts.read_text("utf-8").splitlines() if facts.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -88,12 +89,12 @@ def _version(package: str) -> str:
 
 
 def recipe_record(recipe: Recipe) -> dict[str, Any]:
-    """The recipe and its fingerprint."""
+    """Return the recipe with its fingerprint."""
     return {"fingerprint": recipe.fingerprint, **recipe.model_dump(mode="json")}
 
 
 def residual_record(residuals: Mapping[str, npt.NDArray[np.float32]]) -> dict[str, dict[str, Any]]:
-    """Of {layer: (T,)}, per layer: mean, maximum, and each frame's; NaN becomes None."""
+    """Summarise {layer: (T,)} by mean, maximum and single frames; NaN becomes None."""
     return {
         layer: {
             "mean": round(float(np.nanmean(values)), 5),
@@ -105,7 +106,7 @@ def residual_record(residuals: Mapping[str, npt.NDArray[np.float32]]) -> dict[st
 
 
 def verdicts(residuals: Mapping[str, npt.NDArray[np.float32]]) -> list[str]:
-    """Say which layers are not matched, in how many frames."""
+    """Describe which layers are not matched, and in how many frames."""
     return [
         f"{layer}: relative error above {MATCHED:g} in {int((values > MATCHED).sum())} of "
         f"{int(np.isfinite(values).sum())} frames (largest {np.nanmax(values):.2f})"
@@ -115,34 +116,58 @@ def verdicts(residuals: Mapping[str, npt.NDArray[np.float32]]) -> list[str]:
 
 
 def stand_ins(provenances: Sequence[Mapping[str, Any] | None]) -> list[str]:
-    """Say which weights are not those of the paper's networks."""
+    """Return notes on weights that differ from the networks of the paper."""
     return [p["note"] for p in provenances if p and p["origin"] == "embedded"]
 
 
 class Manifest(BaseModel):
-    """What was done in a folder; a kind of run has further fields of its own."""
+    """Record of a run in its folder, as written to manifest.json.
+
+    Some types of run have additional fields.
+
+    Examples
+    --------
+    >>> files = {"a.webm": {"sha256": "0" * 64}}
+    >>> facts = {"environment": environment(), "outputs": files, "warnings": []}
+    >>> manifest = Manifest(schema=1, kind="stimulus", outcome="complete", seed=3, **facts)
+    >>> manifest.kind, manifest.seed
+    ('stimulus', 3)
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    version: Literal[1] = Field(alias="schema")  # of this form
-    kind: Kind
-    outcome: Literal["complete"]  # the file is written last
-    seed: int | None = None  # None where nothing is random
-    seconds: float | None = None  # how long it took
-    # Clips that went in, with SHA-256 and cut: the natural one, that behind the temporal losses
-    # where it is another, and first frames that were kept.
-    source: dict[str, Any] = {}
-    time: dict[str, Any] = {}
-    given: dict[str, Any] = {}
-    streams: list[dict[str, Any] | None] = []  # of a synthesis: their provenance
-    recipe: dict[str, Any] = {}  # of a synthesis
-    stimulus: dict[str, Any] = {}  # of another stimulus: kind, settings and sentence
-    prediction: dict[str, Any] = {}  # what a PredNet was shown and what came out
-    residuals: dict[str, dict[str, Any]] = {}  # of each layer: mean, max and each frame's
-    clipped_share: float = 0.0  # of the values of a stimulus, to [0, 1]
-    environment: Environment
-    outputs: dict[str, FileRecord] = Field(min_length=1)  # by their names
-    warnings: list[str]  # what a user of the results should know
+    version: Literal[1] = Field(alias="schema", description="Version of the manifest format.")
+    kind: Kind = Field(description="Type of run.")
+    outcome: Literal["complete"] = Field(description="The manifest is written last.")
+    seed: int | None = Field(None, description="Random seed. None: nothing is random.")
+    seconds: float | None = Field(None, description="Run time in seconds.")
+    source: dict[str, Any] = Field(
+        {}, description="Natural clip: file, SHA-256, size, frames, frame rate and changes."
+    )
+    time: dict[str, Any] = Field(
+        {}, description="Target of the temporal losses, if it is another clip."
+    )
+    given: dict[str, Any] = Field({}, description="First frames that were kept unchanged.")
+    streams: list[dict[str, Any] | None] = Field(
+        [], description="Synthesis: provenance of the weights of both streams."
+    )
+    recipe: dict[str, Any] = Field({}, description="Synthesis: recipe with its fingerprint.")
+    stimulus: dict[str, Any] = Field(
+        {}, description="Generator or control: type, settings and Methods sentence."
+    )
+    prediction: dict[str, Any] = Field({}, description="PredNet: clips shown and results.")
+    residuals: dict[str, dict[str, Any]] = Field(
+        {}, description="Relative error of each layer: mean, maximum and single frames."
+    )
+    clipped_share: float = Field(0.0, description="Proportion of values clipped to [0, 1].")
+    environment: Environment = Field(description="Software versions and machine.")
+    outputs: dict[str, FileRecord] = Field(
+        min_length=1, description="Files of the run, with their SHA-256."
+    )
+    warnings: list[str] = Field(description="Warnings for users of the results.")
+
+
+Manifest.__doc__ = with_parameters(Manifest)
 
 
 def write_manifest(
@@ -154,9 +179,37 @@ def write_manifest(
     warnings: Sequence[str] = (),
     **fields: Any,  # noqa: ANN401
 ) -> None:
-    """Write the manifest of a folder, after all else that is in it.
+    """Write the manifest of a folder, after all its other files.
 
-    The SHA-256 of `files` is taken now; `outputs` are records of files that are known already.
+    Parameters
+    ----------
+    folder : Path
+        Folder of the run.
+    kind : str
+        Type of run, such as "synthesis" or "stimulus".
+    files : iterable of str, optional
+        Names of files to record; their SHA-256 is computed.
+    outputs : mapping, optional
+        Finished records of further files by name.
+    warnings : sequence of str, optional
+        Warnings for users of the results.
+    **fields : object
+        Other fields of the `Manifest`.
+
+    Raises
+    ------
+    RunError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as name:
+    ...     folder = Path(name)
+    ...     _ = (folder / "a.csv").write_bytes(b"frame,error")
+    ...     write_manifest(folder, "evaluation", files=["a.csv"])
+    ...     sorted(read_manifest(folder).outputs)
+    ['a.csv']
     """
     records = {**(outputs or {}), **{name: {"sha256": digest(folder / name)} for name in files}}
     common: dict[str, Any] = {"schema": SCHEMA, "outcome": "complete", "environment": environment()}
@@ -166,30 +219,74 @@ def write_manifest(
 
 
 def manifest_path(folder: Path, kind: Kind) -> Path:
-    """Where the manifest of a folder of that kind is."""
+    """Return the path of the manifest for a type of run.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the run.
+    kind : str
+        Type of run.
+
+    Returns
+    -------
+    Path
+        Path of the JSON file.
+
+    Examples
+    --------
+    >>> manifest_path(Path("turtle"), "synthesis").name
+    'manifest.json'
+    """
     return folder / OTHER_NAMES.get(kind, MANIFEST)
 
 
 def remove_manifest(folder: Path, kind: Kind) -> None:
-    """Remove that of a run that is overwritten: without it, the folder counts as unfinished."""
+    """Remove the manifest before a run is overwritten, which marks the folder as unfinished."""
     manifest_path(folder, kind).unlink(missing_ok=True)
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read the manifest of a folder of any kind; RunError if there is none that is whole."""
+    """Read the manifest of a run folder of any type.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the run.
+
+    Returns
+    -------
+    Manifest
+        The validated manifest.
+
+    Raises
+    ------
+    RunError
+        If the manifest is missing, damaged or of another version.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as name:
+    ...     folder = Path(name)
+    ...     _ = (folder / "a.csv").write_bytes(b"frame,error")
+    ...     write_manifest(folder, "ablation", files=["a.csv"])
+    ...     read_manifest(folder).kind
+    'ablation'
+    """
     paths = [folder / name for name in (*OTHER_NAMES.values(), MANIFEST)]
     path = next(filter(Path.is_file, paths), folder / MANIFEST)
     try:
         return Manifest.model_validate(json.loads(path.read_text("utf-8")))
     except ValidationError as error:
         raise RunError(
-            f"{path} is not a whole manifest of this version (schema {SCHEMA}): "
-            f"{' '.join(faults(error))} Copy the folder again, or make the run again with "
+            f"{path} is not a valid manifest of this version (schema {SCHEMA}): "
+            f"{' '.join(faults(error))} Copy the folder again, or repeat the run with "
             "--overwrite."
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(
-            f"{path} cannot be read ({error}). Give the folder that `stst synthesize --out` "
-            "wrote (with several seeds, one of its seed_N folders); if it is this one, copy it "
-            "again, or make the run again with --overwrite."
+            f"{path} cannot be read ({error}). Give the folder written by `stst synthesize --out` "
+            "(with several seeds, one of its seed_N folders). If this is the folder, copy it "
+            "again, or repeat the run with --overwrite."
         ) from error

@@ -1,4 +1,4 @@
-"""The Methods paragraph of a run, from its manifest."""
+"""Write the Methods paragraph of a run from its manifest."""
 
 from __future__ import annotations
 
@@ -39,7 +39,23 @@ PATHS = {
 
 
 def methods(manifest: Manifest) -> str:
-    """Write the paragraph; RunError of a folder without a stimulus and without a measurement."""
+    """Write the Methods paragraph of a run.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Manifest of a synthesis, a stimulus or a prediction.
+
+    Returns
+    -------
+    str
+        One paragraph of plain text.
+
+    Raises
+    ------
+    RunError
+        If the run is of another type.
+    """
     if manifest.kind == "prediction":
         return f"{manifest.prediction['sentence']}. {_versions(manifest)}"
     if manifest.kind == "stimulus":
@@ -48,8 +64,8 @@ def methods(manifest: Manifest) -> str:
         parts = (_stimulus, _streams, _optimisation, _outcome, _software)
         return " ".join(part(manifest) for part in parts)
     raise RunError(
-        "this folder holds no stimulus and no measurement. Give one that `stst synthesize`, "
-        "`factorize`, `scramble`, `stimulus` or `prednet evaluate` wrote."
+        "this folder has no stimulus and no prediction. Give a folder written by "
+        "`stst synthesize`, `factorize`, `scramble`, `stimulus` or `prednet evaluate`."
     )
 
 
@@ -72,15 +88,15 @@ def _made(manifest: Manifest) -> str:
 
 
 def _changes(manifest: Manifest) -> str:
-    """What was done to the frames of natural clips to fit them into a size."""
+    """Describe how the frames of natural clips were resized."""
     clips = [clip for clip in (manifest.source, manifest.time) if clip.get("changes")]
     return "".join(f" Frames of {c['file']} were {' and '.join(c['changes'])}." for c in clips)
 
 
 def _form(manifest: Manifest, opening: str) -> str:
-    """Length, size and rate of the natural clip, as people write them."""
+    """Describe length, size and frame rate of the natural clip."""
     source = manifest.source
-    rate = float(Fraction(source["frame_rate"]))  # the manifest has the exact one
+    rate = float(Fraction(source["frame_rate"]))  # rounded; the manifest has the exact rate
     size = f"{source['width']} x {source['height']} px"
     form = f"{source['frames']} frames{opening}{size}, {rate:.5g} frames/s"
     if resampling := source.get("resampling"):

@@ -1,4 +1,4 @@
-"""A folder of a run, read back as one object."""
+"""Read a run folder back as one object."""
 
 from __future__ import annotations
 
@@ -29,16 +29,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Run:
-    """What a command left in a folder; `load_run` makes it. Clips and tables are read when used.
+    """Results of a command in a folder; made by `load_run`.
 
-    Attributes
+    Clips and tables are read when used.
+
+    Parameters
     ----------
     folder : Path
         The folder.
-    manifests : tuple of Manifest
-        All that was recorded, for each seed.
     folders : tuple of Path
-        Where each seed is: the folder itself, if there is but one.
+        The folder of each seed; the folder itself if there is only one.
+    manifests : tuple of Manifest
+        The manifest of each seed.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from stst.storage.manifest import write_manifest
+    >>> with TemporaryDirectory() as name:
+    ...     folder = Path(name)
+    ...     _ = (folder / "errors.csv").write_bytes(b"frame,error")
+    ...     write_manifest(folder, "evaluation", files=["errors.csv"])
+    ...     run = load_run(folder)
+    ...     run.kind, list(run.tables), run.warnings
+    ('evaluation', ['errors'], ())
     """
 
     folder: Path
@@ -47,35 +61,35 @@ class Run:
 
     @property
     def manifest(self) -> Manifest:
-        """The record of the first seed."""
+        """The manifest of the first seed."""
         return self.manifests[0]
 
     @property
     def kind(self) -> str:
-        """What the folder holds: ``synthesis``, ``stimulus``, ``evaluation``, ..."""
+        """Type of run: ``synthesis``, ``stimulus``, ``evaluation``, ..."""
         return self.manifest.kind
 
     @property
     def seeds(self) -> tuple[int | None, ...]:
-        """The random seed of each clip; None where nothing was random."""
+        """Random seed of each clip; None if nothing was random."""
         return tuple(manifest.seed for manifest in self.manifests)
 
     @property
     def seed(self) -> int | None:
-        """The random seed of the first clip."""
+        """Random seed of the first clip."""
         return self.seeds[0]
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a user of the clips should know, of all seeds."""
+        """Warnings of all seeds."""
         every = (text for manifest in self.manifests for text in manifest.warnings)
         return tuple(dict.fromkeys(every))
 
     @property
     def residuals(self) -> dict[str, npt.NDArray[np.float32]]:
-        """``loss/layer`` -> (seeds, frames), as `Result.residuals`, rounded to 5 decimals."""
+        """Relative error by ``loss/layer``, (seeds, frames), rounded to 5 decimals."""
         return {
-            layer: np.array([one.residuals[layer]["frames"] for one in self.manifests], "f4")
+            layer: np.array([m.residuals[layer]["frames"] for m in self.manifests], "f4")
             for layer in self.manifest.residuals
         }
 
@@ -83,21 +97,18 @@ class Run:
     def settings(self) -> dict[str, Any]:
         """The run's recipe.yaml as plain data: sources, streams, recipe and digests.
 
-        Raises
-        ------
-        RecipeError
-            If it is not there or damaged.
+        A missing or damaged file raises a RecipeError.
         """
         return read_config(self.folders[0] / "recipe.yaml")
 
     @property
     def recipe(self) -> Recipe | None:
-        """The recipe of a synthesis."""
+        """Recipe of a synthesis; None for other runs."""
         return Recipe.parse(self.settings["recipe"]) if self.kind == "synthesis" else None
 
     @property
     def matched(self) -> dict[str, list[str]]:
-        """Layers of the spatial stream that were matched, by the SHA-256 of its weights."""
+        """Matched layers of the spatial stream, by the SHA-256 of its weights."""
         stream = self.manifest.streams[0] if self.kind == "synthesis" else None
         if stream is None:
             return {}
@@ -107,25 +118,21 @@ class Run:
 
     @property
     def source(self) -> Source:
-        """The file of the natural clip, and how it was cut, checked against the manifest.
+        """File of the natural clip and the frames used, checked against the manifest.
 
-        Raises
-        ------
-        RunError
-            If the run was not made of one, or the file is no longer what it was.
-        FramesError
-            If it is gone.
+        A run without a natural clip, or with a changed one, raises a RunError; a missing file
+        raises a FramesError.
         """
         for key in self._sources.values():
             return self._source(key)
         raise RunError(
-            f"{self.folder} was not made of a natural clip. Give one, and --against "
+            f"{self.folder} was not made from a natural clip. Give a natural clip, and --against "
             f"NAME={self.folder}."
         )
 
     @property
     def _sources(self) -> dict[str, str]:
-        """Natural clips: what each is called where it is shown, and in manifest and settings."""
+        """Natural clips: their titles and their keys in manifest and settings."""
         if not self.manifest.source:
             return {}
         if self.kind == "synthesis" and self.manifest.time:
@@ -137,53 +144,50 @@ class Run:
         source = Source.model_validate(self.settings.get(key) or self._of_set(record["file"]))
         if digest(source.path) != record["sha256"]:
             raise RunError(
-                f"{source.path} is not the clip that {self.folders[0]} was made of: its SHA-256 is "
-                "another. Give the same file."
+                f"{source.path} is not the clip that {self.folders[0]} was made from: its SHA-256 "
+                "differs. Give the same file."
             )
         known = ("frames", "height", "width") if source.fit else ("frames",)
         return source.model_copy(update={name: record[name] for name in known})
 
     def _of_set(self, file: str) -> Any:  # noqa: ANN401
-        """One of the clips of a set, all of which its settings have."""
+        """Return the settings of one clip of a set."""
         return next(clip for clip in self.settings["sources"] if Path(clip["path"]).name == file)
 
     @cached_property
     def naturals(self) -> dict[str, Clip]:
-        """What the clips are of, on disk: ``natural``, or ``space`` and ``time``; or nothing."""
+        """Natural clips, on disk: ``natural``, or ``space`` and ``time``; empty if none."""
         return {title: open_source(self._source(k))[0] for title, k in self._sources.items()}
 
     @property
     def natural(self) -> Clip:
-        """The natural clip; the one of the spatial losses, if there are two. Errors of `source`."""
+        """The natural clip, or the target of the spatial losses. Raises the errors of `source`."""
         if not self.naturals:
-            return open_source(self.source)[0]  # which says that there is none
+            return open_source(self.source)[0]  # raises the error
         return next(iter(self.naturals.values()))
 
     @cached_property
     def clips(self) -> tuple[Clip, ...]:
         """The lossless clip of each seed, on disk, checked against the manifest.
 
-        Raises
-        ------
-        RunError
-            If the run has none, or it is no longer what it was.
+        A missing or changed clip raises a RunError.
         """
         return tuple(map(_open_film, self.folders, self.manifests))
 
     @property
     def clip(self) -> Clip:
-        """The clip of the first seed: the metamer, the stimulus."""
+        """The clip of the first seed: the metamer or stimulus."""
         return self.clips[0]
 
     @property
     def files(self) -> dict[str, Path]:
-        """All files of the first seed that the manifest tells of, by name."""
+        """Files of the first seed that the manifest lists, by name."""
         return {name: self.folders[0] / name for name in self.manifest.outputs}
 
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The folder's CSV files, by name without ``.csv``."""
-        import pandas as pd  # takes a second, and not every run has tables
+        """CSV files of the folder as tables, by name without ``.csv``."""
+        import pandas as pd  # slow to import, and not every run has tables
 
         tables = {}
         for path in sorted(self.folder.glob("*.csv")):
@@ -202,7 +206,7 @@ class Run:
         return f"Run({str(self.folder)!r}: {', '.join(parts)})"
 
     def _repr_html_(self) -> str:
-        from stst.video.write import preview_html  # needs Pillow, and only notebooks ask
+        from stst.video.write import preview_html  # needs Pillow; only for notebooks
 
         shown: dict[str, Clip] = {}
         if self.kind in ("synthesis", "stimulus"):
@@ -213,35 +217,46 @@ class Run:
 
 @checked
 def load_run(folder: str | Path) -> Run:
-    """Read back what a command left in a folder.
+    """Read the results of a command from its folder.
 
     Parameters
     ----------
     folder : str or Path
-        Of one synthesis, of several seeds of one (with a folder ``seed_N`` for each), or of any
-        other command that leaves a manifest: a stimulus, an evaluation, an ablation, ...
+        Folder of a synthesis, of a synthesis with several seeds (``seed_N`` folders), or of any
+        other command that writes a manifest: a stimulus, an evaluation, an ablation, ...
 
     Returns
     -------
     Run
-        With ``manifest``, ``recipe``, ``natural``, ``clip``, ``residuals``, ``seeds``,
+        The run, with ``manifest``, ``recipe``, ``natural``, ``clip``, ``residuals``, ``seeds``,
         ``warnings``, ``tables`` and more.
 
     Raises
     ------
     RunError
-        If the folder holds no whole run.
+        If the folder has no complete run.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from stst.storage.manifest import write_manifest
+    >>> with TemporaryDirectory() as name:
+    ...     folder = Path(name)
+    ...     _ = (folder / "errors.csv").write_bytes(b"frame,error")
+    ...     write_manifest(folder, "evaluation", files=["errors.csv"])
+    ...     load_run(folder).tables["errors"].columns.to_list()
+    ['frame', 'error']
     """
     folder = Path(folder)
     folders = run_folders(folder)
     if not folders and (folder / UNFINISHED).is_dir():
-        raise RunError(f"{folder} holds a run that was stopped. Go on with: stst resume {folder}.")
+        raise RunError(f"{folder} has a run that was stopped. Resume it: stst resume {folder}.")
     folders = folders or [folder]
     return Run(folder, tuple(folders), tuple(map(read_manifest, folders)))
 
 
 def run_folders(path: Path) -> list[Path]:
-    """The folder of each clip of a run: itself, or those of its seeds in their order."""
+    """Return the folder of each clip of a run: the folder itself, or its seeds in order."""
     if (path / MANIFEST).is_file():
         return [path]
     folders = (manifest.parent for manifest in path.glob(f"seed_*/{MANIFEST}"))
@@ -250,7 +265,7 @@ def run_folders(path: Path) -> list[Path]:
 
 
 def open_source(source: Source) -> tuple[Film, list[str]]:
-    """A natural clip, and what its reader remarked."""
+    """Open a natural clip, and return the warnings of the reader."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", FramesWarning)
         cut = source.model_dump(exclude={"path", "fps"})
@@ -262,7 +277,7 @@ def _open_film(folder: Path, manifest: Manifest) -> Film:
     name = next((name for name in manifest.outputs if name.endswith(".webm")), "")
     path = folder / name
     if not path.is_file():
-        raise RunError(f"{folder} has no lossless film (.webm). Make it again.")
+        raise RunError(f"{folder} has no lossless film (.webm). Repeat the run.")
     if digest(path) != manifest.outputs[name]["sha256"]:
-        raise RunError(f"{path} is not the film that its manifest tells of. Make it again.")
+        raise RunError(f"{path} differs from its manifest (SHA-256). Repeat the run.")
     return open_video(path)

@@ -1,8 +1,8 @@
-"""Colour transfer: give a frame the colours of another, keep its own grain.
+"""Colour transfer: give a frame the colours of another and keep its grain.
 
-Iterative distribution transfer and regraining after Pitie, Kokaram & Dahyot (2007),
+Iterative distribution transfer and regraining of Pitie, Kokaram & Dahyot (2007),
 "Automated colour grading using colour distribution transfer", Computer Vision and Image
-Understanding 107. The authors apply both to each finished frame.
+Understanding 107. The authors' code applies both to each finished frame.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ Array = npt.NDArray[np.float64]
 BINS = 300
 # Iterations of the grain solver at each size, full size first.
 REGRAIN_ITERATIONS = (4, 16, 32, 64, 64, 64)
-MIN_SIDE = 20  # of the next smaller size; below it the solver stops halving
+MIN_SIDE = 20  # px: the solver does not halve to this size or below
 
-# The rotations that Pitie et al. found to spread well over directions of colour space,
-# each row by row.
+# Rotations of Pitie et al. that cover the directions of colour space well, row by row.
 ROTATIONS = np.array([
     (1, 0, 0, 0, 1, 0, 0, 0, 1),
     (0.333333, 0.666667, 0.666667, 0.666667, 0.333333, -0.666667, -0.666667, 0.666667, -0.333333),
@@ -35,9 +34,27 @@ ROTATIONS = np.array([
 
 
 def colour_transfer(frame: Tensor, reference: Tensor, *, regrain: bool = True) -> Tensor:
-    """Give `frame` (3, H, W) in [0, 1] the colour distribution of `reference` (3, h, w).
+    """Give a frame the colour distribution of a reference.
 
-    `regrain` restores the gradients of `frame`, which the transfer alone stretches.
+    Parameters
+    ----------
+    frame : Tensor
+        Frame to change, RGB in [0, 1], (3, H, W).
+    reference : Tensor
+        Frame with the colours, (3, h, w).
+    regrain : bool, default=True
+        Restore the gradients of `frame`, which the transfer stretches.
+
+    Returns
+    -------
+    Tensor
+        Frame in [0, 1], (3, H, W).
+
+    Examples
+    --------
+    >>> dark, light = 0.3 * torch.rand(3, 24, 24), 0.5 + 0.5 * torch.rand(3, 24, 24)
+    >>> bool(colour_transfer(dark, light, regrain=False).mean() > 0.7)
+    True
     """
     source = frame.detach().double().cpu()
     colours = reference.detach().double().cpu().flatten(1).numpy()
@@ -52,18 +69,18 @@ def pdf_transfer(source: Array, reference: Array) -> Array:
     """Match the distribution along each rotated axis in turn: (3, N), (3, M) -> (3, N)."""
     moved = source
     for rotation in ROTATIONS:
-        along, wanted = rotation @ moved, rotation @ reference
-        shift = np.stack([_match(a, b) - a for a, b in zip(along, wanted, strict=True)])
+        values, target = rotation @ moved, rotation @ reference
+        shift = np.stack([_match(a, b) - a for a, b in zip(values, target, strict=True)])
         moved = moved + rotation.T @ shift
     return moved
 
 
-def _match(values: Array, wanted: Array) -> Array:
-    """Map values so that their histogram is that of `wanted`: (N,), (M,) -> (N,)."""
-    low = min(values.min(), wanted.min()) - 1e-6
-    high = max(values.max(), wanted.max()) + 1e-6
+def _match(values: Array, target: Array) -> Array:
+    """Map values to the histogram of `target`: (N,), (M,) -> (N,)."""
+    low = min(values.min(), target.min()) - 1e-6
+    high = max(values.max(), target.max()) + 1e-6
     edges = np.linspace(low, high, BINS + 1)
-    have, want = (np.cumsum(np.histogram(v, edges)[0]) / v.size for v in (values, wanted))
+    have, want = (np.cumsum(np.histogram(v, edges)[0]) / v.size for v in (values, target))
     mapped = np.interp(have, want, edges[:-1])
     mapped[have <= want[0]] = low
     mapped[have >= want[-1]] = high
@@ -71,7 +88,7 @@ def _match(values: Array, wanted: Array) -> Array:
 
 
 def restore_grain(source: Tensor, moved: Tensor) -> Tensor:
-    """Colours of `moved` with the gradients of `source`, coarse to fine: (3, H, W)."""
+    """Combine colours of `moved` with gradients of `source`, coarse to fine: (3, H, W)."""
     levels = list(_halvings(source, moved))
     result = levels[-1][0]
     for level, (grain, colours) in reversed(list(enumerate(levels))):
@@ -81,7 +98,7 @@ def restore_grain(source: Tensor, moved: Tensor) -> Tensor:
 
 
 def _halvings(source: Tensor, moved: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Both frames, full size first, each made of the one before."""
+    """Both frames at successive halvings, full size first."""
     for _ in REGRAIN_ITERATIONS:
         yield source, moved
         half = torch.Size((side + 1) // 2 for side in source.shape[-2:])
@@ -91,9 +108,9 @@ def _halvings(source: Tensor, moved: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def _solve_grain(result: Tensor, source: Tensor, moved: Tensor, level: int) -> Tensor:
-    """Damped Jacobi steps of: psi (result - moved) = div phi grad (result - source).
+    """Damped Jacobi steps for psi (result - moved) = div phi grad (result - source).
 
-    psi holds the transferred colour where the source has structure, phi the source's
+    psi keeps the transferred colour where the source has structure, phi keeps the source's
     gradients where it is smooth (Pitie et al. 2007, section 6).
     """
     steepness = _steepness(source)
@@ -111,13 +128,13 @@ def _solve_grain(result: Tensor, source: Tensor, moved: Tensor, level: int) -> T
 
 
 def _neighbours(x: Tensor) -> tuple[Tensor, ...]:
-    """The samples below, right, above, left; at an edge the sample itself."""
+    """Samples below, right, above and left; edges are repeated."""
     edged = F.pad(x[None], (1, 1, 1, 1), mode="replicate")[0]
     return edged[:, 2:, 1:-1], edged[:, 1:-1, 2:], edged[:, :-2, 1:-1], edged[:, 1:-1, :-2]
 
 
 def _steepness(source: Tensor) -> Tensor:
-    """Length of the gradient over both axes and all channels: (3, H, W) -> (1, H, W)."""
+    """Gradient length over both axes and all channels: (3, H, W) -> (1, H, W)."""
     below, right, above, left = _neighbours(source)
     return ((below - above).square() + (right - left).square()).sum(0, keepdim=True).sqrt()
 

@@ -1,4 +1,4 @@
-"""All frames of a clip in order: shot by shot, and within a shot one after the other."""
+"""Frame-by-frame synthesis of a clip, shot by shot."""
 
 from __future__ import annotations
 
@@ -20,21 +20,40 @@ from stst.video.shots import find_shots, split_at
 
 @dataclass(frozen=True)
 class ClipState:
-    """All that is needed to go on after a finished frame."""
+    """State after a finished frame; enough to resume.
 
-    transition: int  # the next one
-    history: Tensor  # (B, T - 1, 3, H, W), the last finished frames
+    Parameters
+    ----------
+    transition : int
+        Next frame to make, from 0, pad frames included.
+    history : Tensor
+        Last finished frames, (B, T - 1, 3, H, W), RGB in [0, 1].
+    """
+
+    transition: int
+    history: Tensor
 
 
 @dataclass(frozen=True)
 class FrameDone:
-    """A finished frame of each metamer."""
+    """Event: a finished frame of each metamer.
 
-    index: int  # of the kept frames; negative for a pad frame
-    frame: Tensor  # (B, 3, H, W)
-    # loss/layer -> (B,), relative error to the full-size target; none of a frame that was given
+    Parameters
+    ----------
+    index : int
+        Index among the kept frames; negative for a pad frame.
+    frame : Tensor
+        Frames, RGB in [0, 1], (B, 3, H, W).
+    residuals : dict of str to Tensor
+        ``loss/layer`` -> relative error to the full-size target, (B,). Empty for given frames.
+    state : ClipState or None
+        State to resume from. None if frames are not made one after the other.
+    """
+
+    index: int
+    frame: Tensor
     residuals: dict[str, Tensor]
-    state: ClipState | None  # None where frames are not made one after the other
+    state: ClipState | None
 
 
 Event = Step | FrameDone
@@ -48,31 +67,33 @@ def frame_order(
     given: int | None = None,
     to_and_fro: bool = False,
 ) -> list[int]:
-    """Index of the natural frame behind each made one, of a clip of so many `frames`.
+    """Index of the natural frame for each frame made of a clip with `frames` frames.
 
-    Pad frames come first, unless frames are given to begin with or the clip is a loop. Streams look
-    at `span` frames together: the first ``span - 1`` made are noise. With `to_and_fro` too few
-    frames are no error: pad frames turn round at the last, too.
+    Pad frames come first, unless frames are given or the clip is a loop. Streams see windows of
+    `span` frames, so the first ``span - 1`` frames made are noise. With `to_and_fro`, clips
+    shorter than their padding are allowed: pad frames also reverse at the last frame.
     """
     if given is not None and (recipe.loop or not span - 1 <= given < frames):
         raise FramesError(
-            f"{given} frame(s) are given for a clip of {frames}: give at least {span - 1} and "
-            "fewer than all, and to no loop, which has no beginning."
+            f"{given} frame(s) are given for a clip of {frames}. Give at least {span - 1} and "
+            "fewer than all; a loop takes none, because it has no beginning."
         )
     if given is not None or recipe.loop:
         if frames < span:
-            raise FramesError(f"a loop needs at least {span} frames here, got {frames}.")
+            raise FramesError(
+                f"a loop needs at least {span} frames here, got {frames}. Use a longer clip."
+            )
         return list(range(frames))
     if recipe.pad < span - 1:
         raise RecipeError(
-            f"pad={recipe.pad} is too little: the first {span - 1} frame(s) made are noise "
+            f"pad={recipe.pad} is too small: the first {span - 1} frame(s) made are noise "
             f"and must be dropped. Set pad={span - 1} or more."
         )
     if frames <= recipe.pad and not to_and_fro:
         less = f" or set pad={frames - 1}" if frames >= span else ""
         raise FramesError(
             f"{frames} frame(s) are too few for pad={recipe.pad}: the clip needs at least "
-            f"{recipe.pad + 1}. Take more frames{less}."
+            f"{recipe.pad + 1}. Use more frames{less}."
         )
     last = frames - 1
     pad = [last - abs(last - index % max(2 * last, 1)) for index in range(1, recipe.pad + 1)]
@@ -80,11 +101,11 @@ def frame_order(
 
 
 def count_events(order: Sequence[int], recipe: Recipe, span: int, fixed: int) -> int:
-    """Steps and finished frames of a synthesis; with a stop, the most there can be."""
-    made = len(order) - (0 if recipe.loop else fixed or span - 1)
+    """Count steps and finished frames; with a stopping rule, their maximum."""
+    frames = len(order) - (0 if recipe.loop else fixed or span - 1)
     first = 1 if fixed else 0
-    transitions = range(first, first + made) if recipe.whole is None else range(1)
-    return recipe.count_steps(transitions) + made + fixed
+    transitions = range(first, first + frames) if recipe.whole is None else range(1)
+    return recipe.count_steps(transitions) + frames + fixed
 
 
 def synthesize_framewise(
@@ -94,10 +115,10 @@ def synthesize_framewise(
     span: int = 2,
     finished: Iterable[Event] = (),
 ) -> Iterator[Event]:
-    """Make all frames, in order: the steps of a frame, then the frame.
+    """Make all frames in order: the steps of a frame, then the frame.
 
-    Streams look at `span` frames together. `finished` are earlier events of the same frames, from
-    the first state on (given frames come before it): they come again, and the rest after them.
+    Streams see windows of `span` frames. `finished` are earlier events of the same frames, from
+    the first state on; they are repeated, and the remaining events follow.
     """
     recipe, order, fixed = source.recipe, source.order, source.fixed
     first = torch.stack([source.begin(t) for t in range(fixed or span - 1)], 1)
@@ -124,20 +145,20 @@ def synthesize_framewise(
         yield FrameDone(t - source.pad, frame, residuals, state)
 
 
-# (shot, frames made before it, its finished events) -> events, counted from the shot's beginning.
+# (shot, frames made before it, its finished events) -> events, numbered from the shot's start.
 Make = Callable[[range, int, Iterator[Event]], Iterator[Event]]
 
 
 def shot_targets(
     targets: Mapping[str, Sequence[Footage]], shot: range
 ) -> dict[str, Sequence[Footage]]:
-    """The targets of one shot; a clip that stands behind several losses still is one object."""
+    """Targets of one shot. A clip shared by several losses remains one object."""
     parts = {id(clip): excerpt(clip, shot) for clips in targets.values() for clip in clips}
     return {loss: [parts[id(clip)] for clip in clips] for loss, clips in targets.items()}
 
 
 def excerpt(clip: Footage, shot: range) -> Footage:
-    """The frames of a shot; the clip itself if that is all of it."""
+    """Frames of a shot; the clip itself if the shot is the whole clip."""
     return clip if len(shot) == len(clip) else View(clip, shot)
 
 
@@ -147,14 +168,14 @@ def shot_by_shot(
     make: Make,
     finished: Iterable[Event] = (),
 ) -> Iterator[Event]:
-    """Make all shots, of so many made frames (`lengths`), one after the other.
+    """Make all shots in order; `lengths` are their frames made, pad frames included.
 
-    Transitions are counted through all frames made, pad frames too, and frames as in the film.
-    Events of the same shots that are `finished` come again. With several shots Diverged names them.
+    Transitions are numbered over all frames made, frames as in the whole clip. `finished` events
+    are repeated. With several shots a Diverged error names the shot.
     """
-    left, before = iter(finished), 0
+    past_events, before = iter(finished), 0
     for shot, length in zip(shots, lengths, strict=True):
-        events = make(shot, before, _again(left, shot, before))
+        events = make(shot, before, _events_of_shot(past_events, shot, before))
         try:
             yield from (_moved(event, shot.start, before) for event in events)
         except Diverged as error:
@@ -164,8 +185,8 @@ def shot_by_shot(
         before += length
 
 
-def _again(finished: Iterator[Event], shot: range, before: int) -> Iterator[Event]:
-    """Finished events up to the last of this shot, counted from its beginning."""
+def _events_of_shot(finished: Iterator[Event], shot: range, before: int) -> Iterator[Event]:
+    """Finished events up to the last one of this shot, numbered from its start."""
     for event in finished:
         yield _moved(event, -shot.start, -before)
         if isinstance(event, FrameDone) and event.index == shot[-1]:
@@ -173,7 +194,7 @@ def _again(finished: Iterator[Event], shot: range, before: int) -> Iterator[Even
 
 
 def _moved(event: Event, frames: int, transitions: int) -> Event:
-    """The same event, counted from elsewhere; pad frames stay negative."""
+    """Renumber an event; pad frames stay negative."""
     if isinstance(event, Step):
         return replace(event, transition=event.transition + transitions)
     index = event.index + frames if event.index >= 0 else event.index
@@ -181,24 +202,24 @@ def _moved(event: Event, frames: int, transitions: int) -> Event:
     return replace(event, index=index, state=state)
 
 
-ADVICE = "Set shots=ignore to go on across cuts, shots=first to make the first shot alone, or cut"
-DONE = {"each": "each is made as a clip of its own", "first": "the first alone is made"}
+ADVICE = "Set shots=ignore to continue across cuts, shots=first to make only the first shot, or cut"
+DONE = {"each": "each is made separately", "first": "only the first is made"}
 
 
 def common_shots(targets: Sequence[Iterable[Footage]], recipe: Recipe) -> tuple[range, ...]:
-    """The shots of each metamer's targets, all of one length; FramesError if metamers differ.
+    """Find the shots of each metamer's targets; FramesError if metamers differ.
 
-    A cut in any target begins a shot. One shot of all frames if the recipe ignores cuts.
+    A cut in any target starts a shot. If the recipe ignores cuts, one shot of all frames.
     """
     distinct = [list({id(clip): clip for clip in clips}.values()) for clips in targets]
     frames = len(distinct[0][0])
     if recipe.shots == "ignore":
         return (range(frames),)
     cuts = [sorted({s.start for clip in clips for s in find_shots(clip)}) for clips in distinct]
-    if any(places != cuts[0] for places in cuts):
-        listed = "; ".join(_listed(places[1:]) for places in cuts)
+    if any(starts != cuts[0] for starts in cuts):
+        listed = "; ".join(_listed(starts[1:]) for starts in cuts)
         raise FramesError(
-            f"clips of one batch must have their cuts in the same places, got cuts at {listed}. "
+            f"clips of one batch must have cuts at the same frames, got cuts at {listed}. "
             f"Make them one at a time. {ADVICE} the clips at these frames."
         )
     return split_at(cuts[0][1:], frames)
@@ -207,43 +228,44 @@ def common_shots(targets: Sequence[Iterable[Footage]], recipe: Recipe) -> tuple[
 def select_shots(
     shots: tuple[range, ...], recipe: Recipe, *, given: bool = False
 ) -> tuple[range, ...]:
-    """Those of all shots that the recipe makes; FramesError if it can make none with these cuts."""
+    """Select the shots that the recipe makes; FramesError if cuts are not allowed."""
     cuts = _listed([shot.start for shot in shots[1:]])
     if len(shots) == 1 or recipe.shots in ("first", "ignore"):
         return shots[:1]
     if recipe.shots == "refuse":
         raise FramesError(
             f"the clip has cuts at {cuts}, which shots=refuse does not allow. Set shots=each to "
-            "make each shot as a clip of its own, or cut the clip there."
+            "make each shot separately, or cut the clip there."
         )
     if recipe.loop or given:
-        what = "a loop cannot be made of" if recipe.loop else "given frames cannot be continued by"
+        what = "loops cannot be made" if recipe.loop else "given frames cannot be continued"
         raise FramesError(
-            f"{what} a clip with cuts, and this one has cuts at {cuts}. {ADVICE} the clip there."
+            f"{what} with cuts, and this clip has cuts at {cuts}. {ADVICE} the clip there."
         )
     return shots
 
 
 def check_shots(shots: Sequence[range], frames: int) -> tuple[range, ...]:
-    """Shots that a caller names: ranges of frames, in order; FramesError if they are not that."""
+    """Check shots given by a caller; FramesError unless they are ranges in order."""
     ends = [0, *(edge for shot in shots for edge in (shot.start, shot.stop)), frames]
     if not shots or ends != sorted(ends) or not all(len(s) and s.step == 1 for s in shots):
         raise FramesError(
-            f"shots must be ranges of frames, in order and without overlap, of a clip of {frames}; "
-            f"got {', '.join(map(str, shots)) or 'none'}. `stst.find_shots` gives such."
+            f"shots must be ranges of frames, in order and without overlap, within {frames} "
+            f"frames; got {', '.join(map(str, shots)) or 'none'}. `stst.find_shots` returns such "
+            "ranges."
         )
     return tuple(shots)
 
 
 def describe_shots(shots: Sequence[range], recipe: Recipe) -> str:
-    """What is done about cuts, for people; nothing if there are none."""
+    """Describe how cuts are handled; empty without cuts."""
     if len(shots) == 1:
         return ""
     frames = ", ".join(f"{shot[0]}-{shot[-1]}" for shot in shots)
     *others, last = (way for way in ("each", "first", "ignore", "refuse") if way != recipe.shots)
     return (
-        f"{len(shots)} shots (frames {frames}): {DONE[recipe.shots]}; --shots "
-        f"{', '.join(others)} or {last} changes that."
+        f"{len(shots)} shots (frames {frames}): {DONE[recipe.shots]}. To change this: --shots "
+        f"{', '.join(others)} or {last}."
     )
 
 

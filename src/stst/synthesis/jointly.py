@@ -1,4 +1,4 @@
-"""A whole clip at once: every frame moves in every step."""
+"""Synthesis of a whole clip at once: every step changes every frame."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from stst.synthesis.refine import (
 from stst.synthesis.starts import FrameSource
 from stst.synthesis.stream_losses import StreamLosses, build_objective, octave_size, resized
 
-LATE = 10**9  # a transition for which the last value of every schedule holds
+LATE = 10**9  # a transition that takes the last value of every schedule
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Windows of one metamer that go through the streams together."""
+    """Windows of one metamer that are processed together."""
 
-    item: int  # of the batch
-    places: Tensor  # (n, T), made frames of each window
+    item: int  # index in the batch
+    places: Tensor  # (n, T), frames of each window
     objective: Objective
 
 
 @dataclass(frozen=True)
 class ClipWindows:
-    """The windows of a clip that is made as a whole, and their natural targets."""
+    """Windows of a clip that is made as a whole, with their natural targets."""
 
     source: FrameSource
     batch: int
@@ -44,19 +44,19 @@ class ClipWindows:
 
     @property
     def ends(self) -> range:
-        """Made frames that a window ends at. Without a loop the first have no past."""
+        """Last frame of each window. Without a loop the first frames end none."""
         first = 0 if self.source.recipe.loop else self.span - 1
         return range(first, len(self.source.order))
 
     def places(self, ends: Sequence[int]) -> Tensor:
-        """Made frames of the windows that end there, (n, T); a loop goes around."""
-        device = self.source.device  # of the slopes that are added at these places
+        """Frames of the windows with these ends, (n, T); loops wrap around."""
+        device = self.source.device  # gradients are added at these indices
         back = torch.arange(1 - self.span, 1, device=device)
         return (torch.tensor(ends, device=device)[:, None] + back) % len(self.source.order)
 
     def natural(self, ends: Sequence[int]) -> dict[str, Tensor]:
         """Natural windows of each loss, (1 or B, n, T, 3, H, W)."""
-        # Where a loop begins anew, the natural clip, which is none, has its first whole motion.
+        # At the seam of a loop the temporal target is the natural clip's first full window.
         windows = []
         for end in ends:
             space, time = self._window(end), self._window(max(end, self.span - 1))
@@ -64,7 +64,7 @@ class ClipWindows:
         return {loss: torch.stack([window[loss] for window in windows], 1) for loss in windows[0]}
 
     def _window(self, end: int) -> dict[str, Tensor]:
-        """(1 or B, T, 3, H, W) of each loss; before the first frame it stands still."""
+        """(1 or B, T, 3, H, W) of each loss; the first frame is repeated before the start."""
         natural = self.source.natural(max(end - self.span + 1, 0), end)
         short = max(self.span - 1 - end, 0)
         return {k: torch.cat([w[:, :1]] * short + [w], 1) for k, w in natural.items()}
@@ -72,7 +72,7 @@ class ClipWindows:
     def chunks(
         self, size: tuple[int, int], stream_losses: Sequence[StreamLosses], count: int
     ) -> Iterator[list[Chunk]]:
-        """All windows at one size with their targets, `count` at a time, of each metamer."""
+        """All windows at one size with their targets, `count` at a time, for each metamer."""
         recipe = self.source.recipe
         for first in range(0, len(self.ends), count):
             ends = self.ends[first : first + count]
@@ -91,9 +91,10 @@ class ClipWindows:
 def synthesize_jointly(
     source: FrameSource, stream_losses: Sequence[StreamLosses], *, span: int = 2
 ) -> Iterator[Event]:
-    """Make all frames together; arguments and events are those of `synthesize_framewise`.
+    """Make all frames together; arguments and events as in `synthesize_framewise`.
 
-    The slope is gathered chunk by chunk: a longer clip takes no memory for more activations.
+    Gradients are accumulated chunk by chunk, so memory for activations does not grow with the
+    clip.
     """
     recipe = source.recipe
     assert recipe.whole is not None
@@ -114,14 +115,14 @@ def synthesize_jointly(
         if recipe.colour.after == ("frame" if finest else "octave"):
             clip = _recoloured(clip, source)
     clip = resized(clip, full, recipe.antialias).clamp(0, 1)
-    clip[:, : source.fixed] = opening[:, : source.fixed]  # whatever colour transfer did to them
+    clip[:, : source.fixed] = opening[:, : source.fixed]  # undo colour transfer of given frames
     yield from _finished_frames(clip, windows, stream_losses)
 
 
 def opening_frames(source: FrameSource) -> Tensor:
-    """Where all frames start, (B, L, 3, H, W): each from the one before.
+    """Initial state of all frames, (B, L, 3, H, W), each from the one before.
 
-    A loop is gone round twice, and the two turns are joined.
+    A loop is generated twice, and the two turns are blended.
     """
     frames: list[Tensor] = []
     length, turns = len(source.order), 2 if source.recipe.loop else 1
@@ -132,9 +133,7 @@ def opening_frames(source: FrameSource) -> Tensor:
 
 
 def close_loop(turns: Tensor) -> Tensor:
-    """Two turns of a loop as one without a seam, the second fading into the first.
-
-    (B, 2 L, ...) -> (B, L, ...)
+    """Blend two turns of a loop into one without a seam: (B, 2 L, ...) -> (B, L, ...).
 
     >>> close_loop(torch.arange(8.0)[None]).tolist()
     [[4.0, 4.0, 4.0, 4.0]]
@@ -145,16 +144,19 @@ def close_loop(turns: Tensor) -> Tensor:
 
 
 def _colourless_frames(source: FrameSource, batch: int) -> Tensor:
-    """Which of all frames are to have no colour: bool (B L, 1, 1, 1)."""
+    """Frames that must stay grey: bool (B L, 1, 1, 1)."""
     naturals = (source.natural(i, i) for i in range(len(source.order)))
     masks = [colourless_items(x, source.recipe).expand(batch, 1, 1, 1) for x in naturals]
     mask = torch.stack(masks, 1)
-    mask[:, : source.fixed] = False  # those that are given stay as they are
+    mask[:, : source.fixed] = False  # given frames are not changed
     return mask.flatten(0, 1)
 
 
 def slope_of_all(chunks: Sequence[Chunk], shape: torch.Size, fixed: int) -> Evaluate:
-    """The map from all frames (B L, 3, h, w) to losses of windows and slope, 0 where `fixed`."""
+    """Return the function from all frames (B L, 3, h, w) to losses and gradient.
+
+    The gradient of the first `fixed` frames is 0.
+    """
 
     def evaluate(x: Tensor) -> tuple[Losses, Tensor]:
         frames = x.view(shape)
@@ -163,7 +165,7 @@ def slope_of_all(chunks: Sequence[Chunk], shape: torch.Size, fixed: int) -> Eval
         for chunk in chunks:
             windows = frames[chunk.item, chunk.places].detach().requires_grad_()
             losses = dict[str, Tensor]()
-            for part in chunk.objective.parts:  # one after the other, to hold less
+            for part in chunk.objective.parts:  # one at a time, to save memory
                 with torch.enable_grad():
                     values = part(windows)
                     total = chunk.objective.total(values).sum()
@@ -172,7 +174,7 @@ def slope_of_all(chunks: Sequence[Chunk], shape: torch.Size, fixed: int) -> Eval
                 losses |= {name: value.detach() for name, value in values.items()}
             of_chunks.append(losses | {"total": chunk.objective.total(losses)})
         slope[:, :fixed] = 0
-        # Losses of all windows, (B x windows), those of the first metamer first.
+        # Losses of all windows, (B x windows), ordered by metamer.
         pairs = sorted(zip(chunks, of_chunks, strict=True), key=lambda pair: pair[0].item)
         ordered = {name: torch.cat([losses[name] for _, losses in pairs]) for name in of_chunks[0]}
         return ordered, slope.view_as(x)
@@ -181,7 +183,7 @@ def slope_of_all(chunks: Sequence[Chunk], shape: torch.Size, fixed: int) -> Eval
 
 
 def _recoloured(clip: Tensor, source: FrameSource) -> Tensor:
-    """Colour transfer of every frame (B, L, 3, h, w) to its natural one."""
+    """Apply colour transfer to every frame (B, L, 3, h, w)."""
     size = (clip.shape[-2], clip.shape[-1])
     frames = []
     for index in range(clip.shape[1]):

@@ -1,8 +1,7 @@
-"""The streams as one model for plenoptic, whose syntheses take any differentiable module.
+"""The two streams as one differentiable model for plenoptic.
 
-``Metamer``, ``MADCompetition`` (by `VideoModel.distance`) and ``Eigendistortion`` take it.
-
-plenoptic itself is not imported: nothing of it is needed to be its model.
+Works with plenoptic's ``Metamer``, ``Eigendistortion`` and, through `VideoModel.distance`,
+``MADCompetition``. This module does not import plenoptic.
 """
 
 from __future__ import annotations
@@ -30,36 +29,41 @@ from stst.video.frames import check_frames
 
 
 class VideoModel(nn.Module):
-    """What the streams say of a video, as one vector: a model for plenoptic.
+    """Representation of a video by both streams, as one vector: a model for plenoptic.
 
-    It holds the Gram matrices (upper triangles) of the texture layers, those of the spatial
-    stream for each frame and those of the temporal stream for each frame pair. They are
-    scaled so that the mean square difference of two vectors, plenoptic's ``loss.mse``, is
-    the sum of the recipe's weighted losses, each the mean over its frames or pairs. The
-    natural video decides the scales, as it does in a synthesis.
+    The vector holds the Gram matrices (upper triangles) of the texture layers: of the spatial
+    stream for each frame, of the temporal stream for each frame pair. Entries are scaled so that
+    the mean square difference of two vectors, plenoptic's ``loss.mse``, equals the sum of the
+    recipe's weighted losses, each averaged over its frames or pairs. The natural video sets the
+    scales, as in a synthesis.
 
-    Octaves, starts, colours and total variation are no part of it: how a video is
-    optimised is plenoptic's matter. It holds copies of streams of one's own, which stay as they
-    are.
+    Octaves, starts, colours and total variation are not included: plenoptic does the
+    optimisation. Custom streams are copied.
 
     Parameters
     ----------
     natural : Tensor
-        The video that is to be matched, as plenoptic has it: (B, 3, T, H, W), float32 or float64,
-        RGB in [0, 1]. Of a `stst.Clip`: ``clip.to_plenoptic()``.
-    spatial, temporal : str or callable
-        As for `stst.synthesize`; one that no loss needs is not loaded.
-    recipe : str or Recipe
-        Its losses with their last weights, its layers, scaling and distances are used:
-        ``Recipe.preset("default").with_losses("space_texture")`` takes the spatial stream
-        alone, ``"time_content"`` activations in place of Gram matrices.
+        Video to match, RGB in [0, 1], (B, 3, T, H, W), float32 or float64;
+        ``clip.to_plenoptic()`` returns it.
+    spatial : str or callable, default="vgg19"
+        Spatial stream, as in `stst.synthesize`. Not loaded if no loss needs it.
+    temporal : str or callable, default="msoe"
+        Temporal stream. Not loaded if no loss needs it.
+    recipe : str or Recipe, default="default"
+        Gives losses with their last weights, layers, scaling and distances.
+        ``Recipe.preset("default").with_losses("space_texture")`` uses the spatial stream
+        only; ``"time_content"`` uses activations instead of Gram matrices.
 
     Raises
     ------
     FramesError
-        A video of another form, or too short or too small for a stream.
-    RecipeError, StreamError, WeightsError
-        As `stst.synthesize`.
+        A video with another shape or type, or too short or small for a stream.
+    RecipeError
+        A recipe without losses.
+    StreamError
+        An unknown stream, or one that cannot be matched.
+    WeightsError
+        Weights that are missing or damaged.
 
     Examples
     --------
@@ -82,10 +86,13 @@ class VideoModel(nn.Module):
         _check_form(natural)
         check_frames(natural.transpose(1, 2).flatten(0, 1).float())
         recipe = Recipe.preset(recipe) if isinstance(recipe, str) else recipe
-        recipe = recipe.with_settings({"precision": "float32"})  # plenoptic's own is kept
+        recipe = recipe.with_settings({"precision": "float32"})  # the video's type decides
         weights = {k: w for k, w in recipe.weights.at(LATE).items() if k in LOSSES}
         if not weights:
-            raise RecipeError(f"the recipe weighs none of {', '.join(LOSSES)} to the end.")
+            raise RecipeError(
+                f"the last weights of the recipe are 0 for all of {', '.join(LOSSES)}. Give one a "
+                "weight above 0."
+            )
         device, size = str(natural.device), (natural.shape[-2], natural.shape[-1])
         with torch.inference_mode(False):  # as in load_stream
             spatial, temporal = (copy.deepcopy(stream) for stream in (spatial, temporal))
@@ -102,36 +109,75 @@ class VideoModel(nn.Module):
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         if name == "scales":  # plenoptic's MetamerCTF asks for them
             raise StreamError(
-                "plenoptic's MetamerCTF takes models whose vector falls into scales, coarse to "
-                "fine, and a Gram matrix belongs to a layer, which sees many. Take "
-                "plenoptic.Metamer, or stst.synthesize, which goes from coarse to fine by octaves."
+                "plenoptic's MetamerCTF needs a representation ordered by spatial scale, but "
+                "layers mix scales. Use plenoptic.Metamer, or stst.synthesize, which works from "
+                "coarse to fine by octaves."
             )
         return super().__getattr__(name)
 
     def distance(self, one: Tensor, other: Tensor) -> Tensor:
-        """Mean square difference of two videos' vectors: a metric for ``MADCompetition``.
+        """Compute the mean square difference of two videos' vectors.
 
-        (B, 3, T, H, W), twice -> (): the sum of the recipe's weighted losses, if one of them is the
-        natural video.
+        A metric for ``MADCompetition``. If one of the videos is the natural one, it equals the
+        sum of the recipe's weighted losses.
+
+        Parameters
+        ----------
+        one : Tensor
+            Video, (B, 3, T, H, W).
+        other : Tensor
+            Video, (B, 3, T, H, W).
+
+        Returns
+        -------
+        Tensor
+            Distance, a scalar.
+
+        Raises
+        ------
+        FramesError
+            A video with another shape or type than the natural one.
+
+        Examples
+        --------
+        >>> video = torch.rand(1, 3, 2, 40, 40)
+        >>> VideoModel(video, spatial="compact").distance(video, video)
+        tensor(0.)
         """
         return mean_square_gap(self(one), self(other)).mean()
 
     def forward(self, video: Tensor) -> Tensor:
-        """(B, 3, T, H, W), of the natural video's shape -> (B, n)."""
+        """Compute the vector of a video.
+
+        Parameters
+        ----------
+        video : Tensor
+            Video with the natural video's shape and type, (B, 3, T, H, W), RGB in [0, 1].
+
+        Returns
+        -------
+        Tensor
+            Vectors, (B, n).
+
+        Raises
+        ------
+        FramesError
+            A video with another shape or type than the natural one.
+        """
         _check_form(video)
         dtype = self.parts[0].factors.dtype
         if (video.shape, video.dtype) != (self.shape, dtype):
             raise FramesError(
-                f"this model is of videos {tuple(self.shape)} of {dtype}, as its natural one; got "
-                f"{tuple(video.shape)} of {video.dtype}. Make another model for another video."
+                f"this model accepts videos of shape {tuple(self.shape)} and type {dtype}, like "
+                f"its natural video; got {tuple(video.shape)} and {video.dtype}. Make a new model."
             )
         entries = torch.cat([part(video) for part in self.parts], 1)
-        scaled: Tensor = entries * entries.shape[1] ** 0.5  # a mean over entries is then their sum
+        scaled: Tensor = entries * entries.shape[1] ** 0.5  # turns a mean over entries into a sum
         return scaled
 
 
 class _Part(nn.Module):
-    """One stream's share: the sum of squared differences is the sum of its losses."""
+    """Part of the vector from one stream: its squared differences sum to its losses."""
 
     factors: Tensor
 
@@ -139,7 +185,7 @@ class _Part(nn.Module):
         self, losses: StreamLosses, weights: dict[str, float], natural: Tensor, recipe: Recipe
     ) -> None:
         super().__init__()
-        stream = losses.stream  # in the natural video's number format
+        stream = losses.stream  # converted to the natural video's number format
         self.stream = stream.to(natural.dtype) if isinstance(stream, nn.Module) else stream
         short = min(natural.shape[-2:])
         self.targets = [local_layers(x, self.stream, short, recipe) for x in losses.layers]
@@ -159,7 +205,7 @@ class _Part(nn.Module):
         return (torch.cat(values, 1) * self.factors).view(len(video), -1)
 
     def _values(self, video: Tensor) -> list[tuple[LayerTarget, Tensor]]:
-        """What is matched of all windows, layer by layer."""
+        """Representation of all windows, layer by layer."""
         runs = video.transpose(1, 2).unfold(1, self.span, 1)  # (B, runs, 3, H, W, span)
         values = represent(self.stream, runs.movedim(-1, 2).flatten(0, 1), self.targets)
         return [(target, values[target.loss][k]) for target in self.targets for k in target.layers]
@@ -174,9 +220,9 @@ def _entries(value: Tensor, target: LayerTarget) -> Tensor:
 
 
 def _shares(value: Tensor, target: LayerTarget) -> Tensor:
-    """Root of the share that each of `_entries` has in a mean square: (1, ...) -> (1, n)."""
+    """Square root of the weight of each of `_entries` in a mean square: (1, ...) -> (1, n)."""
     counted = torch.full_like(value, 1 / value.numel())
-    if target.texture:  # an entry above the diagonal stands for the one below it, too
+    if target.texture:  # an entry above the diagonal also represents the one below
         counted += counted.triu(1)
     return _entries(counted.sqrt(), target)
 
@@ -184,13 +230,13 @@ def _shares(value: Tensor, target: LayerTarget) -> Tensor:
 def _check_form(video: Tensor) -> None:
     if not isinstance(video, Tensor):
         raise FramesError(
-            f"a video for plenoptic is a tensor, got {type(video).__name__}. Of a stst.Clip it is "
-            "clip.to_plenoptic()."
+            f"a video for plenoptic must be a tensor, got {type(video).__name__}. For a stst.Clip "
+            "use clip.to_plenoptic()."
         )
     if video.ndim != 5 or video.shape[1] != 3 or video.dtype not in (torch.float32, torch.float64):
         raise FramesError(
-            "a video for plenoptic is (batch, 3, time, height, width) and float32 or float64, got "
-            f"{tuple(video.shape)} and {video.dtype}. Of a stst.Clip it is clip.to_plenoptic()."
+            "a video for plenoptic must be (batch, 3, time, height, width), float32 or float64; "
+            f"got {tuple(video.shape)}, {video.dtype}. For a stst.Clip use clip.to_plenoptic()."
         )
 
 
@@ -199,7 +245,7 @@ def _check_room(video: Tensor, stream: StreamCall) -> None:
     length, *size = video.shape[2:]
     if length < span or min(size) < side:
         raise FramesError(
-            f"a stream looks at {span} frame(s) of at least {side} px a side together, got "
-            f"{length} of {size[1]}x{size[0]} px. Take a longer or larger video, or losses of "
-            "the other stream alone."
+            f"a stream needs at least {span} frame(s) with sides of at least {side} px, got "
+            f"{length} of {size[1]}x{size[0]} px. Use a longer or larger video, or only losses of "
+            "the other stream."
         )

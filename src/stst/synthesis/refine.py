@@ -1,10 +1,11 @@
-"""One frame through all octaves, coarse to fine, and the update rules that carry it downhill."""
+"""Optimisation of one frame through all octaves, and the update rules."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from weakref import ref
 
 import torch
 from torch import Tensor
@@ -25,12 +26,29 @@ from stst.synthesis.stream_losses import (
 
 @dataclass(frozen=True)
 class Step:
-    """One step: the losses before it (B,), unweighted, and their weighted ``total``."""
+    """Event: one optimiser step, with the losses before it.
+
+    Parameters
+    ----------
+    transition : int
+        Frame that is optimised, from 0, pad frames included; always 0 for a whole clip.
+    octave : int
+        Octave, from 0 (coarsest).
+    step : int
+        Step within the octave, from 0.
+    losses : dict of str to Tensor
+        Unweighted losses and their weighted sum ``total``, each (B,).
+    frame : callable
+        Returns the frames after the step, RGB in [0, 1], (B, 3, h, w) in the size of the octave,
+        while the next step has not been taken; later None.
+    """
 
     transition: int
     octave: int
     step: int
     losses: Losses
+    # A weak reference, because whoever keeps the events should not keep all frames.
+    frame: Callable[[], Tensor | None] = field(default=lambda: None, repr=False, compare=False)
 
 
 def refine(
@@ -41,11 +59,11 @@ def refine(
     index: int,
     evaluations: Evaluations | None = None,
 ) -> Generator[Step, None, Tensor]:
-    """Optimise the last frame of a window (B, T, 3, H, W); the others are its fixed past.
+    """Optimise the last frame of a window (B, T, 3, H, W); the earlier ones stay fixed.
 
-    `index` is that of the transition, for settings that change from frame to frame; `evaluations`
-    are kept for all frames of a clip. Returns the refined frame, (B, 3, H, W); Diverged if a loss
-    or the frame becomes infinite or not a number.
+    `index` is the transition, for settings that change over frames. `evaluations` are shared by
+    all frames of a clip. Returns the refined frame, (B, 3, H, W). Raises Diverged if a loss or
+    the frame becomes infinite or NaN.
     """
     full = (window.shape[-2], window.shape[-1])
     grey = colourless_items(targets, recipe)
@@ -71,7 +89,7 @@ def refine(
         if recipe.colour.at(index) == "octave" and not finest:
             frame = transfer_colours(frame, targets, recipe)
         window = torch.cat((history, frame[:, None]), 1)
-    # Interpolation may round to just above 1.
+    # Interpolation can round to slightly above 1.
     frame = resized(frame[:, None], full, recipe.antialias)[:, 0].clamp(0, 1)
     if "gamut" in recipe.weights.at(index):
         frame = Gamut(appearance(source)).inside(frame)
@@ -86,9 +104,10 @@ def optimise_octave(
     *,
     batch: int | None = None,
 ) -> Generator[Step, None, Tensor]:
-    """All steps of one octave: (B, 3, h, w) -> refined frame (B, 3, h, w).
+    """Take all steps of one octave: (B, 3, h, w) -> refined frame (B, 3, h, w).
 
-    Of frames of a `batch` of clips each step has the mean losses of each clip, (batch,).
+    If the frames belong to a `batch` of clips, each step reports the mean losses of each clip,
+    (batch,).
     """
     octave, finest = recipe.octaves[place[1]], place[1] + 1 == len(recipe.octaves)
     rates = rates_of(value_at(octave.steps, place[0]), octave.rate, recipe.optimiser.decay)
@@ -99,18 +118,18 @@ def optimise_octave(
     frame, steps = start, list[Step]()
     for moved, losses in descend(start, evaluate, rates, recipe.optimiser):
         if criterion is not None and criterion.ends(len(steps), losses):
-            break  # the losses are those before the step, which is not taken
+            break  # these losses precede a step that is not taken
         frame = moved
         if batch is not None:
             losses = {name: loss.view(batch, -1).mean(1) for name, loss in losses.items()}
-        steps.append(Step(*place, len(steps), losses))
+        steps.append(Step(*place, len(steps), losses, ref(frame)))
         yield steps[-1]
     refuse_divergence(steps, frame)
     return frame
 
 
 def refuse_divergence(steps: list[Step], frame: Tensor) -> None:
-    """Raise at the first loss, or the last frame, that is not finite; once an octave, for speed."""
+    """Raise at the first non-finite loss or frame. Called once per octave, for speed."""
     if not steps:
         return
     values = [(step, name, value) for step in steps for name, value in step.losses.items()]
@@ -120,30 +139,31 @@ def refuse_divergence(steps: list[Step], frame: Tensor) -> None:
     for step, name, value in values:
         if not bool(torch.isfinite(value).all()):
             raise Diverged(
-                f"{name} became infinite or not a number in transition {step.transition}, octave "
-                f"{step.octave}, step {step.step}. Lower that octave's rate, or look for a "
-                "stream that gives infinite activations or slopes."
+                f"{name} became infinite or NaN in transition {step.transition}, octave "
+                f"{step.octave}, step {step.step}. Lower the rate of this octave, or check the "
+                "streams for infinite activations or gradients."
             )
 
 
 def transfer_colours(frames: Tensor, targets: Windows, recipe: Recipe) -> Tensor:
-    """Colour transfer of each metamer's frame (B, 3, H, W) to the natural one."""
+    """Transfer colours of the natural frame to each metamer's frame (B, 3, H, W)."""
     pairs = zip(frames, appearance(targets).expand_as(frames), strict=True)
     moved = [colour_transfer(*pair, regrain=recipe.colour.regrain) for pair in pairs]
     return grey_out(torch.stack(moved), colourless_items(targets, recipe))
 
 
 def colourless_items(targets: Windows, recipe: Recipe) -> Tensor:
-    """Which metamers are to have no colour, as their natural frame: bool (1 or B, 1, 1, 1)."""
+    """Metamers that must stay grey like their natural frame: bool (1 or B, 1, 1, 1)."""
     natural = appearance(targets)
     spread = (natural.amax(1) - natural.amin(1)).flatten(1).amax(1)
     return (spread <= APART).view(-1, 1, 1, 1) & recipe.colour.keep_grey
 
 
 def to_octave(frame: Tensor, start: Tensor, size: tuple[int, int], recipe: Recipe) -> Tensor:
-    """Bring an octave's result (B, 1, 3, h, w) to the size of the next.
+    """Resize an octave's result (B, 1, 3, h, w) to the next octave.
 
-    With ``resize: source`` its change is added to the start, so that finer detail is not lost.
+    With ``resize: source`` only its change is resized and added to the start, which keeps the
+    start's fine detail.
     """
     if recipe.resize == "successive":
         return resized(frame, size, recipe.antialias)
@@ -155,17 +175,17 @@ def to_octave(frame: Tensor, start: Tensor, size: tuple[int, int], recipe: Recip
 
 Evaluate = Callable[[Tensor], tuple[Losses, Tensor]]
 
-APART = 2 / 255  # between the channels of a grey pixel; codecs round
-WARM_UP = 3  # evaluations before a capture, in which libraries choose their algorithms
+APART = 2 / 255  # largest channel difference of a grey pixel; codecs round
+WARM_UP = 3  # evaluations before a capture, while libraries choose their algorithms
 
 
 def slope_of(objective: Objective, history: Tensor) -> Evaluate:
-    """The map from a frame (B, 3, H, W) after `history` to its losses and slope."""
+    """Return the function from a frame (B, 3, H, W) after `history` to its losses and gradient."""
 
     def evaluate(x: Tensor) -> tuple[Losses, Tensor]:
         x = x.detach().requires_grad_()
         losses, slope = dict[str, Tensor](), torch.zeros_like(x)
-        for part in objective.parts:  # one after the other, to hold less
+        for part in objective.parts:  # one at a time, to save memory
             with torch.enable_grad():
                 values = part(torch.cat((history, x[:, None]), 1))
                 total = objective.total(values).sum()
@@ -178,33 +198,33 @@ def slope_of(objective: Objective, history: Tensor) -> Evaluate:
 
 @dataclass(frozen=True)
 class Evaluations:
-    """Make `slope_of`; its CUDA graphs are kept from frame to frame, one for each key."""
+    """Builds `slope_of` functions and reuses their CUDA graphs across frames, one per key."""
 
     kept: dict[Hashable, tuple[Objective, Tensor, Evaluate]] = field(default_factory=dict)
 
     def __call__(
         self, key: Hashable, objective: Objective, history: Tensor, start: Tensor
     ) -> Evaluate:
-        """Evaluate frames of the shape of `start`; only what has one key may share a graph."""
+        """Return an evaluation for frames shaped like `start`; equal keys share a graph."""
         if not (start.is_cuda and objective.capturable):
             return slope_of(objective, history)
         if key not in self.kept:
             past = history.clone()
             self.kept[key] = (objective, past, _captured(slope_of(objective, past), start))
-        held, past, replay = self.kept[key]  # a graph reads where it read when it was captured
+        held, past, replay = self.kept[key]  # a graph always reads the captured memory
         held.load(objective)
         past.copy_(history)
         return replay
 
 
 def _captured(evaluate: Evaluate, start: Tensor) -> Evaluate:
-    """Record one evaluation; the slope that a replay returns is overwritten by the next."""
-    frames, beside = start.clone(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    beside.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(beside):
+    """Capture one evaluation; each replay overwrites the returned gradient."""
+    frames, side_stream = start.clone(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    side_stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side_stream):
         for _ in range(WARM_UP):
             evaluate(frames)
-    torch.cuda.current_stream().wait_stream(beside)
+    torch.cuda.current_stream().wait_stream(side_stream)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         losses, slope = evaluate(frames)
@@ -221,21 +241,21 @@ Steps = Iterator[tuple[Tensor, Losses]]
 
 
 def descend(x: Tensor, evaluate: Evaluate, rates: Sequence[float], how: Optimiser) -> Steps:
-    """Walk down by the recipe's update rule."""
+    """Apply the recipe's update rule."""
     if how.method == "adam":
         return adam(x, evaluate, rates, how)
     return {"normalised": normalised, "lbfgs": lbfgs}[how.method](x, evaluate, rates)
 
 
 def rates_of(steps: int, rate: float, decay: str) -> list[float]:
-    """Rate of each step: constant, or half a cosine down towards 0."""
+    """Rate of each step: constant, or falling towards 0 along half a cosine."""
     if decay == "constant":
         return [rate] * steps
     return [rate * (1 + math.cos(math.pi * i / steps)) / 2 for i in range(steps)]
 
 
 def normalised(x: Tensor, evaluate: Evaluate, rates: Sequence[float]) -> Steps:
-    """The authors': x - rate x slope / (its standard deviation + 1e-8), clipped."""
+    """Apply the authors' rule: x - rate * gradient / (standard deviation + 1e-8), clipped."""
     for rate in rates:
         losses, slope = evaluate(x)
         spread = slope.flatten(1).std(1, correction=0).view(-1, 1, 1, 1)
@@ -244,7 +264,7 @@ def normalised(x: Tensor, evaluate: Evaluate, rates: Sequence[float]) -> Steps:
 
 
 def adam(x: Tensor, evaluate: Evaluate, rates: Sequence[float], how: Optimiser) -> Steps:
-    """Adam (Kingma & Ba 2015) with the frames clipped to [0, 1] after each step."""
+    """Apply Adam (Kingma & Ba 2015); frames are clipped to [0, 1] after each step."""
     betas, first, second = how.betas, torch.zeros_like(x), torch.zeros_like(x)
     for i, rate in enumerate(rates, 1):
         losses, slope = evaluate(x)
@@ -257,29 +277,29 @@ def adam(x: Tensor, evaluate: Evaluate, rates: Sequence[float], how: Optimiser) 
 
 
 def lbfgs(x: Tensor, evaluate: Evaluate, rates: Sequence[float]) -> Steps:
-    """L-BFGS with a strong Wolfe line search; the rate is not used. One metamer only."""
+    """Apply L-BFGS with a strong Wolfe line search. Ignores the rate; one metamer only."""
     x = x.clone()
     engine = torch.optim.LBFGS(
         [x], max_iter=1, max_eval=20, history_size=20, line_search_fn="strong_wolfe"
     )
     for _ in rates:
-        seen: list[Losses] = []
+        history: list[Losses] = []
 
-        def closure(seen: list[Losses] = seen) -> Tensor:
+        def closure(history: list[Losses] = history) -> Tensor:
             losses, x.grad = evaluate(x)
-            seen.append(losses)
+            history.append(losses)
             return losses["total"].sum()
 
         engine.step(closure)  # type: ignore[no-untyped-call]
         x.clamp_(0, 1)
-        yield x.clone(), seen[0]
+        yield x.clone(), history[0]
 
 
-COARSE = 2.0  # how much further an octave below full size may stay from its target
+COARSE = 2.0  # factor on the tolerance below full size
 
 
 class StopCriterion:
-    """When an octave, of `length` steps a round, ends: when each item of the batch is done."""
+    """Decides when an octave with `length` steps per round ends: when all items are done."""
 
     def __init__(self, stop: Stop, length: int, *, finest: bool) -> None:
         self.stop, self.length = stop, length
@@ -287,28 +307,28 @@ class StopCriterion:
         self.last: Tensor | None = None
 
     def ends(self, step: int, losses: Losses) -> bool:
-        """Whether the octave ends before this step; the device is waited for if it is looked at."""
-        looks, turns = step % self.stop.every == 0, step % self.length == 0
-        if not (looks or turns):
+        """Whether the octave ends before this step. Waits for the device only at a check."""
+        check_due, round_done = step % self.stop.every == 0, step % self.length == 0
+        if not (check_due or round_done):
             return False
         squares = torch.stack([losses[name] for name in LOSSES if name in losses])
         overall = squares.sum(0).sqrt()
         done = squares.amax(0).sqrt() <= self.tolerance
-        if turns and self.last is not None:
+        if round_done and self.last is not None:
             done |= overall > (1 - self.stop.improvement) * self.last
-        if turns:
+        if round_done:
             self.last = overall
-        done &= overall.isfinite()  # else a step is taken, and refused with its place
+        done &= overall.isfinite()  # otherwise the next step reports the divergence
         return bool(done.all())
 
 
 def grey_out(frames: Tensor, grey: Tensor) -> Tensor:
-    """Frames, or slopes, (B, 3, H, W) with one value for all channels where `grey` (1 or B)."""
+    """Average the channels of frames or gradients (B, 3, H, W) where `grey` is true."""
     return torch.where(grey, frames.mean(1, keepdim=True), frames)
 
 
 def tie_channels(evaluate: Evaluate, grey: Tensor) -> Evaluate:
-    """The same losses; the channels of frames that are `grey` have one slope."""
+    """Give the channels of frames that are `grey` the same gradient; losses are unchanged."""
     if not bool(grey.any()):
         return evaluate
 

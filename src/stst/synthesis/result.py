@@ -1,4 +1,4 @@
-"""A synthesis under way, and what it ends in."""
+"""A running synthesis and its result."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ Curves = dict[str, npt.NDArray[np.float32]]
 
 
 class Recorder:
-    """Values of each name at each time, one for each of a batch; NaN where there was none.
+    """Values by name and time for each item of a batch; NaN where there was none.
 
-    Kept as one array of plain numbers for each name. Small tensors that stay alive between
-    large ones that do not would pin the heap: memory would grow by far more than they hold.
+    Stored as one plain array per name. Small tensors that outlive large ones would fragment the
+    heap, and memory would grow far beyond their size.
     """
 
     def __init__(self, batch: int) -> None:
@@ -47,11 +47,11 @@ class Recorder:
         return self._times
 
     def add(self, rows: Sequence[Mapping[str, Tensor]]) -> None:
-        """Add the values (B,) of the next times, of the same names at each."""
+        """Add the values (B,) of the next times, with the same names at each."""
         absent = array("f", [math.nan]) * self._batch
         for name in rows[0]:
             values = self._values.setdefault(name, absent * len(self))
-            del values[len(self) * self._batch :]  # of an addition that was interrupted
+            del values[len(self) * self._batch :]  # remains of an interrupted addition
             values.extend(torch.stack([row[name] for row in rows]).flatten().tolist())
         for name in self._values.keys() - rows[0].keys():
             del self._values[name][len(self) * self._batch :]
@@ -59,7 +59,7 @@ class Recorder:
         self._times += len(rows)
 
     def curves(self) -> Curves:
-        """Give {name: (B, times)}."""
+        """Return {name: (B, times)}."""
         return {
             name: np.array(values, np.float32).reshape(-1, self._batch).T.copy()
             for name, values in self._values.items()
@@ -68,21 +68,32 @@ class Recorder:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Result:
-    """What a synthesis ends in.
+    """Metamers of a finished synthesis, with residuals and losses.
 
     Parameters
     ----------
-    films : tuple of Clip
-        One metamer for each seed, on disk as long as the result is kept.
-    residuals : dict of str to array
-        ``loss/layer`` -> (seeds, frames): relative error ||found - target|| / ||target||
-        of Gram matrices or activations, at full size, of each kept frame.
-    losses : dict of str to array
-        Loss -> (seeds, steps): unweighted, before each step, pad frames included.
+    films : tuple of Film or Clip
+        Metamers, one per target and seed, on disk as long as the result exists.
+    residuals : dict of str to ndarray
+        ``loss/layer`` -> (metamers, frames): relative error
+        ||synthesised - target|| / ||target|| of Gram matrices or activations at full size, for
+        each kept frame.
+    losses : dict of str to ndarray
+        Loss -> (metamers, steps): unweighted, before each step, pad frames included.
     boundaries : tuple of int
         Steps at which a frame begins.
-    naturals : tuple of dict of str to Clip
-        What each metamer is of: ``{"natural": clip}``, or ``space`` and ``time``.
+    naturals : tuple of dict of str to Clip, default=()
+        Natural clips of each metamer: ``{"natural": clip}``, or keys ``space`` and ``time``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import stst
+    >>> recipe = stst.Recipe(octaves=[{"steps": 2}], pad=1)
+    >>> natural = Clip(torch.rand(3, 3, 40, 40), 25)
+    >>> result = stst.synthesize(natural, spatial="compact", recipe=recipe).result()
+    >>> result.residuals["time_texture/energy"].shape
+    (1, 3)
     """
 
     films: tuple[Footage, ...]
@@ -93,17 +104,42 @@ class Result:
 
     @cached_property
     def clips(self) -> tuple[Clip, ...]:
-        """One metamer for each seed, read into memory when first asked for."""
+        """Metamers, read into memory on first use.
+
+        >>> import torch
+        >>> len(Result((Clip(torch.rand(3, 3, 8, 8), 25),), {}, {}, ()).clips)
+        1
+        """
         return tuple(map(to_clip, self.films))
 
     @property
     def clip(self) -> Clip:
-        """The metamer of the first seed."""
+        """The first metamer."""
         return self.clips[0]
 
     def plot(self, index: int = 0) -> Figure:
-        """Draw the losses over steps and the residuals over frames of one metamer."""
-        from stst.drawing.figures import loss_figure  # Matplotlib: whoever does not draw needs none
+        """Plot losses over steps and residuals over frames of one metamer.
+
+        Parameters
+        ----------
+        index : int, default=0
+            Index of the metamer.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The figure.
+
+        Examples
+        --------
+        >>> import torch
+        >>> clip = Clip(torch.rand(3, 3, 8, 8), 25)
+        >>> residuals, losses = np.full((1, 3), 0.1), np.full((1, 6), 0.01)
+        >>> loss = "time_texture"
+        >>> result = Result((clip,), {f"{loss}/energy": residuals}, {loss: losses}, (0, 2, 4))
+        >>> figure = result.plot()
+        """
+        from stst.drawing.figures import loss_figure  # imports Matplotlib only when used
 
         losses = {name: values[index] for name, values in self.losses.items()}
         residuals = {name: values[index] for name, values in self.residuals.items()}
@@ -111,18 +147,39 @@ class Result:
 
     @checked
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
-        """Write all of it into a folder, so that `load` gives the same values to the bit.
+        """Write the result to a folder, losslessly.
 
-        Clips are `.npy`, float32 (T, 3, H, W). For a video that can be shown:
-        ``result.clip.save("metamer.webm")``. RunError if a result is there already.
+        Clips are ``.npy`` files, float32 (T, 3, H, W). For a playable video use
+        ``result.clip.save("metamer.webm")``.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder, created if needed.
+        overwrite : bool, default=False
+            Replace a result that the folder holds.
+
+        Raises
+        ------
+        RunError
+            The folder holds a result and `overwrite` is False.
+
+        Examples
+        --------
+        >>> import tempfile, torch
+        >>> result = Result((Clip(torch.rand(3, 3, 8, 8), 25),), {}, {}, ())
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     result.save(folder)
+        ...     sorted(file.name for file in Path(folder).iterdir())
+        ['curves.npz', 'metamer_1.npy', 'result.json']
         """
         folder = Path(folder)
         record = folder / RECORD
         if record.exists() and not overwrite:
-            raise RunError(f"{folder} holds a result. Give another folder, or overwrite=True.")
+            raise RunError(f"{folder} holds a result. Use another folder, or overwrite=True.")
         folder.mkdir(parents=True, exist_ok=True)
-        record.unlink(missing_ok=True)  # written last: with it, all the rest is there
-        names = dict[int, str]()  # of each clip, of which one may be of several metamers
+        record.unlink(missing_ok=True)  # written last: marks a complete result
+        names = dict[int, str]()  # file name by clip; metamers may share a natural clip
         for index, metamer in enumerate(self.films):
             naturals = self.naturals[index] if self.naturals else {}
             for title, clip in {"metamer": metamer, **naturals}.items():
@@ -144,12 +201,38 @@ class Result:
     @classmethod
     @checked
     def load(cls, folder: str | Path) -> Self:
-        """Read what `save` wrote (RunError if it is not whole); the folder is not needed then."""
+        """Read a result written by `save`.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder of the result. It can be deleted afterwards.
+
+        Returns
+        -------
+        Result
+            The same values, bit for bit.
+
+        Raises
+        ------
+        RunError
+            The folder holds no complete result.
+
+        Examples
+        --------
+        >>> import tempfile, torch
+        >>> result = Result((Clip(torch.rand(3, 3, 8, 8), 25),), {}, {}, ())
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     result.save(folder)
+        ...     loaded = Result.load(folder)
+        >>> torch.equal(loaded.clip.frames, result.clip.frames)
+        True
+        """
         folder = Path(folder)
         try:
             data = json.loads((folder / RECORD).read_text("utf-8"))
             if data["schema"] != SCHEMA:
-                raise ValueError(f"schema {data['schema']}, wanted {SCHEMA}")
+                raise ValueError(f"schema {data['schema']}, expected {SCHEMA}")
             with np.load(folder / "curves.npz", allow_pickle=False) as arrays:
                 curves: dict[str, Curves] = {"residuals": {}, "losses": {}}
                 for name, values in arrays.items():
@@ -167,8 +250,8 @@ class Result:
             )
         except _DAMAGE as error:
             raise RunError(
-                f"{folder} holds no whole result ({error}). Give the folder that Result.save "
-                "wrote; for one of `stst synthesize` there is stst.load_run."
+                f"{folder} holds no complete result ({error}). Give a folder written by "
+                "Result.save; for a run folder of `stst synthesize` use stst.load_run."
             ) from error
 
     def __repr__(self) -> str:
@@ -185,22 +268,52 @@ class Result:
         return f"<p>{escape(repr(self))}</p>{preview_html(shown)}"
 
 
-_SHOWN = 4  # metamers in a notebook
+_SHOWN = 4  # metamers previewed in a notebook
 RECORD, SCHEMA = "result.json", 1
-# What files that are gone, cut off or changed by hand raise when they are read.
+# Raised on reading files that are missing, truncated or edited.
 _DAMAGE = (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, BadZipFile)
 
 
 class Synthesis(Iterator[Event]):
-    """A synthesis under way: iterate for its events, or ask for the `result`.
+    """Iterator over the events of a running synthesis.
 
-    ``len`` counts all events, optimiser steps and finished frames; with a stop in the recipe it
-    is the most there can be. Finished frames go to disk (`stst.video.film.Film`): memory does not
-    grow with the clip.
+    `stst.synthesize` returns it. Iterate it for events (`Step`, `FrameDone`), or call `result`.
+    ``len`` is the number of events: steps and finished frames, or their maximum if the recipe
+    has a stopping rule. Finished frames are stored on disk, so memory does not grow with the
+    length of the clip.
 
-    After an interruption (Ctrl-C, an error on the way) it goes on when it is iterated again or
-    asked for the result: the frame under way is made anew, so that its events come a second time.
-    The result is that of an unbroken run.
+    After an interruption (Ctrl-C or an error), iterate again or call `result` to continue. The
+    current frame starts anew, so its events appear twice. The result equals that of an
+    uninterrupted run.
+
+    Parameters
+    ----------
+    begin : callable
+        Starts the events, after those that are finished.
+    length : int
+        Number of events.
+    films : tuple of Film
+        Empty films that receive the frames.
+    naturals : tuple of dict of str to Clip, default=()
+        Natural clips of each metamer.
+    shots : sequence of range
+        Frames of each shot.
+    finished : iterable of events, default=()
+        Earlier events of the same synthesis.
+    deterministic : bool, default=False
+        On CUDA, use only deterministic algorithms.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import stst
+    >>> recipe = stst.Recipe(octaves=[{"steps": 2}], pad=1)
+    >>> natural = Clip(torch.rand(2, 3, 40, 40), 25)
+    >>> for event in stst.synthesize(natural, spatial="compact", recipe=recipe):
+    ...     if isinstance(event, FrameDone):
+    ...         print(f"frame {event.index} done")
+    frame 0 done
+    frame 1 done
     """
 
     def __init__(
@@ -220,12 +333,12 @@ class Synthesis(Iterator[Event]):
         self._frames, self._last = sum(map(len, shots)), {shot[-1] for shot in shots}
         self._losses, self._residuals = Recorder(len(films)), Recorder(len(films))
         self._boundaries: list[int] = []
-        self._steps: list[Step] = []  # of the frame under way
-        # What is recorded as a whole: frames, and steps. What is beyond it is recorded again.
+        self._steps: list[Step] = []  # steps of the current frame
+        # Frames and steps recorded completely; anything beyond is recorded again.
         self._kept, self._stepped = 0, 0
-        self._ends: list[FrameDone] = []  # the last of each shot, to go on after
-        self._stateless = 0  # finished frames after which none can be gone on
-        self._old = 0  # finished frames that come again after an interruption
+        self._ends: list[FrameDone] = []  # last frame of each shot, to resume after
+        self._stateless = 0  # finished frames that cannot be resumed from
+        self._old = 0  # finished frames that are repeated after an interruption
 
     def __len__(self) -> int:
         return self._length
@@ -234,7 +347,7 @@ class Synthesis(Iterator[Event]):
         return self
 
     def __next__(self) -> Event:
-        # Only within this call: the caller's own gradient mode is left alone.
+        # Only within this call, so the caller's gradient mode is unchanged.
         mode = repeating() if self._deterministic else nullcontext()
         try:
             with torch.inference_mode(False), torch.no_grad(), mode:
@@ -245,13 +358,13 @@ class Synthesis(Iterator[Event]):
                 self._finish(event)
         except StopIteration:
             raise
-        except BaseException:  # an interruption is none of Exception
-            self._events = None  # whatever was under way ended with it
+        except BaseException:  # includes KeyboardInterrupt
+            self._events = None  # the generator has ended
             raise
         return event
 
     def _next_new(self) -> Event:
-        """The next event that is not recorded yet."""
+        """Next event that is not yet recorded."""
         if self._events is None:
             self._steps.clear()
             self._old = self._stateless + len(self._ends)
@@ -263,7 +376,7 @@ class Synthesis(Iterator[Event]):
         return event
 
     def _finish(self, done: FrameDone) -> None:
-        """Record a finished frame, of which a part may be recorded, before an interruption."""
+        """Record a finished frame; parts recorded before an interruption are kept."""
         if self._steps and len(self._losses) == self._stepped:
             self._losses.add([step.losses for step in self._steps])
         if done.index >= 0:
@@ -274,9 +387,9 @@ class Synthesis(Iterator[Event]):
                     film.append(frame)
         ends, boundaries = self._ends, self._boundaries
         if done.state is not None:
-            going_on = ends and ends[-1].index not in self._last
+            same_shot = ends and ends[-1].index not in self._last
             end = replace(done, frame=done.frame[:0], residuals={})
-            ends = [*(ends[:-1] if going_on else ends), end]
+            ends = [*(ends[:-1] if same_shot else ends), end]
         if self._steps:
             boundaries = [*boundaries, self._stepped]
         self._boundaries, self._ends, self._kept, self._stepped, self._stateless, self._steps = (
@@ -289,21 +402,35 @@ class Synthesis(Iterator[Event]):
         )
 
     def result(self) -> Result:
-        """Run to the end, if it is not there yet, and return the metamers.
+        """Run to the end and return the metamers.
+
+        Returns
+        -------
+        Result
+            Metamers, residuals and losses.
 
         Raises
         ------
         RunError
-            If fewer frames are there than were asked for.
+            The events ended before all frames were made.
         Diverged
-            As in `stst.synthesize`.
+            A loss or a frame became infinite or NaN.
+
+        Examples
+        --------
+        >>> import torch
+        >>> import stst
+        >>> natural = Clip(torch.rand(2, 3, 40, 40), 25)
+        >>> recipe = stst.Recipe(octaves=[{"steps": 2}], pad=1)
+        >>> len(stst.synthesize(natural, spatial="compact", recipe=recipe).result().clip)
+        2
         """
         for _ in self:
             pass
         if self._kept != self._frames:
             raise RunError(
-                f"{self._kept} of {self._frames} frames are there and no more came. Begin again "
-                "with the same arguments; a run that stst synthesize keeps on disk goes on by stst "
+                f"the synthesis ended after {self._kept} of {self._frames} frames. Start it again "
+                "with the same arguments; a run folder of stst synthesize continues with stst "
                 "resume."
             )
         residuals, losses = self._residuals.curves(), self._losses.curves()
@@ -311,14 +438,14 @@ class Synthesis(Iterator[Event]):
 
     def __repr__(self) -> str:
         return (
-            f"Synthesis(of {len(self._films)} metamer(s), {len(self)} events at most, "
+            f"Synthesis({len(self._films)} metamer(s), at most {len(self)} events, "
             f"{self._kept} of {self._frames} frames done)"
         )
 
 
 @contextmanager
 def repeating() -> Iterator[None]:
-    """Deterministic algorithms, and the setting as it was afterwards."""
+    """Use deterministic algorithms within the context, then restore the setting."""
     before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(True)
     try:

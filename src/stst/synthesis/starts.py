@@ -1,4 +1,4 @@
-"""Where a frame starts from: noise, the frame before, or frames that were given."""
+"""Initial state of a frame: noise, the previous frame, or a given one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Noise = Callable[[int], Tensor]  # transition -> (B, 3, H, W) in [0, 1]
 
 
 def noise(seed: int, index: int, shape: Sequence[int]) -> Tensor:
-    """Uniform noise in [0, 1] for frame `index`: a function of its arguments alone."""
+    """Draw uniform noise in [0, 1] for frame `index`, determined by the arguments alone."""
     key = hashlib.sha256(f"{seed}/{index}".encode()).digest()[:7]
     rng = torch.Generator().manual_seed(int.from_bytes(key, "big"))
     return torch.rand(tuple(shape), generator=rng, dtype=torch.float32)
@@ -30,12 +30,15 @@ def noise(seed: int, index: int, shape: Sequence[int]) -> Tensor:
 def seeded_noise(
     seeds: Sequence[int], before: int, shape: Sequence[int], device: str = "cpu"
 ) -> Noise:
-    """Noise of each seed, (B, *shape), for transitions that are counted after `before` others."""
+    """Return the noise of each seed, (B, *shape), as a function of the transition.
+
+    `before` is the number of transitions of earlier shots.
+    """
     return lambda t: torch.stack([noise(seed, before + t, shape) for seed in seeds]).to(device)
 
 
 def matched_noise(random: Tensor, natural: Tensor) -> Tensor:
-    """Noise with the natural frame's mean colour and its covariance of R, G, B, in [0, 1].
+    """Noise with the natural frame's mean colour and channel covariance, in [0, 1].
 
     (B, 3, H, W) uniform, (1 or B, 3, H, W) -> (B, 3, H, W).
     """
@@ -43,26 +46,26 @@ def matched_noise(random: Tensor, natural: Tensor) -> Tensor:
     mean = colours.mean(2, keepdim=True)
     centred = colours - mean
     values, axes = torch.linalg.eigh(centred @ centred.mT / colours.shape[2])
-    # The symmetric root: the signs of the axes are free, and cancel in it.
+    # Symmetric root, in which the arbitrary signs of the eigenvectors cancel.
     spread = (axes * values.clamp_min(0).sqrt()[:, None]) @ axes.mT
-    # A uniform variable in [0, 1] has deviation 1 / sqrt(12).
+    # A uniform variable in [0, 1] has standard deviation 1 / sqrt(12).
     white = (random.flatten(2) - 0.5) * 12**0.5
     coloured: Tensor = mean + spread @ white
     return coloured.clamp(0, 1).view_as(random)
 
 
 def scrambled_noise(random: Tensor, natural: Tensor, draws: int = 1) -> Tensor:
-    """The natural frame with the phases of noise added to its own, in [0, 1].
+    """Add random phases to the natural frame, in [0, 1].
 
-    (B, 3, H, W) uniform, (1 or B, 3, H, W) -> (B, 3, H, W). The same phases for R, G and B: the
-    covariance of channels at each frequency is kept, and nothing of the layout (random phase noise:
-    Galerne, Gousseau & Morel 2011). Of several draws, the channels of the noise, each turned four
-    ways, each item takes the one that is least like its natural frame.
+    (B, 3, H, W) uniform, (1 or B, 3, H, W) -> (B, 3, H, W). R, G and B get the same phases,
+    which keeps the channel covariance at each frequency and removes the layout (random phase
+    noise: Galerne, Gousseau & Morel 2011). Up to 12 draws (3 noise channels, each flipped four
+    ways) are compared, and the one least like the natural frame is used.
     """
     mean = natural.mean((-2, -1), keepdim=True)
     waves, deviation = periodic_spectrum(natural - mean), _deviation(natural - mean)
-    turns = ((), (-1,), (-2,), (-2, -1))
-    noises = [random[:, [c]].flip(turn) for turn in turns for c in range(3)][:draws]
+    flips = ((), (-1,), (-2,), (-2, -1))
+    noises = [random[:, [c]].flip(axes) for axes in flips for c in range(3)][:draws]
     scrambled = (add_phases(waves, noise) for noise in noises)
     starts = torch.stack(
         [(mean + x * deviation / _deviation(x).clamp_min(1e-6)).clamp(0, 1) for x in scrambled]
@@ -79,71 +82,72 @@ def _deviation(centred: Tensor) -> Tensor:
 
 
 def periodic_spectrum(centred: Tensor) -> Tensor:
-    """Fourier transform of maps (B, C, H, W) without the jumps between opposite borders."""
+    """Fourier transform of maps (B, C, H, W) after removing jumps between opposite edges."""
     seamless = torch.from_numpy(periodic(centred.double().cpu().numpy(), (2, 3))).to(centred)
     spectrum: Tensor = torch.fft.rfft2(seamless)
     return spectrum
 
 
 def add_phases(waves: Tensor, random: Tensor) -> Tensor:
-    """Maps of a spectrum (1 or B, C, ...) with the phases of noise (B, ., H, W): (B, C, H, W)."""
+    """Add the phases of noise (B, ., H, W) to a spectrum (1 or B, C, ...): (B, C, H, W)."""
     white = torch.fft.rfft2(random[:, :1] - 0.5)
     maps: Tensor = torch.fft.irfft2(waves * white / white.abs().clamp_min(1e-12), random.shape[-2:])
     return maps
 
 
-MIN_SIDE = 16  # px; smaller frames have no room for the flow's patches
+MIN_SIDE = 16  # px; smaller frames cannot hold the patches of the flow method
 ROUNDS = 10
-EDGE = 2  # px beside a place that bicubic interpolation takes
-EXACT = 1e-6  # px squared: no flow is better known
-UNSEEN = 0.05  # weight of motion along contours and in plain fields; across contours it is 1
-NOISE = 2 / 255  # slope a px, which contours are above
+EDGE = 2  # px on each side used by bicubic interpolation
+EXACT = 1e-6  # px squared, accuracy of the flow
+UNSEEN = 0.05  # weight of motion along contours and in uniform regions; across contours 1
+NOISE = 2 / 255  # gradient per px above which there is a contour
 
 
 def backward_flow(before: Tensor, after: Tensor) -> Tensor:
-    """Where each pixel of `after` was in `before`: (B, 3, H, W), twice -> (B, 2, H, W) in px.
+    """Position of each pixel of `after` in `before`: (B, 3, H, W), twice -> (B, 2, H, W) in px.
 
-    (right, down). Dense inverse search (Kroeger et al. 2016) as in OpenCV; 0 below 16 px a side.
+    Displacement (right, down) by dense inverse search (Kroeger et al. 2016) in OpenCV; 0 for
+    frames below 16 px a side.
     """
     if min(before.shape[-2:]) < MIN_SIDE:
         return torch.zeros_like(before[:, :2])
     engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     grey = [x.mean(1).mul(255).round().to(torch.uint8).cpu().numpy() for x in (after, before)]
-    # None: no flow to begin with, which OpenCV's stubs do not know of.
+    # None means no initial flow; OpenCV's type stubs do not allow it.
     flows = [engine.calc(a, b, None) for a, b in zip(*grey, strict=True)]  # type: ignore[call-overload]
     return torch.stack([*map(torch.from_numpy, flows)]).permute(0, 3, 1, 2).to(before)
 
 
 def affine(flow: Tensor, frame: Tensor) -> Tensor:
-    """Keep the motion of a frame as a whole: the affine flow that most of it follows.
+    """Fit the affine motion that most of a flow follows.
 
-    (B, 2, H, W) in px, and the frames that it is of, (B, 3, H, W) -> (B, 2, H, W). Least squares,
-    with less weight for pixels that move otherwise (Cauchy's weights, reweighted), and, along
-    contours and in plain fields, where motion is not seen, as little as `UNSEEN`.
+    (B, 2, H, W) in px and its frames (B, 3, H, W) -> (B, 2, H, W). Iteratively reweighted least
+    squares (Cauchy weights), so pixels with other motion have little influence. Motion along
+    contours and in uniform regions is ambiguous and has weight `UNSEEN`.
     """
     y, x = _pixels(*flow.shape[-2:])
     places = torch.stack((torch.ones_like(x), x, y)).flatten(1).to(flow.device, torch.float64)
-    moved, seen = flow.double().flatten(2), _visibility(frame).flatten(3)
+    moved, reliability = flow.double().flatten(2), _visibility(frame).flatten(3)
     weight = torch.ones_like(moved[:, 0])  # (B, H W)
     for _ in range(ROUNDS):
-        weighted = weight[:, None, None] * seen
+        weighted = weight[:, None, None] * reliability
         normal = torch.einsum("bijn,an,cn->biajc", weighted, places, places).reshape(-1, 6, 6)
-        wanted = torch.einsum("bijn,bjn,an->bia", weighted, moved, places).reshape(-1, 6, 1)
-        numbers = torch.linalg.pinv(normal, hermitian=True) @ wanted
-        fitted = numbers.view(-1, 2, 3) @ places
+        moments = torch.einsum("bijn,bjn,an->bia", weighted, moved, places).reshape(-1, 6, 1)
+        coefficients = torch.linalg.pinv(normal, hermitian=True) @ moments
+        fitted = coefficients.view(-1, 2, 3) @ places
         rest = moved - fitted
-        off = torch.einsum("bin,bijn,bjn->bn", rest, seen, rest) / _trace(seen)
-        spread = (_trace(weighted) * off).sum(1, True) / _trace(weighted).sum(1, True)
-        weight = 1 / (1 + off / (spread + EXACT))
+        error = torch.einsum("bin,bijn,bjn->bn", rest, reliability, rest) / _trace(reliability)
+        spread = (_trace(weighted) * error).sum(1, True) / _trace(weighted).sum(1, True)
+        weight = 1 / (1 + error / (spread + EXACT))
     whole: Tensor = fitted.view_as(flow).to(flow)
     return whole
 
 
 def scrambled_flow(flow: Tensor, random: Tensor) -> Tensor:
-    """A flow as fast and as coarse, in other places.
+    """Rearrange a flow: same speeds and coarseness, other places.
 
-    (1 or B, 2, H, W) in px, noise (B, 3, H, W) in [0, 1] -> (B, 2, H, W). The phases of the noise
-    are added to both components, and each gets the values that it had, in the new order.
+    (1 or B, 2, H, W) in px, noise (B, 3, H, W) in [0, 1] -> (B, 2, H, W). Random phases give the
+    new spatial order; the values of each component are kept.
     """
     mean = flow.mean((-2, -1), keepdim=True)
     scrambled = add_phases(periodic_spectrum(flow - mean), random)
@@ -153,7 +157,7 @@ def scrambled_flow(flow: Tensor, random: Tensor) -> Tensor:
 
 
 def _visibility(frame: Tensor) -> Tensor:
-    """How well motion is seen in each direction: (B, 3, H, W) -> (B, 2, 2, H, W)."""
+    """Reliability of motion in each direction: (B, 3, H, W) -> (B, 2, 2, H, W)."""
     grey = F.pad(frame.mean(1).double(), (1, 1, 1, 1), mode="replicate")
     right, down = grey[:, 1:-1, 2:] - grey[:, 1:-1, :-2], grey[:, 2:, 1:-1] - grey[:, :-2, 1:-1]
     slope = torch.stack((right, down), 1) / 2
@@ -167,19 +171,19 @@ def _trace(matrices: Tensor) -> Tensor:
 
 
 def _pixels(*size: int) -> tuple[Tensor, ...]:
-    """Down and across of each pixel, from the first: (H, W) each."""
+    """Row and column index of each pixel: (H, W) each."""
     return torch.meshgrid(*(torch.arange(float(side)) for side in size), indexing="ij")
 
 
 def warp(frames: Tensor, flow: Tensor) -> Tensor:
     """Move frames (B, 3, H, W) in [0, 1] along a flow (1 or B, 2, H, W) in px, bicubic.
 
-    What leaves on one side comes in on the other: mirrors would draw streaks in time.
+    Edges wrap around; mirrored edges would draw streaks over time.
     """
     height, width = frames.shape[-2:]
     down, across = (line.to(frames.device) for line in _pixels(height, width))
     x, y = across + flow[:, 0], down + flow[:, 1]
-    # grid_sample counts from the centre, in half sides.
+    # grid_sample expects coordinates from the centre, in half sides.
     across, down = (
         (2 * (place % side + EDGE) + 1) / (side + 2 * EDGE) - 1
         for place, side in ((x, width), (y, height))
@@ -194,30 +198,30 @@ def warp(frames: Tensor, flow: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class FrameSource:
-    """The natural frames behind the made ones, and the start of each."""
+    """Natural frames of the frames to make, and the initial state of each."""
 
-    targets: Mapping[str, Sequence[Footage]]  # one clip for all metamers or one for each
-    order: Sequence[int]  # index of the natural frame behind each made one
+    targets: Mapping[str, Sequence[Footage]]  # per loss: one clip for all metamers, or one each
+    order: Sequence[int]  # index of the natural frame for each frame made
     recipe: Recipe
     noise: Noise
     start: Footage | None = None
-    given: Footage | None = None  # the first frames, kept as they are
+    given: Footage | None = None  # first frames, kept unchanged
     device: str = "cpu"
 
     @property
     def pad(self) -> int:
-        """How many frames are made before the first one that is kept."""
+        """Number of frames made before the first kept one."""
         return len(self.order) - 1 - self.order[-1]
 
     @property
     def fixed(self) -> int:
-        """How many frames are given, at the beginning."""
+        """Number of given frames."""
         return 0 if self.given is None else len(self.given)
 
     def natural(self, first: int, last: int) -> dict[str, Tensor]:
-        """The natural frames behind made ones, (1 or B, T, 3, H, W), of each loss."""
+        """Natural frames of each loss for frames made, (1 or B, T, 3, H, W)."""
         indices = self.order[first : last + 1]
-        # One clip may stand behind several losses and metamers: it is read once.
+        # A clip shared by several losses and metamers is read once.
         frames = {id(c): c.take(indices) for clips in self.targets.values() for c in clips}
         return {
             loss: torch.stack([frames[id(clip)] for clip in clips]).to(self.device)
@@ -225,16 +229,16 @@ class FrameSource:
         }
 
     def begin(self, transition: int, previous: Tensor | None = None) -> Tensor:
-        """The start of one frame, (B, 3, H, W); a given one is the frame itself."""
+        """Initial state of one frame, (B, 3, H, W); a given frame is returned as it is."""
         beginning = self.given if transition < self.fixed else self.start
         if beginning is not None:
             frame = beginning.take([self.order[transition]]).to(self.device)
             return frame.expand_as(self.noise(transition))
         if previous is None:
             return self._random(transition)
-        # Without a temporal target there is no motion to follow: texture alone must hold none.
+        # Without a temporal target the stimulus must not take over motion.
         if self.recipe.start.warp != "none" and any(k.startswith("time") for k in self.targets):
-            last = max(transition, 1)  # the second turn of a loop begins with its first motion
+            last = max(transition, 1)  # the second turn of a loop starts with the first motion
             window = self.natural(last - 1, last)
             previous = warp(previous, self._flow(*motion(window).unbind(1)))
         if self.recipe.start.blend == 1:
@@ -242,7 +246,7 @@ class FrameSource:
         return torch.lerp(self._random(transition), previous, self.recipe.start.blend)
 
     def _flow(self, before: Tensor, after: Tensor) -> Tensor:
-        """Where pixels of `after` were, as the recipe tells it, (1 or B, 2, H, W)."""
+        """Backward flow of `after` according to the recipe, (1 or B, 2, H, W)."""
         flow, kind = backward_flow(before, after), self.recipe.start.warp
         if kind == "dense":
             return flow
@@ -250,7 +254,7 @@ class FrameSource:
         return whole if kind == "affine" else whole + scrambled_flow(flow - whole, self.noise(0))
 
     def _random(self, transition: int) -> Tensor:
-        """Noise as the recipe wants it, (B, 3, H, W)."""
+        """Noise according to the recipe, (B, 3, H, W)."""
         natural = appearance(self.natural(transition, transition))
         random, start = self.noise(transition), self.recipe.start
         if start.noise == "scrambled":

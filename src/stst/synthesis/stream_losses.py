@@ -1,4 +1,4 @@
-"""What is matched: streams with their layers, and the objective of a window of frames."""
+"""Streams with their matched layers, and the objective of a window of frames."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from stst.models.temporal import Distant, Msoe
 from stst.recipe import ALL, LOSSES, Recipe
 
 Windows = Mapping[str, Tensor]  # natural window of each loss, (1 or B, T, 3, H, W)
-THIRD = 0.34  # of the short side: layers that see more of it tell where things are
+THIRD = 0.34  # of the short side: layers with larger receptive fields reveal the layout
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class StreamLosses:
 
     stream: StreamCall
     layers: tuple[LayerTarget, ...]
-    exact: StreamCall | None = None  # in float32, for the residuals, where the stream is not
+    exact: StreamCall | None = None  # float32 copy for residuals, if `stream` is bfloat16
 
     @property
     def in_float32(self) -> StreamLosses:
-        """The same with the stream that residuals are found with."""
+        """The same losses with the float32 stream, for residuals."""
         return self if self.exact is None else StreamLosses(self.exact, self.layers)
 
 
@@ -55,7 +55,7 @@ def load_stream_losses(
     recipe: Recipe,
     device: str,
 ) -> tuple[StreamLosses, ...]:
-    """Load the streams that these losses need and choose their layers."""
+    """Load the streams that these losses need and select their layers."""
     loaded, dtype = [], resolved(recipe.precision, device)
     for prefix, stream in (("space", spatial), ("time", temporal)):
         if of_stream := [loss for loss in losses if loss.startswith(prefix)]:
@@ -64,21 +64,21 @@ def load_stream_losses(
 
 
 def frames_needed(stream: StreamCall) -> int:
-    """Frames that a stream looks at together; 2 where it does not say."""
+    """Number of frames that a stream sees together; 2 if it does not say."""
     return int(getattr(stream, "frames_needed", 2))
 
 
 def window_length(stream_losses: Sequence[StreamLosses]) -> int:
-    """Frames of a window that is optimised: all streams see theirs, and there is a past."""
+    """Length of an optimised window: enough for all streams, and at least one past frame."""
     return max(2, *(frames_needed(losses.stream) for losses in stream_losses))
 
 
 def check_streams(
     stream_losses: Sequence[StreamLosses], size: tuple[int, int], recipe: Recipe, device: str
 ) -> None:
-    """Refuse frames (height, width) too small for a stream at the coarsest octave: FramesError.
+    """Raise FramesError if frames (height, width) are too small for a stream.
 
-    StreamError if a stream that is not the package's cannot take such a frame, or be matched.
+    The coarsest octave counts. Raises StreamError if a custom stream fails on such a frame.
     """
     scale = min(octave.scale for octave in recipe.octaves)
     coarsest = octave_size(size, scale)
@@ -88,13 +88,13 @@ def check_streams(
         raise FramesError(
             f"{width}x{height} px is too small: at the recipe's coarsest octave "
             f"({scale:.3g}) the streams need {need} px on the short side, that is "
-            f"{int(-(-need // scale))} px in full. Take a larger clip, or drop the octave."
+            f"{int(-(-need // scale))} px at full size. Use a larger clip, or drop the octave."
         )
     try_streams(stream_losses, coarsest, device)
 
 
 def try_streams(stream_losses: Sequence[StreamLosses], size: tuple[int, int], device: str) -> None:
-    """Try each stream that is not the package's on a frame (height, width): StreamError."""
+    """Try each custom stream on a frame (height, width); StreamError if it fails."""
     for losses in stream_losses:
         stream = losses.stream
         if not isinstance(getattr(stream, "inner", stream), Trunk | Msoe):
@@ -107,9 +107,9 @@ def try_streams(stream_losses: Sequence[StreamLosses], size: tuple[int, int], de
 def layer_warnings(
     streams: Sequence[StreamCall], losses: Sequence[str], size: tuple[int, int], recipe: Recipe
 ) -> list[str]:
-    """Warn where textures are matched in layers that see more than a third of the frame.
+    """Warn if textures are matched in layers that see more than a third of the frame.
 
-    `streams` are the spatial and the temporal one; `size` is height and width.
+    `streams` are the spatial and the temporal stream; `size` is (height, width).
     """
     shares = dict[str, float]()
     for prefix, stream in zip(("space", "time"), streams, strict=True):
@@ -122,7 +122,7 @@ def layer_warnings(
         for octave in recipe.octaves:
             small = octave_size(size, octave.scale)
             layers = list(local_layers(target, stream, min(small), recipe).layers)
-            if isinstance(stream, Msoe):  # the levels that ``energy`` has in its place
+            if isinstance(stream, Msoe):  # replace ``energy`` by its levels
                 levels = [f"energy{k + 1}" for k in range(stream.level_count(*small))]
                 layers = [x for name in layers for x in (levels if name == "energy" else [name])]
             for name in layers:
@@ -132,7 +132,7 @@ def layer_warnings(
         return []
     return [
         f"Textures are matched in layers that see much of the short side ({', '.join(large)}): the "
-        "natural arrangement may come back. Set field: 0.33, or take larger frames."
+        "natural layout may return. Set field: 0.33, or use larger frames."
     ]
 
 
@@ -145,8 +145,8 @@ def _load(
 ) -> StreamLosses:
     if not isinstance(stream, str) and not callable(stream):
         raise StreamError(
-            f"a stream is the name of one or a callable, got {type(stream).__name__}. Names: "
-            "stst.list_streams(); of a torch network: stst.stream(module, layers=[...])."
+            f"a stream must be a name or a callable, got {type(stream).__name__}. Names: "
+            "stst.list_streams(); for a torch network use stst.stream(module, layers=[...])."
         )
     model: Any = load_stream(stream) if isinstance(stream, str) else stream
     check_numbers(getattr(model, "frames_needed", 2), getattr(model, "min_side", 1))
@@ -166,7 +166,7 @@ def _load(
 
 
 def _placed(module: torch.nn.Module, device: str) -> torch.nn.Module:
-    """The module if it is on the device, else a copy that is: a caller's own is left alone."""
+    """The module, or a copy on the device; the caller's own module is not moved."""
     there = torch.empty(0, device=device).device
     if all(x.device == there for x in (*module.parameters(), *module.buffers())):
         return module
@@ -183,7 +183,7 @@ def _layer_target(loss: str, model: Any, recipe: Recipe) -> LayerTarget:  # noqa
         layers = getattr(model, f"{kind}_layers", None) or getattr(model, "layers", None)
     if not layers:
         raise StreamError(
-            f"which layers should {loss} match? The stream names none: give it an attribute "
+            f"{loss} has no layers to match: the stream does not name any. Give it an attribute "
             f"`layers`, or set layers.{loss} in the recipe."
         )
     check_layers(layers, getattr(model, "layers", layers))
@@ -196,7 +196,7 @@ def _layer_target(loss: str, model: Any, recipe: Recipe) -> LayerTarget:  # noqa
 def build_objective(
     targets: Windows, stream_losses: Sequence[StreamLosses], recipe: Recipe, index: int
 ) -> Objective:
-    """Fix the targets of one transition at one size."""
+    """Build the objective of one transition at one size."""
     weights, natural = recipe.weights.at(index), appearance(targets)
     short, parts = min(natural.shape[-2:]), list[Match | PixelLoss]()
     for matched in stream_losses:
@@ -217,9 +217,9 @@ def build_objective(
 
 
 def local_layers(target: LayerTarget, stream: StreamCall, side: int, recipe: Recipe) -> LayerTarget:
-    """Of a texture's layers those that see a small part of a short side, in px: `Recipe.field`.
+    """Keep the texture layers with small receptive fields; `side` in px, see `Recipe.field`.
 
-    A stream that does not know its receptive fields keeps its layers.
+    A stream without `receptive_fields` keeps all its layers.
     """
     fields: Mapping[str, int] = getattr(stream, "receptive_fields", {})
     if recipe.field is None or not target.texture:
@@ -230,12 +230,12 @@ def local_layers(target: LayerTarget, stream: StreamCall, side: int, recipe: Rec
 
 
 def appearance(targets: Windows) -> Tensor:
-    """Natural frames (1 or B, 3, H, W) that decide colours: the spatial target's, if any."""
+    """Natural frames (1 or B, 3, H, W) that give the colours: of the spatial target, if any."""
     return next(targets[loss][:, -1] for loss in LOSSES if loss in targets)
 
 
 def motion(targets: Windows) -> Tensor:
-    """Natural windows (1 or B, T, 3, H, W) that decide motion: the temporal target's, if any."""
+    """Natural windows (1 or B, T, 3, H, W) that give the motion: of the temporal target, if any."""
     return next(targets[loss] for loss in reversed(LOSSES) if loss in targets)
 
 
@@ -245,7 +245,7 @@ def octave_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
 
 
 def resized(frames: Tensor, size: tuple[int, int], antialias: bool) -> Tensor:
-    """Bilinear, (B, T, 3, H, W) to another H and W."""
+    """Resize (B, T, 3, H, W) bilinearly to another H and W."""
     if frames.shape[-2:] == size:
         return frames
     flat = F.interpolate(frames.flatten(0, 1), size, mode="bilinear", antialias=antialias)

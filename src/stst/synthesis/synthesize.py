@@ -1,4 +1,4 @@
-"""synthesize(): the one place where video, streams, losses and synthesis are wired."""
+"""Public functions that synthesise clips from natural ones."""
 
 from __future__ import annotations
 
@@ -39,47 +39,72 @@ def synthesize(
     shots: Sequence[range] | None = None,
     finished: Iterable[Event] = (),
 ) -> Synthesis:
-    """Make the dynamic metamer of a natural clip (paper, figure 1).
+    """Synthesise a dynamic metamer of a natural clip.
+
+    Each frame is optimised until Gram matrices (or activations) of the two streams match those
+    of the natural clip (paper, figure 1). Nothing is computed until the returned object is
+    iterated or asked for its result.
 
     Parameters
     ----------
-    target : Clip, Film, or mapping of str to such
-        The natural clip; or one for each of the losses ``space_content``,
-        ``space_texture``, ``time_content`` and ``time_texture`` that the recipe weighs,
-        all of one length, size and frame rate (independent factorisation).
-    spatial, temporal : str or callable
-        Name of a stream (`list_streams`), or a callable of one's own (`Stream`).
-    recipe : str or Recipe
+    target : Clip, Film, or mapping of str to Clip or Film
+        Natural clip. A mapping gives one clip for each loss with a weight above 0 (keys
+        ``space_content``, ``space_texture``, ``time_content``, ``time_texture``), all with the
+        same length, size and frame rate.
+    spatial : str or callable, default="vgg19"
+        Spatial stream: a name from `stst.list_streams`, or your own `stst.Stream`.
+    temporal : str or callable, default="msoe"
+        Temporal stream: a name, or your own `stst.Stream`.
+    recipe : str or Recipe, default="default"
         Name of a preset, or a recipe.
-    seed : int or sequence of int
-        Several seeds are optimised in one batch, into as many metamers.
-    device : str
-        ``"cpu"``, ``"cuda"`` or another device of torch.
+    seed : int or sequence of int, default=0
+        Random seed. Several seeds give as many metamers, optimised in one batch.
+    device : str, default="cpu"
+        Torch device, for example ``"cuda"``.
     start : Clip or Film, optional
-        Start each frame from this clip's, in place of noise and of the previous frame.
+        Initial frames, with the target's length and size, instead of noise and the previous
+        frame.
     given : Clip or Film, optional
-        The first frames, kept as they are: the rest goes on from them (extension).
-    deterministic : bool
-        On CUDA, take only algorithms that repeat to the bit (on the CPU all do); an
-        operation that has none is refused by torch.
+        First frames, kept unchanged; the synthesis continues them.
+    deterministic : bool, default=False
+        On CUDA, use only deterministic algorithms; torch raises an error if an operation has
+        none. On the CPU all are deterministic.
     shots : sequence of range, optional
-        Frames of each shot to make, where they are known: each is made as a clip of its own.
-        Otherwise they are found (`find_shots`) and the recipe's ``shots`` says what is done.
-    finished : iterable of events
-        Events of the same synthesis, stopped earlier (`stst.storage.checkpoint`): it goes on after
-        them. One that makes the whole clip at once begins anew.
+        Frames of each shot, made separately. By default cuts are detected
+        (`stst.find_shots`) and handled as ``recipe.shots`` says.
+    finished : iterable of events, default=()
+        Events of the same synthesis, stopped earlier, to resume from. With ``recipe.whole``
+        it starts again.
 
     Returns
     -------
     Synthesis
-        Iterate for events; ``.result()`` for the metamer and its residuals.
+        Iterate it for events, or call ``.result()`` for the metamers and their residuals.
 
     Raises
     ------
-    FramesError, RecipeError, StreamError, WeightsError
-        At once, before any step.
+    FramesError
+        Clips that are too short or small, or that do not agree.
+    RecipeError
+        A recipe that cannot be used with these targets or seeds.
+    StreamError
+        An unknown stream, or one that cannot be matched.
+    WeightsError
+        Weights that are missing or damaged.
+    DeviceError
+        A device that is not available.
     Diverged
-        While it runs, if a loss becomes infinite or not a number.
+        During iteration: a loss or a frame became infinite or NaN.
+
+    See Also
+    --------
+    factorize : Combine the appearance of one clip with the motion of another.
+    synthesize_many : Synthesise metamers of several clips in one batch.
+
+    Notes
+    -----
+    Target, streams, recipe and seed determine the result. On one machine with the same
+    versions and number of threads it repeats bit for bit; on CUDA set `deterministic`.
 
     Examples
     --------
@@ -87,8 +112,8 @@ def synthesize(
     >>> from stst import Clip
     >>> natural = Clip(torch.rand(3, 3, 40, 40), 25)
     >>> recipe = Recipe(octaves=[{"steps": 2}], pad=1)
-    >>> run = synthesize(natural, spatial="compact", recipe=recipe)
-    >>> run.result().clip.size
+    >>> result = synthesize(natural, spatial="compact", recipe=recipe).result()
+    >>> result.clip.size
     (40, 40)
     """
     return synthesize_many(
@@ -121,35 +146,70 @@ def synthesize_many(
     shots: Sequence[range] | None = None,
     finished: Iterable[Event] = (),
 ) -> Synthesis:
-    """Make metamers of many natural clips in one batch, which keeps a GPU busy.
+    """Synthesise metamers of several natural clips in one batch.
 
-    An octave goes on until each item of the batch is done, and rounding depends on the batch: an
-    item may differ a little from one that is made alone. Parameters and errors are those of
-    `synthesize`.
+    A batch keeps a GPU busy. An octave continues until every item of the batch is done, and
+    rounding depends on the batch size, so an item can differ slightly from one made alone.
 
     Parameters
     ----------
-    targets : sequence of Clip, Film, or mapping of str to such
-        All of one length, size and frame rate, with the same cuts or none; each is given every
-        seed.
+    targets : sequence of Clip, Film, or mapping of str to Clip or Film
+        Natural clips with the same length, size, frame rate and cuts. Each gets every seed.
+    spatial : str or callable, default="vgg19"
+        Spatial stream.
+    temporal : str or callable, default="msoe"
+        Temporal stream.
+    recipe : str or Recipe, default="default"
+        Name of a preset, or a recipe.
+    seed : int or sequence of int, default=0
+        Random seeds.
+    device : str, default="cpu"
+        Torch device.
+    start : Clip or Film, optional
+        Initial frames of all metamers.
+    given : Clip or Film, optional
+        First frames of all metamers, kept unchanged.
+    deterministic : bool, default=False
+        On CUDA, use only deterministic algorithms.
+    shots : sequence of range, optional
+        Frames of each shot; by default cuts are detected.
+    finished : iterable of events, default=()
+        Events of the same synthesis, stopped earlier, to resume from.
 
     Returns
     -------
     Synthesis
-        Metamers in the order of the clips, for each clip in the order of the seeds.
+        Metamers in the order of the clips, and for each clip in the order of the seeds.
+
+    Raises
+    ------
+    FramesError
+        Clips that are too short or small, or that do not agree.
+    RecipeError
+        A recipe that cannot be used with these targets or seeds.
+    StreamError
+        An unknown stream, or one that cannot be matched.
+    WeightsError
+        Weights that are missing or damaged.
+    DeviceError
+        A device that is not available.
+
+    See Also
+    --------
+    synthesize : Explains the parameters.
 
     Examples
     --------
     >>> import torch
     >>> from stst import Clip
-    >>> natural = [Clip(torch.rand(3, 3, 40, 40), 25) for _ in range(2)]
+    >>> natural = [Clip(torch.rand(2, 3, 40, 40), 25) for _ in range(2)]
     >>> recipe = Recipe(octaves=[{"steps": 1}], pad=1)
     >>> run = synthesize_many(natural, seed=[0, 1], spatial="compact", recipe=recipe)
     >>> len(run.result().clips)
     4
     """
     recipe = _recipe(recipe)
-    if device != "meta":  # on which shapes can be tried without values
+    if device != "meta":  # checks shapes without computing values
         check_device(device)
     if device == "cpu":
         warn_if_busy()
@@ -165,7 +225,7 @@ def synthesize_many(
         cut = framewise.common_shots([target.values() for target in each], recipe)
         shots = framewise.select_shots(cut, recipe, given=given is not None)
     shots = framewise.check_shots(shots, frames)
-    # The natural clip of each metamer; of all of them where there is but one.
+    # One natural clip per metamer, or a single one for all.
     copies = 1 if len(each) == 1 else len(seeds)
     clips = {loss: [target[loss] for target in each for _ in range(copies)] for loss in each[0]}
     span, fixed = window_length(stream_losses), None if given is None else len(given)
@@ -175,13 +235,15 @@ def synthesize_many(
         for shot in shots
     }
 
-    def make(shot: range, before: int, again: Iterator[Event]) -> Iterator[Event]:
+    def make(shot: range, before: int, past_events: Iterator[Event]) -> Iterator[Event]:
         random = seeded_noise(seeds * len(each), before, (3, *size), device)
         targets = framewise.shot_targets(clips, shot)
         first = start and framewise.excerpt(start, shot)
         source = FrameSource(targets, orders[shot], recipe, random, first, given, device)
         if recipe.whole is None:
-            return framewise.synthesize_framewise(source, stream_losses, span=span, finished=again)
+            return framewise.synthesize_framewise(
+                source, stream_losses, span=span, finished=past_events
+            )
         return synthesize_jointly(source, stream_losses, span=span)
 
     lengths = [len(orders[shot]) for shot in shots]
@@ -199,7 +261,7 @@ def synthesize_many(
 
 
 def _titled(target: Targets) -> dict[str, Footage]:
-    """The natural clips of one metamer, by what they are called where they are shown."""
+    """Natural clips of one metamer with their display names."""
     streams = {loss.split("_")[0]: clip for loss, clip in target.items()}
     clips = set(map(id, target.values()))
     if len(clips) == 1:
@@ -212,8 +274,8 @@ def _recipe(recipe: str | Recipe) -> Recipe:
         return Recipe.preset(recipe)
     if not isinstance(recipe, Recipe):
         raise RecipeError(
-            f"a recipe is the name of a preset or a stst.Recipe, got {type(recipe).__name__}. Of "
-            "plain data: stst.Recipe.parse(data)."
+            f"recipe must be the name of a preset or a stst.Recipe, got {type(recipe).__name__}. "
+            "For plain data use stst.Recipe.parse(data)."
         )
     return recipe
 
@@ -223,29 +285,29 @@ def _seeds(seed: int | Sequence[int]) -> tuple[int, ...]:
         return tuple(map(whole_number, seed if isinstance(seed, Iterable) else (seed,)))
     except TypeError:
         raise RecipeError(
-            f"a seed is a whole number, or several of them in a sequence; got {seed!r}."
+            f"seed must be a whole number or a sequence of them; got {seed!r}."
         ) from None
 
 
 def _agreed(clips: Sequence[Footage]) -> Footage:
-    """Any of the clips, if all are of one length, size and rate."""
+    """Return any of the clips if all have the same length, size and rate."""
     kinds = {(len(clip), clip.size, clip.frame_rate) for clip in clips}
     if len(kinds) != 1:
         raise FramesError(
-            "targets must agree in frames, size and frame rate, got "
+            "targets must have the same frames, size and frame rate, got "
             + ("; ".join(f"{n} frames {h}x{w} at {r}" for n, (h, w), r in sorted(kinds)) or "none")
-            + ". Make them agree: clip[:n], clip.resize(width, height, fit=...), clip.retime(rate)."
+            + ". Change them with clip[:n], clip.resize(width, height, fit=...), clip.retime(rate)."
         )
     return clips[0]
 
 
 def _targets(target: Footage | Targets, recipe: Recipe) -> Targets:
-    """The natural clip of each loss that the recipe weighs, checked against each other."""
+    """Natural clip of each loss with a weight, after checks."""
     weighed = recipe.weights.weighed
     for index in range(max(len(schedule) for _, schedule in recipe.weights)):
         if not recipe.weights.at(index).keys() & set(LOSSES):
             raise RecipeError(
-                f"the recipe weighs no loss of frame {index} (pad frames counted): give one of "
+                f"the recipe has no loss for frame {index} (pad frames included). Give one of "
                 f"{', '.join(LOSSES)} a weight above 0."
             )
     if not isinstance(target, Mapping):
@@ -254,8 +316,8 @@ def _targets(target: Footage | Targets, recipe: Recipe) -> Targets:
     only_known(target, LOSSES, "a mapping of targets")
     if set(target) != set(weighed):
         raise RecipeError(
-            f"targets are given for {', '.join(sorted(target)) or 'nothing'}, and the recipe "
-            f"weighs {', '.join(weighed)}. Give a clip for each of these and for no other."
+            f"targets are given for {', '.join(sorted(target)) or 'nothing'}, but the recipe "
+            f"uses {', '.join(weighed)}. Give exactly one clip for each of these."
         )
     for loss in weighed:
         check_footage(target[loss], f"the target of {loss}")
@@ -267,27 +329,32 @@ def _check_clips(natural: Footage, start: Footage | None, given: Footage | None)
         check_footage(start, "the start")
         needed, got = ((len(clip), 3, *clip.size) for clip in (natural, start))
         if needed != got:
-            raise FramesError(f"the start must have the target's shape {needed}, got {got}.")
+            raise FramesError(
+                f"start must have the target's shape {needed}, got {got}. Trim or resize it."
+            )
     if given is not None:
         check_footage(given, "the given frames")
-        wanted, came = (
+        expected, actual = (
             f"{clip.size[1]}x{clip.size[0]} px at {clip.frame_rate}/s" for clip in (natural, given)
         )
-        if wanted != came:
-            raise FramesError(f"the given frames must be as the target's, {wanted}, got {came}.")
+        if expected != actual:
+            raise FramesError(
+                f"given frames must have the target's size and rate, {expected}; got {actual}. "
+                "Use clip.resize or clip.retime."
+            )
 
 
 def _check_batch(recipe: Recipe, clips: int, seeds: int) -> None:
     if not seeds or (clips * seeds > 1 and recipe.optimiser.method == "lbfgs"):
         raise RecipeError(
-            f"got {clips} clip(s) and {seeds} seed(s): give at least one, and just one "
+            f"got {clips} clip(s) and {seeds} seed(s). Give at least one of each, and exactly one "
             "for the optimiser lbfgs, whose line search would couple them."
         )
     if any(recipe.weights.sameness) and (clips > 1 or seeds < 2 or recipe.whole is not None):
         raise RecipeError(
-            f"weights.sameness keeps metamers of one clip apart, made frame by frame; got {clips} "
-            f"clip(s) and {seeds} seed(s){' of a whole clip' if recipe.whole else ''}. Give at "
-            "least two seeds, or set it to 0."
+            "weights.sameness needs one clip, at least two seeds and frame-by-frame synthesis; got "
+            f"{clips} clip(s) and {seeds} seed(s){' with whole' if recipe.whole else ''}. Change "
+            "these, or set it to 0."
         )
 
 
@@ -303,15 +370,51 @@ def factorize(
     device: str = "cpu",
     deterministic: bool = False,
 ) -> Synthesis:
-    """Make a clip that looks like one natural clip and moves like another (paper).
+    """Combine the appearance of one natural clip with the motion of another.
 
-    The spatial losses match `space`, the temporal ones `time`; colours are those of `space`.
-    The other parameters, the returned value and errors are those of `stst.synthesize`.
+    The spatial losses match `space`, the temporal losses match `time`; colours come from
+    `space`. The paper calls this independent spatiotemporal factorisation.
 
     Parameters
     ----------
-    space, time : Clip or Film
-        Of one length, size and frame rate.
+    space : Clip or Film
+        Clip that gives the appearance.
+    time : Clip or Film
+        Clip that gives the motion, with the same length, size and frame rate.
+    spatial : str or callable, default="vgg19"
+        Spatial stream.
+    temporal : str or callable, default="msoe"
+        Temporal stream.
+    recipe : str or Recipe, default="default"
+        Name of a preset, or a recipe.
+    seed : int or sequence of int, default=0
+        Random seed, or several.
+    device : str, default="cpu"
+        Torch device.
+    deterministic : bool, default=False
+        On CUDA, use only deterministic algorithms.
+
+    Returns
+    -------
+    Synthesis
+        Iterate it for events, or call ``.result()``.
+
+    Raises
+    ------
+    FramesError
+        Clips that are too short or small, or that do not agree.
+    RecipeError
+        A recipe that cannot be used with these targets or seeds.
+    StreamError
+        An unknown stream, or one that cannot be matched.
+    WeightsError
+        Weights that are missing or damaged.
+    DeviceError
+        A device that is not available.
+
+    See Also
+    --------
+    synthesize : Explains the parameters.
 
     Examples
     --------
@@ -335,6 +438,6 @@ def factorize(
 
 
 def factor_targets(space: Footage, time: Footage, recipe: Recipe) -> dict[str, Footage]:
-    """The clip of each loss that the recipe weighs."""
+    """Clip of each loss with a weight, for a factorised synthesis."""
     clips = {"space": space, "time": time}
     return {loss: clips[loss.split("_")[0]] for loss in recipe.weights.weighed}

@@ -1,4 +1,4 @@
-"""Threads of the CPU: how many a process may use, and what they gain on a busy machine."""
+"""CPU threads: how many a process may use, and their effect on a busy machine."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from functools import cache
 import torch
 
 log = logging.getLogger(__name__)
-TRIAL = 0.1  # s in which a number of threads is tried
-GAIN = 0.9  # share of the time of one thread that several must stay below to be worth it
+TRIAL = 0.1  # s, duration of a timing
+GAIN = 0.9  # several threads are worthwhile below this fraction of the time with one
 
 
 def allowed_cores() -> tuple[int, str]:
-    """How many cores this process may use, and who says so."""
-    from dask.system import CPU_COUNT  # affinity and cgroups heeded; takes a fifth of a second
+    """Return the number of cores this process may use, and what limits it."""
+    from dask.system import CPU_COUNT  # respects affinity and cgroups; slow to import
 
     job = os.environ.get("SLURM_CPUS_PER_TASK", "")
     if job.isdecimal() and 0 < int(job) < CPU_COUNT:
@@ -29,7 +29,7 @@ def allowed_cores() -> tuple[int, str]:
 
 @contextmanager
 def threads(number: int | None) -> Iterator[None]:
-    """Compute with so many threads within the ``with``; None: as many as before."""
+    """Use this number of threads within the ``with`` block; None leaves it unchanged."""
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(number or before)
@@ -39,9 +39,9 @@ def threads(number: int | None) -> Iterator[None]:
 
 
 def busy_remark() -> str:
-    """Say what one thread would gain where other processes use the cores; empty on a free machine.
+    """Say what a single thread would gain on a busy machine; empty on a free one.
 
-    Both are then timed, which takes a fraction of a second.
+    Times both, which takes a fraction of a second.
     """
     number, load = torch.get_num_threads(), os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if number == 1 or load < (os.cpu_count() or 1) / 2:
@@ -57,22 +57,22 @@ def busy_remark() -> str:
 
 @cache
 def warn_if_busy() -> None:
-    """Log, once for each process, that threads which spin while they wait hinder each other."""
+    """Log, once per process, that spinning threads slow each other down."""
     if "OMP_WAIT_POLICY" not in os.environ and (remark := busy_remark()):
         log.warning(
             "%s. Call torch.set_num_threads(1), or set the environment variable "
-            "OMP_WAIT_POLICY=PASSIVE before torch is imported.",
+            "OMP_WAIT_POLICY=PASSIVE before importing torch.",
             remark,
         )
 
 
 def _pass_time(number: int) -> float:
-    """Seconds of a few small convolutions with so many threads."""
+    """Seconds per pass of a few small convolutions with this number of threads."""
     frame, kernels = (
         torch.ones(shape, device="cpu") for shape in ((1, 16, 72, 128), (16, 16, 3, 3))
     )
     with threads(number), torch.inference_mode():
-        torch.conv2d(frame, kernels)  # the first one starts the threads
+        torch.conv2d(frame, kernels)  # the first call starts the threads
         began, count = time.perf_counter(), 0
         while (seconds := time.perf_counter() - began) < TRIAL:
             torch.conv2d(frame, kernels)

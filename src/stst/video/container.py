@@ -1,13 +1,16 @@
-"""A film file as it is opened, and what it states of its frames before any is decoded."""
+"""Open a video file, and read what it declares before decoding."""
 
 from __future__ import annotations
 
 import re
 import struct
 from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
 from typing import IO
 
 import av
+import numpy as np
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
@@ -16,13 +19,14 @@ from stst.errors import FramesError
 from stst.video.files import Limits
 from stst.video.timing import snapped
 
-HEAD, TAIL = 1 << 16, 2  # bytes of a file that are looked at
-PACKETS = ((188, 0), (192, 4), (204, 0))  # of MPEG-TS: bytes of each, and where its mark is
+HEAD, TAIL = 1 << 16, 2  # bytes read from the start and the end of a file
+BLOCK = 1 << 16  # MPEG-TS packets read together
+PACKETS = ((188, 0), (192, 4), (204, 0))  # MPEG-TS: packet size and position of the sync byte
 GIF_DELAY = re.compile(rb"!\xf9\x04.(..).\0[!,]", re.DOTALL)
 
 
 def states_no_rate(head: bytes) -> bool:
-    """Say whether a GIF has no delays (FFmpeg takes 10 a second), or an AVI or Y4M no rate (25)."""
+    """Whether a GIF has no delays (FFmpeg assumes 10/s), or an AVI or Y4M no rate (25/s)."""
     if head.startswith(b"GIF8"):
         return b"\0\0" in GIF_DELAY.findall(head)
     if head.startswith(b"YUV4MPEG2 "):
@@ -33,45 +37,91 @@ def states_no_rate(head: bytes) -> bool:
 
 
 def is_cut_off(head: bytes, tail: bytes, size: int) -> bool:
-    """Say whether a GIF, which ends by a mark, or an MPEG-TS, of whole packets, is cut off."""
+    """Whether a GIF lacks its end mark, or an MPEG-TS ends within a packet."""
     if head.startswith(b"GIF8"):
         return not tail.endswith(b"\0;")
-    packet = next((long for long, at in PACKETS if head[at : 5 * long : long] == b"GGGGG"), 1)
-    return size % packet > 0
+    return size % _packet_form(head)[0] > 0
 
 
-RATE_TAG = "FRAME_RATE"  # written by stst.video.write: Matroska rounds its own to 1 ns
-FROM_ZERO = ("flv", "nut", "matroska,webm")  # their length counts the time before the first frame
+def begun_pictures(path: Path, pid: int) -> int:
+    """Count the pictures that the packets of an MPEG-TS begin, damaged headers included.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    pid : int
+        Packet identifier of the film.
+
+    Returns
+    -------
+    int
+        Packets of the film with the mark that a unit starts; 0 if the packets are not found.
+    """
+    begun = 0
+    with path.open("rb") as file:  # in blocks: the address space of a reader is limited
+        long, at = _packet_form(file.read(HEAD))
+        file.seek(0)
+        while long > 1 and (content := file.read(BLOCK * long)):
+            whole = len(content) // long * long
+            packets = np.frombuffer(content[:whole], np.uint8).reshape(-1, long)
+            flags, low = packets[:, at + 1], packets[:, at + 2]
+            own = ((flags & 0x1F).astype(int) << 8 | low) == pid
+            begun += int((own & (flags & 0x40 > 0)).sum())
+    return begun
+
+
+def _packet_form(head: bytes) -> tuple[int, int]:
+    """Return size and position of the sync byte of MPEG-TS packets; size 1 if it is none."""
+    forms = ((long, at) for long, at in PACKETS if head[at : 5 * long : long] == b"GGGGG")
+    return next(forms, (1, 0))
+
+
+RATE_TAG = "FRAME_RATE"  # written by stst.video.write, because Matroska rounds its rate to 1 ns
+FROM_ZERO = ("flv", "matroska,webm")  # whose duration includes time before the first frame
+UNCOUNTED = ("mpeg", "nut")  # whose duration ends when a frame begins that may not be the last
 DEFAULT_DURATION, FLV_RATE = b"\x23\xe3\x83", b"framerate\0"
 
 
 def declared(container: InputContainer, stream: VideoStream) -> int | None:
-    """Give the number of frames that a film says it shows."""
+    """Return the number of frames that a film declares to show."""
     rate, entries = stream.average_rate, stream.index_entries
     form = container.format.name
-    if form == "avi" and stream.frames == stream.duration:  # not cut off; empty ones are counted
-        return len(entries) or stream.frames
+    if form == "avi" and stream.frames == stream.duration:  # not cut off
+        return _of_places(stream) or None
     if form.startswith("mov") and stream.frames and len(entries):  # as edit lists leave them
         return sum(not entry.is_discard for entry in entries)
-    if stream.frames or not rate:
+    if stream.frames or not rate or form in UNCOUNTED:
         return stream.frames or None
     if stream.duration and stream.time_base:
         return round(stream.duration * stream.time_base * rate)
-    alone = len(container.streams) == 1  # else the duration may be that of the sound
+    alone = len(container.streams) == 1  # otherwise it may be the duration of the sound
     length = container.duration if alone else None
     if length and form in FROM_ZERO:
         length -= max(container.start_time or 0, 0)
     return round(Fraction(length, av.time_base) * rate) if length else None
 
 
-def stated_rates(container: InputContainer, stream: VideoStream, head: bytes) -> list[Fraction]:
-    """Give the frame rates that a film states apart from its times, the best first.
+def _of_places(stream: VideoStream) -> int:
+    """Count the frames of an AVI, whose header counts empty places too, and whose index does not.
 
-    The average rate of FFmpeg is one only where the header has it; else it is a guess.
+    An index that is lost has none but the first frames.
+    """
+    places = [entry.timestamp for entry in stream.index_entries]
+    gaps = [after - before for before, after in pairwise(places)] or [1]
+    if places and places[-1] + max(gaps) >= stream.frames:
+        return len(places)
+    return stream.frames // max(min(gaps), 1)
+
+
+def stated_rates(container: InputContainer, stream: VideoStream, head: bytes) -> list[Fraction]:
+    """Return the frame rates that a film states apart from its times, the best first.
+
+    FFmpeg's average rate counts only if it comes from the header; otherwise it is a guess.
     """
     try:
         tag = Fraction(container.metadata.get(RATE_TAG, "0"))
-    except (ValueError, ZeroDivisionError):  # somebody else's tag of this name
+    except (ValueError, ZeroDivisionError):  # another program's tag of this name
         tag = Fraction(0)
     average = stream.average_rate or Fraction(0)
     form, header = container.format.name, Fraction(0)
@@ -83,21 +133,21 @@ def stated_rates(container: InputContainer, stream: VideoStream, head: bytes) ->
     return [rate for rate in (tag, header, codec) if rate > 0]
 
 
-LETTERS = 100  # of what FFmpeg says, at most
-# Containers that carry time stamps. No playlists (hls, concat, image2), which open other
-# files, and no raw streams (h264, m4v), which have no frame rate.
+LETTERS = 100  # longest text quoted from FFmpeg
+# Containers with time stamps. Playlists (hls, concat, image2) open other files, and raw streams
+# (h264, m4v) have no frame rate.
 CONTAINERS = "mp4,matroska,avi,gif,ogg,mpegts,mpeg,flv,asf,yuv4mpegpipe,nut,ivf,mxf,dv"
 
 
 class Nameless:
-    """A file without a name, so that FFmpeg cannot take it for a URL or a pattern."""
+    """A file without a name, so that FFmpeg cannot treat it as a URL or a pattern."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.read, self.seek, self.tell = file.read, file.seek, file.tell
 
 
 def open_container(file: IO[bytes], formats: str, **options: str) -> InputContainer:
-    """Open a file in one of these formats, and nothing that it names."""
+    """Open a file in one of these formats, but no other file that it names."""
     return av.open(
         Nameless(file),
         "r",
@@ -107,36 +157,38 @@ def open_container(file: IO[bytes], formats: str, **options: str) -> InputContai
     )
 
 
-NO_DECODERS = {"codec_whitelist": "none"}  # a container then says what it states itself
+NO_DECODERS = {"codec_whitelist": "none"}  # only what the container itself states
 
 
 def films_of(streams: tuple[VideoStream, ...]) -> list[VideoStream]:
-    """The video streams that are not cover pictures."""
+    """Return the video streams that are not cover pictures."""
     still = Disposition.attached_pic | Disposition.timed_thumbnails
     return [stream for stream in streams if not stream.disposition & still]
 
 
 def first_film(streams: tuple[VideoStream, ...]) -> VideoStream:
-    """Find the film that players show: the first that is marked as default, else the first."""
+    """Return the film that players show: the first marked as default, else the first."""
     films = films_of(streams)
     for stream in films:
         if stream.disposition & Disposition.default:
             return stream
     if not films:
-        raise FramesError("holds no video stream (only sound, or a cover picture).")
+        raise FramesError(
+            "has no video stream that FFmpeg knows (only sound, data or a cover picture)."
+        )
     return films[0]
 
 
 def check_frame_size(width: int, height: int, limits: Limits) -> None:
-    """Refuse a frame without pixels, or with more than the limits allow."""
+    """Refuse a frame without pixels or larger than the limits."""
     if min(width, height) < 1:
-        raise FramesError("states no size of its frames; it is probably damaged. Copy it again.")
+        raise FramesError("states no frame size; it is probably damaged. Copy it again.")
     if max(width, height) > limits.side:
         raise FramesError(
-            f"has frames of {width}x{height} px; 1 to {limits.side} px a side can be read. "
-            f"Make it smaller first, or raise Limits.side."
+            f"has frames of {width}x{height} px; the limit is {limits.side} px per side. "
+            "Reduce it first, or raise Limits.side."
         )
 
 
 def _no_second_file(url: str, flags: int, options: dict[str, str]) -> None:
-    raise FramesError(f"asks to open another file ({url}), which is refused.")
+    raise FramesError(f"refers to another file ({url}), which is not opened.")

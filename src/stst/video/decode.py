@@ -1,9 +1,9 @@
-"""The decoding process: ``python -m stst.video.decode``, one request as JSON on stdin.
+"""The decoding process: ``python -m stst.video.decode`` with one request as JSON on stdin.
 
-Frames go to stdout, a file that is handed down open, as raw float32, (T, 3, H, W), one by
-one; what is known of them is the last line of stderr, as JSON. A process of its own, because
-a damaged file can crash FFmpeg, take all memory or never end, and none of these can be caught.
-Imports no torch, to start fast.
+Writes frames to stdout, which is an open file, as raw float32, (T, 3, H, W). The last line of
+stderr describes them as JSON. Decoding runs in its own process because a damaged file can crash
+FFmpeg, exhaust memory or never end, and none of these can be caught. Imports no torch, to start
+fast.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from stst.video.timing import Resampling, resample, shown_at
 
 
 def decode(request: Request, out: BinaryIO) -> dict[str, object]:
-    """Write the frames asked for and return what is known of them."""
+    """Write the requested frames and return what is known about them."""
     limits = request.limits
-    # By time first: FFmpeg counts faults of all films that a process has open.
+    # Times first, because FFmpeg counts the errors of all files open in a process.
     choice = _choose_by_time(request, Fraction(request.retime)) if request.retime else None
     source = source_for(Path(request.path), limits)
     choice = choice or _choose_in_turn(request, source.declared or 0)
@@ -52,8 +52,8 @@ def decode(request: Request, out: BinaryIO) -> dict[str, object]:
         if pixels.shape != stored:
             raise FramesError(
                 f"changes size at frame {index}, from {_size(stored)} to "
-                f"{_size(pixels.shape)} px. Read frames of one size (start=, frames=), or encode "
-                "it anew at one size."
+                f"{_size(pixels.shape)} px. Read frames of one size (start=, frames=), or "
+                "re-encode it at one size."
             )
         if not (copies := choice.copies(index)):
             continue
@@ -82,12 +82,12 @@ def decode(request: Request, out: BinaryIO) -> dict[str, object]:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """Which frames of a source are written."""
+    """Which frames of a source to write."""
 
-    need: int  # how many are, as far as the source says
-    stop: int  # how many are decoded
-    copies: Callable[[int], int]  # how often a frame is written
-    missing: Callable[[int, int], int]  # given how many are shown, and how many were written
+    need: int  # number of frames to write, as far as known
+    stop: int  # number of frames to decode
+    copies: Callable[[int], int]  # how often to write a frame
+    missing: Callable[[int, int], int]  # missing frames, given the frames shown and written
     resampling: Resampling | None = None
 
 
@@ -102,10 +102,10 @@ def _choose_in_turn(request: Request, declared: int) -> Choice:
 
 
 def _choose_by_time(request: Request, rate: Fraction) -> Choice:
-    """The frames shown at the instants asked for; the film is decoded once for their times."""
+    """Choose the frames shown at the requested instants, after decoding once for the times."""
     source = source_for(Path(request.path), request.limits)
     instants = request.indices(sys.maxsize)
-    enough = (instants.stop + 2) / rate  # two instants more than needed: times are rounded
+    enough = (instants.stop + 2) / rate  # two instants more than needed, because times are rounded
     skimmed = list[Fraction | None]()
     for time in source.skim():
         skimmed.append(time)
@@ -118,15 +118,14 @@ def _choose_by_time(request: Request, rate: Fraction) -> Choice:
         starts, end = [index / constant for index in range(count)], count / constant
     elif times is None:
         raise FramesError(
-            "does not say when its frames are shown, so that they cannot be resampled by their "
-            "times. Say how fast to take them: frame_rate=25 in Python, --fps 25 on the command "
-            "line."
+            "does not state the times of its frames, so that it cannot be resampled by time. State "
+            "the frame rate: frame_rate=25 in Python, --fps 25 on the command line."
         )
     else:
         starts, end = times.starts_and_end(rate)
     end = min(end, instants.stop / rate)
     if len(request.indices(math.ceil(end * rate))) > request.limits.frames:
-        raise _too_long(request.limits, f"it is shown for {float(end):.4g} s at {rate} frames/s")
+        raise _too_long(request.limits, f"it lasts {float(end):.4g} s at {rate} frames/s")
     shown = shown_at(starts, end, rate)
     picked, resampling = resample(shown, request.indices(len(shown)), rate)
     return Choice(
@@ -146,22 +145,22 @@ def _check_room(need: int, out: BinaryIO) -> None:
     free = shutil.disk_usage(out.fileno()).free
     if need > free:
         raise FramesError(
-            f"is too long: its frames need {need / 1e9:.3g} GB in the temporary folder, where "
-            f"{free / 1e9:.3g} GB are free. Read a part of it (frames=, every=, width=), or name "
-            f"another folder in the environment variable TMPDIR."
+            f"is too long: its frames need {need / 1e9:.3g} GB in the temporary folder, which has "
+            f"{free / 1e9:.3g} GB free. Read a part of it (frames=, every=, width=), or set the "
+            "environment variable TMPDIR to another folder."
         )
 
 
 def _too_long(limits: Limits, reason: str) -> FramesError:
     return FramesError(
-        f"is too long: {reason}, and the limits are {limits.frames} frames and "
+        f"is too long: {reason}; the limits are {limits.frames} frames and "
         f"{limits.bytes / 2**30:.3g} GiB. Read a part of it (frames=, every=, width=) or "
         f"raise Limits."
     )
 
 
 def source_for(path: Path, limits: Limits) -> FrameReader:
-    """Choose by what the path is: a folder of images, an array, an image file, else a video."""
+    """Return a reader for a folder of images, an array, an image file or a video."""
     if path.is_dir():
         return Folder(path, limits)
     if path.suffix.lower() == ".npy":
@@ -177,7 +176,7 @@ class Array(FrameReader):
     """A `.npy` file, (T, H, W, 3) or (T, 3, H, W), uint8 or float in [0, 1]."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
-        try:  # mapped, so that a header that lies cannot allocate what it declares
+        try:  # memory-mapped, so that a false header cannot allocate what it declares
             array = np.load(path, mmap_mode="r", allow_pickle=False)
         except (ValueError, EOFError) as error:
             raise FramesError(f"is not a readable .npy array: {error}") from error
@@ -192,36 +191,38 @@ class Array(FrameReader):
 def _bound_memory(limit: int) -> None:
     try:
         import resource
-    except ImportError:  # Windows has no such bound
+    except ImportError:  # not possible on Windows
         return
+    _, most = resource.getrlimit(resource.RLIMIT_AS)  # of a cluster's job, for example
+    limit = limit if most == resource.RLIM_INFINITY else min(limit, most)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def answer(request: Request, out: str | int) -> dict[str, object]:
-    """Decode into a file, its path or handle; say {"shape": ...} or {"error": "a clause"}."""
-    av.logging.set_level(av.logging.PANIC)  # nothing is printed, and errors are counted
+    """Decode to a file path or handle; return {"shape": ...} or {"error": "a clause"}."""
+    av.logging.set_level(av.logging.PANIC)  # prints nothing, but errors are counted
     try:
         with open(out, "wb") as file:
             return decode(request, file)
     except FramesError as error:
         cause = str(error)
-    except (MemoryError, ImportError, cv2.error):  # FFmpeg's too; a library without room
+    except (MemoryError, ImportError, cv2.error):  # libraries also fail like this without memory
         cause = "needs more memory than Limits.memory allows."
     except FFmpegError as error:
-        cause = f"is not a video that can be read ({error.strerror or type(error).__name__})."
+        cause = f"is not a video that can be decoded ({error.strerror or type(error).__name__})."
     except OSError as error:
         cause = f"could not be read ({error.strerror or error})."
     return {"error": cause}
 
 
 def main() -> None:
-    """Answer the request on stdin, within its bound of memory."""
-    asked = json.load(sys.stdin)
-    limits = Limits(**asked["limits"])
+    """Answer the request on stdin, within its memory limit."""
+    fields = json.load(sys.stdin)
+    limits = Limits(**fields["limits"])
     _bound_memory(limits.memory)
     out = os.dup(1)
-    os.dup2(2, 1)  # what a library prints must not come between the frames
-    reply = answer(Request(**asked | {"limits": limits}), out)
+    os.dup2(2, 1)  # keeps text printed by libraries out of the frames
+    reply = answer(Request(**fields | {"limits": limits}), out)
     print(f"\n{json.dumps(reply)}", file=sys.stderr)
 
 

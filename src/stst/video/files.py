@@ -1,6 +1,6 @@
-"""Which files a path stands for, and their frames, asked of the decoding process.
+"""Find the files of a path and request their frames from the decoding process.
 
-That process can crash, which is outlived here. Imports no torch: the process uses this too.
+That process may crash without harm to this one. Imports no torch, because it uses this too.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from stst.errors import FramesError
 from stst.video.sizes import Fit, Sizing
 from stst.video.timing import Resampling
 
-RECORD = "manifest.json"  # in a folder of this package
+RECORD = "manifest.json"  # in a folder written by stst
 IMAGES = {
     ".png",
     ".apng",
@@ -39,41 +39,45 @@ IMAGES = {
     ".ppm",
 }
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+MOST_SECONDS = 10**9  # the operating system counts nanoseconds in 64 bits
 OF_A_PROCESS = re.compile(r"/dev/(stdin|stdout|stderr|fd/.*)|/proc/.*")
 
 
 def find(path: str | Path) -> Path:
-    """Check that the path is a file or a folder that may be read, and refuse all else."""
+    """Check that the path is a readable file or folder."""
     path = Path(path)
     if UNPRINTABLE.search(str(path)):
-        raise FramesError(f"{str(path)!a} has characters that cannot be printed. Rename the file.")
+        raise FramesError(f"{str(path)!a} has unprintable characters. Rename the file.")
     if OF_A_PROCESS.fullmatch(str(path.absolute())):
-        raise FramesError(f"{path} is what a process reads or writes. Save it as a file first.")
+        raise FramesError(f"{path} is a stream of a process. Save it as a file first.")
     try:
         if not path.exists():
-            link = ", a link to what does not exist" if path.is_symlink() else " does not exist"
-            raise FramesError(f"{path}{link}. Give a video file, a folder or a .npy.")
+            fault = "is a broken link" if path.is_symlink() else "does not exist"
+            raise FramesError(f"{path} {fault}. Give a video file, a folder of images or a .npy.")
         if not (path.is_file() or path.is_dir()):
-            raise FramesError(f"{path} is not a file or a folder (a pipe or a device).")
+            raise FramesError(f"{path} is not a file or folder, but a pipe or device.")
         if path.is_file() and path.stat().st_size == 0:
             raise FramesError(f"{path} is empty. Copy or download it again.")
         if path.is_dir() and (path / RECORD).is_file() and (films := sorted(path.glob("*.webm"))):
             raise FramesError(
-                f"{path} is a folder that stst wrote, not one of images. Give its film: {films[0]}."
+                f"{path} is a folder written by stst, not a folder of images. Give its film: "
+                f"{films[0]}."
             )
         if path.is_dir() and not stills(path):
-            raise FramesError(f"{path} holds no images{_instead(path)}.")
-    except OSError as error:  # a name too long, a folder that may not be entered
+            raise FramesError(f"{path} has no images{_instead(path)}.")
+    except OSError as error:  # a name too long, a folder without permission
         raise FramesError(f"{path} cannot be read: {error.strerror}.") from error
     return path
 
 
 def _instead(folder: Path) -> str:
-    """Say which images are read, and what a folder holds in place of them."""
+    """List the image types that are read, and the files that a folder has instead."""
     suffixes = Counter(path.suffix.lower() for path in folder.iterdir() if path.is_file())
-    held = ", ".join(f"{count} of {suffix or 'no type'}" for suffix, count in suffixes.items())
+    others = ", ".join(
+        f"{count} {suffix or 'without suffix'}" for suffix, count in suffixes.items()
+    )
     read = ", ".join(sorted(IMAGES))
-    return f" ({read}){held and f', but files: {held}. Give one file, or save them as PNG'}"
+    return f" ({read}){others and f'; its files: {others}. Give one file, or save them as PNG'}"
 
 
 def stills(folder: Path) -> list[Path]:
@@ -92,13 +96,38 @@ def stills(folder: Path) -> list[Path]:
 
 
 def stamp(path: Path) -> tuple[int, int, int]:
-    """Give what changes when a file is replaced or written to."""
+    """Return properties of a file that change when it is replaced or written to."""
     state = path.stat()
     return state.st_ino, state.st_size, state.st_mtime_ns
 
 
 def digest(path: str | Path) -> str:
-    """SHA-256 (hex) of a file, or of the sorted names and bytes of a folder of images."""
+    """Return the SHA-256 of a file, or of the names and bytes of a folder of images.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file or a folder of images.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Raises
+    ------
+    FramesError
+        If the path cannot be read.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder, "a.txt")
+    ...     _ = file.write_bytes(b"abc")
+    ...     digest(file)[:8]
+    'ba7816bf'
+    """
     path = find(path)
     if path.is_file():
         with path.open("rb") as file:
@@ -112,21 +141,47 @@ def digest(path: str | Path) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Bounds on what is read, so that no file can take the machine.
+    """Limits on reading, so that no file can exhaust the machine.
 
-    Checked against what a file declares, and again while decoding, because a file may lie.
+    They are checked against what a file declares, and again during decoding.
+
+    Parameters
+    ----------
+    side : int, default 4096
+        Longest side of a stored frame in pixels.
+    frames : int, default 20000
+        Largest number of frames returned.
+    bytes : int, default 8 GiB
+        Largest number of bytes returned: 12 per pixel of each frame.
+    memory : int, default 6 GiB
+        Address space of the decoding process in bytes. Not enforced on Windows.
+    seconds : float, default 600
+        Time limit of the decoding process.
+
+    Examples
+    --------
+    >>> Limits(frames=100).side
+    4096
     """
 
-    side: int = 4096  # px: longest side of a frame as stored
-    frames: int = 20_000  # most frames returned
-    bytes: int = 8 * 2**30  # most bytes returned: 12 for each px of each frame
-    memory: int = 6 * 2**30  # bytes: address space of the decoding process; none on Windows
-    seconds: float = 600.0  # after which the decoding process is killed
+    side: int = 4096
+    frames: int = 20_000
+    bytes: int = 8 * 2**30
+    memory: int = 6 * 2**30
+    seconds: float = 600.0
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            most = MOST_SECONDS if name == "seconds" else sys.maxsize
+            if not 0 < value <= most:
+                raise FramesError(
+                    f"Limits.{name} must be more than 0 and at most {most:.0e}, got {value}."
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """Which frames of which file, and of what size: see `stst.read_video`."""
+    """A request for frames of a file: see `stst.read_video`."""
 
     path: str
     width: int | None = None
@@ -136,59 +191,59 @@ class Request:
     start: int = 0
     frames: int | None = None
     every: int = 1
-    frame_rate: str | None = None  # for sources that have none
-    retime: str | None = None  # the rate to resample to
+    frame_rate: str | None = None  # for sources without a frame rate
+    retime: str | None = None  # frame rate to resample to
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:
         if self.start < 0 or self.every < 1 or (self.frames is not None and self.frames < 1):
             raise FramesError(
-                f"start must be 0 or more, every and frames 1 or more; got "
+                f"start must be at least 0, every and frames at least 1; got "
                 f"start={self.start}, every={self.every}, frames={self.frames}."
             )
 
     @property
     def sizing(self) -> Sizing:
-        """The size that is wanted."""
+        """The requested size."""
         return Sizing(width=self.width, height=self.height, fit=self.fit, enlarge=self.enlarge)
 
     def indices(self, length: int) -> range:
-        """Give the frames chosen from a source of `length` frames."""
+        """Return the frames requested from a source of `length` frames."""
         chosen = range(self.start, length, self.every)
         return chosen if self.frames is None else chosen[: self.frames]
 
 
-DECODER = (sys.executable, "-P", "-m", "stst.video.decode")  # -P: no code from the cwd
+DECODER = (sys.executable, "-P", "-m", "stst.video.decode")  # -P: no imports from the cwd
 PACKAGES = str(Path(__file__).parents[2])
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the decoding process found: ``remarks`` are clauses about the file."""
+    """The answer of the decoding process."""
 
-    frames: int  # that it wrote
+    frames: int  # number of frames written
     size: tuple[int, int]  # height and width in px
-    declared: int | None  # frames that the source says it has; a damaged one may have fewer
-    rate: Fraction | None  # the one that fits the times of the frames; None if none or several do
-    remarks: tuple[str, ...]
-    rates: tuple[Fraction, ...] = ()  # all that fit
-    uneven: str = ""  # a clause, if none does
-    missing: int = 0  # frames that are shown, by what it declares, and were not decoded
+    declared: int | None  # number of frames declared; a damaged file may have fewer
+    rate: Fraction | None  # the rate that fits the frame times; None if none or several fit
+    remarks: tuple[str, ...]  # clauses about the file
+    rates: tuple[Fraction, ...] = ()  # all rates that fit
+    uneven: str = ""  # a clause, if no rate fits
+    missing: int = 0  # declared frames that were not decoded
     resampling: Resampling | None = None
 
 
 @cache
 def _tell_unbounded() -> None:
-    """Say once that `Limits.memory` is not enforced here, where it is not."""
+    """Log once if `Limits.memory` cannot be enforced on this system."""
     if find_spec("resource") is None:
         logging.getLogger(__name__).warning(
-            "the memory of the video decoder is not limited: this system has no Python module "
+            "the memory of the video decoder is not limited: this system lacks the Python module "
             "'resource'."
         )
 
 
 def ask(request: Request, out: FileIO) -> Answer:
-    """Decode in a process of its own into the file `out`: raw float32, (T, 3, H, W)."""
+    """Decode in another process to the file `out`: raw float32, (T, 3, H, W)."""
     _tell_unbounded()
     path, limits = request.path, request.limits
     paths = (PACKAGES, os.environ.get("PYTHONPATH"))
@@ -196,7 +251,7 @@ def ask(request: Request, out: FileIO) -> Answer:
         process = subprocess.run(
             DECODER,
             input=json.dumps(asdict(request)),
-            stdout=out,  # the one file that every system hands down to a process
+            stdout=out,  # the only open file that every system passes to a process
             stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="replace",
@@ -213,7 +268,7 @@ def ask(request: Request, out: FileIO) -> Answer:
         cause = f"signal {-code}" if code < 0 else (lines or [f"exit code {code}"])[-1]
         raise FramesError(
             f"{path}: the decoder crashed ({cause}); the file is probably "
-            f"damaged. Encode it anew, for example with ffmpeg, and try again."
+            f"damaged. Re-encode it, for example with ffmpeg, and try again."
         )
     answer = json.loads(lines[-1])
     if "error" in answer:

@@ -1,4 +1,4 @@
-"""Clips whose frames are fetched when used: views of others, and frames on disk."""
+"""Clips whose frames are read when used: views of other clips, and films on disk."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 import tempfile
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -18,17 +19,25 @@ import torch
 from torch import Tensor
 
 from stst.errors import FramesError
-from stst.video.frames import Clip, Footage, as_rate, check_frames
-from stst.video.timing import Resampling
+from stst.video.frames import Clip, Footage, check_frames
+from stst.video.timing import Resampling, as_rate
 
 
 class LazyClip(Clip):
-    """A clip whose frames are fetched when used, by `take`; a copy or pickle is in memory.
+    """A clip whose frames are read when used; a copy or pickle of it is in memory.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Height and width in pixels.
+    frame_rate : Fraction, float or str
+        Frames per second.
 
     Attributes
     ----------
     resampling : Resampling or None
-        If its file was read with `retime`: the rate, and how many frames were doubled or dropped.
+        For files read with `retime`: the frame rate and the numbers of repeated and dropped
+        frames.
     """
 
     resampling: Resampling | None = None
@@ -38,7 +47,7 @@ class LazyClip(Clip):
 
     @property
     def frames(self) -> Tensor:
-        """All frames, read into memory at each call: (T, 3, H, W)."""
+        """All frames, read into memory on each access: (T, 3, H, W)."""
         return self.take(range(len(self)))
 
     @property
@@ -47,7 +56,13 @@ class LazyClip(Clip):
         return self._size
 
     def load(self) -> Clip:
-        """Read all frames into memory."""
+        """Read all frames into memory.
+
+        Returns
+        -------
+        Clip
+            A clip in memory.
+        """
         return Clip(self.frames, self.frame_rate)
 
     def _pick(self, indices: Sequence[int], frame_rate: Fraction) -> Clip:
@@ -61,7 +76,7 @@ class LazyClip(Clip):
 
 
 class View(LazyClip):
-    """Frames of another clip, chosen, and changed to (n, 3, *size) when taken."""
+    """Selected frames of another clip, changed to (n, 3, *size) when read."""
 
     def __init__(
         self,
@@ -80,7 +95,7 @@ class View(LazyClip):
         return len(self._indices)
 
     def take(self, indices: Sequence[int]) -> Tensor:
-        """Take frames in the order asked for: (n, 3, H, W)."""
+        """Read frames by index: (n, 3, H, W)."""
         frames = self._whole.take([self._indices[index] for index in indices])
         return frames if self._change is None else self._change(frames)
 
@@ -89,13 +104,33 @@ BUFFER = 2**24  # bytes
 
 
 class Film(LazyClip):
-    """A clip on disk, to which frames can be added.
+    """A clip on disk, to which frames can be appended.
 
-    They are in a file without a name in the system's temporary folder (the environment variable
-    TMPDIR names another), which is gone as soon as the film is closed or forgotten or the process
-    ends. It is read and not mapped, so that frames once used take no memory. `file`, which the film
-    closes, may hold frames already: raw float32 of (T, 3, H, W), open to read and write without a
-    buffer. FramesError if a frame is cut off, or holds a value that is not in [0, 1].
+    Frames are stored in an unnamed file in the temporary folder (set by the environment variable
+    TMPDIR). The file is removed when the film is closed or garbage-collected, or the process
+    ends. Several threads may use a film.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Height and width in pixels.
+    frame_rate : Fraction, float or str
+        Frames per second.
+    file : FileIO, optional
+        An open, unbuffered file for reading and writing that may already hold frames: raw
+        float32, (T, 3, H, W). The film closes it. By default a new file.
+
+    Raises
+    ------
+    FramesError
+        If a frame in `file` is incomplete or holds values outside [0, 1].
+
+    Examples
+    --------
+    >>> with Film((32, 48), 25) as film:
+    ...     film.append(torch.rand(3, 32, 48))
+    ...     len(film)
+    1
     """
 
     def __init__(
@@ -103,41 +138,75 @@ class Film(LazyClip):
     ) -> None:
         super().__init__(size, frame_rate)
         self._bytes = frame_bytes(size)
+        self._lock = threading.Lock()
         self._file = nameless_file() if file is None else file
         self._length = math.ceil(os.fstat(self._file.fileno()).st_size / self._bytes)
         self.close = weakref.finalize(self, self._file.close)
-        few = max(1, BUFFER // self._bytes)  # frames at a time, so that length costs no memory
-        for first in range(0, self._length, few):
-            check_frames(self.take(range(first, min(first + few, self._length))))
+        chunk = max(1, BUFFER // self._bytes)  # frames at a time, to limit memory
+        for first in range(0, self._length, chunk):
+            check_frames(self.take(range(first, min(first + chunk, self._length))))
 
     def __len__(self) -> int:
         return self._length
 
     def take(self, indices: Sequence[int]) -> Tensor:
-        """Read frames in the order asked for: (n, 3, H, W)."""
+        """Read frames by index.
+
+        Parameters
+        ----------
+        indices : sequence of int
+            Frame indices, in any order.
+
+        Returns
+        -------
+        Tensor
+            Frames of shape (n, 3, H, W), float32 in [0, 1], in the order of `indices`.
+
+        Raises
+        ------
+        FramesError
+            If a frame is incomplete.
+
+        Notes
+        -----
+        The file is read, not memory-mapped, so that used frames do not stay in memory.
+        """
         frames = np.empty((len(indices), 3, *self._size), np.float32)
         for frame, index in zip(frames, indices, strict=True):
-            self._file.seek(range(self._length)[index] * self._bytes)
             room = frame.data.cast("B")
-            while room and (got := self._file.readinto(room)):
-                room = room[got:]
+            with self._lock:  # the file has one position
+                self._file.seek(range(self._length)[index] * self._bytes)
+                while room and (got := self._file.readinto(room)):
+                    room = room[got:]
             if room:
-                raise FramesError(f"frame {index} of a film on disk is cut off. Make it again.")
+                raise FramesError(f"frame {index} of a film on disk is incomplete. Make it again.")
         return torch.from_numpy(frames)
 
     def append(self, frame: Tensor) -> None:
-        """Add a frame, (3, H, W) float32 in [0, 1], at the end; FramesError if the disk is full."""
+        """Append a frame.
+
+        Parameters
+        ----------
+        frame : Tensor
+            Frame of shape (3, H, W), float32 in [0, 1].
+
+        Raises
+        ------
+        FramesError
+            If the frame has another size or invalid values, or the disk is full.
+        """
         if frame.shape != (3, *self.size):
             raise FramesError(f"frames must be {(3, *self.size)}, got {tuple(frame.shape)}.")
         check_frames(frame[None])
-        self._file.seek(len(self) * self._bytes)
         rest = frame.detach().cpu().contiguous().numpy().data.cast("B")
         try:
-            while rest:
-                rest = rest[self._file.write(rest) :]
+            with self._lock:
+                self._file.seek(len(self) * self._bytes)
+                while rest:
+                    rest = rest[self._file.write(rest) :]
+                self._length += 1
         except OSError as error:
             raise _no_room(f"a frame could not be stored: {error.strerror}") from error
-        self._length += 1
 
     def __enter__(self) -> Self:
         return self
@@ -147,7 +216,7 @@ class Film(LazyClip):
 
 
 def store(footage: Footage, path: Path) -> None:
-    """Write all frames as `.npy`, float32 (T, 3, H, W): exactly as they are."""
+    """Write all frames unchanged as `.npy`, float32 (T, 3, H, W)."""
     header = {"descr": "<f4", "fortran_order": False, "shape": (len(footage), 3, *footage.size)}
     try:
         with path.open("wb") as file:
@@ -159,13 +228,13 @@ def store(footage: Footage, path: Path) -> None:
 
 
 def stored(path: Path, frame_rate: Fraction | str) -> Film:
-    """Read what `store` wrote, frame by frame."""
-    try:  # mapped, so that a header that lies cannot allocate what it declares
+    """Read a file written by `store`, frame by frame."""
+    try:  # memory-mapped, so that a false header cannot allocate what it declares
         frames = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise FramesError(f"{path} cannot be read: {error}. Copy it again.") from error
     if frames.ndim != 4:
-        raise FramesError(f"{path} must hold frames, (T, 3, H, W), and is {frames.shape}.")
+        raise FramesError(f"{path} must hold frames, (T, 3, H, W), got {frames.shape}.")
     film = Film(frames.shape[2:], frame_rate)
     for frame in frames:
         film.append(torch.from_numpy(np.array(frame)))
@@ -173,12 +242,12 @@ def stored(path: Path, frame_rate: Fraction | str) -> Film:
 
 
 def frame_bytes(size: tuple[int, int]) -> int:
-    """Bytes of one frame on disk: 3 values of 4 bytes a px."""
+    """Return the bytes of one frame on disk: 3 values of 4 bytes per px."""
     return 12 * size[0] * size[1]
 
 
 def nameless_file() -> FileIO:
-    """Open a file that no folder lists, so that it cannot outlive its handle."""
+    """Open an unnamed temporary file, which is removed with its handle."""
     try:
         return tempfile.TemporaryFile(buffering=0, prefix="stst-")
     except OSError as error:
@@ -186,13 +255,13 @@ def nameless_file() -> FileIO:
 
 
 def blank_films(count: int, natural: Footage) -> tuple[Film, ...]:
-    """Empty films of the form of `natural`; FramesError if frames of all would not fit on disk."""
+    """Make empty films of the size of `natural`; FramesError if the disk has too little space."""
     films = tuple(Film(natural.size, natural.frame_rate) for _ in range(count))
     need = count * len(natural) * frame_bytes(natural.size)
     free = shutil.disk_usage(tempfile.gettempdir()).free
     if need > free:
         raise _no_room(
-            f"{len(natural)} frames of {count} metamer(s) take {need / 1e9:.3g} GB, and "
+            f"{len(natural)} frames of {count} metamer(s) need {need / 1e9:.3g} GB, and "
             f"{tempfile.gettempdir()} has {free / 1e9:.3g} GB free"
         )
     return films
@@ -200,5 +269,6 @@ def blank_films(count: int, natural: Footage) -> tuple[Film, ...]:
 
 def _no_room(what: str) -> FramesError:
     return FramesError(
-        f"{what}. Make room in the temporary folder, or name another in the variable TMPDIR."
+        f"{what}. Free space in the temporary folder, or set the environment variable TMPDIR to "
+        "another folder."
     )

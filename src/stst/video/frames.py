@@ -1,4 +1,4 @@
-"""Clips: frames and how fast they are shown, in memory or not, with one interface."""
+"""Clips: frames with a frame rate, in memory or on disk, with one interface."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ from stst.errors import FramesError
 from stst.errors.arguments import checked
 from stst.video.pixels import channels_last, exact, to_unit
 from stst.video.sizes import Fit, Sizing, place
+from stst.video.timing import as_rate
 
 if TYPE_CHECKING:
     from stst.video.write import Written
 
+MOST_RETIMED = 20_000  # frames that a short clip may be retimed to, as many as `Limits` reads
+
 
 class Footage(Protocol):
-    """Frames to be taken by their index, wherever they are: what functions ask of a clip."""
+    """The interface that functions need of a clip: frames read by index."""
 
     @property
     def frame_rate(self) -> Fraction:
@@ -37,29 +40,29 @@ class Footage(Protocol):
     def __len__(self) -> int: ...
 
     def take(self, indices: Sequence[int]) -> Tensor:
-        """Copy frames in the order asked for: (n, 3, H, W), float32 in [0, 1]."""
+        """Copy frames by index: (n, 3, H, W), float32 in [0, 1]."""
 
 
 class Clip:
-    """Frames and how fast they are shown.
+    """Frames with a frame rate.
 
-    A clip that was opened (`stst.open_video`) or made (`Result.films`) may leave its frames on
-    disk until they are used; it has the same methods, and whatever is cut out of it stays there
-    too. `load` brings it into memory.
+    Clips from `stst.open_video` and `Result.films` keep their frames on disk and read them when
+    used; they have the same methods, and clips cut from them stay on disk too. `load` reads a
+    clip into memory.
 
     Parameters
     ----------
     frames : Tensor
-        (T, 3, H, W), float32, RGB in [0, 1] as encoded (gamma not undone). Arrays of other
-        layouts and types: `from_array`.
+        Frames of shape (T, 3, H, W), float32 RGB in [0, 1], as encoded (gamma not undone). For
+        other layouts and types use `from_array`.
     frame_rate : Fraction, float or str
-        Frames per second, kept exactly as written: 29.97 is 2997/100, ``"30000/1001"`` is NTSC.
+        Frames per second, kept exactly: 29.97 is 2997/100, ``"30000/1001"`` is NTSC.
 
     Raises
     ------
     FramesError
-        If the frames are of another shape or type, hold a value that is not finite or
-        not in [0, 1], or if the frame rate is not positive.
+        If the frames have another shape or type, hold values that are not finite or not in
+        [0, 1], or the frame rate is not positive.
 
     Examples
     --------
@@ -77,19 +80,25 @@ class Clip:
     @classmethod
     @checked
     def from_array(cls, array: npt.ArrayLike | Tensor, frame_rate: Fraction | float | str) -> Clip:
-        """Make a clip of an array of NumPy or torch.
+        """Make a clip from a NumPy array or torch tensor.
 
         Parameters
         ----------
-        array : array
-            (T, H, W, 3), (T, 3, H, W), or grey (T, H, W); uint8, or float in [0, 1].
+        array : array_like or Tensor
+            Frames of shape (T, H, W, 3), (T, 3, H, W) or grey (T, H, W); uint8, or float in
+            [0, 1].
         frame_rate : Fraction, float or str
             Frames per second.
+
+        Returns
+        -------
+        Clip
+            The clip, in memory.
 
         Raises
         ------
         FramesError
-            If the layout, type or value range is another.
+            If the array has another shape, type or value range.
 
         Examples
         --------
@@ -108,35 +117,63 @@ class Clip:
             frames = channels_last(plain)
             pixels = np.stack([to_unit(frame, index) for index, frame in enumerate(frames)])
         except FramesError as error:
-            raise FramesError(f"the array {error} Grey ones are (T, H, W).") from None
+            raise FramesError(f"the array {error} Grey clips are (T, H, W).") from None
         return Clip(torch.from_numpy(pixels.transpose(0, 3, 1, 2).copy()), frame_rate)
 
     @classmethod
     @checked
     def from_plenoptic(cls, video: Tensor, frame_rate: Fraction | float | str) -> Clip:
-        """Make a clip of a video as plenoptic has it: (1, 3, T, H, W) or grey (1, 1, T, H, W).
+        """Make a clip from a video in the layout of plenoptic.
+
+        Parameters
+        ----------
+        video : Tensor
+            Video of shape (1, 3, T, H, W) or grey (1, 1, T, H, W), in [0, 1].
+        frame_rate : Fraction, float or str
+            Frames per second.
+
+        Returns
+        -------
+        Clip
+            The clip, in memory.
 
         Raises
         ------
         FramesError
-            If it is of another shape, or holds values that are not in [0, 1].
+            If the video has another shape or values outside [0, 1].
+
+        Examples
+        --------
+        >>> Clip.from_plenoptic(torch.rand(1, 1, 4, 32, 48), 25)
+        Clip(4 frames of 48x32 px at 25/s, 0.16 s)
         """
         if not isinstance(video, Tensor) or video.ndim != 5 or video.shape[:2] not in _PLENOPTIC:
             shape = tuple(getattr(video, "shape", ())) or type(video).__name__
             raise FramesError(
-                f"a video of plenoptic is (batch, channel, time, height, width), got {shape}. "
-                "Give one of a batch at a time, video[:1], with 3 channels or 1."
+                f"a plenoptic video is (batch, channel, time, height, width), got {shape}. "
+                "Pass one video of a batch at a time, video[:1], with 3 channels or 1."
             )
         frames = video.detach().cpu().float()[0].transpose(0, 1)
         return Clip(frames.expand(-1, 3, -1, -1).contiguous(), frame_rate)
 
     def to_plenoptic(self) -> Tensor:
-        """Give the frames as plenoptic has a video: (1, 3, T, H, W), float32 in [0, 1]."""
+        """Return the frames in the layout of plenoptic.
+
+        Returns
+        -------
+        Tensor
+            Video of shape (1, 3, T, H, W), float32 in [0, 1].
+
+        Examples
+        --------
+        >>> Clip(torch.rand(4, 3, 32, 48), 25).to_plenoptic().shape
+        torch.Size([1, 3, 4, 32, 48])
+        """
         return self.frames.transpose(0, 1)[None]
 
     @property
     def frames(self) -> Tensor:
-        """All frames, in memory: (T, 3, H, W), float32 in [0, 1]."""
+        """All frames in memory: (T, 3, H, W), float32 in [0, 1]."""
         return self._frames
 
     @property
@@ -151,12 +188,12 @@ class Clip:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """Frames, channels, height, width: (T, 3, H, W)."""
+        """Shape of the frames: (T, 3, H, W)."""
         return (len(self), 3, *self.size)
 
     @property
     def duration(self) -> float:
-        """How long all frames are shown, in seconds."""
+        """Duration in seconds."""
         return float(len(self) / self.frame_rate)
 
     def __len__(self) -> int:
@@ -171,33 +208,73 @@ class Clip:
     def __getitem__(self, key: int) -> Tensor: ...
     @checked
     def __getitem__(self, key: slice | int) -> Clip | Tensor:
-        """Take frames ``a:b:step`` as a clip, at its rate / step; or one frame, (3, H, W)."""
+        """Return frames ``a:b:step`` as a clip at frame rate / step, or one frame, (3, H, W)."""
         if not isinstance(key, slice):
             return self.take([range(len(self))[whole_number(key)]])[0]
         frames = range(len(self))[key]
         if not frames:
             raise FramesError(
-                f"there are no frames {key.start}:{key.stop} in a clip of {len(self)} frames."
+                f"no frames in {key.start}:{key.stop}: the clip has {len(self)} frames."
             )
         return self._pick(frames, self.frame_rate / abs(frames.step))
 
     @checked
     def take(self, indices: Sequence[int]) -> Tensor:
-        """Copy frames in the order asked for: (n, 3, H, W)."""
+        """Copy frames by index.
+
+        Parameters
+        ----------
+        indices : sequence of int
+            Frame indices, in any order.
+
+        Returns
+        -------
+        Tensor
+            Frames of shape (n, 3, H, W), float32 in [0, 1], in the order of `indices`.
+
+        Examples
+        --------
+        >>> Clip(torch.rand(8, 3, 32, 48), 25).take([7, 0]).shape
+        torch.Size([2, 3, 32, 48])
+        """
         return self.frames[list(indices)]
 
     def load(self) -> Clip:
-        """Bring all frames into memory: the clip itself, if they are there."""
+        """Read all frames into memory.
+
+        Returns
+        -------
+        Clip
+            The clip itself if it is already in memory.
+
+        Examples
+        --------
+        >>> clip = Clip(torch.rand(8, 3, 32, 48), 25)
+        >>> clip.load() is clip
+        True
+        """
         return self
 
     @checked
     def crop(self, top: int, left: int, height: int, width: int) -> Clip:
-        """Cut a rectangle out of every frame; all in px, from the upper left corner.
+        """Crop every frame to a rectangle.
+
+        Parameters
+        ----------
+        top, left : int
+            Upper left corner of the rectangle in pixels.
+        height, width : int
+            Size of the rectangle in pixels.
+
+        Returns
+        -------
+        Clip
+            The cropped clip.
 
         Raises
         ------
         FramesError
-            If it does not lie within the frames.
+            If the rectangle exceeds the frames.
 
         Examples
         --------
@@ -208,8 +285,8 @@ class Clip:
         inside = 0 <= top < top + height <= rows and 0 <= left < left + width <= columns
         if not inside:
             raise FramesError(
-                f"frames of {columns}x{rows} px have no rectangle of {width}x{height} px at "
-                f"top={top}, left={left}."
+                f"a rectangle of {width}x{height} px at top={top}, left={left} exceeds frames of "
+                f"{columns}x{rows} px. Choose one inside the frames."
             )
         down, right = slice(top, top + height), slice(left, left + width)
         return self._map((height, width), lambda frames: frames[..., down, right])
@@ -223,22 +300,28 @@ class Clip:
         fit: Fit | None = None,
         enlarge: bool = False,
     ) -> Clip:
-        """Bring frames to another size, by the rules of `stst.read_video`.
+        """Resize frames, by the rules of `stst.read_video`.
 
         Parameters
         ----------
         width, height : int, optional
-            In px, averaged down over exact boxes; one that is not given follows from the other,
-            rounded.
-        fit : {"crop", "pad", "stretch"}, optional
-            What is done where both change the aspect.
-        enlarge : bool
-            Whether a side may get longer, by bicubic interpolation.
+            New size in pixels. If only one is given, the other follows from the aspect ratio,
+            rounded. Frames are reduced by averaging over exact boxes.
+        fit : {'crop', 'pad', 'stretch'}, optional
+            How to change the aspect ratio, if both sides are given.
+        enlarge : bool, default False
+            Allow enlargement, by bicubic interpolation.
+
+        Returns
+        -------
+        Clip
+            The resized clip.
 
         Raises
         ------
         FramesError
-            If the aspect would change and there is no `fit`; if frames would be enlarged.
+            If the aspect ratio would change without `fit`, or a side would get longer without
+            `enlarge`.
 
         Examples
         --------
@@ -261,11 +344,26 @@ class Clip:
 
     @checked
     def retime(self, frame_rate: Fraction | float | str) -> Clip:
-        """Show the clip at another frame rate, as fast as before.
+        """Resample to another frame rate, at the same speed.
 
-        Frames are dropped or repeated, never mixed: each new frame is the one that a player shows
-        when the new frame begins, the last one that has begun by then. `stst.read_video` resamples
-        files by the same rule, from the times that they state.
+        Frames are repeated or dropped, never blended: each new frame is the frame that a player
+        shows at its onset. `stst.read_video` resamples files by the same rule.
+
+        Parameters
+        ----------
+        frame_rate : Fraction, float or str
+            New frame rate in frames per second.
+
+        Returns
+        -------
+        Clip
+            The resampled clip.
+
+        Raises
+        ------
+        FramesError
+            If the frame rate is not positive, or if the new clip would have more than 20,000
+            frames and more than ten times as many as this one.
 
         Examples
         --------
@@ -275,21 +373,50 @@ class Clip:
         """
         rate = as_rate(frame_rate)
         step = self.frame_rate / rate
-        return self._pick([int(k * step) for k in range(math.ceil(len(self) / step))], rate)
+        count = math.ceil(len(self) / step)
+        if count > max(MOST_RETIMED, 10 * len(self)):
+            raise FramesError(
+                f"at {rate} frames/s the clip would have {count} frames. Choose a lower rate, or "
+                "cut out a part first, as clip[:100]."
+            )
+        return self._pick([int(k * step) for k in range(count)], rate)
 
     @checked
     def save(self, path: str | Path) -> Written:
-        """Write it as `.webm` (lossless) or `.mp4` (a preview): see `stst.write_video`."""
-        from stst.video.write import write_video  # which reads the file back, as a clip
+        """Write the clip to a video file: see `stst.write_video`.
+
+        Parameters
+        ----------
+        path : str or Path
+            File name ending in ``.webm`` (lossless) or ``.mp4`` (preview).
+
+        Returns
+        -------
+        Written
+            The file and how exactly it holds the frames.
+
+        Raises
+        ------
+        FramesError
+            If the file cannot be written or does not hold the frames.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     Clip(torch.rand(2, 3, 16, 16), 25).save(f"{folder}/noise.webm").lossless
+        True
+        """
+        from stst.video.write import write_video  # imports this module
 
         return write_video(self, path)
 
     def _pick(self, indices: Sequence[int], frame_rate: Fraction) -> Clip:
-        """These frames, at another rate; in memory if the clip is."""
+        """Select frames, at another rate; in memory if the clip is."""
         return Clip(self.take(indices), frame_rate)
 
     def _map(self, size: tuple[int, int], change: Callable[[Tensor], Tensor]) -> Clip:
-        """All frames, changed to frames of `size`; in memory if the clip is."""
+        """Apply a function to all frames, giving frames of `size`; in memory if the clip is."""
         return Clip(change(self.take(range(len(self)))), self.frame_rate)
 
     def __repr__(self) -> str:
@@ -309,7 +436,7 @@ _PLENOPTIC = ((1, 3), (1, 1))  # batch and channels
 
 
 def to_clip(footage: Footage) -> Clip:
-    """All frames in memory, as a clip."""
+    """Read footage into memory as a clip."""
     if isinstance(footage, Clip):
         return footage.load()
     check_footage(footage, "the clip")
@@ -317,29 +444,29 @@ def to_clip(footage: Footage) -> Clip:
 
 
 def check_footage(footage: Footage, what: str) -> None:
-    """Refuse what is no clip, and say how to make one of it."""
+    """Refuse anything but a clip, and say how to make one."""
     if all(hasattr(footage, name) for name in ("take", "size", "frame_rate", "__len__")):
         return
     if isinstance(footage, str | Path):
         advice = f"Read the file: stst.read_video({str(footage)!r})."
     elif isinstance(footage, Tensor | np.ndarray):
-        advice = "Make one: stst.Clip.from_array(array, frame_rate=25)."
+        advice = "Make a clip: stst.Clip.from_array(array, frame_rate=25)."
     else:
-        advice = "stst.read_video and stst.Clip.from_array give such."
+        advice = "Make a clip with stst.read_video or stst.Clip.from_array."
     raise FramesError(f"{what} must be a stst.Clip, got {type(footage).__name__}. {advice}")
 
 
 def check_frames(frames: Tensor) -> None:
-    """Refuse what is not a tensor (T, 3, H, W), float32, finite and in [0, 1]."""
+    """Refuse anything but a float32 tensor (T, 3, H, W), finite and in [0, 1]."""
     if not isinstance(frames, Tensor):
         raise FramesError(
-            f"frames must be a torch tensor, got {type(frames).__name__}. Of an array of NumPy: "
-            "Clip.from_array(array, frame_rate); of a file: stst.read_video(path)."
+            f"frames must be a torch tensor, got {type(frames).__name__}. From a NumPy array: "
+            "Clip.from_array(array, frame_rate). From a file: stst.read_video(path)."
         )
     if frames.ndim != 4 or frames.shape[1] != 3 or 0 in frames.shape:
         raise FramesError(
-            f"frames must be (T, 3, H, W), got {tuple(frames.shape)}. Clip.from_array takes "
-            "(T, H, W, 3) and grey (T, H, W) too."
+            f"frames must be (T, 3, H, W), got {tuple(frames.shape)}. Clip.from_array also takes "
+            "(T, H, W, 3) and grey (T, H, W)."
         )
     if frames.dtype != torch.float32:
         raise FramesError(
@@ -349,25 +476,14 @@ def check_frames(frames: Tensor) -> None:
     if not (low >= 0 and high <= 1):  # also refuses NaN
         raise FramesError(
             f"frames must be finite and in [0, 1], got values from {exact(low)} to {exact(high)}. "
-            "Divide by the highest level, or clip them first: frames.clamp(0, 1)."
+            "Divide by the maximum level, or clip them: frames.clamp(0, 1)."
         )
 
 
-def as_rate(given: Fraction | float | str) -> Fraction:
-    """Read a frame rate as it is written: 29.97 is 2997/100, "30000/1001" is exact."""
-    try:
-        rate = Fraction(str(given))  # by way of text, so that 29.97 is not a binary fraction
-    except (ValueError, ZeroDivisionError):
-        rate = Fraction(0)
-    if rate <= 0:
-        raise FramesError(f"the frame rate must be positive, as 25 or 30000/1001; got {given!r}.")
-    return rate
-
-
 def to_uint8(frames: Tensor) -> npt.NDArray[np.uint8]:
-    """Eight-bit frames for files and screens, (T, H, W, 3): clipped, then rounded.
+    """Convert frames to 8 bits, (T, H, W, 3): clipped, then rounded.
 
-    The authors' code truncates and wraps (1.004 becomes 0); values that are not finite are refused.
+    The code of Greco & Siegel truncates and wraps instead: 1.004 becomes 0.
     """
     if not bool(torch.isfinite(frames).all()):
         raise FramesError("frames hold values that are not finite; nothing was written.")

@@ -1,7 +1,7 @@
-"""Images that FFmpeg decodes, as it does films: PNG (animated too), JPEG, PNM, WebP and AVIF.
+"""Images decoded by FFmpeg, like films: PNG and animated PNG, JPEG, PNM, WebP and AVIF.
 
-The decoder of Pillow is up to 13 levels of 255 off for an AVIF of matrix BT.709, and keeps 8 bits.
-An animated PNG it does not blend as is defined. FFmpeg does not join the tiles of an AVIF.
+Pillow decodes AVIF with matrix BT.709 up to 13 levels of 255 wrong and to 8 bits only, and does
+not blend animated PNGs as specified. FFmpeg does not join the tiles of an AVIF.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from stst.video.pixels import UNTAGGED, Pixels, turned
 from stst.video.reader import FrameReader, Video
 
 DEMUXERS = "png_pipe,apng,jpeg_pipe,webp_pipe,pgm_pipe,pbm_pipe,ppm_pipe,mp4"  # of FFmpeg
-HDR = re.compile(rb"colrnclx..\0[\x10\x12]", re.DOTALL)  # stated for the image, or for its track
-BT601 = 6  # the matrix of an AVIF that states none: MIAF, ISO/IEC 23000-22
+HDR = re.compile(rb"colrnclx..\0[\x10\x12]", re.DOTALL)  # in the image or its track
+PREMULTIPLIED = re.compile(rb"\0\0\0[\x0c\x0e\x12]prem\0")  # a reference in a track or an image
+BT601 = 6  # default matrix of an AVIF: MIAF, ISO/IEC 23000-22
 
 
 class Still(Video):
-    """An image file by FFmpeg, shown as the orientation in its EXIF data says."""
+    """An image file decoded by FFmpeg, rotated by its EXIF orientation."""
 
     def __init__(self, path: Path, limits: Limits, image: Image.Image) -> None:
         super().__init__(path, limits, DEMUXERS)
@@ -37,12 +38,12 @@ class Still(Video):
         return turned(rgb, self._orientation)
 
     def remarks(self) -> list[str]:
-        """Say what is wrong with it, as clauses about the file."""
+        """Describe what is wrong with it, as clauses about the file."""
         return sorted(self._remarks | {f"is damaged ({text})" for text in self._faults.values()})
 
 
 class Track(Still):
-    """The colours of an AVIF, or its transparency."""
+    """The colour track or the transparency track of an AVIF."""
 
     def __init__(self, path: Path, limits: Limits, image: Image.Image, index: int) -> None:
         self._index = index
@@ -58,17 +59,19 @@ class Avif(FrameReader):
     """The `count` frames of an AVIF, over black."""
 
     def __init__(self, path: Path, limits: Limits, image: Image.Image, count: int) -> None:
-        if HDR.search(path.read_bytes()):
-            raise FramesError("is of high dynamic range (PQ or HLG); convert it to SDR first.")
+        content = path.read_bytes()
+        if HDR.search(content):
+            raise FramesError("has high dynamic range (PQ or HLG); convert it to SDR first.")
         with opened_avif(path) as container:
             tracks = [
-                (not track.disposition & Disposition.default, track.index)  # the colours first
+                (not track.disposition & Disposition.default, track.index)  # colours first
                 for track in container.streams.video
                 if track.frames == count
             ]
         if len(tracks) != (2 if image.has_transparency_data else 1):
-            raise FramesError("has parts that are not put together here, as tiles. Save it as PNG.")
+            raise FramesError("has tiles or other parts, which are not supported. Save it as PNG.")
         self._tracks = [Track(path, limits, image, index) for _, index in sorted(tracks)]
+        self._premultiplied = PREMULTIPLIED.search(content) is not None
         self._remarks: set[str] = set()
 
     def __iter__(self) -> Iterator[Pixels]:
@@ -78,10 +81,10 @@ class Avif(FrameReader):
         for rgb, alpha in zip(colours, *others, strict=False) if others else ():
             if alpha.min() < 1:
                 self._remarks.add(TRANSPARENT)
-            yield rgb * alpha
+            yield rgb if self._premultiplied else rgb * alpha
 
     def remarks(self) -> list[str]:
-        """Say what is wrong with the frames read so far, as clauses about the file."""
+        """Describe what is wrong with the frames read so far, as clauses about the file."""
         return sorted(self._remarks.union(*(track.remarks() for track in self._tracks)))
 
 

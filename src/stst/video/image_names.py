@@ -1,4 +1,4 @@
-"""What the names of the images of a folder say: twins, mixed kinds, and gaps in their numbers."""
+"""Check the file names of an image folder: duplicates, mixed types and gaps in numbers."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from stst.video.files import UNPRINTABLE
 
 
 def name_faults(names: list[str]) -> Iterator[str]:
-    """Refuse two images of one name or number; remark on gaps, and on names of several forms."""
+    """Refuse two images with one name or number; remark on gaps and on mixed names."""
     keys: dict[str, str] = {}
     for name in names:
         if UNPRINTABLE.search(name):
-            raise FramesError(f"holds {name!a}, which cannot be printed. Rename it.")
+            raise FramesError(f"has an image with an unprintable name, {name!a}. Rename it.")
         other = keys.setdefault(_numbers_plain(Path(name).stem), name)
         if other != name:
             raise FramesError(
-                f"holds {other} and {name}: two images of one name or number. Leave one in the "
-                "folder."
+                f"has {other} and {name}, two images with one name or number. Keep only one of "
+                "them."
             )
     yield from _several("types", [_kind(Path(name).suffix.lower()) for name in names])
     forms = [re.sub(r"\d+", "#", Path(name).stem) for name in names]
@@ -43,17 +43,17 @@ def _several(what: str, kinds: list[str]) -> Iterator[str]:
     counts = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
     if len(counts) > 1:
         listed = ", ".join(f"{kind} ({count})" for kind, count in islice(counts.items(), 4))
-        yield f"holds images of {len(counts)} {what}: {listed}; all are taken, in natural order"
+        yield f"has images of {len(counts)} {what}: {listed}; all are read, in natural order"
 
 
 def gaps(numbers: list[list[int]]) -> Iterator[str]:
-    """Remark on numbers that are missing, where one number of the names counts by equal steps."""
+    """Remark on missing numbers, if one number in the names increases by equal steps."""
     columns = [column for column in zip(*numbers, strict=True) if len(set(column)) > 1]
     if len(columns) != 1:
         return
     steps = [after - before for before, after in pairwise(columns[0])]
     step = min(steps)
-    if step < 1 or any(wide % step for wide in steps):  # times, perhaps
+    if step < 1 or any(wide % step for wide in steps):  # not a count, possibly times
         return
     missing = [
         f"{before + step}" if wide == 2 * step else f"{before + step} to {before + wide - step}"

@@ -1,6 +1,6 @@
-"""The frame of an image file that Pillow has open, as RGB in [0, 1].
+"""Decode a frame of an image file that is open in Pillow, as RGB in [0, 1].
 
-Pillow cuts RGB of 16 bits in a TIFF down to 8; OpenCV reads that whole.
+Pillow reduces 16-bit RGB TIFFs to 8 bits; OpenCV reads them in full.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ TRANSPARENT = "has transparent pixels; they are shown over black"
 
 
 def unreadable(cause: object) -> FramesError:
-    """Say that an image cannot be read, and why, if a decoder says so."""
+    """Return the error for an unreadable image, with the reason of the decoder."""
     text = "" if isinstance(cause, UnidentifiedImageError) else str(cause)
     why = "".join(filter(str.isprintable, text))[:LETTERS]
     return FramesError(
-        f"is damaged, or no image of a kind that is read here{why and f' ({why})'}. Copy it again, "
-        "or save it as PNG."
+        f"is damaged or not a supported image{why and f' ({why})'}. Copy it again, or save it as "
+        "PNG."
     )
 
 
 @contextmanager
 def by_pillow(remarks: set[str]) -> Iterator[None]:
-    """Turn what Pillow raises into a FramesError, and what it warns of into remarks."""
+    """Convert Pillow's exceptions to FramesError and its warnings to remarks."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             yield
         except (FramesError, MemoryError):
             raise
-        except Exception as error:  # a damaged file can make it raise anything
+        except Exception as error:  # damaged files can cause any exception
             raise unreadable(error) from error
     for warning in caught:
         if issubclass(warning.category, UserWarning):
@@ -58,58 +58,58 @@ def by_pillow(remarks: set[str]) -> Iterator[None]:
 
 
 def open_image(path: Path, limits: Limits, remarks: set[str]) -> Image.Image:
-    """Open with Pillow; FramesError if it is no image, or is larger than the limits."""
+    """Open with Pillow; FramesError if it is not an image or exceeds the limits."""
     check_kind(first_bytes(path))
     with by_pillow(remarks):
         image = Image.open(path, formats=FORMATS)
         if image.format == "PNG":
             with Image.open(path, formats=FORMATS) as again:
-                again.verify()  # checksums, which decoders pass over
+                again.verify()  # checksums, which decoders ignore
         remarks.update(length_faults(path, image.format))
     check_frame_size(*image.size, limits)
     return image
 
 
 def count_frames(image: Image.Image, remarks: set[str]) -> int:
-    """Count the frames, or pages, of an image file."""
+    """Count the frames or pages of an image file."""
     with by_pillow(remarks):
         return int(getattr(image, "n_frames", 1))
 
 
 def orientation(image: Image.Image) -> int:
-    """EXIF's tag Orientation: FFmpeg tells of turns alone, not of mirrors."""
+    """Return the EXIF orientation; FFmpeg reports rotations but not mirrors."""
     stated = image.getexif().get(Base.Orientation, 1)
     return stated if stated in range(1, 9) else 1
 
 
 def frame_pixels(path: Path, image: Image.Image, remarks: set[str]) -> Pixels:
-    """Decode the current frame: RGB over black, upright, (H, W, 3)."""
+    """Decode the current frame: upright RGB over black, (H, W, 3)."""
     with by_pillow(remarks):
         remarks.update(check_colours(image))
         if isinstance(image, TiffImageFile):
             remarks.update(check_tiff(image))
             check_deflate(path, image)
         if isinstance(image, TiffImageFile) and is_deep_rgb(image):
-            return _over_black(_deep_rgb(path, image), remarks)  # OpenCV turns it upright
+            return _over_black(_deep_rgb(path, image), remarks)  # OpenCV rotates it upright
         pixels = _over_black(_levels(image), remarks)
         return turned(pixels, orientation(image))
 
 
 def is_deep_rgb(image: TiffImageFile) -> bool:
-    """Say whether Pillow would cut the colours of this page down to 8 bits."""
+    """Whether Pillow would reduce the colours of this page to 8 bits."""
     return image.mode in ("RGB", "RGBA") and 16 in image.tag_v2.get(Base.BitsPerSample, ())
 
 
 def _deep_rgb(path: Path, image: TiffImageFile) -> npt.NDArray[np.float32]:
     read, pages = cv2.imreadmulti(str(path), image.tell(), 1, flags=cv2.IMREAD_UNCHANGED)
     if not read or pages[0].dtype != np.uint16 or pages[0].shape[:2] != image.size[::-1]:
-        raise unreadable("a TIFF of 16 bits a colour")
+        raise unreadable("a TIFF with 16 bits per colour")
     order = [2, 1, 0, 3][: len(image.getbands())]
     return _scaled(pages[0][..., order])
 
 
 def _levels(image: Image.Image) -> npt.NDArray[np.float32]:
-    """The current frame, (H, W, 3), or with transparency (H, W, 4), in [0, 1]."""
+    """Return the current frame in [0, 1]: (H, W, 3), or (H, W, 4) with transparency."""
     image.load()
     if image.mode in SIXTEEN_BITS:
         grey = _scaled(np.asarray(image))
@@ -122,14 +122,14 @@ def _levels(image: Image.Image) -> npt.NDArray[np.float32]:
 
 
 def _is_inverted(image: Image.Image) -> bool:
-    """Say whether white is zero, which Pillow undoes for 8 bits and fewer alone."""
+    """Whether white is zero, which Pillow only inverts for up to 8 bits."""
     if not isinstance(image, TiffImageFile):
         return False
     return bool(image.tag_v2.get(Base.PhotometricInterpretation) == 0)
 
 
 def _scaled(levels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Levels of 8 or 16 bits, to [0, 1]."""
+    """Scale 8- or 16-bit levels to [0, 1]."""
     top = np.iinfo(levels.dtype).max
     scaled: npt.NDArray[np.float32] = np.divide(levels, top, dtype=np.float32)
     return scaled

@@ -1,4 +1,4 @@
-"""When the frames of an animated image begin, read from the file itself, exactly."""
+"""Read the exact frame times of animated images from the files themselves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stst.video.container import Nameless
 
 
 class Clock(NamedTuple):
-    """When frames begin, in s, the unit that these times are rounded to, and when the last ends."""
+    """Frame onsets in s, the unit to which they are rounded, and the end of the last frame."""
 
     starts: list[Fraction]
     tick: Fraction
@@ -25,7 +25,7 @@ class Clock(NamedTuple):
 
 
 def clock(path: Path, kind: str | None, count: int) -> Clock:
-    """Read when the frames of an AVIF, PNG or WebP begin; pages of a TIFF have no times."""
+    """Read the frame times of an AVIF, PNG or WebP; TIFF pages have no times."""
     if kind == "AVIF":
         return _avif(path, count)
     readers = {"PNG": _apng, "WEBP": _webp}
@@ -38,7 +38,7 @@ def _of_delays(delays: list[Fraction], tick: Fraction) -> Clock:
 
 
 def _apng(path: Path) -> Clock:
-    """The chunks fcTL, as the PNG specification (third edition, 11.3.6.2) defines them."""
+    """Read the chunks fcTL (PNG specification, third edition, 11.3.6.2)."""
     stated = [
         struct.unpack_from(">HH", body, 20) for name, body in png_chunks(path) if name == b"fcTL"
     ]
@@ -47,7 +47,7 @@ def _apng(path: Path) -> Clock:
 
 
 def png_chunks(path: Path) -> Iterator[tuple[bytes, memoryview]]:
-    """Name and content of each chunk of a PNG."""
+    """Yield name and content of each chunk of a PNG."""
     data, place = memoryview(path.read_bytes()), 8
     while place + 12 <= len(data):
         size, name = struct.unpack_from(">I4s", data, place)
@@ -56,7 +56,7 @@ def png_chunks(path: Path) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def _webp(path: Path) -> Clock:
-    """The chunks ANMF of the WebP container: delays of 1 ms."""
+    """Read the chunks ANMF of the WebP container: delays in ms."""
     delays = [
         Fraction(int.from_bytes(body[12:15], "little"), 1000)
         for name, body in webp_chunks(path)
@@ -66,7 +66,7 @@ def _webp(path: Path) -> Clock:
 
 
 def webp_chunks(path: Path) -> Iterator[tuple[bytes, memoryview]]:
-    """Name and content of each chunk of a WebP."""
+    """Yield name and content of each chunk of a WebP."""
     data, place = memoryview(path.read_bytes()), 12
     while place + 8 <= len(data):
         name, size = struct.unpack_from("<4sI", data, place)
@@ -76,14 +76,14 @@ def webp_chunks(path: Path) -> Iterator[tuple[bytes, memoryview]]:
 
 @contextmanager
 def opened_avif(path: Path) -> Iterator[InputContainer]:
-    """Open it with FFmpeg, by its content alone."""
+    """Open an AVIF with FFmpeg, by its content alone."""
     options = {"format_whitelist": "mp4", "protocol_whitelist": ""}
     with path.open("rb") as file, av.open(Nameless(file), "r", options=options) as container:
         yield container
 
 
 def _avif(path: Path, count: int) -> Clock:
-    """The time stamps of the track of `count` frames, by FFmpeg; Pillow rounds them to 1 ms."""
+    """Read the times of the track with `count` frames with FFmpeg; Pillow rounds to 1 ms."""
     with opened_avif(path) as container:
         track = next(track for track in container.streams.video if track.frames == count)
         stamps = sorted(packet.pts for packet in container.demux(track) if packet.pts is not None)

@@ -1,8 +1,8 @@
-"""Pictures: the images of a folder, and the frames or pages of one image file.
+"""Read folders of images, and frames or pages of one image file.
 
-Pillow says what an image file is. FFmpeg decodes most, as it does films, and keeps 16 bits
-(`image_films`); Pillow what FFmpeg does not read or misreads: TIFF, BMP and animated WebP
-(`image_pixels`).
+Pillow identifies image files. FFmpeg decodes most of them, like films, and keeps 16 bits
+(`image_films`). Pillow decodes those that FFmpeg does not read correctly: TIFF, BMP and animated
+WebP (`image_pixels`).
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from stst.video.pixels import Pixels
 from stst.video.reader import FrameReader
 from stst.video.timing import Times
 
-BY_FFMPEG = ("AVIF", "JPEG", "MPO", "PNG", "PPM", "WEBP")  # names of Pillow
+BY_FFMPEG = ("AVIF", "JPEG", "MPO", "PNG", "PPM", "WEBP")  # Pillow's names
 ANIMATED = ("AVIF", "PNG", "TIFF", "WEBP")
 
 
 def read_still(path: Path, limits: Limits) -> tuple[Pixels, set[str]]:
-    """Read one image: RGB over black, upright; and what is wrong with it, as clauses."""
+    """Read one image as upright RGB over black, and describe what is wrong with it."""
     remarks: set[str] = set()
     with open_image(path, limits, remarks) as image:
         count = count_frames(image, remarks)
-        if count > 1 and image.format != "MPO":  # photographs with a preview, or for two eyes
+        if count > 1 and image.format != "MPO":  # MPO: with a preview, or stereo
             raise FramesError(
-                f"holds {count} images (frames of an animation, or pages). Give this file itself "
-                "in place of the folder, or save the image that you want alone."
+                f"has {count} images (frames of an animation, or pages). Give this file instead of "
+                "the folder, or save the image you want separately."
             )
         if image.format not in BY_FFMPEG:
             return frame_pixels(path, image, remarks), remarks
@@ -57,12 +57,12 @@ def read_still(path: Path, limits: Limits) -> tuple[Pixels, set[str]]:
     if not pictures:
         raise unreadable("; ".join(remarks))
     if len(pictures) > 1:
-        remarks.add("holds another image after the first, which is left out")
+        remarks.add("has a second image, which is ignored")
     return pictures[0], remarks
 
 
 class Folder(FrameReader):
-    """Images of one folder, sorted naturally: 2.png before 10.png."""
+    """Images of a folder, sorted naturally: 2.png before 10.png."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self._stills = stills(path)
@@ -87,18 +87,18 @@ class Folder(FrameReader):
     def _still(self, path: Path) -> Pixels:
         try:
             if not path.is_file() or path.stat().st_size == 0:
-                raise FramesError("is empty, a broken link or no file. Copy it again.")
+                raise FramesError("is empty, a broken link or not a file. Copy it again.")
             pixels, remarks = read_still(path, self._limits)
         except FramesError as error:
-            raise FramesError(f"holds {path.name}, which {error}") from error
+            raise FramesError(f"has {path.name}, which {error}") from error
         except PermissionError as error:
-            raise FramesError(f"holds {path.name}, which you may not read.") from error
+            raise FramesError(f"has {path.name}, which you have no permission to read.") from error
         for remark in remarks:
             self._places[remark].append(path.name)
         return pixels
 
     def remarks(self) -> list[str]:
-        """Say what is wrong with the images read so far, once for each kind."""
+        """Describe what is wrong with the images read so far, once per type of fault."""
         return self._faults + [
             f"{remark} (in {len(names)} of the images, first in {names[0]})"
             if len(names) > 1
@@ -108,7 +108,7 @@ class Folder(FrameReader):
 
 
 class Animation(FrameReader):
-    """Frames of an animated WebP, AVIF or PNG, or pages of a TIFF, all of one size."""
+    """Frames of an animated WebP, AVIF or PNG, or pages of a TIFF, of equal size."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self._path, self._limits = path, limits
@@ -119,18 +119,18 @@ class Animation(FrameReader):
         count = count_frames(self._image, self._remarks)
         if count == 1 or self._kind not in ANIMATED:
             raise FramesError(
-                f"is one image ({self._kind}), and a clip needs 2 frames or more. Give a folder of "
-                "images, or an animation."
+                f"is a single image ({self._kind}); a clip needs at least 2 frames. Give a folder "
+                "of images or an animation."
             )
         with by_pillow(self._remarks):
             self.clock = clock(path, self._kind, count)
         starts = self.clock.starts
-        # Pillow counts a still in an animated PNG that is no frame of it.
+        # Pillow also counts the still of an animated PNG that is not one of its frames.
         self.declared = len(starts) if self._kind == "PNG" else count
         if isinstance(self._image, TiffImageFile):
             self._remarks.update(stack_faults(self._image, count))
         elif len(starts) != self.declared:
-            self._remarks.add(f"states times of {len(starts)} frames and has {self.declared}")
+            self._remarks.add(f"has {self.declared} frames, but times of {len(starts)}")
 
     def __iter__(self) -> Iterator[Pixels]:
         by_pillow_alone = self._kind in ("TIFF", "WEBP")
@@ -160,15 +160,15 @@ class Animation(FrameReader):
             if self._image.size != size:
                 wide, high = self._image.size
                 raise FramesError(
-                    f"has pages of more than one size: page 1 is {size[0]}x{size[1]} px, page "
-                    f"{index + 1} is {wide}x{high} px. Save the pages that you want alone."
+                    f"has pages of different sizes: page 1 is {size[0]}x{size[1]} px, page "
+                    f"{index + 1} is {wide}x{high} px. Save the pages you want separately."
                 )
             if isinstance(self._image, TiffImageFile):
                 used += page_bytes(self._image)
             yield pixels
         rest = self._path.stat().st_size - used
         if used and rest > used / (self.declared or 1):
-            self._remarks.add(f"has {rest} bytes that belong to no page; pages may be missing")
+            self._remarks.add(f"has {rest} bytes outside its pages; pages may be missing")
 
     def _frame(self, index: int) -> Pixels:
         with by_pillow(self._remarks):
@@ -177,14 +177,14 @@ class Animation(FrameReader):
         return frame_pixels(self._path, self._image, self._remarks)
 
     def skim(self) -> Iterator[Fraction | None]:
-        """Give the time of each frame alone."""
+        """Yield only the time of each frame."""
         return iter(self.clock.starts) if self.clock.starts else super().skim()
 
     def times(self) -> Times | None:
-        """Tell when all frames are shown; None for pages of a TIFF."""
+        """Return the times of all frames; None for TIFF pages."""
         clock = self.clock
         return Times(clock.starts, clock.tick, end=clock.end, whole=True) if clock.starts else None
 
     def remarks(self) -> list[str]:
-        """Say what is wrong with the frames read so far, as clauses about the file."""
+        """Describe what is wrong with the frames read so far, as clauses about the file."""
         return sorted(self._remarks)

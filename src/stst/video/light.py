@@ -1,4 +1,4 @@
-"""Luminance of a pixel: measured, and changed with the colour kept."""
+"""Measure the luminance of pixels, and change it without changing their colour."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from stst.video.frames import Clip, Footage
 Array = npt.NDArray[np.float64]
 Scale = Literal["linear", "encoded"]
 
-WEIGHTS = (0.2126, 0.7152, 0.0722)  # of R, G and B: Rec. 709, and sRGB, which has its primaries
-_ROUNDING = 1e-6  # beyond [0, 1] by less than this is no clipping
+WEIGHTS = (0.2126, 0.7152, 0.0722)  # R, G and B: Rec. 709 and sRGB, which share primaries
+_ROUNDING = 1e-6  # values outside [0, 1] by less do not count as clipped
 
 
 def luminances(footage: Footage, scale: Scale) -> Array:
-    """Luminance of every pixel: (T, H, W), 0 is black and 1 is white.
+    """Return the luminance of every pixel: (T, H, W), 0 black, 1 white.
 
-    ``linear`` is of light, on a screen that shows sRGB (IEC 61966-2-1) as it should; ``encoded`` is
-    the weighted sum of the values as they are (luma).
+    ``linear`` is the light of a standard sRGB screen (IEC 61966-2-1); ``encoded`` is the weighted
+    sum of the encoded values (luma).
     """
     frames = (_light(footage.take([index]), scale)[0] for index in range(len(footage)))
     return np.stack([r * WEIGHTS[0] + g * WEIGHTS[1] + b * WEIGHTS[2] for r, g, b in frames])
 
 
 def relit(footage: Footage, before: Array, after: Array, scale: Scale) -> tuple[Clip, float]:
-    """Give every pixel another luminance by one factor for R, G and B.
+    """Change the luminance of every pixel by one factor for R, G and B.
 
-    `before` and `after`, (T, H, W), are its luminance on this `scale` and the wanted one. A black
-    pixel becomes grey. Also returns the share of values that had to be clipped to [0, 1].
+    `before` and `after`, (T, H, W), are its present and new luminance on this `scale`. A black
+    pixel becomes grey. Also returns the proportion of values clipped to [0, 1].
     """
     parts = []
     for index, (old, new) in enumerate(zip(before, after, strict=True)):
@@ -45,13 +45,13 @@ def relit(footage: Footage, before: Array, after: Array, scale: Scale) -> tuple[
 
 
 def clip_to_unit(values: Array) -> tuple[Array, float]:
-    """Values clipped to [0, 1], and the share of them that did not fit."""
+    """Clip values to [0, 1], and return the proportion that was outside."""
     outside = (values < -_ROUNDING) | (values > 1 + _ROUNDING)
     return values.clip(0, 1), float(outside.mean())
 
 
 def _light(frames: Tensor, scale: Scale) -> Array:
-    """Encoded values on the scale on which luminances add: of the same shape."""
+    """Convert encoded values to the luminance scale, same shape."""
     values = frames.double().numpy()
     if scale == "encoded":
         return values

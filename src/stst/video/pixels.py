@@ -1,7 +1,8 @@
-"""Arrays of pixels: layouts and value range; and decoded frames as RGB in [0, 1].
+"""Convert arrays and decoded frames to RGB in [0, 1].
 
-swscale only brings the chroma planes to full size here. The matrix is applied in float,
-because swscale's own route to more than 8 bits scales white to 65280 of 65535. No torch here.
+swscale is only used to bring the chroma planes to full size. The matrix is applied in float,
+because swscale scales white to 65280 of 65535 when it converts to more than 8 bits. Imports no
+torch.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from av.video.reformatter import ColorRange, ColorTrc, Interpolation
 from stst.errors import FramesError
 
 Pixels = npt.NDArray[np.float32]  # (H, W, 3), RGB in [0, 1]
-ROUNDING = 1e-6  # by which values beyond [0, 1] may be errors of rounding
+ROUNDING = 1e-6  # values outside [0, 1] by less may be rounding errors
 
 
 def channels_last(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """View frames, (T, H, W, 3) or (T, 3, H, W), as (T, H, W, 3); errors are clauses about them."""
+    """View frames, (T, H, W, 3) or (T, 3, H, W), as (T, H, W, 3); errors are clauses."""
     shape = array.shape
     if len(shape) != 4 or (shape[1] == 3) == (shape[3] == 3):
-        raise FramesError(f"must be (T, H, W, 3) or (T, 3, H, W), and is {shape}.")
+        raise FramesError(f"must be (T, H, W, 3) or (T, 3, H, W), got {shape}.")
     if array.dtype != np.uint8 and array.dtype.kind != "f":
-        raise FramesError(f"must be uint8, or float in [0, 1]; it is {array.dtype}.")
+        raise FramesError(f"must be uint8, or float in [0, 1]; got {array.dtype}.")
     return array if shape[3] == 3 else np.moveaxis(array, 1, 3)
 
 
@@ -37,20 +38,20 @@ def to_unit(frame: npt.NDArray[Any], index: int) -> Pixels:
     if not (pixels.min() >= 0 and pixels.max() <= 1):  # also refuses NaN
         low, high = float(frame.min()), float(frame.max())
         if not np.isfinite([low, high]).all():
-            advice = "Replace what is not finite"
+            advice = "Replace the values that are not finite"
         elif max(-low, high - 1) <= ROUNDING:
             advice = "Clip the values: np.clip(frames, 0, 1)"
         else:
-            advice = "Divide by the highest level"
+            advice = "Divide by the maximum level"
         raise FramesError(
-            f"must be finite and in [0, 1]; frame {index} goes from {exact(low)} to {exact(high)}. "
-            f"{advice} first."
+            f"must be finite and in [0, 1]; frame {index} has values from {exact(low)} to "
+            f"{exact(high)}. {advice}."
         )
     return pixels
 
 
 def exact(value: float) -> str:
-    """Write a number with as many digits as it has: 1.0000001 is not 1."""
+    """Format a number with all its digits: 1.0000001 is not 1."""
     short = f"{value:g}"
     return short if float(short) == value else repr(value)
 
@@ -60,20 +61,20 @@ BT601, BT709 = (0.299, 0.114), (0.2126, 0.0722)
 MATRICES = {1: BT709, 4: (0.30, 0.11), 5: BT601, 6: BT601, 7: (0.212, 0.087), 9: (0.2627, 0.0593)}
 HIGH_DYNAMIC_RANGE = (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
 LIMITED, FULL = int(ColorRange.MPEG), int(ColorRange.JPEG)
-GREY = ("gray", "ya")  # how names of grey pixel formats begin
+GREY = ("gray", "ya")  # prefixes of grey pixel formats
 HD_LINES = 720
 CHROMA = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INP | Interpolation.ACCURATE_RND
 
 
 class Tags(NamedTuple):
-    """Codes of ITU-T H.273 that one source states; 0 where it states none."""
+    """Codes of ITU-T H.273 stated by one source; 0 if not stated."""
 
     matrix: int = 0
     transfer: int = 0
     range: int = 0  # LIMITED or FULL
 
     def before(self, other: Tags) -> Tags:
-        """Fill what is not stated from the next source."""
+        """Fill missing codes from the next source."""
         return Tags(*(mine or theirs for mine, theirs in zip(self, other, strict=True)))
 
 
@@ -82,7 +83,7 @@ UNTAGGED = (0, 2, 3)  # identity on a YUV format, unspecified, reserved
 
 
 def tags_of(source: av.VideoFrame | VideoCodecContext) -> Tags:
-    """What a frame, or a decoder before its first frame, states."""
+    """Read the codes of a frame, or of a decoder before its first frame."""
     codes = source.colorspace, source.color_trc
     matrix, transfer = (0 if code in UNTAGGED else int(code) for code in codes)
     full = source.color_range
@@ -90,16 +91,17 @@ def tags_of(source: av.VideoFrame | VideoCodecContext) -> Tags:
 
 
 def to_rgb(frame: av.VideoFrame, tags: Tags = UNSTATED) -> tuple[Pixels, bool]:
-    """RGB as encoded, (H, W, 3), over black; and whether any pixel was transparent.
+    """Return encoded RGB over black, (H, W, 3), and whether any pixel was transparent.
 
-    What the frame does not state, the `tags` of the file do, else the rules of `stst.read_video`.
+    Codes that the frame does not state come from the `tags` of the file, then from the rules of
+    `stst.read_video`.
     """
     tags = tags_of(frame).before(tags)
     if tags.transfer in HIGH_DYNAMIC_RANGE:
         raise FramesError("is a high dynamic range video (PQ or HLG); convert it to SDR first.")
-    form = frame.format  # black-and-white bitmaps of one bit go the way of palettes
+    form = frame.format  # one-bit bitmaps are handled like palettes
     if form.name.startswith("xyz"):
-        raise FramesError("has colours of CIE XYZ (digital cinema); convert it to BT.709 first.")
+        raise FramesError("has CIE XYZ colours (digital cinema); convert it to BT.709 first.")
     is_rgb = form.is_rgb or form.has_palette or form.components[0].bits < 8
     rgb = _from_rgb(frame) if is_rgb else _from_yuv(frame, tags)
     if not form.has_palette and not any(part.is_alpha for part in form.components):
@@ -109,11 +111,11 @@ def to_rgb(frame: av.VideoFrame, tags: Tags = UNSTATED) -> tuple[Pixels, bool]:
 
 
 def _alpha(frame: av.VideoFrame) -> Pixels:
-    """Opacity in [0, 1], (H, W, 1)."""
+    """Return opacity in [0, 1], (H, W, 1)."""
     bits = 8 if frame.format.has_palette else min(16, frame.format.components[-1].bits)
     name, stored = ("rgba64le", 16) if bits > 8 else ("rgba", 8)
     codes = cast(npt.NDArray[np.uint16], frame.reformat(format=name).to_ndarray()[..., 3:])
-    # swscale fills the low bits or not, by format; the shift takes them away.
+    # Depending on the format, swscale fills the low bits or not; the shift removes them.
     alpha: Pixels = np.divide(codes >> (stored - bits), 2**bits - 1, dtype=np.float32)
     return alpha
 
@@ -135,17 +137,17 @@ def _from_yuv(frame: av.VideoFrame, tags: Tags) -> Pixels:
 
 
 def _scaled(frame: av.VideoFrame, full: bool) -> tuple[Pixels, Pixels, Pixels]:
-    """Y in [0, 1], Cb and Cr in [-0.5, 0.5], each (H, W)."""
+    """Return Y in [0, 1], Cb and Cr in [-0.5, 0.5], each (H, W)."""
     bits = min(16, frame.format.components[0].bits)
     full_size = frame.reformat(
         format="yuv444p16le",
-        src_color_range=ColorRange.JPEG,  # equal on both sides: the codes are only shifted
+        src_color_range=ColorRange.JPEG,  # equal ranges: codes are only shifted
         dst_color_range=ColorRange.JPEG,
         interpolation=CHROMA,
     )
     planes = cast(npt.NDArray[np.uint16], full_size.to_ndarray())
     y, *chroma = planes if len(planes) == 3 else np.moveaxis(planes, -1, 0)
-    # swscale fills the low bits of luma or not, by format; the shift takes them away.
+    # Depending on the format, swscale fills the low bits of luma or not; the shift removes them.
     luma = (y >> (16 - bits)).astype(np.float32)
     unit = np.float32(2.0 ** (bits - 8))
     blue, red = (plane / np.float32(2 ** (16 - bits)) - 128 * unit for plane in chroma)
@@ -156,27 +158,27 @@ def _scaled(frame: av.VideoFrame, full: bool) -> tuple[Pixels, Pixels, Pixels]:
 
 
 def matrix(frame: av.VideoFrame, tags: Tags) -> tuple[float, float]:
-    """Weights of red and blue in luma: those of the tag, or of the untagged convention."""
+    """Return the weights of red and blue in luma, from the tag or by convention."""
     if not tags.matrix:
         return BT601 if frame.height < HD_LINES else BT709
     if tags.matrix not in MATRICES:
         raise FramesError(
-            f"has colour matrix {tags.matrix} of ITU-T H.273, which is not known here; convert it "
+            f"has colour matrix {tags.matrix} of ITU-T H.273, which is not supported; convert it "
             "to BT.709 first."
         )
     return MATRICES[tags.matrix]
 
 
 def is_full_range(frame: av.VideoFrame, tags: Tags) -> bool:
-    """Whether luma uses all codes (0 to 255) or those of television (16 to 235)."""
+    """Whether luma is full range (0 to 255) rather than limited range (16 to 235)."""
     if tags.range:
         return tags.range == FULL
     return frame.format.name.startswith(("yuvj", *GREY))
 
 
 def turned(rgb: Pixels, orientation: int) -> Pixels:
-    """Turn and mirror a picture as EXIF's tag Orientation, 1 to 8, says it is to be shown."""
-    if orientation > 4:  # rows are columns
+    """Rotate and mirror an image by its EXIF orientation, 1 to 8."""
+    if orientation > 4:  # rows and columns are swapped
         rgb = rgb.transpose(1, 0, 2)
     down = orientation in (3, 4, 7, 8)
     across = orientation in (2, 3, 6, 7)
@@ -184,12 +186,14 @@ def turned(rgb: Pixels, orientation: int) -> Pixels:
 
 
 def upright(rgb: Pixels, side: bytes | None) -> Pixels:
-    """Apply a display matrix once: quarter turns and mirrors."""
+    """Apply a display matrix: quarter turns and mirrors."""
     if side is None:
         return rgb
     a, b, _, c, d = np.frombuffer(side, dtype=np.int32)[:5].tolist()
     if not (a == d == 0 or b == c == 0) or a * d == b * c:
-        raise FramesError("is to be shown at an oblique angle, or flat; turn it upright first.")
+        raise FramesError(
+            "has a display matrix that is not a quarter turn or mirror. Rotate it upright first."
+        )
     if a == 0:  # x' = c y and y' = b x: a transpose, then mirrors
         rgb, a, d = rgb.transpose(1, 0, 2), c, b
     return rgb[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]

@@ -1,4 +1,4 @@
-"""Files -> frames."""
+"""Read videos, animated images, image folders and arrays as clips."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from stst.errors import FramesError
 from stst.errors.arguments import checked
 from stst.video.files import Answer, Limits, Request, ask, digest, find, stamp
 from stst.video.film import Film, nameless_file
-from stst.video.frames import Clip, as_rate
+from stst.video.frames import Clip
 from stst.video.sizes import Fit
+from stst.video.timing import FASTEST, SLOWEST, as_rate
 
 __all__ = ["FramesWarning", "Limits", "digest", "open_video", "probe", "read_video"]
 
 
 class FramesWarning(UserWarning):
-    """Frames that were read although they are damaged, too few or converted."""
+    """Warning about frames that were read although they are damaged, missing or converted."""
 
 
 @checked
@@ -39,67 +40,81 @@ def read_video(
     retime: Fraction | float | str | None = None,
     limits: Limits = Limits(),  # noqa: B008  frozen
 ) -> Clip:
-    """Read a video file, an animated image, a folder of images or a `.npy` array.
-
-    Colours are converted with the matrix and range the file is tagged with; untagged, with
-    BT.601 below 720 lines and BT.709 from there, limited range for YUV and full range for
-    grey. More than 8 bits are kept; gamma is not undone, primaries are not converted.
-    Transparent pixels are shown over black. Crops, quarter turns and mirrors are applied.
+    """Read a video, an animated image, a folder of images or a `.npy` array into memory.
 
     Parameters
     ----------
     path : str or Path
-        A video in a container with time stamps (mp4, mov, webm, mkv, avi, ...); an animated
-        GIF, PNG, WebP or AVIF, or a TIFF of pages of one size; a folder of images (PNG, JPEG,
-        TIFF, BMP, WebP, AVIF, PGM, PPM), sorted naturally; or `.npy`, (T, H, W, 3) or
-        (T, 3, H, W), uint8 or float in [0, 1]. Never a URL, a playlist or a pattern.
+        One of: a video in a container with time stamps (mp4, mov, webm, mkv, avi, ...); an
+        animated GIF, PNG, WebP or AVIF; a TIFF with pages of equal size; a folder of images (PNG,
+        JPEG, TIFF, BMP, WebP, AVIF, PGM, PPM), sorted naturally; a `.npy` array (T, H, W, 3) or
+        (T, 3, H, W), uint8 or float in [0, 1]. URLs, playlists and patterns are refused.
     width, height : int, optional
-        Size in px to average down to, over exact boxes; one that is not given follows from the
-        other, rounded.
-    fit : {"crop", "pad", "stretch"}, optional
-        What is done where `width` and `height` change the aspect by more than rounding, which
-        otherwise is refused. ``"crop"``: the largest middle part of the new aspect is taken, in
-        whole px. ``"pad"``: the whole frame is put in the middle of bars of grey, 0.5 as encoded
-        (128 of 255). ``"stretch"``: height and width are scaled each by its own factor.
-    enlarge : bool
-        Whether a side may get longer, which adds no detail and otherwise is refused. It is
-        interpolated by cubic convolution (Keys 1981, a = -1/2) and clipped to [0, 1].
-    start, frames, every : int
-        Take frames ``start, start + every, ...``, as many as `frames` (default: all). The
-        frame rate is divided by `every`.
+        Size in pixels to reduce frames to, by averaging over exact boxes. If only one is given,
+        the other follows from the aspect ratio, rounded. By default the stored size.
+    fit : {'crop', 'pad', 'stretch'}, optional
+        How to change the aspect ratio, if `width` and `height` change it by more than rounding.
+        ``"crop"``: keep the largest central part with the new aspect ratio, in whole pixels.
+        ``"pad"``: add grey bars, 0.5 as encoded (128 of 255). ``"stretch"``: scale width and
+        height independently.
+    enlarge : bool, default False
+        Allow enlargement, which adds no detail: cubic convolution (Keys 1981, a = -1/2), clipped
+        to [0, 1].
+    start : int, default 0
+        First frame to read.
+    frames : int, optional
+        Number of frames to read. By default all.
+    every : int, default 1
+        Read every n-th frame. Divides the frame rate.
     frame_rate : Fraction, float or str, optional
-        Frames per second before `every`, for sources that have none: folders, arrays, TIFFs
-        and files with frames at uneven times, of which each frame is taken once. ``"30000/1001"``
-        is exact.
+        Frames per second before `every`, for sources without a frame rate: folders, arrays,
+        TIFFs, and files with unevenly timed frames, each of which is then read once.
+        ``"30000/1001"`` is exact.
     retime : Fraction, float or str, optional
-        Frames per second to resample to by the times of frames, even or not: at 0, 1 / retime,
-        2 / retime, ... s after the first frame that frame is taken which a player shows then, the
-        last one whose time has come. Frames are repeated or left out, never mixed
-        (`Clip.retime` does the same); `start`, `frames` and `every` count the new ones. The last
-        frame lasts as long as the file says, else as most. Files of constant rate are resampled
-        too, by exact times; sources without times need `frame_rate`.
-    limits : Limits
-        Bounds on size, memory and time.
+        Resample to this frame rate by the presentation times of the frames, as `Clip.retime`
+        does. `start`, `frames` and `every` count the new frames. Sources without times also need
+        `frame_rate`.
+    limits : Limits, optional
+        Limits on frame size, length, memory and time.
 
     Returns
     -------
     Clip
-        At least 2 frames, all in memory; `open_video` leaves them on disk.
+        At least 2 frames, in memory.
 
     Raises
     ------
     FramesError
-        If the file is missing, no video, too large, of fewer frames than asked for or of
-        unknown or uneven rate; if its decoder crashes; if `frame_rate` contradicts the file; if
-        the size that is wanted has another aspect or is larger, without `fit` or `enlarge`; if
-        the temporary folder has no room for the frames.
+        If the file is missing, is not a video, exceeds the limits or has fewer frames than
+        requested; if its frame rate is unknown or uneven, or contradicts `frame_rate`; if the new
+        size needs `fit` or `enlarge`; if the decoder crashes; if the temporary folder is full.
 
     Warns
     -----
     FramesWarning
-        If frames are damaged, missing, interlaced, transparent or of other colours than sRGB;
-        if numbers are missing in the names of images, or these are of several types; if the file
-        holds several films.
+        If frames are damaged, missing, interlaced, transparent or not sRGB; if image numbers have
+        gaps or images differ in type; if the file holds several films.
+
+    Notes
+    -----
+    Colours are converted to RGB with the matrix and range given by the file. Without tags, the
+    matrix is BT.601 below 720 lines and BT.709 otherwise; YUV is limited range, grey full range.
+    More than 8 bits are kept. Gamma is not undone and primaries are not converted. Transparent
+    pixels are shown over black. Crops, quarter turns and mirrors are applied.
+
+    With `retime`, the new frame at time t after the first frame is the one that a player shows at
+    t: the last one whose time has come. Frames are repeated or dropped, never blended. The last
+    frame lasts as long as the file says, otherwise as long as the median frame. Files with a
+    constant frame rate are resampled by exact times.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> with TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/noise.npy", np.random.rand(8, 64, 96, 3))
+    ...     read_video(f"{folder}/noise.npy", frame_rate=25, width=48, frames=4)
+    Clip(4 frames of 48x32 px at 25/s, 0.16 s)
     """
     request = Request(
         path=str(path),
@@ -132,16 +147,61 @@ def open_video(
     retime: Fraction | float | str | None = None,
     limits: Limits = Limits(),  # noqa: B008  frozen
 ) -> Film:
-    """Read as `read_video` does, and leave the frames on disk, so that length costs no memory.
+    """Read a video like `read_video`, but keep the frames on disk, for films of any length.
 
-    Arguments, errors and warnings are those of `read_video`. The frames are decoded into a
-    temporary file of 12 bytes per px, which is gone when the film is.
+    Parameters
+    ----------
+    path : str or Path
+        Video, animated image, folder of images or `.npy` array: see `read_video`.
+    width, height : int, optional
+        Size in pixels to reduce frames to. If only one is given, the other follows from the
+        aspect ratio, rounded. By default the stored size.
+    fit : {'crop', 'pad', 'stretch'}, optional
+        How to change the aspect ratio.
+    enlarge : bool, default False
+        Allow enlargement.
+    start : int, default 0
+        First frame to read.
+    frames : int, optional
+        Number of frames to read. By default all.
+    every : int, default 1
+        Read every n-th frame. Divides the frame rate.
+    frame_rate : Fraction, float or str, optional
+        Frames per second before `every`, for sources without a frame rate.
+    retime : Fraction, float or str, optional
+        Resample to this frame rate by the presentation times of the frames.
+    limits : Limits, optional
+        Limits on frame size, length, memory and time.
 
     Returns
     -------
     Film
-        At least 2 frames; whatever takes a clip takes it too. With `retime`, ``film.resampling``
-        has the numbers of frames doubled and dropped.
+        At least 2 frames, accepted wherever a `Clip` is. With `retime`, ``film.resampling`` holds
+        the numbers of repeated and dropped frames.
+
+    Raises
+    ------
+    FramesError
+        As `read_video`.
+
+    Warns
+    -----
+    FramesWarning
+        As `read_video`.
+
+    Notes
+    -----
+    Frames are decoded to a temporary file, 12 bytes per pixel, which is removed with the film.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> with TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/noise.npy", np.random.rand(8, 64, 96, 3))
+    ...     film = open_video(f"{folder}/noise.npy", frame_rate=25)
+    >>> film[:4].size
+    (64, 96)
     """
     request = Request(
         path=str(path),
@@ -170,19 +230,19 @@ def _film(request: Request) -> Film:
         file = opened.enter_context(nameless_file())
         answer = ask(request, file)
         if stamp(path) != before:
-            raise FramesError(f"{path} changed while it was read. Read it again.")
+            raise FramesError(f"{path} changed while it was being read. Read it again.")
         remarks = [*answer.remarks, *_missing(path, request, answer)]
         rate = _agreed_rate(path, request, answer)
         for remark in remarks:
             warnings.warn(f"{path} {remark}.", FramesWarning, stacklevel=4)  # past `checked`
         film = Film(answer.size, rate / request.every, file)
         film.resampling = answer.resampling
-        opened.pop_all()  # from here on the film closes it
+        opened.pop_all()  # the film closes the file from here on
     return film
 
 
 def probe(path: str | Path, *, limits: Limits = Limits()) -> Answer:  # noqa: B008
-    """State size, length and rate of a video; only its first frame is decoded."""
+    """Return size, length and frame rate of a video, decoding only its first frame."""
     path = find(path)
     with nameless_file() as file:
         answer = ask(Request(path=str(path), frames=1, limits=limits), file)
@@ -192,10 +252,10 @@ def probe(path: str | Path, *, limits: Limits = Limits()) -> Answer:  # noqa: B0
 
 
 def forecast(request: Request) -> Answer:
-    """Say what `open_video` will give, as far as the file's first frame and its header tell.
+    """Predict what `open_video` will return, from the header and first frame of the file.
 
-    Errors are those of `open_video`. The number of frames follows from that which the file
-    declares; ``declared`` is None where it is not known.
+    Raises the errors of `open_video`. The number of frames follows from the number that the file
+    declares; ``declared`` is None if that is unknown.
     """
     path = find(request.path)
     with nameless_file() as file:
@@ -216,44 +276,50 @@ def forecast(request: Request) -> Answer:
 
 def _no_frame(path: Path, known: str = "") -> FramesError:
     return FramesError(
-        f"{path} holds no frame that can be decoded{known}; it is probably damaged. Copy it again."
+        f"{path} holds no decodable frame{known}; it is probably damaged. Copy it again."
     )
 
 
 def _agreed_rate(path: Path, request: Request, answer: Answer) -> Fraction:
-    """The rate of the frames read; FramesError for none, and for two."""
+    """Return the frame rate; FramesError if it is unknown or contradicts the request."""
     given = request.frame_rate and Fraction(request.frame_rate)
     if given and answer.rates and given not in answer.rates:
         raise FramesError(
-            f"{path} has {_listed(answer.rates)} frames per second, and frame_rate={given} "
-            "contradicts that. Leave it out, or resample to another rate: retime= in Python, "
+            f"{path} has {_listed(answer.rates)} frames per second, which contradicts "
+            f"frame_rate={given}. Omit it, or resample to another rate: retime= in Python, "
             "--retime on the command line."
         )
     rate = Fraction(request.retime) if request.retime else answer.rate or given
     if not rate:
         raise FramesError(f"{path} {_unknown_rate(answer)}")
+    if not SLOWEST <= rate <= FASTEST:
+        raise FramesError(
+            f"{path} states {float(rate):.4g} frames per second, and no film has fewer than "
+            "0.000001 or more than 1000000; it is probably damaged. Copy it again, or resample it: "
+            "retime=30 in Python, --retime 30 on the command line."
+        )
     return rate
 
 
 def _unknown_rate(answer: Answer) -> str:
-    """Say what is known of times from which no rate follows, and what can be done."""
+    """Explain why no frame rate follows from the times, and what to do."""
     known = "".join(f" ({remark})" for remark in answer.remarks)
     if answer.rates:
         first = answer.rates[0]
         return (
-            f"has times that are rounded, and fit {_listed(answer.rates)} frames per second "
-            f"alike{known}. Say which it is: frame_rate={str(first)!r} in Python, --fps {first} on "
-            "the command line."
+            f"has rounded times that fit {_listed(answer.rates)} frames per second equally "
+            f"well{known}. State the frame rate: frame_rate={str(first)!r} in Python, "
+            f"--fps {first} on the command line."
         )
     if not answer.uneven:
         return (
-            f"has no constant frame rate: it does not say when its frames are shown{known}. Say "
-            "how fast to take it: frame_rate=25 in Python, --fps 25 on the command line."
+            f"has no constant frame rate: it does not state the times of its frames{known}. State "
+            "the frame rate: frame_rate=25 in Python, --fps 25 on the command line."
         )
     return (
-        f"has no constant frame rate: it {answer.uneven}{known}. Resample it by these times: "
-        "retime=30 in Python, --retime 30 on the command line; or take each frame once, as if all "
-        "were shown equally long: frame_rate=30, --fps 30."
+        f"has no constant frame rate: it {answer.uneven}{known}. Resample by these times: "
+        "retime=30 in Python, --retime 30 on the command line. Or read each frame once, with equal "
+        "durations: frame_rate=30, --fps 30."
     )
 
 
@@ -264,15 +330,16 @@ def _listed(rates: Sequence[Fraction]) -> str:
 
 
 def _missing(path: Path, request: Request, answer: Answer) -> Iterable[str]:
-    """Refuse too few frames; remark on fewer than declared, and on times not kept."""
+    """Refuse too few frames; remark on fewer frames than declared and on times not kept."""
     got, need = answer.frames, max(request.frames or 2, 2)
     known = "".join(f" ({remark})" for remark in answer.remarks)
     if got == request.start == 0:
         raise _no_frame(path, known)
     if got < need:
+        fewer = "Request fewer frames, change" if need > 2 else "Change"
         raise FramesError(
-            f"{path} gives {got} frames from start={request.start} by every={request.every}"
-            f"{known}, and {need} are needed. Choose others, or a longer video."
+            f"{path} gives {got} frames with start={request.start} and every={request.every}"
+            f"{known}; {need} are needed. {fewer} start or every, or use a longer video."
         )
     if answer.missing > 0 and answer.rate:  # some containers declare a duration, not a number
         yield f"gave {got} frames, {answer.missing} fewer than it declares"

@@ -1,4 +1,4 @@
-"""Frames of one film file, by FFmpeg, one after the other."""
+"""Decode a film file frame by frame with FFmpeg."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from stst.video.container import (
     LETTERS,
     NO_DECODERS,
     TAIL,
+    begun_pictures,
     check_frame_size,
     declared,
     films_of,
@@ -38,35 +39,35 @@ from stst.video.header import cropped, disagreements, read_header, side_data
 from stst.video.pixels import Pixels, tags_of, to_rgb, upright
 from stst.video.timing import MILLISECOND, Times
 
-LASTING = ("mov", "matroska", "gif")  # they state how long the last frame is shown
-AHEAD, REORDERED = 300, 16  # packets; of those the last, between which others may come
+LASTING = ("mov", "matroska", "gif")  # containers that state the duration of the last frame
+AHEAD, REORDERED = 300, 16  # packets to look ahead; the last, which may still be reordered
 
 
 class FrameReader:
-    """Frames in order, and what is known of them: iterate once."""
+    """Frames in order, and what is known about them; iterate only once."""
 
-    declared: int | None = None  # the number of frames it says it has
-    hidden = 0  # of these, those that no player shows
+    declared: int | None = None  # number of frames that the source declares
+    hidden = 0  # declared frames that players do not show
 
     def __iter__(self) -> Iterator[Pixels]:
-        """Give frames of (H, W, 3) float32 RGB in [0, 1], in the order of display."""
+        """Yield frames in display order, (H, W, 3) float32 RGB in [0, 1]."""
         raise NotImplementedError
 
     def skim(self) -> Iterator[Fraction | None]:
-        """Give the time of each frame alone, in seconds; None where the source has none."""
+        """Yield only the time of each frame in seconds; None if the source has no times."""
         return iter([None] * (self.declared or 0))
 
     def times(self) -> Times | None:
-        """Tell when the frames read so far are shown; None if the source does not say."""
+        """Return the times of the frames read so far; None if the source has no times."""
         return None
 
     def rates(self) -> list[Fraction]:
-        """Give the constant rates that fit these times: one is sure, several must be asked of."""
+        """Return the constant rates that fit these times; several if they are ambiguous."""
         times = self.times()
         return times.rates() if times else []
 
     def remarks(self) -> list[str]:
-        """Say what is wrong with the frames read so far, as clauses about the source."""
+        """Describe what is wrong with the frames read so far, as clauses about the source."""
         return []
 
 
@@ -75,14 +76,15 @@ class Video(FrameReader):
 
     def __init__(self, path: Path, limits: Limits, formats: str = CONTAINERS) -> None:
         self._limits = limits
-        self._times: list[Fraction | None] = []  # of the frames decoded, as they are shown
-        self._sent: list[Fraction] = []  # of the packets read, as they are decoded
-        self._duration = Fraction(0)  # of the last frame; 0: unknown
+        self._times: list[Fraction | None] = []  # of decoded frames, in display order
+        self._sent: list[Fraction] = []  # of packets, in decoding order
+        self._duration = Fraction(0)  # of the last frame; 0 if unknown
         self._ended = False
+        self._path, self._packets = path, 0
         self._key: int | None = None  # time of the first key frame, in ticks
         self._early = 0
         self._remarks: set[str] = set()
-        self._faults: dict[int, str] = {}  # by the frame that each was near
+        self._faults: dict[int, str] = {}  # by the nearest frame
         file = path.open("rb")
         head, size = file.read(HEAD), file.seek(0, os.SEEK_END)
         file.seek(max(0, size - TAIL))
@@ -90,15 +92,15 @@ class Video(FrameReader):
         file.seek(0)
         self._rateless = states_no_rate(head)
         if is_cut_off(head, tail, size):
-            self._remarks.add("is cut off: frames may be missing at its end")
+            self._remarks.add("is truncated; frames may be missing at its end")
         with path.open("rb") as again, open_container(again, formats, **NO_DECODERS) as alone:
-            self._logged, _ = get_last_error()  # what this one said, the next one says again
+            self._logged, _ = get_last_error()  # the next one repeats its messages
             self._container = open_container(file, formats)
             self._stream = self._film(self._container.streams.video)
             self._header = read_header(alone, self._stream.index)
         context = self._stream.codec_context
         if context is None:
-            raise FramesError("is encoded in a way that FFmpeg has no decoder for.")
+            raise FramesError("has a codec that FFmpeg cannot decode.")
         check_frame_size(context.width, context.height, limits)
         if self._stream.frames > size:
             raise FramesError(
@@ -106,35 +108,37 @@ class Video(FrameReader):
                 "Copy it again."
             )
         self.declared = declared(self._container, self._stream)
-        # AVI gives no time to a frame, only a place among the others as they are decoded.
+        # AVI states no times, only positions in decoding order.
         self._counts = self._container.format.name == "avi"
-        # Decoders forget what the container alone says of colours once they have begun.
+        # Once started, decoders forget colours stated only by the container.
         self._tags = tags_of(context).before(self._header.tags)
         self._remarks.update(self._header.remarks)
         self._decoder = _with_alpha(self._stream) or context
         self._decoder.options = {"max_pixels": str(limits.side**2)}
-        self._decoder.flags |= Flags.unaligned  # else a crop on the left is rounded
+        self._decoder.flags |= Flags.unaligned  # otherwise a crop on the left is rounded
         self._stated = stated_rates(self._container, self._stream, head)
         self._turn: bytes | None = None  # the display matrix
-        self._carrier: av.VideoFrame | None = None  # of side data, where the decoder has none
+        self._carrier: av.VideoFrame | None = None  # has the side data if the decoder gives none
         self._speakers = (self._container.format.name, self._decoder.codec.name)
+        self._note_logged()
 
     def __iter__(self) -> Iterator[Pixels]:
         return map(self._pixels, self._frames())
 
     def skim(self) -> Iterator[Fraction | None]:
-        """Decode for the times alone."""
+        """Decode only for the times."""
         return (self._times[-1] for _ in self._frames())
 
     def _frames(self) -> Iterator[av.VideoFrame]:
+        self._forget_others()
         try:
             for packet in self._container.demux(self._stream):
                 if self._carrier is None and self._decoder is not self._stream.codec_context:
                     self._carrier = _own_frame(self._stream.codec_context, packet)
                 yield from map(self._checked, self._decoded(packet))
-        except MemoryError:  # FFmpeg's own, which is no damage
+        except MemoryError:  # from FFmpeg; not damage
             raise
-        except av.FFmpegError as error:  # cut off: what the decoder still holds is good
+        except av.FFmpegError as error:  # truncated: frames still in the decoder are good
             self._note_fault(error.strerror)
             yield from map(self._checked, self._decoded(None))
         self._ended = True
@@ -148,20 +152,28 @@ class Video(FrameReader):
         except av.FFmpegError as error:
             self._note_fault(error.strerror)
             frames = []
-        before, (self._logged, last) = self._logged, get_last_error()
-        if last and self._logged > before and last[1] in self._speakers:  # not the sound's
-            self._note_fault(last[2])
+        self._note_logged()
         return frames
 
+    def _forget_others(self) -> None:
+        """Leave out what was logged of films that were opened after this one."""
+        self._logged, _ = get_last_error()
+
+    def _note_logged(self) -> None:
+        before, (self._logged, last) = self._logged, get_last_error()
+        if last and self._logged > before and last[1] in self._speakers:  # not from the sound
+            self._note_fault(last[2])
+
     def _note_fault(self, text: str | None) -> None:
-        """Keep a fault near the next frame; its text may come from the file, and is shortened."""
+        """Record a fault near the next frame; its text may come from the file and is shortened."""
         text = "".join(filter(str.isprintable, text or "?"))[:LETTERS]
         self._faults.setdefault(len(self._times), text)
 
     def _note_packet(self, packet: Packet[VideoStream] | None) -> None:
-        """Keep its time; count those before the first key frame, which were cut from their film."""
+        """Record its time; count packets around the first key frame that players do not show."""
         if packet is None or not packet.size or packet.time_base is None:
             return
+        self._packets += 1
         sent = packet.dts if self._counts else packet.pts
         if sent is not None:
             self._sent.append(sent * packet.time_base)
@@ -169,7 +181,7 @@ class Video(FrameReader):
             self._early += 1
             if packet.is_keyframe:
                 self._key, self.hidden, self._early = sent, self._early - 1, 0
-        elif self._early == 0 and (sent is None or sent < self._key):  # shown before it
+        elif self._early == 0 and (sent is None or sent < self._key):  # shown before the key frame
             self.hidden += 1
         else:
             self._early = 1
@@ -187,7 +199,7 @@ class Video(FrameReader):
             if pts is not None and self._key is not None and pts < self._key:
                 self.hidden -= 1
         if frame.interlaced_frame:
-            self._remarks.add("is interlaced; each frame mixes two instants")
+            self._remarks.add("is interlaced; each frame mixes two points in time")
         return frame
 
     def _pixels(self, frame: av.VideoFrame) -> Pixels:
@@ -195,34 +207,34 @@ class Video(FrameReader):
         if transparent:
             self._remarks.add("has transparent pixels; they are shown over black")
         if (self._stream.sample_aspect_ratio or 1) != 1:
-            self._remarks.add("has pixels that are not square; they are taken as square")
+            self._remarks.add("has pixels that are not square; they are read as square")
         carrier = self._carrier or frame
         side = side_data(carrier, self._stream.codec_context.name)
         self._remarks.update(disagreements(carrier, side, self._header, self._tags))
         return self._upright(cropped(rgb, self._header), side)
 
     def _is_of_cut(self, text: str) -> bool:
-        """Whether H.264 only misses frames that were cut away with those before the first key."""
+        """Whether H.264 only misses frames that were removed before the first key frame."""
         return self.hidden > 0 and text.startswith("mmco: unref short")
 
     def _film(self, streams: tuple[VideoStream, ...]) -> VideoStream:
         film, films = first_film(streams), films_of(streams)
         if len(films) > 1:
             number = films.index(film) + 1
-            self._remarks.add(f"holds {len(films)} films; film {number} was read, no other")
+            self._remarks.add(f"has {len(films)} films; only film {number} was read")
         return film
 
     def _upright(self, rgb: Pixels, side: Mapping[str, bytes]) -> Pixels:
         stated = side.get("DISPLAYMATRIX")
-        turn = bytes(stated) if stated else self._turn  # a bitstream says it once, for all
+        turn = bytes(stated) if stated else self._turn  # a bitstream may state it only once
         if turn != self._turn and len(self._times) > 1:
             at = len(self._times) - 1
-            raise FramesError(f"is turned in another way from frame {at} on; read those before it.")
+            raise FramesError(f"changes its rotation at frame {at}. Read the frames before it.")
         self._turn = turn
         return upright(rgb, turn)
 
     def times(self) -> Times | None:
-        """Tell when the frames read so far are shown; None if the file states no time."""
+        """Return the times of the frames read so far; None if the file states no times."""
         if self._rateless:
             return None
         last = self._times[-1] if self._times else None
@@ -237,7 +249,7 @@ class Video(FrameReader):
         )
 
     def rates(self) -> list[Fraction]:
-        """Give the constant rates that fit; of a part of the file also those of what follows it."""
+        """Return the constant rates that fit the frames read and the packets that follow."""
         times = self.times()
         if times is None:
             return []
@@ -245,29 +257,43 @@ class Video(FrameReader):
         return whole.rates() or times.rates()
 
     def _ahead(self) -> list[Fraction]:
-        """Times of the packets that follow the frames read: enough to tell rates apart."""
+        """Return the times of the packets that follow, to tell rates apart."""
         last = self._times[-1] if self._times else None
         if self._ended or last is None:
             return []
+        seen, unsure = 0, REORDERED
         try:
             for packet in islice(self._container.demux(self._stream), AHEAD):
                 self._note_packet(packet)
-        except av.FFmpegError:  # damage that is not in the frames asked for
+                seen += 1
+            if seen < AHEAD:  # the end: no frame comes in between
+                unsure = 0
+        except av.FFmpegError:  # damage outside the requested frames
             pass
-        return sorted(time for time in self._sent if time > last)[:-REORDERED]
+        after = sorted(time for time in self._sent if time > last)
+        return after[: max(0, len(after) - unsure)]
 
     def remarks(self) -> list[str]:
-        """Say what is wrong with the frames read, as clauses about the file."""
-        remarks = sorted(self._remarks)
+        """Describe what is wrong with the frames read, as clauses about the file."""
+        remarks = sorted(self._remarks) + self._passed_over()
         faults = {at: text for at, text in self._faults.items() if not self._is_of_cut(text)}
         if faults:
             count, (frame, text) = len(faults), next(iter(faults.items()))
             remarks.append(f"is damaged (in {count} places, the first near frame {frame}: {text})")
         return remarks
 
+    def _passed_over(self) -> list[str]:
+        """Report pictures of an MPEG-TS whose headers are so damaged that FFmpeg skips them."""
+        if not (self._ended and self._container.format.name == "mpegts"):
+            return []
+        begun = begun_pictures(self._path, self._stream.id)
+        lost = begun - self._packets
+        # Where each field has a unit of its own, there are twice as many as frames.
+        return [f"is damaged ({lost} frames cannot be found)"] if 0 < lost < begun / 4 else []
+
 
 def _with_alpha(stream: VideoStream) -> VideoCodecContext | None:
-    """A decoder of VP8 and VP9 that reads transparency, which FFmpeg's own ones leave out."""
+    """Return a VP8 or VP9 decoder that reads transparency, which FFmpeg's own ones ignore."""
     name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.name)
     if name is None or stream.metadata.get("alpha_mode") != "1":
         return None
@@ -277,8 +303,8 @@ def _with_alpha(stream: VideoStream) -> VideoCodecContext | None:
 def _own_frame(
     decoder: VideoCodecContext, packet: Packet[VideoStream] | None
 ) -> av.VideoFrame | None:
-    """A frame by FFmpeg's own decoder, which knows the turn that the container states."""
+    """Decode a frame with FFmpeg's own decoder, which gives the rotation of the container."""
     try:
         return next(iter([*decoder.decode(packet), *decoder.decode(None)]), None)
-    except av.FFmpegError:  # told of by the other decoder
+    except av.FFmpegError:  # reported by the other decoder
         return None

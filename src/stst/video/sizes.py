@@ -1,4 +1,4 @@
-"""The size that frames are brought to: reduced, enlarged, cropped, padded. No torch here."""
+"""Resize frames: reduce, enlarge, crop and pad. Imports no torch."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ Pixels = npt.NDArray[np.float32]  # (H, W, 3), RGB in [0, 1]
 Size = tuple[int, int]  # height and width in px
 Fit = Literal["crop", "pad", "stretch"]
 
-GREY = 0.5  # of the bars, in R, G and B as encoded: 128 in files of 8 bits
+GREY = 0.5  # encoded R, G and B of the padding bars: 128 in 8-bit files
+LONGEST = 32_768  # px, largest side that can be requested
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sizing:
-    """The size that is wanted, and what may be done for it: see `stst.read_video`."""
+    """The requested size and how to reach it: see `stst.read_video`."""
 
     width: int | None = None
     height: int | None = None
@@ -32,10 +33,10 @@ class Sizing:
 
 @dataclass(frozen=True)
 class Placement:
-    """How a frame is brought to a size.
+    """How a frame is resized: (height, width) at each step.
 
-    The middle `part` of a frame of size `whole` becomes a `picture`, in the middle of the new
-    `frame`, whose rest is grey. Of an odd rest the larger half is at the right and below.
+    The central `part` of a frame of size `whole` is resized to `picture` and centred in the new
+    `frame` on grey. If the remainder is odd, the extra pixel is on the right or below.
     """
 
     whole: Size
@@ -44,7 +45,7 @@ class Placement:
     frame: Size
 
     def apply(self, pixels: Pixels) -> Pixels:
-        """Bring a frame to the size: (*whole, 3) -> (*frame, 3)."""
+        """Resize a frame: (*whole, 3) -> (*frame, 3)."""
         picture = resized(_middle(pixels, self.part), self.picture)
         if self.picture == self.frame:
             return picture
@@ -54,7 +55,7 @@ class Placement:
 
     @property
     def steps(self) -> list[str]:
-        """What is done to a frame, for manifests and Methods sections."""
+        """Steps in words, for manifests and Methods sections."""
         steps = []
         if self.part != self.whole:
             steps.append(f"cropped to the middle {_px(self.part)}")
@@ -70,16 +71,16 @@ class Placement:
 
 
 def place(size: Size, sizing: Sizing) -> Placement:
-    """Say how frames of a size get the one that is wanted; errors are clauses about them."""
+    """Plan how to resize frames of a size; error messages are clauses about the file."""
     if sizing.fit not in (None, *get_args(Fit)):
-        raise FramesError(f"cannot get fit={sizing.fit!r}: choose {', '.join(get_args(Fit))}.")
+        raise FramesError(f"cannot use fit={sizing.fit!r}: choose {', '.join(get_args(Fit))}.")
     frame = _wanted(size, sizing.width, sizing.height)
     part, picture = size, frame
     if sizing.width and sizing.height and _differ(size, frame):
         if sizing.fit is None:
             raise FramesError(
-                f"is {_px(size)}, and {_px(frame)} are of another aspect. Say how to fit it: "
-                "--fit crop, pad or stretch (in Python fit='crop'); or give width or height alone."
+                f"is {_px(size)}, and {_px(frame)} has another aspect ratio. Choose how to fit it: "
+                "--fit crop, pad or stretch (in Python fit='crop'); or give only width or height."
             )
         if sizing.fit == "crop":
             part = _largest(size, frame)
@@ -88,16 +89,18 @@ def place(size: Size, sizing: Sizing) -> Placement:
     if not sizing.enlarge and (picture[0] > part[0] or picture[1] > part[1]):
         raise FramesError(
             f"is {_px(size)} and would be enlarged to {_px(frame)}, which adds no detail. Choose "
-            "a smaller size, or ask for it: --enlarge (in Python enlarge=True)."
+            "a smaller size, or allow it: --enlarge (in Python enlarge=True)."
         )
     return Placement(size, part, picture, frame)
 
 
 def _wanted(size: Size, width: int | None, height: int | None) -> Size:
-    """Height and width in px; one that is not given follows from the other, rounded."""
+    """Return height and width in px; a missing one follows from the other, rounded."""
     rows, columns = size
-    if any(side is not None and side < 1 for side in (width, height)):
-        raise FramesError(f"cannot get width={width}, height={height}: a side is 1 px or more.")
+    if any(side is not None and not 1 <= side <= LONGEST for side in (width, height)):
+        raise FramesError(
+            f"cannot have width={width}, height={height}: a side is 1 to {LONGEST} px."
+        )
     if width is None and height is None:
         return size
     if height is None:
@@ -107,27 +110,27 @@ def _wanted(size: Size, width: int | None, height: int | None) -> Size:
     return height, width
 
 
-def _differ(one: Size, other: Size) -> bool:
-    """Whether two sizes differ in aspect by more than the rounding of a side explains."""
-    (rows, columns), (height, width) = one, other
-    off = height * columns - width * rows  # over columns and rows: px of height and of width
+def _differ(first: Size, second: Size) -> bool:
+    """Whether two aspect ratios differ by more than the rounding of a side."""
+    (rows, columns), (height, width) = first, second
+    off = height * columns - width * rows  # divided by columns or rows: px of height or width
     return 2 * abs(off) > max(rows, columns)
 
 
 def _largest(room: Size, aspect: Size) -> Size:
-    """The largest size of the aspect of another one that a room has, rounded."""
+    """Return the largest size with a given aspect ratio that fits into `room`, rounded."""
     scale = min(Fraction(room[0], aspect[0]), Fraction(room[1], aspect[1]))
     return max(1, round(scale * aspect[0])), max(1, round(scale * aspect[1]))
 
 
 def _middle(pixels: Pixels, size: Size) -> Pixels:
-    """View the middle of a frame."""
+    """Return a view of the centre of a frame."""
     top, left = ((side - part) // 2 for side, part in zip(pixels.shape, size, strict=False))
     return pixels[top : top + size[0], left : left + size[1]]
 
 
 def resized(pixels: Pixels, size: Size) -> Pixels:
-    """Average where a side gets shorter, then interpolate where one gets longer."""
+    """Average along sides that get shorter, then interpolate along sides that get longer."""
     shorter = min(size[0], pixels.shape[0]), min(size[1], pixels.shape[1])
     return enlarged(downsize(pixels, shorter), size)
 
@@ -141,11 +144,11 @@ def downsize(pixels: Pixels, size: Size) -> Pixels:
 
 
 def enlarged(pixels: Pixels, size: Size) -> Pixels:
-    """Interpolate by cubic convolution: (H, W, 3) -> (height, width, 3).
+    """Interpolate by cubic convolution: (H, W, 3) -> (height, width, 3), clipped to [0, 1].
 
-    Of the kernels of Keys (1981, IEEE Trans. Acoust. Speech Signal Process. 29, 1153) that with
-    a = -1/2, the only one under which a slope of luminance stays a slope. That of OpenCV, and of
-    torch without antialiasing, has a = -3/4. What overshoots is clipped to [0, 1].
+    Uses the kernel of Keys (1981, IEEE Trans. Acoust. Speech Signal Process. 29, 1153) with
+    a = -1/2, the only one that preserves linear luminance gradients. OpenCV, and torch without
+    antialiasing, use a = -3/4.
     """
     if pixels.shape[:2] == size:
         return pixels

@@ -1,7 +1,7 @@
-"""When frames are shown: the rate that times fit, and the frame that a player shows at an instant.
+"""Frame times: find the frame rate that fits them, and resample by them.
 
-Times are exact, in seconds. A file rounds them to its ticks (10 ms in a GIF, 1 ms in Matroska,
-FLV and ASF), so that the frames of 30 a second come 33, 34 and 33 ms apart. No FFmpeg here.
+Times are exact, in seconds. Files round them to ticks (10 ms in a GIF, 1 ms in Matroska, FLV and
+ASF), so that frames at 30 per second are 33, 34 and 33 ms apart. Imports no FFmpeg.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -23,41 +24,63 @@ WHOLE = [Fraction(rate) for rate in (5, 6, 8, 10, 12, 15, 20, 24, 25, 30, 40, 48
 WHOLE += [Fraction(rate) for rate in (90, 100, 120, 144, 200, 240)]
 TELEVISION = [rate * NTSC for rate in (24, 30, 48, 60, 120)]
 ODD = [Fraction(rate) for rate in range(1, 241) if rate not in WHOLE]
-COARSEST = Fraction(1, 100)  # seconds: the tick of a GIF; no container has a longer one
+COARSEST = Fraction(1, 100)  # seconds: the tick of a GIF, the longest of all containers
 MILLISECOND = Fraction(1, 1000)
-JITTER = Fraction(1, 10)  # of a frame: how far off its time a frame may be, either way
+JITTER = Fraction(1, 10)  # largest deviation of a frame from its time, in frames, either way
+SLOWEST, FASTEST = Fraction(1, 10**6), Fraction(10**6)  # frames per second: others are mistakes
+RATES = (
+    "the frame rate must be positive, such as 24, 29.97 or 30000/1001, and from 0.000001 to "
+    "1000000 per second"
+)
+
+
+def as_rate(given: Fraction | float | str) -> Fraction:
+    """Convert a frame rate to an exact fraction: 29.97 is 2997/100."""
+    text, rate = "a number with too many digits", Fraction(0)
+    with suppress(ValueError, ZeroDivisionError):
+        text = str(given)  # via text, so that 29.97 is not a binary fraction
+        if "/" in text or 0 < float(text) <= FASTEST:  # 1e999999999 takes hours
+            rate = Fraction(text)
+    if not SLOWEST <= rate <= FASTEST:
+        raise FramesError(f"{RATES}; got {text!r:.42}.")
+    return rate
+
+
+def rate_setting(given: Fraction | float | str) -> Fraction:
+    """Convert the frame rate of a setting; the caller's error shows what was given."""
+    try:
+        return as_rate(given)
+    except FramesError:
+        raise ValueError(RATES) from None
 
 
 def snapped(rate: Fraction, near: float) -> Fraction:
-    """A rate that a file states rounded: that of television, if it is within `near` of one."""
+    """Return the nearest NTSC rate if a rounded rate is within `near` of it, else the rate."""
     television = round(rate / NTSC) * NTSC
     return television if rate and abs(television / rate - 1) < near else rate
 
 
 @dataclass(frozen=True)
 class Times:
-    """When frames begin, in order, and what their file says about it.
-
-    `tick` is the unit of the file's times. `end` is when the last frame ends, and None if the
-    file does not say. `whole` is true of a GIF and of other animations: their delays cannot state
-    rates of television, so that whole ones are likelier, and the last frame has one as the others.
-    """
+    """Onset times of frames, in order, and what the file states about them."""
 
     starts: Sequence[Fraction | None]
-    tick: Fraction
-    stated: Sequence[Fraction] = ()  # rates, the most trusted first
-    end: Fraction | None = None
+    tick: Fraction  # unit of the times
+    stated: Sequence[Fraction] = ()  # stated frame rates, the most trusted first
+    end: Fraction | None = None  # end of the last frame; None if unknown
+    # True for GIFs and other animations: their delays cannot state NTSC rates, so that whole rates
+    # are more likely, and the last frame has a delay like the others.
     whole: bool = False
 
     def in_order(self) -> list[Fraction] | None:
-        """Times after that of the first frame; None if any is unknown or not after the last."""
+        """Return times relative to the first frame; None if one is unknown or not increasing."""
         known = [start for start in self.starts if start is not None]
         if len(known) < len(self.starts) or any(a >= b for a, b in pairwise(known)):
             return None
         return [start - known[0] for start in known]
 
     def rates(self) -> list[Fraction]:
-        """The constant rates that the times fit: one is sure, several cannot be told apart."""
+        """Return the constant rates that fit the times; several if they cannot be distinguished."""
         times = self.in_order()
         if times is None:
             return []
@@ -75,7 +98,7 @@ class Times:
         tick = rounding(times, self.tick)
 
         def fitting(rates: Sequence[Fraction]) -> list[Fraction]:
-            # The second: halves that are rounded up and down by turns.
+            # The second allows halves that are rounded up and down alternately.
             return _fits(seconds, rates, tick) or _fits(seconds, rates, tick * Fraction("1.00001"))
 
         if stated := fitting(self.stated):
@@ -92,15 +115,15 @@ class Times:
         return _fits(seconds, self.stated, shaken)[:1] or _fits(seconds, common[0], shaken)
 
     def starts_and_end(self, rate: Fraction) -> tuple[list[Fraction], Fraction]:
-        """When each frame is shown, from 0 on, and when the last one ends, for resampling.
+        """Return the onset of each frame, from 0, and the end of the last one, for resampling.
 
-        FramesError if a frame has no time. A last frame of unknown length lasts as long as most.
+        FramesError if a frame has no time. A last frame of unknown length gets the median length.
         """
         times = self.in_order()
         if times is None:
             raise FramesError(
-                f"{self.unevenness()}, so that frames cannot be resampled by their times. Say how "
-                "fast to take them: frame_rate=25 in Python, --fps 25 on the command line."
+                f"{self.unevenness()}, so that it cannot be resampled by time. State the frame "
+                "rate: frame_rate=25 in Python, --fps 25 on the command line."
             )
         starts = unrounded(times, self.tick, rate)
         if self.end is not None and self.starts[0] is not None:
@@ -109,12 +132,10 @@ class Times:
         return starts, (starts[-1] if starts else 0) + gaps[len(gaps) // 2]
 
     def unevenness(self) -> str:
-        """Say how uneven the times are, as a clause about the file."""
+        """Describe how uneven the times are, as a clause about the file."""
         times = self.in_order()
         if times is None:
-            return (
-                "has frames without a time, or with one that is not after that of the frame before"
-            )
+            return "has frames without a time, or not in order of time"
         gaps = np.diff(np.array(times, float))
         if len(gaps) == 0:
             return ""
@@ -122,25 +143,26 @@ class Times:
         first = int(np.argmax(np.abs(gaps - usual) > usual * float(JITTER))) + 1
         return (
             f"shows its frames {1000 * gaps.min():.4g} to {1000 * gaps.max():.4g} ms apart "
-            f"({1 / gaps.mean():.4g} a second on average; frame {first} is the first out of step)"
+            f"({1 / gaps.mean():.4g} per second on average; frame {first} is the first irregular "
+            "one)"
         )
 
 
 def ticks(times: Sequence[Fraction]) -> npt.NDArray[np.int64]:
-    """Times in whole numbers of their common unit."""
+    """Convert times to integers in their common unit."""
     unit = math.lcm(*(time.denominator for time in times))
     return np.array([int(time * unit) for time in times])
 
 
 def rounding(times: Sequence[Fraction], tick: Fraction) -> Fraction:
-    """How coarsely times are rounded, which may be more than by the tick of their file.
+    """Return the unit to which times are rounded, which may be coarser than the file's tick.
 
-    A copy into another container keeps the rounding of the first one.
+    A file copied into another container keeps the rounding of the first.
     """
     unit = math.lcm(*(time.denominator for time in times))
     gaps = np.diff(ticks(times))
     common = Fraction(int(np.gcd.reduce(gaps)), unit)
-    if gaps.min() == gaps.max():  # these have in common no more than their length
+    if gaps.min() == gaps.max():  # equal gaps say nothing about rounding
         common = MILLISECOND if common % MILLISECOND == 0 else tick
     coarse = min(max(common, tick), COARSEST)
     return min(coarse, times[-1] / (len(times) - 1) / 2)
@@ -149,25 +171,30 @@ def rounding(times: Sequence[Fraction], tick: Fraction) -> Fraction:
 def _fits(
     seconds: npt.NDArray[np.float64], rates: Sequence[Fraction], room: Fraction
 ) -> list[Fraction]:
-    """The rates for which frames are off their times by less than `room`, one from another."""
+    """Return the rates for which deviations from the times span less than `room`."""
     count = np.arange(len(seconds))
-    most = float(room) * (1 - 1e-6)  # of a double
+    most = float(room) * (1 - 1e-6)  # allows for rounding of doubles
     return [rate for rate in rates if np.ptp(seconds - count / float(rate)) < most]
 
 
 @dataclass(frozen=True)
 class Resampling:
-    """Frames chosen by their times: the new rate, and how many are shown twice or not at all.
+    """Result of resampling by time: the new frame rate, repeated and dropped frames.
 
-    Attributes
+    Parameters
     ----------
     rate : str
         Frames per second, exact.
     doubled : int
-        Frames of the source that are in the clip more than once.
+        Number of source frames that are in the clip more than once.
     dropped : int
-        Frames of the source, from the first to the last in the clip, that are shown at no instant
-        of the new rate.
+        Number of source frames, between the first and the last in the clip, that are not in it.
+
+    Examples
+    --------
+    >>> shown = shown_at([Fraction(0), Fraction(1, 10)], Fraction(3, 10), Fraction(10))
+    >>> resample(shown, range(3), Fraction(10))[1]
+    Resampling(rate='10', doubled=1, dropped=0)
     """
 
     rate: str
@@ -176,19 +203,19 @@ class Resampling:
 
 
 def shown_at(times: Sequence[Fraction], end: Fraction, rate: Fraction) -> npt.NDArray[np.int64]:
-    """Which frame a player shows at 0, 1 / rate, 2 / rate, ... until `end`.
+    """Return the frame that a player shows at 0, 1 / rate, 2 / rate, ... until `end`.
 
-    It is the last one whose time has come; times begin at 0.
+    It is the last frame whose time has come; times start at 0.
     """
     begins = [math.ceil(min(time, end) * rate) for time in (*times, end)]  # first instant of each
     return np.repeat(np.arange(len(times)), np.diff(begins))
 
 
 def unrounded(times: Sequence[Fraction], tick: Fraction, rate: Fraction) -> list[Fraction]:
-    """Undo the rounding of times that lie on the instants of `rate`, with gaps among them.
+    """Undo the rounding of times that lie on the instants of `rate`, possibly with gaps.
 
-    Else a frame of 67 ms would come too late for the instant 66.67 ms that it was made for.
-    Instants of twice, three and four times the rate are tried too.
+    Otherwise a frame at a rounded 67 ms would be late for its instant at 66.67 ms. Instants of
+    two, three and four times the rate are tried too.
     """
     if len(times) < ENOUGH:
         return list(times)
@@ -201,13 +228,13 @@ def unrounded(times: Sequence[Fraction], tick: Fraction, rate: Fraction) -> list
     return list(times)
 
 
-ENOUGH = 9  # frames: fewer may lie on such instants by chance
+ENOUGH = 9  # frames; fewer may lie on the instants by chance
 
 
 def resample(
     shown: npt.NDArray[np.int64], chosen: range, rate: Fraction
 ) -> tuple[list[int], Resampling]:
-    """The frames shown at some of the instants of `rate`, and how many of them twice or never."""
+    """Return the frames shown at chosen instants of `rate`, and how many repeat or are dropped."""
     picked = shown[chosen.start : chosen.stop : chosen.step].tolist()
     span = shown[chosen.start : chosen[-1] + 1] if chosen else shown[:0]
     doubled = sum(count > 1 for count in Counter(picked).values())

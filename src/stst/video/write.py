@@ -1,11 +1,11 @@
-"""Frames -> files: a lossless master and a browser preview, each read back and compared."""
+"""Write clips as lossless masters or browser previews; each file is read back and compared."""
 
 from __future__ import annotations
 
 import os
 import sys
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,6 +20,7 @@ import numpy.typing as npt
 from av.error import FFmpegError
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
 from av.video.stream import VideoStream
+from PIL import Image
 
 from stst.errors import FramesError
 from stst.errors.arguments import checked
@@ -30,10 +31,11 @@ from stst.video.read import open_video
 
 Levels = npt.NDArray[np.uint8]  # (H, W, 3)
 
-RGB_MATRIX = 0  # H.273: the planes are G, B and R themselves
+WEBM_RATE = 1000  # frames per second, at most: a tick is 1 ms
+RGB_MATRIX = 0  # H.273: the planes are G, B and R
 ROUNDING = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INP | Interpolation.ACCURATE_RND
-# One thread: the bytes then do not depend on the machine's number of cores.
-# Nothing ahead is looked at: of some small noisy clips libvpx else writes what cannot be decoded.
+# One thread, so that the bytes do not depend on the number of cores. No look-ahead: with it,
+# libvpx writes undecodable files for some small noisy clips.
 VP9_LOSSLESS = {
     "lossless": "1",
     "deadline": "good",
@@ -42,13 +44,13 @@ VP9_LOSSLESS = {
     "lag-in-frames": "0",
 }
 REPEATABLE = {"fflags": "+bitexact"}  # no random identifiers, no date
-# Without looking ahead: what x264 decides there differs from run to run.
+# No look-ahead: its decisions in x264 differ from run to run.
 NOT_AHEAD = "rc-lookahead=0:mbtree=0"
 H264_PREVIEW = {"crf": "16", "preset": "medium", "threads": "1", "x264-params": NOT_AHEAD}
 
 
 def encode_master(levels: Iterable[Levels], rate: Fraction, path: Path) -> None:
-    """Write frames, one by one, as WebM: VP9 lossless, planes G, B, R, tagged sRGB full range."""
+    """Write frames as WebM: VP9 lossless, planes G, B, R, tagged sRGB full range."""
     frames = (av.VideoFrame.from_ndarray(level, "rgb24") for level in levels)
     planes = (frame.reformat(format="gbrp") for frame in frames)
     with av.open(str(path), "w", format="webm", options=REPEATABLE) as container:
@@ -82,7 +84,7 @@ def _mux(
     container: av.container.OutputContainer,
     stream: VideoStream,
     frames: Iterable[av.VideoFrame],
-    tags: tuple[int, int, int],  # range, matrix and transfer curve of the colours
+    tags: tuple[int, int, int],  # colour range, matrix and transfer curve
 ) -> None:
     context = stream.codec_context
     context.color_range, context.colorspace, context.color_trc = tags
@@ -96,7 +98,7 @@ def _mux(
     container.mux(stream.encode(None))
 
 
-# 4:2:0 loses fine colour whatever the encoder does, so the preview is judged by its luma.
+# 4:2:0 always loses fine colour, so that previews are compared by luma.
 LUMA = np.array([0.2126, 0.7152, 0.0722])  # BT.709
 PREVIEW_BOUND = 8.0
 ENCODERS = {".webm": encode_master, ".mp4": encode_preview}
@@ -104,44 +106,91 @@ ENCODERS = {".webm": encode_master, ".mp4": encode_preview}
 
 @dataclass(frozen=True)
 class Written:
-    """A video file that was written, read back and compared."""
+    """A video file that was written, read back and compared with the clip.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    sha256 : str
+        SHA-256 of the file, hexadecimal.
+    lossless : bool
+        Whether the file holds the 8-bit frames exactly.
+    mean_difference, max_difference : float
+        Mean and maximum absolute difference of the file from the 8-bit frames, in levels of 255.
+    clipped : float
+        Proportion of values that are exactly 0 or 1, where a synthesis may have been clipped.
+
+    Examples
+    --------
+    >>> Written(Path("a.webm"), "0" * 64, True, 0.0, 0.0, 0.0).lossless
+    True
+    """
 
     path: Path
-    sha256: str  # of its bytes, hex
-    lossless: bool  # whether it holds exactly what `stst.video.frames.to_uint8` gives
-    mean_difference: float  # of the file from the frames, absolute, in levels of 255
+    sha256: str
+    lossless: bool
+    mean_difference: float
     max_difference: float
-    clipped: float  # share of values at 0 or 1, where a synthesis may have been clipped
+    clipped: float
 
 
 @checked
 def write_video(clip: Footage, path: str | Path) -> Written:
-    """Write a clip as `.webm` (lossless: the stimulus) or `.mp4` (a preview for browsers).
+    """Write a clip as lossless WebM (the stimulus) or as MP4 (a preview for browsers).
 
-    `.webm` is VP9 lossless RGB: what is read back equals ``to_uint8`` of the frames. `.mp4`
-    is H.264 4:2:0, which alters colours (luma by at most 8 levels of 255 on average, which
-    is checked); odd sides are padded by one px that repeats the edge.
-    The same clip gives the same bytes on the same machine. A file of that name is replaced,
-    at once and only by a whole one. Frames are taken one by one, so that a clip on disk
-    (`open_video`) may be of any length.
+    The file is read back and compared with the clip. An existing file is replaced only by a
+    complete one.
+
+    Parameters
+    ----------
+    clip : Clip
+        At least 2 frames. They are read one at a time, so that clips on disk may have any length.
+    path : str or Path
+        File name ending in ``.webm`` (lossless) or ``.mp4`` (preview).
+
+    Returns
+    -------
+    Written
+        The file and how exactly it holds the frames.
 
     Raises
     ------
     FramesError
-        If the suffix is another one, the folder does not exist, the disk is full, or what
-        is read back has another number of frames, size, rate or content.
+        If the suffix is another, the folder does not exist, the disk is full, or the file differs
+        from the clip in length, size, frame rate or content.
+
+    Notes
+    -----
+    WebM is VP9 lossless RGB and holds the frames exactly, clipped and rounded to 8 bits. MP4 is
+    H.264 4:2:0, which changes colours; its luma differs by at most 8 levels of 255 on average,
+    which is checked, and odd sides are padded by repeating the last pixel. The same clip gives
+    the same bytes on the same machine.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import stst
+    >>> clip = stst.make_stimulus("drifting-grating", frames=2, height=32, width=32).clip
+    >>> with TemporaryDirectory() as folder:
+    ...     written = write_video(clip, f"{folder}/grating.webm")
+    ...     stst.read_video(written.path)
+    Clip(2 frames of 32x32 px at 24/s, 0.0833 s)
+    >>> written.lossless, written.max_difference
+    (True, 0.0)
     """
     path = Path(path)
-    check_footage(clip, "what is written")
+    check_footage(clip, "the clip to write")
     encode = ENCODERS.get(path.suffix.lower())
     if encode is None:
         raise FramesError(
-            f"{path}: videos are written as .webm (lossless) or .mp4 (preview), not "
-            f"{path.suffix or 'without a suffix'}."
+            f"{path}: the suffix must be .webm (lossless) or .mp4 (preview), got "
+            f"{path.suffix or 'none'}."
         )
     if len(clip) < 2:
         raise FramesError(f"{path}: a video needs at least 2 frames, got {len(clip)}.")
     lossless = path.suffix.lower() == ".webm"
+    _check_rate(clip.frame_rate, path, lossless)
     with _replacing(path) as part:
         encode(_levels(clip), clip.frame_rate, part)
         mean, most = _compare(clip, part, path, lossless)
@@ -152,17 +201,31 @@ def write_video(clip: Footage, path: str | Path) -> Written:
     return Written(path, sha256, lossless, mean, most, clipped)
 
 
+def _check_rate(rate: Fraction, path: Path, lossless: bool) -> None:
+    """Refuse a rate that the file could not state."""
+    if max(rate.as_integer_ratio()) >= 2**31:
+        raise FramesError(
+            f"{path}: no file can state the frame rate {rate}. Give fewer digits, or a fraction "
+            "such as 30000/1001."
+        )
+    if lossless and rate > WEBM_RATE:
+        raise FramesError(
+            f"{path}: .webm counts milliseconds and cannot hold {rate} frames/s, but {WEBM_RATE}. "
+            f"Show the clip at a lower rate: clip.retime({WEBM_RATE})."
+        )
+
+
 def _levels(clip: Footage) -> Iterator[Levels]:
     return (to_uint8(clip.take([index]))[0] for index in range(len(clip)))
 
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """Give a name beside `path` that takes its place if all goes well, else vanishes."""
+    """Yield a temporary name that replaces `path` on success and is removed on failure."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield part
-        with part.open("rb+") as file:  # Windows flushes none that is only read
+        with part.open("rb+") as file:  # Windows cannot flush a file opened for reading
             os.fsync(file.fileno())
         os.replace(part, path)
     except (FFmpegError, OSError) as error:
@@ -173,9 +236,9 @@ def _replacing(path: Path) -> Iterator[Path]:
 
 
 def _compare(clip: Footage, part: Path, path: Path, lossless: bool) -> tuple[float, float]:
-    """Read the file back; return mean and greatest difference in levels, if acceptable."""
+    """Read the file back; return mean and maximum difference in levels, or raise FramesError."""
     (height, width), rate = clip.size, clip.frame_rate
-    limits = Limits(  # what the frames need, and one frame more
+    limits = Limits(  # one frame more than the clip
         side=max(Limits.side, *(side + 64 for side in clip.size)),  # codecs pad to blocks
         frames=len(clip) + 1,
         bytes=sys.maxsize,
@@ -185,9 +248,9 @@ def _compare(clip: Footage, part: Path, path: Path, lossless: bool) -> tuple[flo
         shared = tuple(map(min, back.size, clip.size))  # odd sides of a preview are padded
         if (len(back), shared, back.frame_rate) != (len(clip), clip.size, rate):
             raise FramesError(
-                f"{path} was not kept: wanted {len(clip)} frames of {width}x{height} px at "
-                f"{rate} a second, the file gives {len(back)} of "
-                f"{back.size[1]}x{back.size[0]} px at {back.frame_rate}."
+                f"{path} was not kept: the clip has {len(clip)} frames of {width}x{height} px at "
+                f"{rate} frames/s, the file {len(back)} of {back.size[1]}x{back.size[0]} px at "
+                f"{back.frame_rate}."
             )
         kept = (levels[:height, :width] for levels in _levels(back))
         gaps = [_gap(*pair) for pair in zip(kept, _levels(clip), strict=True)]
@@ -195,24 +258,24 @@ def _compare(clip: Footage, part: Path, path: Path, lossless: bool) -> tuple[flo
     most = max(gap[1] for gap in gaps)
     if most > 0 if lossless else luma > PREVIEW_BOUND:
         raise FramesError(
-            f"{path} was not kept: read back, it differs from the frames by {luma:.3g} "
-            f"levels of luma on average, {most:g} levels at most."
+            f"{path} was not kept: it differs from the frames by {luma:.3g} levels of luma on "
+            f"average and {most:g} levels at most."
         )
     return mean, most
 
 
-def _gap(kept: Levels, wanted: Levels) -> tuple[float, float, float]:
-    """Mean and greatest difference of one frame, and mean difference of its luma."""
-    gap = kept.astype(np.int16) - wanted
+def _gap(stored: Levels, original: Levels) -> tuple[float, float, float]:
+    """Return mean and maximum difference of one frame, and the mean difference in luma."""
+    gap = stored.astype(np.int16) - original
     return float(np.abs(gap).mean()), float(np.abs(gap).max()), float(np.abs(gap @ LUMA).mean())
 
 
-# An animation in a notebook: px of the longer side, and frames, that are shown at most.
+# Largest longer side, px, and number of frames of an animation in a notebook.
 SIDE, FRAMES = 320, 100
 
 
 def preview_html(clips: Mapping[str, Footage]) -> str:
-    """Show clips side by side under their titles, as HTML that needs no other file."""
+    """Show clips side by side with their titles, as self-contained HTML."""
     note = f" (first {FRAMES} frames shown)"
     figures = "".join(
         f'<figure style="display:inline-block;margin:0 8px 8px 0"><img alt="{escape(title)}" '
@@ -224,14 +287,27 @@ def preview_html(clips: Mapping[str, Footage]) -> str:
 
 
 def animation(clip: Footage) -> bytes:
-    """Encode the first frames, made small, as an animated WebP that repeats."""
-    from PIL import Image  # which only notebooks ask for
+    """Encode the first frames, reduced, as a looping animated WebP."""
+    pictures = []
+    for levels in islice(_levels(clip), FRAMES):
+        pictures.append(Image.fromarray(levels))
+        pictures[-1].thumbnail((SIDE, SIDE), Image.Resampling.BOX)
+    return encode_animation(pictures, clip.frame_rate, "WebP")
 
-    pictures = list(map(Image.fromarray, islice(_levels(clip), FRAMES)))
-    for picture in pictures:
-        picture.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
-    starts = [round(1000 * index / clip.frame_rate) for index in range(len(pictures) + 1)]
+
+def encode_animation(pictures: Sequence[Image.Image], rate: Fraction, kind: str) -> bytes:
+    """Encode pictures of one size as an animation that repeats; `kind` is WebP or GIF."""
+    ticks = 100 if kind == "GIF" else 1000  # a second
+    starts = [round(ticks * index / rate) * 1000 // ticks for index in range(len(pictures) + 1)]
     durations = [end - start for start, end in pairwise(starts)]
-    encoded, options = BytesIO(), {"loop": 0, "quality": 80, "method": 0, "duration": durations}
-    pictures[0].save(encoded, "WebP", save_all=True, append_images=pictures[1:], **options)
+    encoded, options = BytesIO(), {"quality": 80, "method": 0} if kind == "WebP" else {}
+    pictures[0].save(
+        encoded,
+        kind,
+        save_all=True,
+        append_images=pictures[1:],
+        loop=0,
+        duration=durations,
+        **options,
+    )
     return encoded.getvalue()

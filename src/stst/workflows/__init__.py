@@ -1,6 +1,7 @@
-"""All that the command line does, as functions: settings in, a folder and an object out.
+"""The commands of the command line as functions: settings in, a folder and an object out.
 
-Each writes what its command writes. A `Reporter` hears how far it is; without one all is silent.
+Each function writes the same files as its command. Pass a `Reporter` to follow its progress; by
+default nothing is printed.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""An ablation: metamers by recipes that differ in chosen settings, and what comes of each."""
+"""Ablations: make metamers with recipes that differ in chosen settings, and measure each."""
 
 from __future__ import annotations
 
@@ -40,27 +40,34 @@ from stst.workflows.prepared import load_streams, with_digests
 from stst.workflows.progress import SILENT, Reporter
 from stst.workflows.synthesize import complete_synthesis, run_synthesis
 
-Metamer = tuple[Footage, Mapping[str, float]]  # and the mean residual of each layer
+Metamer = tuple[Footage, Mapping[str, float]]  # with the mean residual of each layer
 Maker = Callable[[Cell, int], Metamer]
 
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """One metamer of an ablation and what was measured of it.
+    """One metamer of an ablation, with its measures.
 
     Parameters
     ----------
     cell : Cell
         Its recipe, and the levels of the factors.
     seed : int
-        Of its noise.
-    film : Clip or Film, or None
+        Random seed of its noise.
+    film : Clip or Film, optional
         The metamer; None if it could not be made.
     outcomes : dict of str to float
-        ``residual_LOSS`` for each matched loss, mean of its layers and of frames, and
-        `stst.metrics.outcomes.OUTCOMES`. Empty if it could not be made.
-    error : str
-        Why it could not be made.
+        ``residual_LOSS`` for each matched loss (mean over its layers and frames), and the measures
+        of `stst.metrics.outcomes.OUTCOMES`. Empty if the metamer could not be made.
+    error : str, default ""
+        Reason why the metamer could not be made.
+
+    Examples
+    --------
+    >>> from stst.recipe.design import design
+    >>> (cell, _) = design(Recipe.preset("default"), leave_out=["blend"])
+    >>> Finding(cell, seed=0, error="out of memory").record["factors"]
+    {'without': 'nothing'}
     """
 
     cell: Cell
@@ -71,7 +78,7 @@ class Finding:
 
     @property
     def record(self) -> dict[str, Any]:
-        """All but the film, as plain data."""
+        """Everything but the film, as plain data."""
         return {
             "factors": {name: level_text(level) for name, level in self.cell.factors.items()},
             "seed": self.seed,
@@ -94,33 +101,41 @@ def ablate(
     device: str = "cpu",
     features: Features | None = None,
 ) -> Iterator[Finding]:
-    """Make metamers of a natural clip by recipes that differ, and measure each.
+    """Make metamers of a natural clip with different settings, and measure each.
 
     Parameters
     ----------
     target : Clip or Film
         The natural clip.
-    vary, leave_out
-        What differs: see `stst.recipe.design.design`.
-    seeds : sequence of int
-        Each recipe is given every one of them.
-    recipe : str or Recipe
-        The one that is changed.
-    spatial, temporal, device
-        As for `stst.synthesize`.
+    vary : mapping of str to sequence, optional
+        Levels of each setting or step, for a full factorial design; see
+        `stst.recipe.design.design`.
+    leave_out : sequence of str, default ()
+        Steps to leave out one at a time; see `stst.recipe.design.design`.
+    seeds : sequence of int, default (0,)
+        Random seeds. Each recipe is used with each seed.
+    recipe : str or Recipe, default "default"
+        Recipe, or name of a preset, that the design changes.
+    spatial : str or Stream, default "vgg19"
+        Network whose activations carry the appearance; see `stst.synthesize`.
+    temporal : str or Stream, default "msoe"
+        Network whose activations carry the motion; see `stst.synthesize`.
+    device : str, default "cpu"
+        Device of torch: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
     features : callable, optional
-        As for `stst.metrics.outcomes.against`.
+        Features for the late similarity; see `stst.metrics.outcomes.against`.
 
     Returns
     -------
     iterator of Finding
-        One at a time, made when it is asked for. One that cannot be made has an ``error``,
-        and the others go on. After an interruption it goes on with the one under way.
+        Each metamer is made when the iterator reaches it. If one cannot be made, its ``error``
+        says why, and the iterator continues. After a KeyboardInterrupt, the iterator continues
+        with the interrupted metamer.
 
     Raises
     ------
     RecipeError
-        At once, if the design cannot be.
+        If the design is invalid; raised before anything is made.
 
     Examples
     --------
@@ -147,9 +162,9 @@ def ablate(
 
 
 class Findings(Iterator[Finding]):
-    """Makes and measures the metamer of each cell with each seed, whatever becomes of others.
+    """Make and measure the metamer of each cell with each seed, even if others fail.
 
-    Interrupted, it goes on with the one that was under way.
+    After a KeyboardInterrupt, the iterator continues with the interrupted metamer.
     """
 
     def __init__(
@@ -165,7 +180,7 @@ class Findings(Iterator[Finding]):
         try:
             film, residuals = self._make(cell, seed)
             finding = Finding(cell, seed, film, _by_loss(residuals) | self._measure(film))
-        # What does not fit into memory, or has no kernel, is an error of torch.
+        # torch raises these if memory is too small, or if it has no kernel for an operation.
         except (StstError, RuntimeError, MemoryError) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             finding = Finding(cell, seed, error=reason)
@@ -174,7 +189,7 @@ class Findings(Iterator[Finding]):
 
 
 def _by_loss(residuals: Mapping[str, float]) -> dict[str, float]:
-    """Mean of the layers of each loss; a key is its name and the layer's, joined by ``/``."""
+    """Average the layers of each loss; a key is LOSS/LAYER."""
     layers = dict[str, list[float]]()
     for layer, value in residuals.items():
         layers.setdefault(layer.split("/")[0], []).append(value)
@@ -182,15 +197,15 @@ def _by_loss(residuals: Mapping[str, float]) -> dict[str, float]:
 
 
 class _Runs:
-    """Makes runs in folders, a folder for each cell and in it one for each seed.
+    """Make runs in folders, one for each cell, with a folder in it for each seed.
 
-    Those that are there already are not made again. Those of other settings are refused, unless
-    `overwrite` lets them be made anew, with those that were stopped.
+    Finished runs are kept and stopped ones are resumed. Runs with other settings raise RunError;
+    with `overwrite`, they and stopped runs are made again.
     """
 
     def __init__(
         self,
-        config: SynthesisConfig,  # bound to its files
+        config: SynthesisConfig,  # with the digests of its files
         cells: Sequence[Cell],
         out: Path,
         *,
@@ -198,7 +213,7 @@ class _Runs:
         report: Reporter,
     ) -> None:
         self._config, self._out, self._overwrite, self._report = config, out, overwrite, report
-        self._seconds = list[float]()  # of each that was made
+        self._seconds = list[float]()  # of each run made so far
         places = [(cell, seed) for cell in cells for seed in config.seeds]
         self._todo = [
             self.folder(*place)
@@ -208,21 +223,21 @@ class _Runs:
         for folder in self._todo:
             if (folder / "manifest.json").exists() and not overwrite:
                 raise RunError(
-                    f"{folder} holds a run of other settings, or one that was changed. Give "
-                    "another folder with --out, or --overwrite to replace it."
+                    f"{folder} holds a run with other settings, or its files were changed. Choose "
+                    "another --out, or use --overwrite to replace the run."
                 )
-        if there := len(places) - len(self._todo):
-            report.say(f"{there} of {len(places)} runs are there already.")
+        if finished := len(places) - len(self._todo):
+            report.say(f"{finished} of {len(places)} runs are already finished.")
 
     def folder(self, cell: Cell, seed: int) -> Path:
-        """Where a run is."""
+        """Return the folder of a run."""
         return self._out / cell.folder / f"seed_{seed}"
 
     def _own(self, cell: Cell, seed: int) -> SynthesisConfig:
         return self._config.model_copy(update={"recipe": cell.recipe, "seeds": (seed,)})
 
     def make(self, cell: Cell, seed: int) -> Metamer:
-        """The metamer of a run and the mean residual of each layer; made unless it is there."""
+        """Return a metamer and its mean residual in each layer; make it if it is not finished."""
         folder = self.folder(cell, seed)
         if folder in self._todo:
             index, count, left = self._todo.index(folder), len(self._todo), ""
@@ -249,33 +264,47 @@ def run_ablation(
     overwrite: bool = False,
     report: Reporter = SILENT,
 ) -> Run:
-    """Make the metamers that are not there yet, measure all, write tables and pictures.
+    """Make the metamers of a design, measure them, and write tables and figures.
+
+    Finished metamers are kept, so that a stopped ablation continues when it is called again.
 
     Parameters
     ----------
     config : SynthesisConfig
-        The clip, the streams and the seeds; its recipe is the one that `cells` change.
+        Clip, streams and seeds. Its recipe is the one that `cells` change.
     cells : sequence of Cell
-        Recipes: `stst.recipe.design.design`. Each is made with every seed.
+        Recipes, from `stst.recipe.design.design`. Each is used with every seed.
     out : Path
         Folder for the results.
-    overwrite : bool
-        Make runs of other settings, or stopped ones, anew.
-    report : Reporter
-        Hears what is under way.
+    overwrite : bool, default False
+        Make runs again that have other settings or were stopped.
+    report : Reporter, default silent
+        Receives progress and results.
 
     Returns
     -------
     Run
-        With the table ``ablation``: a row for each metamer and outcome.
-
+        With the table ``ablation``: one row for each metamer and outcome.
 
     Raises
     ------
+    FramesError
+        If the clip cannot be read.
+    RecipeError
+        If a setting is invalid.
     RunError
-        After all else, if some metamers could not be made; and if a run is of other settings.
-    FramesError, RecipeError
-        If the clip cannot be read or a setting is wrong.
+        If a run has other settings; or at the end, if some metamers could not be made.
+
+    Examples
+    --------
+    >>> from stst.recipe.design import design
+    >>> config = SynthesisConfig(
+    ...     source={"path": "fish.mp4"}, recipe=Recipe.preset("default").model_dump()
+    ... )
+    >>> cells = design(config.recipe, leave_out=["blend"])
+    >>> [cell.label for cell in cells]
+    ['without=nothing', 'without=blend']
+    >>> run = run_ablation(config, cells, Path("ablation"))  # doctest: +SKIP
     """
     streams = load_streams(config.streams)
     config = with_digests(config, streams)
@@ -295,7 +324,7 @@ def run_ablation(
         if finding.film is not None:
             tiles.append(tile(finding.film, f"{finding.cell.label}, seed {finding.seed}"))
         if finding.error:
-            report.say(f"could not be made: {finding.error}")
+            report.say(f"failed: {finding.error}")
     facts = {
         "source": source_record(config.source, natural, config.digests["source"]),
         "streams": origins,
@@ -308,8 +337,8 @@ def run_ablation(
     report.say(f"Written to {out}: open {out / 'ablation.png'}; ablation.csv has every value.")
     if failed := sum(bool(record["error"]) for record in records):
         raise RunError(
-            f"{failed} of {len(records)} runs could not be made; ablation.csv says why. The same "
-            "command tries them again and keeps the others."
+            f"{failed} of {len(records)} runs failed; see {out / 'ablation.csv'}. Run the same "
+            "command to try them again; the others are kept."
         )
     return load_run(out)
 
@@ -322,7 +351,7 @@ def _write(
     facts: Mapping[str, Any],
 ) -> None:
     """Write the tables, a figure of each outcome, and a sheet of all metamers."""
-    residual = ("relative error of this loss, mean of its layers and of frames", 0.0)
+    residual = ("relative error of this loss, mean over its layers and frames", 0.0)
     outcomes = {name: OUTCOMES.get(name, residual) for name in outcome_names(records)}
     for name, (label, alike) in outcomes.items():
         figure = outcome_figure(records, name, label=label, alike=alike)
@@ -347,7 +376,7 @@ def _write(
 
 
 def _table(records: Records) -> tuple[list[str], list[list[str]]]:
-    """A row for each metamer, a column for each outcome."""
+    """Return the headings and rows of a table: a row per metamer, a column per outcome."""
     names, rows = outcome_names(records), list[list[str]]()
     for record in records:
         outcomes = record["outcomes"]

@@ -1,4 +1,4 @@
-"""Clips that have to agree: what is done to the later ones, and what is refused."""
+"""Clips that must agree in size, frame rate and length: fitting them, and errors if they differ."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from stst.video.frames import Clip
 from stst.workflows.films import read_source, sized
 
 log = logging.getLogger(__name__)
-Reading = tuple[Clip, list[str]]  # a clip, and what its reader remarked
+Reading = tuple[Clip, list[str]]  # a clip, and the remarks of its reader
 
 
 class Form(Protocol):
-    """A clip, or what is known of one."""
+    """A clip, or its size and frame rate alone."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -30,9 +30,10 @@ class Form(Protocol):
 
 
 def read_alike(sources: Sequence[Source]) -> list[Reading]:
-    """Read clips that have to agree; FramesError if they do not.
+    """Read clips that must agree; FramesError if they do not.
 
-    Clips that have a `fit` get the size of the first, and all are cut to the shortest.
+    Clips with a `fit` are brought to the size of the first clip, and all are cut to the length of
+    the shortest.
     """
     names = [Path(source.path).name for source in sources]
     readings = read_sized(sources)
@@ -41,35 +42,36 @@ def read_alike(sources: Sequence[Source]) -> list[Reading]:
 
 
 def read_sized(sources: Sequence[Source]) -> list[Reading]:
-    """Read clips; those that have a `fit` get the size of the first."""
+    """Read clips; those with a `fit` are brought to the size of the first clip."""
     first = read_source(sources[0])
     return [first, *(read_source(sized(source, first[0].size)) for source in sources[1:])]
 
 
 def refuse_unlike(names: Sequence[str], clips: Sequence[Form]) -> None:
-    """FramesError names all in which clips differ from the first, and which option mends it."""
+    """Raise FramesError that lists all differences from the first clip, and the options to use."""
     (height, width), rate = clips[0].size, clips[0].frame_rate
     faults = list[str]()
     for name, clip in zip(names, clips, strict=True):
         if clip.size != (height, width):
             smaller = clip.size[0] < height or clip.size[1] < width
             faults.append(
-                f"{name} has {clip.size[1]}x{clip.size[0]} px; it gets the same size by "
-                f"--fit crop, pad or stretch{', with --enlarge as it is smaller' * smaller}."
+                f"{name} has {clip.size[1]}x{clip.size[0]} px; to give it the same size, use "
+                f"--fit crop, pad or stretch{', with --enlarge because it is smaller' * smaller}."
             )
         if clip.frame_rate != rate:
             faults.append(
-                f"{name} has {clip.frame_rate} frames/s; all get one rate by --retime {rate}."
+                f"{name} has {clip.frame_rate} frames/s; to give all the same rate, use "
+                f"--retime {rate}."
             )
     if faults:
         raise FramesError(
             f"clips must agree with {names[0]} ({width}x{height} px, {rate} frames/s): "
-            f"{' '.join(faults)} In Python and in plans the settings have the same names."
+            f"{' '.join(faults)} In Python and in plans, the settings have the same names."
         )
 
 
 def cut_to_shortest(names: Sequence[str], readings: Sequence[Reading]) -> list[Reading]:
-    """Cut clips to the length of the shortest, with a remark, which is logged."""
+    """Cut clips to the length of the shortest; log and return a remark for each cut clip."""
     lengths = [len(clip) for clip, _ in readings]
     least, cut = min(lengths), list[Reading]()
     for name, (clip, remarks) in zip(names, readings, strict=True):
@@ -78,7 +80,7 @@ def cut_to_shortest(names: Sequence[str], readings: Sequence[Reading]) -> list[R
             continue
         remark = (
             f"{name}: only the first {least} of {len(clip)} frames are used, because "
-            f"{names[lengths.index(least)]} has no more"
+            f"{names[lengths.index(least)]} has only {least}"
         )
         log.warning(remark)
         cut.append((clip[:least], [*remarks, remark]))

@@ -1,4 +1,4 @@
-"""What to write in a paper: the Methods paragraph of a run, and what to cite."""
+"""Texts for a paper: the Methods paragraph of a run, and the citation."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from stst.storage.methods import CITATION, methods
 
 
 def methods_paragraph(folder: Path) -> tuple[str, list[str]]:
-    """The Methods paragraph of a run, and the warnings of its manifest; RunError if it has none."""
-    from stst.storage.manifest import read_manifest  # loads torch, which `stst cite` need not
+    """Return the Methods paragraph of a run and the warnings of its manifest.
+
+    RunError if the folder has no manifest.
+    """
+    from stst.storage.manifest import read_manifest  # imports torch, which `stst cite` can skip
 
     manifest = read_manifest(folder)
     return methods(manifest), list(manifest.warnings)
 
 
 def citation() -> str:
-    """What to cite, as BibTeX."""
+    """Return what to cite, as BibTeX."""
     return CITATION

@@ -1,4 +1,4 @@
-"""An evaluation carried out: read, made, measured with progress, written as a folder."""
+"""Evaluate clips: read them, make controls, measure, and write tables, figures and a page."""
 
 from __future__ import annotations
 
@@ -42,42 +42,63 @@ def run_evaluation(
     overwrite: bool = False,
     report: Reporter = SILENT,
 ) -> Evaluation:
-    """Compare natural clips with what was made of them; nothing is written before all is read.
+    """Compare natural clips with their metamers and controls, and write a folder.
+
+    All input is read and checked before anything is written.
 
     Parameters
     ----------
     sources : sequence of Source
-        Natural clips; or folders of runs, each of which stands for its clip and its metamers.
+        Natural clips, or run folders. A run folder stands for its natural clip and its metamers.
     out : Path
-        Folder for tables, figures and one page.
+        Folder for the tables, figures and page.
     config : EvaluationConfig, optional
-        With what, and how. By default a run's natural clip with its metamers.
-    overwrite : bool
+        What to compare with, and how. By default, each run's natural clip is compared with its
+        metamers.
+    overwrite : bool, default False
         Write into a folder that is not empty.
-    report : Reporter
-        Hears how far it is.
+    report : Reporter, default silent
+        Receives progress and results.
+
+    Returns
+    -------
+    Evaluation
+        All measures as tables.
 
     Raises
     ------
-    RecipeError, FramesError, RunError
-        If something cannot be read, or not compared.
+    RecipeError
+        If there is no source, or the settings cannot be used together.
+    FramesError
+        If a clip cannot be read, or clips differ in size or frame rate.
+    RunError
+        If a run cannot be read, or `out` cannot be used.
+
+    Examples
+    --------
+    >>> from stst.storage.config import Source
+    >>> config = EvaluationConfig(against=["metamer=fish-metamer", "stps"])
+    >>> evaluation = run_evaluation(  # doctest: +SKIP
+    ...     [Source(path="fish.mp4")], Path("fish-evaluation"), config
+    ... )  # measures and figures take several seconds
+    >>> evaluation.table  # doctest: +SKIP
     """
     config = config or EvaluationConfig()
     if not sources:
-        raise RecipeError("evaluate what? Give at least one source.")
+        raise RecipeError("nothing to evaluate. Give at least one source.")
     refuse_folder(out, overwrite=overwrite)
     with report.busy("reading ..."):
         stimuli = read_all(sources, config)
     measured = _measure(stimuli, config, report)
     with report.busy("comparing with chance ..."):
-        near = [chance_of(stimulus) for stimulus in stimuli]
-    chance = make_table("chance", [row for rows, _ in near for row in rows])
+        comparisons = [compare_with_chance(stimulus) for stimulus in stimuli]
+    chance = make_table("chance", [row for rows, _ in comparisons for row in rows])
     evaluation = concat_evaluations([measured, Evaluation(chance=chance)])
     new_folder(out, overwrite=overwrite)
     with report.busy("drawing ..."):
         write_evaluation(out, stimuli, evaluation, config)
     say_verdicts(evaluation, report)
-    for note in (note for _, notes in near for note in notes):
+    for note in (note for _, notes in comparisons for note in notes):
         report.say(f"Nearer than chance, not testable: {note}")
     if not config.networks:
         report.say(f"Deep layers, not testable: {config.untested}")
@@ -86,7 +107,7 @@ def run_evaluation(
 
 
 def say_verdicts(evaluation: Evaluation, report: Reporter) -> None:
-    """Tell what each condition has kept and lost."""
+    """Report what each condition kept and lost."""
     for condition, verdicts in by_verdict(evaluation.claims).items():
         for verdict, names in verdicts.items():
             report.say(f"{condition}, {verdict}: {', '.join(names) or 'nothing'}")
@@ -95,31 +116,31 @@ def say_verdicts(evaluation: Evaluation, report: Reporter) -> None:
 def _measure(
     stimuli: Sequence[EvaluatedClip], config: EvaluationConfig, report: Reporter
 ) -> Evaluation:
-    """Measure all clips behind a bar that tells the time left."""
-    probes = [Probes(config.networks, one.unrelated, one.bias_to) for one in stimuli]
+    """Measure all clips and report the progress."""
+    probes = [Probes(config.networks, clip.unrelated, clip.bias_to) for clip in stimuli]
     parts = (
         part
-        for stimulus, beside in zip(stimuli, probes, strict=True)
+        for stimulus, probe in zip(stimuli, probes, strict=True)
         for part in evaluate_parts(
             stimulus.natural,
             {name: condition.films for name, condition in stimulus.conditions.items()},
-            beside,
+            probe,
             stimulus=stimulus.name,
             luminance=config.luminance,
             flow=config.flow,
         )
     )
-    clips = [sum(len(made.films) for made in one.conditions.values()) for one in stimuli]
-    total = sum(
-        1 + count + beside.steps(count) for count, beside in zip(clips, probes, strict=True)
-    )
+    counts = [
+        sum(len(condition.films) for condition in clip.conditions.values()) for clip in stimuli
+    ]
+    total = sum(1 + count + probe.steps(count) for count, probe in zip(counts, probes, strict=True))
     return concat_evaluations(report.track(parts, "measuring", total))
 
 
-def chance_of(stimulus: EvaluatedClip) -> tuple[list[tuple[object, ...]], list[str]]:
-    """Residuals of all runs among the conditions, beside errors between unrelated natural frames.
+def compare_with_chance(stimulus: EvaluatedClip) -> tuple[list[tuple[object, ...]], list[str]]:
+    """Compare the residuals of runs with the errors between unrelated natural frames.
 
-    Gives rows of the table ``chance``, and why there are none of some conditions.
+    Returns the rows of the table ``chance``, and a note for each condition that has none.
     """
     rows, notes = list[tuple[object, ...]](), list[str]()
     for name, condition in stimulus.conditions.items():
@@ -127,12 +148,12 @@ def chance_of(stimulus: EvaluatedClip) -> tuple[list[tuple[object, ...]], list[s
             continue
         if not stimulus.unrelated:
             notes.append(
-                f"{name} of {stimulus.name}: give natural clips of something else, --unrelated"
+                f"{name} of {stimulus.name}: give unrelated natural clips with --unrelated"
             )
             continue
         try:
             rows += _chance_rows(stimulus, name, condition.folders)
-        except StstError as error:  # weights that are not here, a run by a recipe of before
+        except StstError as error:  # missing weights, or a run with a recipe of an older version
             notes.append(f"{name} of {stimulus.name}: {error}")
     return rows, notes
 
@@ -147,15 +168,14 @@ def _chance_rows(
     then = [record["sha256"] for record in manifests[0].streams if record]
     if here != then:
         raise WeightsError(
-            f"the weights are not those that the run was made with: their SHA-256 are "
-            f"{', '.join(here)}, wanted {', '.join(then)}. Name the files in "
-            f"{folders[0]}/recipe.yaml."
+            f"the run was made with other weights: wanted SHA-256 {', '.join(then)}, got "
+            f"{', '.join(here)}. Name the right files in {folders[0]}/recipe.yaml."
         )
     clips = [stimulus.natural, *(Fitted(clip, stimulus.natural) for clip in stimulus.unrelated)]
     null = dict[str, Array]()
     for losses in load_stream_losses(*streams, config.recipe.weights.weighed, config.recipe, "cpu"):
-        side = losses.in_float32
-        null |= null_errors(_represent(side), frames_needed(side.stream), clips)
+        precise = losses.in_float32
+        null |= null_errors(_represent(precise), frames_needed(precise.stream), clips)
     residuals = [
         {layer: record["mean"] for layer, record in manifest.residuals.items()}
         for manifest in manifests
@@ -169,8 +189,12 @@ def _chance_rows(
 
 def _represent(losses: StreamLosses) -> Represent:
     def layers(window: Tensor) -> dict[str, Tensor]:
-        found = represent(losses.stream, window, losses.layers)
-        return {f"{loss}/{layer}": x for loss, some in found.items() for layer, x in some.items()}
+        by_loss = represent(losses.stream, window, losses.layers)
+        return {
+            f"{loss}/{layer}": statistic
+            for loss, statistics in by_loss.items()
+            for layer, statistic in statistics.items()
+        }
 
     return layers
 
@@ -181,14 +205,14 @@ def write_evaluation(
     evaluation: Evaluation,
     config: EvaluationConfig,
 ) -> None:
-    """Write tables, films, figures and the page into a folder, and its manifest last of all."""
+    """Write tables, films, figures and the page into a folder, and the manifest last."""
     untested = "" if config.networks else config.untested
     remove_manifest(out, "evaluation")
     for name, rows in evaluation.tables.items():
         write_whole(out / f"{name}.csv", to_csv(rows))
     scenes, films = [], {}
     for stimulus in stimuli:
-        shown = {name: made.films[0] for name, made in stimulus.conditions.items()}
+        shown = {name: condition.films[0] for name, condition in stimulus.conditions.items()}
         shown = {NATURAL: stimulus.natural} | shown
         film = out / f"{stimulus.name}_side_by_side.mp4"
         films[film.name] = video_record(write_video(side_by_side(shown), film))
@@ -196,7 +220,7 @@ def write_evaluation(
     drawn = pictures(evaluation, scenes, config.flow)
     for name, picture in drawn.items():
         write_whole(out / f"{name}.png", picture.png)
-    made: list[dict[str, Any]] = [
+    origins: list[dict[str, Any]] = [
         {
             "stimulus": stimulus.name,
             "condition": name,
@@ -211,7 +235,7 @@ def write_evaluation(
         evaluation,
         scenes,
         drawn,
-        made=made,
+        made=origins,
         scale=config.luminance,
         flow=config.flow,
         networks=networks,
@@ -228,7 +252,7 @@ def write_evaluation(
         luminance=config.luminance,
         flow=config.flow.name,
         stimuli={stimulus.name: stimulus.record for stimulus in stimuli},
-        made=made,
+        made=origins,
         networks=networks,
         untested=untested,
         **evaluation.plain(),

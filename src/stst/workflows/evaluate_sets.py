@@ -1,4 +1,4 @@
-"""Stimulus sets evaluated: each run against its natural clip, pooled over clips and seeds."""
+"""Evaluate stimulus sets: compare each run with its natural clip, pool over clips and seeds."""
 
 from __future__ import annotations
 
@@ -22,35 +22,46 @@ from stst.metrics.layer_probing import Probes
 from stst.metrics.tables import NATURAL, make_table, plain
 from stst.models.recognition import network_record
 from stst.storage.atomic import locked, new_folder, refuse_folder, write_whole
-from stst.workflows.evaluate import chance_of, say_verdicts, write_evaluation
+from stst.workflows.evaluate import compare_with_chance, say_verdicts, write_evaluation
 from stst.workflows.material import EvaluatedClip, EvaluationConfig
 from stst.workflows.progress import SILENT, Reporter
 from stst.workflows.set_runs import FACTS, SetRun, SetUnit, noting, open_film, read_sets, set_units
 
-PARTS = "parts"  # the measures of each run, which are not taken again
+PARTS = "parts"  # folder with the stored measures of each run
 
 
 @dataclass(frozen=True, eq=False)
 class SetEvaluation(Evaluation):
-    """What was measured of sets. `stimulus` in its rows is a natural clip, or a pair of clips.
+    """Measures of stimulus sets.
+
+    The column ``stimulus`` of its tables is a natural clip, or a pair of clips.
 
     Parameters
     ----------
+    values, errors, layers, labels, arrangement, chance : DataFrame
+        The tables of `stst.Evaluation`.
     runs : DataFrame
-        A row for each run: what it is, and ``failed``, why it could not be evaluated.
+        One row for each run: its facts, and in ``failed`` why it could not be evaluated (empty if
+        it was).
+
+    Examples
+    --------
+    >>> row = {"set": "reef", "stimulus": "metamer/fish", "failed": "the film is missing."}
+    >>> SetEvaluation(runs=pd.DataFrame([row])).failed
+    {'reef/metamer/fish': 'the film is missing.'}
     """
 
     runs: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def failed(self) -> dict[str, str]:
-        """Why runs could not be evaluated, by ``set/stimulus``."""
+        """Reasons why runs could not be evaluated, by ``set/stimulus``."""
         rows = self.runs[self.runs["failed"] != ""]
         return dict(zip(rows["set"] + "/" + rows["stimulus"], rows["failed"], strict=True))
 
     @cached_property
     def by_run(self) -> pd.DataFrame:
-        """A row for each run: what it is, its error in each measure, and why it failed."""
+        """Table with one row for each run: its facts, its error in each measure, its failure."""
         keys = {"stimulus": "unit", "condition": "condition", "seed": "number"}
         wide = self.errors.rename(columns=keys).pivot(
             index=list(keys.values()), columns="measure", values="value"
@@ -60,12 +71,13 @@ class SetEvaluation(Evaluation):
 
     @cached_property
     def pooled(self) -> pd.DataFrame:
-        """A row for each condition and measure: the error, with seeds nested within clips.
+        """Table with the error of each condition and measure, seeds nested within clips.
 
-        ``mean`` is over clips, each of which is the mean of its seeds. ``sd_clips`` is the
-        standard deviation between clips, ``sd_seeds`` that between seeds of a clip (root of the
-        mean variance within clips). ``low`` and ``high`` are ``bounds``: from four clips on, or
-        four seeds of a single clip, the 95 % bootstrap interval, else the range.
+        ``mean`` is the mean over clips; the value of a clip is the mean over its seeds.
+        ``sd_clips`` is the standard deviation between clips, ``sd_seeds`` that between the seeds
+        of a clip (root of the mean variance within clips). ``bounds`` says what ``low`` and
+        ``high`` are: the 95 % bootstrap interval if there are at least four clips, or four seeds
+        of a single clip, else the range.
         """
         by = ["condition", "measure"]
         finite = self.errors[np.isfinite(self.errors["value"])]
@@ -85,7 +97,7 @@ class SetEvaluation(Evaluation):
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """All tables by name: ``by_run`` as evaluation, ``pooled`` as summary."""
+        """All tables by name; ``evaluation`` is `by_run` and ``summary`` is `pooled`."""
         return super().tables | {"evaluation": self.by_run, "summary": self.pooled}
 
 
@@ -98,81 +110,84 @@ def evaluate_sets(
     overwrite: bool = False,
     report: Reporter = SILENT,
 ) -> SetEvaluation:
-    """Compare every run of stimulus sets with its natural clip; pool over clips and seeds.
+    """Compare every run of stimulus sets with its natural clip, and pool over clips and seeds.
 
-    The measures of each run are kept in ``parts`` in `out`: called again, a run that was
-    measured with the same settings is not measured again. A run that cannot be evaluated does
+    The measures of each run are stored in ``out/parts``. Called again, the function measures only
+    runs that have no stored measures with the same settings. A run that cannot be evaluated does
     not stop the others.
 
     Parameters
     ----------
     sets : sequence of str or Path
-        Folders with a ``stimuli.csv``, as `stst.run_batch` leaves them. A natural clip that is in
-        several sets counts once. A factorised pair of clips counts as a clip of its own.
+        Set folders, with the ``stimuli.csv`` that `stst.run_batch` writes. A natural clip in
+        several sets counts once. A factorised pair counts as a clip of its own.
     out : str or Path
-        Folder for tables, figures and one page.
+        Folder for the tables, figures and page.
     config : EvaluationConfig, optional
-        Luminance scale, optical flow, networks, unrelated clips beside the other natural ones.
-    overwrite : bool
-        Write into a folder that holds something else.
-    report : Reporter
-        Hears how many are measured, and what could not be.
+        Luminance scale, optical-flow method and networks; and unrelated clips, in addition to the
+        other natural clips of the sets.
+    overwrite : bool, default False
+        Write into a folder that holds other files.
+    report : Reporter, default silent
+        Receives progress and the runs that failed.
 
     Returns
     -------
     SetEvaluation
-        All measures; ``by_run`` and ``pooled`` are tables of the errors, ``failed`` says which
-        runs could not be evaluated, and why.
+        All measures. ``by_run`` and ``pooled`` are tables of the errors; ``failed`` has the runs
+        that could not be evaluated, with the reasons.
 
     Raises
     ------
     RecipeError
-        If a folder is no set, or there is nothing to compare.
+        If a folder is not a set, or there is nothing to compare.
     RunError
         If no run can be evaluated, or `out` cannot be used.
 
     Examples
     --------
     >>> import stst
-    >>> found = stst.evaluate_sets(["set"], "judged")  # doctest: +SKIP
-    >>> found.pooled.query("measure == 'flow'")  # doctest: +SKIP
+    >>> evaluation = stst.evaluate_sets(  # doctest: +SKIP
+    ...     ["my-set"], "my-evaluation"
+    ... )  # needs a set that `stst.run_batch` made
+    >>> evaluation.pooled.query("measure == 'flow'")  # doctest: +SKIP
     """
     config, out = config or EvaluationConfig(), Path(out)
     if not sets:
-        raise RecipeError("which set? Give at least one folder of metamers.")
+        raise RecipeError("no set given. Give at least one set folder, as stst batch writes it.")
     refuse_folder(out, overwrite=overwrite or (out / PARTS).is_dir())
     with report.busy("reading ..."):
         table = read_sets([*dict.fromkeys(Path(folder).absolute() for folder in sets)])
         units = set_units(table, [open_film(path.absolute()) for path in config.unrelated])
-    _refuse_none(units, table)
+    _refuse_empty(units, table)
     new_folder(out / PARTS, overwrite=True)
     with locked(out):
         parts = _Parts(out / PARTS, config)
         evaluations = _measured(units, table, parts, report)
         good = [[run for run in unit.runs if not table["failed"][run.row]] for unit in units]
-        units = [replace(unit, runs=g) for unit, g in zip(units, good, strict=True) if g]
-        _refuse_none(units, table)
+        units = [replace(unit, runs=runs) for unit, runs in zip(units, good, strict=True) if runs]
+        _refuse_empty(units, table)
         with report.busy("comparing with chance ..."):
-            chance = [part for unit in units for part in _near(unit, parts, report)]
+            chance = [part for unit in units for part in _chance_parts(unit, parts, report)]
         measures = concat_evaluations([*(evaluations[unit.name] for unit in units), *chance])
-        found = SetEvaluation(**vars(measures), runs=table[table["condition"] != NATURAL])
+        result = SetEvaluation(**vars(measures), runs=table[table["condition"] != NATURAL])
         with report.busy("drawing ..."):
-            write_evaluation(out, [unit.stimulus for unit in units], found, config)
-    say_verdicts(found, report)
-    for name, reason in found.failed.items():
+            write_evaluation(out, [unit.stimulus for unit in units], result, config)
+    say_verdicts(result, report)
+    for name, reason in result.failed.items():
         report.say(f"{name} is left out: {reason}")
     report.say(f"Written to {out}: open {out / 'index.html'}; summary.csv has the pooled errors.")
-    return found
+    return result
 
 
-def _refuse_none(units: Sequence[SetUnit], table: pd.DataFrame) -> None:
+def _refuse_empty(units: Sequence[SetUnit], table: pd.DataFrame) -> None:
     if not units:
         row = table[table["failed"] != ""].iloc[0]
         raise RunError(f"no run can be evaluated. {row['stimulus']}: {row['failed']}")
 
 
 class _Parts:
-    """The measures of runs in a folder, each by the digest of all that it depends on."""
+    """Stored measures of runs; the file name is a digest of everything a measure depends on."""
 
     def __init__(self, folder: Path, config: EvaluationConfig) -> None:
         self.folder, self.config = folder, config
@@ -184,14 +199,14 @@ class _Parts:
         }
 
     def get(self, inputs: Mapping[str, Any], measure: Callable[[], Evaluation]) -> Evaluation:
-        """What was measured before of the same inputs, or is measured now."""
+        """Return the stored measures of these inputs, or measure and store them."""
         key = json.dumps({**self.settings, **inputs}, sort_keys=True)
         path = self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
         try:
             tables = json.loads(path.read_text("utf-8"))
             rows = {name: [row.values() for row in tables[name]] for name in MEASURED}
             return Evaluation(**{name: make_table(name, map(list, r)) for name, r in rows.items()})
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # not there, or damaged
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # missing or damaged
             evaluation = measure()
         tables = {name: plain(getattr(evaluation, name)) for name in MEASURED}
         write_whole(path, json.dumps(tables, allow_nan=False))
@@ -201,7 +216,7 @@ class _Parts:
 def _measured(
     units: Sequence[SetUnit], table: pd.DataFrame, parts: _Parts, report: Reporter
 ) -> dict[str, Evaluation]:
-    """What was measured of each unit; what cannot be measured is noted in the table."""
+    """Measure each unit; note failures in the table."""
     evaluations = dict[str, list[Evaluation]]()
     steps = [(unit, run) for unit in units for run in (None, *unit.runs)]
     for unit, run in report.track(steps, "measuring", len(steps)):
@@ -216,15 +231,15 @@ def _measured(
                 inputs |= {"condition": run.condition, "number": run.number}
                 part = parts.get(inputs, partial(_measure_run, unit, run, parts.config))
                 evaluations[unit.name].append(part)
-    return {name: concat_evaluations(found) for name, found in evaluations.items()}
+    return {name: concat_evaluations(pieces) for name, pieces in evaluations.items()}
 
 
 def _measure_natural(unit: SetUnit, config: EvaluationConfig) -> Evaluation:
-    """The natural clip itself, with floor and ceiling."""
-    beside = [other.film for other in unit.unrelated]
+    """Measure the natural clip itself, with the floor and ceiling of similarity."""
+    unrelated = [other.film for other in unit.unrelated]
     return evaluate_natural(
         unit.natural.film,
-        Probes(config.networks, beside, unit.time_film),
+        Probes(config.networks, unrelated, unit.time_film),
         stimulus=unit.name,
         luminance=config.luminance,
         flow=config.flow,
@@ -232,7 +247,7 @@ def _measure_natural(unit: SetUnit, config: EvaluationConfig) -> Evaluation:
 
 
 def _measure_run(unit: SetUnit, run: SetRun, config: EvaluationConfig) -> Evaluation:
-    """A run against its natural clip, without the rows of that."""
+    """Compare a run with its natural clip; leave out the rows of the natural clip itself."""
     evaluation = concat_evaluations(
         evaluate_parts(
             unit.natural.film,
@@ -247,7 +262,7 @@ def _measure_run(unit: SetUnit, run: SetRun, config: EvaluationConfig) -> Evalua
 
 
 def _renumbered(evaluation: Evaluation, numbers: Mapping[int, int], condition: str) -> Evaluation:
-    """The rows of one condition, with other numbers in place of their seeds."""
+    """Select the rows of one condition, and replace their seeds by the given numbers."""
     tables = {}
     for name in MEASURED:
         table = getattr(evaluation, name)
@@ -256,8 +271,8 @@ def _renumbered(evaluation: Evaluation, numbers: Mapping[int, int], condition: s
     return Evaluation(**tables)
 
 
-def _near(unit: SetUnit, parts: _Parts, report: Reporter) -> Iterator[Evaluation]:
-    """How near the runs of each condition are to what they matched, where that can be told."""
+def _chance_parts(unit: SetUnit, parts: _Parts, report: Reporter) -> Iterator[Evaluation]:
+    """Compare the runs of each condition with chance; report conditions where this fails."""
     for name, condition in unit.stimulus.conditions.items():
         runs = [run for run in unit.runs if run.condition == name]
         inputs = {
@@ -274,7 +289,7 @@ def _near(unit: SetUnit, parts: _Parts, report: Reporter) -> Iterator[Evaluation
 
 
 def _chance(stimulus: EvaluatedClip, numbers: Sequence[int]) -> Evaluation:
-    rows, notes = chance_of(stimulus)
+    rows, notes = compare_with_chance(stimulus)
     if notes:
         raise RunError("; ".join(notes))
     chance = Evaluation(chance=make_table("chance", rows))

@@ -1,13 +1,12 @@
-"""Experiments: built of a stimulus set, served, and exported."""
+"""Build experiments from stimulus sets, serve them, and export them."""
 
 from __future__ import annotations
 
-import shutil
 from contextlib import suppress
 from pathlib import Path
 
 from stst.errors.arguments import checked
-from stst.experiment.agreement import KEY, key_table
+from stst.experiment.agreement import KEY
 from stst.experiment.bids import write_bids
 from stst.experiment.design import make_lists
 from stst.experiment.export import SPEC, libraries, read_experiment, write_page
@@ -20,17 +19,17 @@ from stst.experiment.spec import ExperimentSpec
 from stst.experiment.stimuli import read_set
 from stst.experiment.versions import all_versions, write_versions
 from stst.experiment.visits import read_answers
-from stst.metrics.tables import to_csv
-from stst.storage.atomic import new_folder, refuse_folder, write_whole
+from stst.storage.atomic import new_folder, refuse_folder
 from stst.storage.manifest import write_manifest
 from stst.storage.run import Run, load_run
 from stst.storage.stimulus_set import TABLE
 from stst.synthesis.estimate import size
 from stst.video.files import digest
+from stst.workflows.design import write_design
 from stst.workflows.progress import SILENT, Reporter
 
-SCREEN = 60  # Hz, of most screens
-UNEVEN = 0.03  # refreshes per frame that may be missing to a whole number
+SCREEN = 60  # Hz, usual refresh rate
+UNEVEN = 0.03  # tolerated distance of refreshes per frame from a whole number
 
 
 @checked
@@ -49,24 +48,29 @@ def build_experiment(
     Parameters
     ----------
     spec : ExperimentSpec
-        The task and its settings; what it leaves open is taken from the set.
+        Task and settings. Open settings are filled in from the set.
     stimuli : Path
-        A set, as `stst.run_batch` leaves one.
+        A stimulus set, as `stst.run_batch` writes it.
     out : Path
         Folder of the experiment.
     jspsych : Path, optional
-        Folder with jsPsych's packages; without it they are fetched.
+        Folder with the packages of jsPsych; None: they are fetched with npm.
     single : bool
-        One HTML file that needs no server.
+        Write one HTML file that needs no server.
     overwrite : bool
         Write into a folder that is not empty.
     report : Reporter
-        Hears how many films are written.
+        Receives progress and notes.
+
+    Returns
+    -------
+    Run
+        The folder of the experiment.
 
     Raises
     ------
     RecipeError
-        If the set does not have what the task needs.
+        If the set lacks what the task needs.
     """
     refuse_folder(out, overwrite=overwrite)
     rows = read_set(stimuli)
@@ -79,9 +83,7 @@ def build_experiment(
     with report.counted("films", len(wanted)) as advance:
         films = write_versions(spec, rows, wanted, stimuli, out, advance)
     write_page(spec, lists, films, library, out, single=single)
-    write_whole(out / SPEC, spec.to_yaml())
-    write_whole(out / KEY, to_csv(key_table(lists)))
-    shutil.copyfile(stimuli / TABLE, out / TABLE)
+    write_design(spec, lists, stimuli, out)
     write_manifest(
         out,
         "experiment",
@@ -103,8 +105,8 @@ def build_experiment(
         if abs(SCREEN / rate - round(SCREEN / rate)) > UNEVEN:
             report.say(
                 f"Note: a screen of {SCREEN} Hz shows films of {float(rate):g} frames per second "
-                "unevenly: some frames longer than others. Ask for screens with a multiple of the "
-                "films' rate, or make films of another rate."
+                "unevenly: some frames last longer than others. Use screens with a multiple of "
+                "this rate, or films with another rate."
             )
     return load_run(out)
 
@@ -118,7 +120,7 @@ def export_psychopy(
     overwrite: bool = False,
     report: Reporter = SILENT,
 ) -> Path:
-    """Put an experiment into a folder for PsychoPy.
+    """Export an experiment for PsychoPy.
 
     Parameters
     ----------
@@ -127,11 +129,11 @@ def export_psychopy(
     out : Path
         Folder for the script and what it reads.
     lab : LabSettings, optional
-        Screen, triggers and photodiode; None: nothing is known of them.
+        Screen, triggers and photodiode; None: defaults.
     overwrite : bool
         Write into a folder that is not empty.
     report : Reporter
-        Hears that frames are written.
+        Receives progress.
 
     Returns
     -------
@@ -141,7 +143,7 @@ def export_psychopy(
     Raises
     ------
     RecipeError
-        If the script cannot run the experiment, or not on this screen.
+        If the script cannot run this experiment, or not on this screen.
     """
     refuse_folder(out, overwrite=overwrite)
     spec, lists, films = read_experiment(experiment)
@@ -161,32 +163,32 @@ def export_online(
     overwrite: bool = False,
     report: Reporter = SILENT,
 ) -> Path:
-    """Write what another server takes: its page, scripts and films, and nothing else.
+    """Export an experiment for another server: the page, its scripts and films, nothing else.
 
     Parameters
     ----------
     experiment : Path
         Folder that `build_experiment` wrote.
     host : {"static", "jatos", "pavlovia"}
-        Any web server; a study archive for JATOS; a folder for Pavlovia.
+        A folder for any web server, a study archive for JATOS, or a folder for Pavlovia.
     out : Path
         Folder to write into.
     save_url : str
-        Address that takes the responses by POST (``static``).
+        Address that receives the responses by POST (``static``).
     overwrite : bool
         Write into a folder that is not empty.
     report : Reporter
-        Hears that files are copied.
+        Receives progress.
 
     Returns
     -------
     Path
-        What is to be uploaded.
+        The folder or file to upload.
 
     Raises
     ------
     ExperimentError
-        If the folder holds no experiment, or `save_url` does not fit the host.
+        If the folder has no experiment, or `save_url` does not fit the host.
     """
     spec, _, _ = read_experiment(experiment)
     save = saving(host, save_url)
@@ -205,7 +207,7 @@ def export_bids(
     overwrite: bool = False,
     report: Reporter = SILENT,
 ) -> int:
-    """Make a BIDS data set of an experiment and its responses.
+    """Export an experiment and its responses as a BIDS data set.
 
     Parameters
     ----------
@@ -214,13 +216,13 @@ def export_bids(
     out : Path
         Folder for the data set.
     responses : Path, optional
-        Folder of the tables; by default ``responses`` in that of the experiment.
+        Folder of the tables; by default ``responses`` in the folder of the experiment.
     license : str, optional
         License of the data set, such as ``CC0``.
     overwrite : bool
         Write into a folder that is not empty.
     report : Reporter
-        Hears how tables were read.
+        Receives notes on how tables were read.
 
     Returns
     -------
@@ -230,7 +232,7 @@ def export_bids(
     Raises
     ------
     ExperimentError
-        If a table cannot be used, or is of another experiment.
+        If a table cannot be read, or belongs to another experiment.
     """
     refuse_folder(out, overwrite=overwrite)
     spec, _, films = read_experiment(experiment)
@@ -259,19 +261,21 @@ def serve_experiment(
     experiment : Path
         Folder that `build_experiment` wrote.
     responses : Path, optional
-        Folder for the responses; by default ``responses`` in that of the experiment.
+        Folder for the responses; by default ``responses`` in the folder of the experiment.
     host : str
-        Address to listen at; 127.0.0.1 is this machine alone.
+        Address to listen at; 127.0.0.1: only this computer.
     port : int
-        0: any free one.
+        Port; 0: any free port.
     report : Reporter
-        Hears the address to open.
+        Receives the address to open.
     """
     folder = responses or experiment / "responses"
 
     def started(address: str, _: object) -> None:
-        report.say(f"Open {address} in a browser. Responses go to {folder}. Ctrl-C ends it.")
+        report.say(
+            f"Open {address} in a browser. Responses are saved in {folder}. Stop with Ctrl-C."
+        )
 
     with suppress(KeyboardInterrupt):
         serve(experiment, folder, host, port, started)
-    report.say("Ended. Every response that was acknowledged is on disk.")
+    report.say("Stopped. All received responses are on disk.")

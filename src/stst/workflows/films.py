@@ -1,4 +1,4 @@
-"""The films of a stimulus in its folder, and what the manifest says of files."""
+"""Writing the films of a stimulus, reading sources, and the manifest's records of files."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def write_films(
     folder: Path,
     name: str,
     sources: Mapping[str, Footage],
-    made: Footage,
+    stimulus: Footage,
     caption: str,
     pictures: Mapping[str, Footage] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """Write NAME.webm, NAME.mp4, the contact sheet and, beside its sources, a film of all.
+    """Write NAME.webm, NAME.mp4, a contact sheet and, if there are sources, a film side by side.
 
-    `pictures` are further rows of the sheet. Gives what the manifest says of each file.
+    `pictures` are further rows of the sheet. Returns the manifest record of each file.
     """
-    films = {f"{name}.webm": made, f"{name}.mp4": made}
-    shown = {**sources, name: made}
+    films = {f"{name}.webm": stimulus, f"{name}.mp4": stimulus}
+    shown = {**sources, name: stimulus}
     if sources:
         films["side_by_side.mp4"] = side_by_side(shown)
     written = {file: write_video(film, folder / file) for file, film in films.items()}
@@ -49,7 +49,7 @@ def write_films(
 
 
 def video_record(file: Written) -> dict[str, Any]:
-    """What the manifest says of a video."""
+    """Return the manifest record of a video."""
     return {
         "sha256": file.sha256,
         "lossless": file.lossless,
@@ -59,9 +59,9 @@ def video_record(file: Written) -> dict[str, Any]:
 
 
 def source_record(source: Source, natural: Footage, sha256: str) -> dict[str, Any]:
-    """What the manifest says of a clip that went in.
+    """Return the manifest record of an input clip.
 
-    ``changes`` are in words what was done to its frames, where it was asked for by name.
+    ``changes`` describes in words how its frames were fitted or enlarged.
     """
     height, width = natural.size
     steps = list[str]()
@@ -86,13 +86,13 @@ log = logging.getLogger(__name__)
 
 
 def sized(source: Source, size: tuple[int, int]) -> Source:
-    """The clip brought to the size of another, if it has a `fit`."""
+    """Return the source with another size, if it has a `fit`."""
     height, width = size
     return source.model_copy(update={"height": height, "width": width}) if source.fit else source
 
 
 def read_source(source: Source) -> tuple[Film, list[str]]:
-    """A natural clip, and what its reader remarked; remarks are logged too."""
+    """Open a natural clip; return it with the remarks of its reader, which are logged too."""
     film, remarks = open_source(source)
     for remark in remarks:
         log.warning(remark)
@@ -100,49 +100,49 @@ def read_source(source: Source) -> tuple[Film, list[str]]:
 
 
 def clip_names(paths: Sequence[str | Path]) -> list[str]:
-    """Stems of the clips' files; RecipeError if two are one, or one is no name of a folder.
+    """Return the stems of the files; RecipeError if two are equal or one cannot name a folder.
 
-    The stem of ``...mp4`` is ``..`` and would lead out of it.
+    The stem of ``...mp4`` is ``..``, which would lead out of the output folder.
     """
     names = [Path(os.path.abspath(path)).stem for path in paths]
     for path, name in zip(paths, names, strict=True):
         if name in ("", ".", ".."):
-            raise RecipeError(f"{path} cannot name a folder. Give it a plain name first.")
+            raise RecipeError(f"{path} cannot name a folder. Rename the file first.")
     if len(set(map(folder_key, names))) < len(names):
         raise RecipeError(
-            f"the clips of a set need different names (capitals do not count), got "
-            f"{', '.join(names)}."
+            f"the clips of a set need different names (upper and lower case count as equal), got "
+            f"{', '.join(names)}. Rename a file."
         )
     return names
 
 
 def folder_key(name: str) -> str:
-    """What is equal for names that some file system takes for one."""
+    """Return a key that is equal for names which some file system treats as the same."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
 def named(text: str, option: str) -> tuple[str, str]:
-    """``metamer=out`` -> its name and what it names; without ``=`` the latter is empty."""
+    """Split ``metamer=out`` into name and path; without ``=`` the path is empty."""
     name, equals, place = (part.strip() for part in text.partition("="))
     if equals and not (name and place):
-        raise RecipeError(
-            f"{option} wants a name and a path, such as metamer=DIR; got {text!r}. Give both."
-        )
+        raise RecipeError(f"{option} takes a name and a path, such as metamer=DIR, got {text!r}.")
     return name, place
 
 
 def named_clip(text: str) -> tuple[str, str]:
-    """``natural=A.mp4`` -> its name and its absolute path; a path alone is named by its file."""
+    """Split ``natural=A.mp4`` into name and absolute path; a bare path is named by its file."""
     name, place = (text, "") if Path(text).exists() else named(text, "a clip")
     path = Path(place or text)
     return (name if place else path.stem), str(path.absolute())
 
 
 def clips_by_name(texts: Sequence[str]) -> dict[str, dict[str, str]]:
-    """``natural=A.mp4`` and others -> ``{"natural": {"path": "/films/A.mp4"}}``."""
+    """Parse ``natural=A.mp4``, ... into ``{"natural": {"path": "/films/A.mp4"}, ...}``."""
     clips: dict[str, dict[str, str]] = {}
     for name, path in map(named_clip, texts):
         if name in clips:
-            raise RecipeError(f"two clips are called {name!r}: give names, one=A.mp4 two=B.mp4.")
+            raise RecipeError(
+                f"two clips have the name {name!r}. Give each its own: first=A.mp4 second=B.mp4."
+            )
         clips[name] = {"path": path}
     return clips

@@ -1,4 +1,4 @@
-"""What an evaluation is of: natural clips, what was made of them, clips beside, networks."""
+"""Inputs of an evaluation: natural clips, their conditions, unrelated clips and networks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Condition:
     how: str
     notes: Sequence[str] = ()
     matched: dict[str, list[str]] = field(default_factory=dict)  # SHA-256 of weights -> layers
-    folders: Sequence[Path] = ()  # of the films of a synthesis, one for each
+    folders: Sequence[Path] = ()  # one run folder for each film, if they were synthesised
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,22 +42,29 @@ class EvaluationConfig:
 
     Parameters
     ----------
-    against : sequence of str
-        ``NAME=PATH``, a clip or the folder of a run; or a kind of control, made for the occasion.
-        A clip gets the size of the natural one if that has a ``fit``; the shorter of both counts.
-        Not of sets, which have their conditions.
-    unrelated : sequence of Path
-        Clips of something else, at least as long: the floor of similarity.
+    against : sequence of str, default ()
+        Each is ``NAME=PATH``, with the path of a clip or run folder, or a kind of control such as
+        ``"stps"``, which is made from the natural clip. A clip is brought to the size of the
+        natural clip if that has a ``fit``; the longer one is cut to the shorter. Not allowed with
+        sets, which state their conditions.
+    unrelated : sequence of Path, default ()
+        Unrelated natural clips, at least as long as the natural clip: the floor of similarity.
     bias_to : Path, optional
-        The clip that factorised ones have their motion from. Not of sets.
-    luminance : {"linear", "encoded"}
+        Clip whose motion the factorised clips have. Not allowed with sets.
+    luminance : {"linear", "encoded"}, default "linear"
         Luminance scale.
-    flow : Estimator
-        Optical-flow method: `stst.metrics.motion.load_estimator`.
-    networks : sequence of Network
-        Networks whose layers are compared: `stst.load_network`.
-    untested : str
-        Why there are no networks, for the page.
+    flow : Estimator, default DIS
+        Optical-flow method, from `stst.metrics.motion.load_estimator`.
+    networks : sequence of Network, default ()
+        Networks whose layers are compared, from `stst.load_network`.
+    untested : str, default "no network was asked for."
+        Reason for having no networks, shown on the page.
+
+    Examples
+    --------
+    >>> config = EvaluationConfig(against=["metamer=out", "stps"], luminance="encoded")
+    >>> config.flow.name
+    'dis'
     """
 
     against: Sequence[str] = ()
@@ -71,7 +78,7 @@ class EvaluationConfig:
 
 @dataclass(frozen=True, eq=False)
 class EvaluatedClip:
-    """A natural clip, what was made of it, and what is shown beside."""
+    """A natural clip, its conditions, and the clips it is compared with."""
 
     name: str
     natural: Footage
@@ -86,40 +93,41 @@ def load_networks(
     layers: Sequence[str] | None = None,
     weights_normalisation: str | None = None,
 ) -> tuple[list[Network], str]:
-    """Load networks, ``vgg16``, ``vgg16=FILE`` or ``timm:NAME``; or say why there is none.
+    """Load networks by ``vgg16``, ``vgg16=FILE`` or ``timm:NAME``.
 
-    By default the one that works offline, if it is installed; ``none`` asks for none. `layers`
-    are those of a single network, `weights_normalisation` that of files: as `stst.load_stream`.
+    Returns the networks and, if there are none, the reason. By default, loads the network that
+    works offline, if it is installed; ``none`` loads no network. `layers` apply to a single
+    network, `weights_normalisation` to weights files, as in `stst.load_stream`.
     """
     if names and "none" in names:
         if len(names) > 1 or layers:
-            raise RecipeError("--network none asks for no network: leave the others out.")
+            raise RecipeError("--network none cannot be used with other networks or with --layers.")
         return [], "no network was asked for (--network none)."
     if layers and names and len(names) > 1:
-        raise RecipeError("--layers are those of one network: give --network once.")
+        raise RecipeError("--layers needs a single network: give --network once.")
     if weights_normalisation and not any("=" in name for name in names or ()):
-        raise RecipeError("--weights-normalisation is of a weights file: --network vgg19=FILE.")
+        raise RecipeError("--weights-normalisation needs a weights file: --network vgg19=FILE.")
     networks = []
     try:
         for text in names or [EFFICIENTNET]:
             name, file = named(text, "--network")
-            weights, stated = (Path(file), weights_normalisation) if file else (None, None)
+            weights, scaling = (Path(file), weights_normalisation) if file else (None, None)
             networks.append(
-                load_network(name, weights=weights, layers=layers, weights_normalisation=stated)
+                load_network(name, weights=weights, layers=layers, weights_normalisation=scaling)
             )
     except WeightsError as error:
         if names:
             raise
         return [], str(error)
     if len({network.name for network in networks}) < len(networks):
-        raise RecipeError("--network names a network twice.")
+        raise RecipeError("--network names the same network twice. Name each once.")
     return networks, ""
 
 
 def read_all(sources: Sequence[Source], config: EvaluationConfig) -> list[EvaluatedClip]:
-    """Read everything; each clip is unrelated to the others that are not longer."""
+    """Read all inputs; each natural clip serves as unrelated clip of those that are not longer."""
     if len(sources) > 1 and config.bias_to:
-        raise RecipeError("--bias-to is of one natural clip: evaluate one at a time.")
+        raise RecipeError("--bias-to needs a single natural clip: evaluate one at a time.")
     stimuli = [_read(source, config, alone=len(sources) == 1) for source in sources]
     names = [stimulus.name for stimulus in stimuli]
     if len(set(names)) < len(names):
@@ -131,13 +139,13 @@ def read_all(sources: Sequence[Source], config: EvaluationConfig) -> list[Evalua
 
 
 def _read(source: Source, config: EvaluationConfig, *, alone: bool) -> EvaluatedClip:
-    path, asked, conditions = Path(source.path), source, dict[str, Condition]()
+    path, requested, conditions = Path(source.path), source, dict[str, Condition]()
     if path.is_dir() and run_folders(path):
         run = load_run(path)
         conditions["metamer"] = _made_by(run)
         source = run.source
     against = _named_places(config.against, conditions, alone=alone)
-    files = {name: _whole(asked, place) for name, place in against.items() if _is_film(place)}
+    files = {name: _whole(requested, place) for name, place in against.items() if _is_film(place)}
     (natural, remarks), *readings = read_alike([source, *files.values()])
     films = dict(zip(files, readings, strict=True))
     for name, place in against.items():
@@ -152,32 +160,32 @@ def _read(source: Source, config: EvaluationConfig, *, alone: bool) -> Evaluated
     if remarks:
         record["warnings"] = remarks
 
-    def beside(path: Path) -> Footage:
-        """As many frames of another clip; the record of the natural one tells of it too."""
+    def read_other(path: Path) -> Footage:
+        """Read as many frames of another clip, and add it to the record."""
         kept = {"frames": len(natural), "every": source.every, "retime": source.retime}
         other = Source(path=str(path.absolute()), **kept)
         film, _ = read_source(other)
         record.setdefault("beside", []).append(source_record(other, film, digest(other.path)))
         return film
 
-    unrelated = [beside(path) for path in config.unrelated]
-    bias_to = beside(config.bias_to) if config.bias_to else None
+    unrelated = [read_other(path) for path in config.unrelated]
+    bias_to = read_other(config.bias_to) if config.bias_to else None
     return EvaluatedClip(Path(source.path).stem, natural, record, conditions, unrelated, bias_to)
 
 
 def _named_places(texts: Sequence[str], taken: Collection[str], *, alone: bool) -> dict[str, str]:
-    """Conditions by name: a path, or nothing of a kind of control."""
+    """Parse ``--against``: a path for each name, or an empty text for a kind of control."""
     places = dict[str, str]()
     for text in texts:
         name, place = named(text, "--against")
         if name in taken or name in places:
             raise RecipeError(
-                f"--against {text}: there is a {name!r} already. Give another name, OTHER=PATH."
+                f"--against {text}: {name!r} is already in use. Choose another name: OTHER=PATH."
             )
         if place and not alone:
             raise RecipeError(
-                f"--against {text}: of which natural clip? With several, only kinds of control "
-                f"can be given: {', '.join(CONTROLS)}."
+                f"--against {text}: a path can be given only with a single natural clip. With "
+                f"several, give kinds of control: {', '.join(CONTROLS)}."
             )
         places[name] = place
     return places
@@ -188,7 +196,7 @@ def _is_film(place: str) -> bool:
 
 
 def _whole(source: Source, place: str) -> Source:
-    """All frames of another file, fitted as this one: which frames to read is of this one alone."""
+    """Return a source with all frames of another file, fitted like this one."""
     whole = Source(path=str(Path(place).absolute())).model_dump(exclude=FITTING)
     return source.model_copy(update=whole)
 
@@ -206,7 +214,7 @@ def _made_by(run: Run) -> Condition:
 
 
 def _control(natural: Footage, kind: str, seeds: int) -> Condition:
-    """A control for each metamer, with seeds from 0 on."""
+    """Make a control for each metamer, with seeds 0, 1, ..."""
     controls = [chosen(kind, {"seed": seed}, CONTROLS) for seed in range(seeds)]
     clip = to_clip(natural)
     return Condition(

@@ -1,4 +1,4 @@
-"""PredNet: taught with checkpoints, and asked for the next frames of clips."""
+"""PredNet: train it with checkpoints, and evaluate its next-frame prediction."""
 
 from __future__ import annotations
 
@@ -40,21 +40,21 @@ from stst.workflows.progress import SILENT, Reporter
 
 
 def of_scenes(lesson: Lesson, step: int) -> Tensor:
-    """Generated scenes, none of them twice: (B, T, 3, H, W)."""
+    """Make a batch of generated scenes, none of them twice: (B, T, 3, H, W)."""
     size = {"frames": lesson.frames, "height": lesson.height, "width": lesson.width}
     seeds = ((lesson.seed, step, place) for place in range(lesson.batch))
     return torch.stack([moving_scene(seed, **size).frames for seed in seeds])
 
 
 def of_clips(clips: Sequence[Footage], lesson: Lesson, step: int) -> Tensor:
-    """Pieces of clips, at random places and times, half of them mirrored: (B, T, 3, H, W)."""
+    """Cut pieces of clips at random places and times, half of them mirrored: (B, T, 3, H, W)."""
     rng = np.random.default_rng((lesson.seed, step))
     chosen = rng.integers(len(clips), size=lesson.batch)
     return torch.stack([_piece(clips[index], lesson, rng) for index in chosen])
 
 
 def classes_of(labels: Sequence[int], lesson: Lesson, step: int) -> Tensor:
-    """Classes of the clips that `of_clips` takes its pieces from: (B,)."""
+    """Return the classes of the clips in the batch of `of_clips`: (B,)."""
     rng = np.random.default_rng((lesson.seed, step))
     return torch.tensor(labels)[rng.integers(len(labels), size=lesson.batch)]
 
@@ -62,27 +62,27 @@ def classes_of(labels: Sequence[int], lesson: Lesson, step: int) -> Tensor:
 def _piece(clip: Footage, lesson: Lesson, rng: np.random.Generator) -> Tensor:
     first, top, left = (
         int(rng.integers(have - want + 1))
-        for have, want in zip((len(clip), *clip.size), _wanted(lesson), strict=True)
+        for have, want in zip((len(clip), *clip.size), _piece_shape(lesson), strict=True)
     )
     frames = clip.take(range(first, first + lesson.frames))
     piece = frames[..., top : top + lesson.height, left : left + lesson.width]
     return piece.flip(-1) if rng.random() < 0.5 else piece
 
 
-def _wanted(lesson: Lesson) -> tuple[int, int, int]:
+def _piece_shape(lesson: Lesson) -> tuple[int, int, int]:
     return lesson.frames, lesson.height, lesson.width
 
 
 def refuse_small(clips: Sequence[Footage], lesson: Lesson) -> None:
-    """FramesError for a clip that is too short or too small to be learnt from."""
+    """Raise FramesError for a clip that is too short or too small for training."""
     for clip in clips:
         have = (len(clip), *clip.size)
-        if any(h < w for h, w in zip(have, _wanted(lesson), strict=True)):
-            frames, height, width = _wanted(lesson)
+        if any(h < w for h, w in zip(have, _piece_shape(lesson), strict=True)):
+            frames, height, width = _piece_shape(lesson)
             raise FramesError(
-                f"training takes {frames} frames of {width} x {height} px of a clip, and one has "
-                f"{have[0]} of {have[2]} x {have[1]} px. Leave it out, or lower "
-                "--set frames, height, width."
+                f"training needs at least {frames} frames of {width} x {height} px from each clip, "
+                f"but a clip has {have[0]} of {have[2]} x {have[1]} px. Leave the clip out, or "
+                "lower --set frames, height and width."
             )
 
 
@@ -92,7 +92,7 @@ WEIGHTS, CHECKPOINT = "prednet.safetensors", "checkpoint.safetensors"
 
 @dataclass(frozen=True)
 class _Course:
-    """The settings of a training, checked, with its clips."""
+    """The validated settings of a training, with its clips."""
 
     config: TrainingConfig
     lesson: Lesson
@@ -101,12 +101,12 @@ class _Course:
 
     @classmethod
     def of(cls, config: TrainingConfig) -> Self:
-        """Read all that settings name; nothing is written."""
+        """Read all input; nothing is written."""
         lesson = validated(Lesson, config.settings, "prednet train")
         classes = sorted(set(config.labels))
         if lesson.semantic and len(classes) < 2:
             raise RecipeError(
-                "--semantic needs clips of two classes or more: fish=A.mp4 leaf=B.mp4."
+                "--semantic needs clips of at least two classes: fish=A.mp4 leaf=B.mp4."
             )
         films = [read_source(source)[0] for source in config.sources]
         refuse_small(films, lesson)
@@ -118,73 +118,88 @@ class _Course:
 def run_prednet_training(
     config: TrainingConfig, out: Path, *, overwrite: bool = False, report: Reporter = SILENT
 ) -> Run:
-    """Train a PredNet; nothing is written before its input is found good.
+    """Train a PredNet.
+
+    All input is read and checked before anything is written. The same seed gives the same weights
+    on the same machine, interrupted or not.
 
     Parameters
     ----------
     config : TrainingConfig
-        Clips, or none for generated scenes, and the settings of the training.
+        Training clips (none: generated scenes) and settings.
     out : Path
         Folder for the results.
-    overwrite : bool
+    overwrite : bool, default False
         Write into a folder that is not empty.
-    report : Reporter
-        Hears what is under way.
+    report : Reporter, default silent
+        Receives progress and results.
 
     Returns
     -------
     Run
-        With the table ``losses``; the weights are in ``prednet.safetensors``.
-
+        With the table ``losses``. The weights are in ``prednet.safetensors``.
 
     Raises
     ------
-    FramesError, RecipeError, RunError
-        If a clip cannot be read, a setting is wrong, or the folder is in use.
+    FramesError
+        If a clip cannot be read, or is too short or too small.
+    RecipeError
+        If a setting is invalid.
+    RunError
+        If the folder is in use.
     Stopped
-        By a signal; `resume_run` goes on.
+        If a signal stops the training; `resume_run` resumes it.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> settings = {"steps": 1, "frames": 2, "height": 16, "width": 16, "batch": 1}
+    >>> run = run_prednet_training(TrainingConfig(settings=settings), Path(mkdtemp()) / "trained")
+    >>> len(run.tables["losses"])
+    1
     """
     refuse_folder(out, overwrite=overwrite)
     course = _Course.of(config)
     training = Training.begun(course.lesson, len(course.classes))
     new_folder(out, overwrite=overwrite)
     remove_manifest(out, "training")
-    (out / CHECKPOINT).unlink(missing_ok=True)  # of a training that is overwritten
+    (out / CHECKPOINT).unlink(missing_ok=True)  # left by an overwritten training
     write_whole(out / "recipe.yaml", course.config.to_yaml())
-    return _teach(training, course, out, report)
+    return _train(training, course, out, report)
 
 
 def is_stopped_training(out: Path) -> bool:
-    """Whether there is a training to go on with."""
+    """Whether the folder holds a stopped training."""
     return (out / CHECKPOINT).is_file() and not (out / MANIFEST).is_file()
 
 
 def resume_prednet_training(config: TrainingConfig, out: Path, *, report: Reporter = SILENT) -> Run:
-    """Go on with a training from its last checkpoint."""
+    """Resume a training from its last checkpoint."""
     course = _Course.of(config)
     try:
         data = (out / CHECKPOINT).read_bytes()
     except OSError as fault:
         raise RunError(
-            f"{out} has no {CHECKPOINT} ({fault.strerror}): nothing can be taken up. Begin anew."
+            f"{out} cannot be resumed: it has no {CHECKPOINT} ({fault.strerror}). Start a new "
+            "training."
         ) from fault
-    return _teach(unpack(data, course.lesson, len(course.classes)), course, out, report)
+    return _train(unpack(data, course.lesson, len(course.classes)), course, out, report)
 
 
-def _teach(training: Training, course: _Course, out: Path, report: Reporter) -> Run:
+def _train(training: Training, course: _Course, out: Path, report: Reporter) -> Run:
     with threads(1):  # so that sums do not depend on the number of cores
-        return _taught(training, course, out, report)
+        return _train_all(training, course, out, report)
 
 
-def _taught(training: Training, course: _Course, out: Path, report: Reporter) -> Run:
+def _train_all(training: Training, course: _Course, out: Path, report: Reporter) -> Run:
     lesson, films = course.lesson, course.films
-    shown: Batch = partial(of_clips, films, lesson) if films else partial(of_scenes, lesson)
+    batch: Batch = partial(of_clips, films, lesson) if films else partial(of_scenes, lesson)
     labels = [course.classes.index(label) for label in course.config.labels]
     began = saved = time.monotonic()
     write_whole(out / CHECKPOINT, pack(training))
-    steps = train(training, lesson, shown, partial(classes_of, labels, lesson))
-    with Stopping(f"go on with: stst resume {out}") as stopping:
-        with report.counted("learning", lesson.steps) as advance:
+    steps = train(training, lesson, batch, partial(classes_of, labels, lesson))
+    with Stopping(f"to resume: stst resume {out}") as stopping:
+        with report.counted("training", lesson.steps) as advance:
             advance(len(training.losses), lesson.steps)
             try:
                 for _loss in stopping.until(steps):
@@ -192,10 +207,10 @@ def _taught(training: Training, course: _Course, out: Path, report: Reporter) ->
                     if time.monotonic() - saved > _OFTEN:
                         write_whole(out / CHECKPOINT, pack(training))
                         saved = time.monotonic()
-            finally:  # a training that is stopped loses no step
+            finally:  # a stopped training loses no step
                 write_whole(out / CHECKPOINT, pack(training))
         _write_training(training, course, out, time.monotonic() - began)
-    report.say(f"Written to {out}: stst prednet evaluate CLIPS --weights {out / WEIGHTS}")
+    report.say(f"Written to {out}. Next: stst prednet evaluate CLIPS --weights {out / WEIGHTS}")
     return load_run(out)
 
 
@@ -232,31 +247,49 @@ def _write_training(training: Training, course: _Course, out: Path, seconds: flo
 def run_prediction(
     config: PredictionConfig, out: Path, *, overwrite: bool = False, report: Reporter = SILENT
 ) -> Run:
-    """Predict the next frames of clips with a PredNet, against repeating the previous frame.
+    """Measure how well a PredNet predicts the next frames of clips.
+
+    Its errors are compared with those of repeating the previous frame. If one clip is named
+    ``natural``, each other clip is compared with it.
 
     Parameters
     ----------
     config : PredictionConfig
-        The clips by name, at which rates, and the file of weights.
+        Clips by name, frame steps (``every``) and weights file.
     out : Path
         Folder for the results.
-    overwrite : bool
+    overwrite : bool, default False
         Write into a folder that is not empty.
-    report : Reporter
-        Hears what is under way.
+    report : Reporter, default silent
+        Receives progress and results.
 
     Returns
     -------
     Run
         With the tables ``clips`` and ``frames``.
 
-
     Raises
     ------
-    FramesError, RecipeError, RunError
-        If a clip cannot be read, a setting is wrong, or the folder is in use.
+    FramesError
+        If a clip cannot be read.
+    RecipeError
+        If a setting is invalid.
+    RunError
+        If the folder is in use.
     WeightsError
         If the weights cannot be read.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> import stst
+    >>> folder = Path(mkdtemp())
+    >>> clip = stst.make_stimulus("drifting-grating", frames=3, width=40, height=40).clip
+    >>> video = stst.write_video(clip, folder / "grating.webm")
+    >>> clips = {"grating": {"path": str(folder / "grating.webm")}}
+    >>> run = run_prediction(PredictionConfig(clips=clips, every=[1]), folder / "prediction")
+    >>> len(run.tables["frames"])
+    2
     """
     refuse_folder(out, overwrite=overwrite)
     network = load_prednet(Path(config.weights) if config.weights else None)
@@ -317,7 +350,7 @@ def _predict(
 
 
 def _outcomes(predictions: Predictions) -> list[dict[str, Any]]:
-    """The paper's outcome, of the natural clip beside each other one at each rate."""
+    """Compare the natural clip with each other clip at each rate, as the paper does."""
     return [
         {
             "than": name,

@@ -1,4 +1,4 @@
-"""A synthesis made ready, all that its settings name read, and what it keeps on disk."""
+"""A prepared synthesis, with all its input read, and its journal on disk."""
 
 from __future__ import annotations
 
@@ -45,61 +45,61 @@ Streams = tuple[Trunk, Msoe]
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """Settings, their digests filled in, with its clips and streams."""
+    """Settings with their digests, and the clips and streams that they name."""
 
     config: SynthesisConfig
-    sources: dict[str, Footage]  # as they are called where they are shown, the spatial first
+    sources: dict[str, Footage]  # by the titles shown in figures, the spatial clip first
     given: Footage | None
     streams: Streams
     remarks: list[str]  # of the clips' readers
-    found: tuple[range, ...]  # all shots of the clips
-    shots: tuple[range, ...]  # those to make
+    all_shots: tuple[range, ...]  # of the clips
+    shots: tuple[range, ...]  # to be made
 
     @classmethod
     def of(cls, config: SynthesisConfig, streams: Streams | None = None) -> Self:
-        """Read and load what settings name, or take streams that are loaded; nothing is written."""
+        """Read the clips and load the streams, unless they are given; nothing is written."""
         check_device(config.device)
         clips, remarks = zip(*read_alike([*config.sources.values()]), strict=True)
         given, more = (None, list[str]()) if config.given is None else read_source(config.given)
         streams = streams or load_streams(config.streams)
-        found = common_shots([clips], config.recipe)
-        shots = select_shots(found, config.recipe, given=given is not None)
+        all_shots = common_shots([clips], config.recipe)
+        shots = select_shots(all_shots, config.recipe, given=given is not None)
         return cls(
             config=with_digests(config, streams),
             sources=dict(zip(config.titles, clips, strict=True)),
             given=given,
             streams=streams,
             remarks=[*chain(*remarks), *more],
-            found=found,
+            all_shots=all_shots,
             shots=shots,
         )
 
     @property
     def shown(self) -> dict[str, Footage]:
-        """The clips as far as a metamer is made of them: of the first shot alone, if so asked."""
+        """The part of the clips that a metamer is made of, such as the first shot alone."""
         frames = range(self.shots[0].start, self.shots[-1].stop)
         return {name: excerpt(clip, frames) for name, clip in self.sources.items()}
 
     @property
     def natural(self) -> Footage:
-        """The first of the clips, as far as it is made."""
+        """The used part of the first clip."""
         return next(iter(self.shown.values()))
 
     @property
     def plan(self) -> FrameCount:
-        """How the frames are counted."""
+        """The numbers of frames of the run."""
         return FrameCount(len(self.natural), self.config.recipe, len(self.given or ()), self.shots)
 
     @property
     def notes(self) -> list[str]:
-        """Which weights are stand-ins, and which layers see too much of the frame."""
-        found = stand_ins([vars(p) for stream in self.streams if (p := stream.provenance)])
+        """Notes on stand-in weights, and on layers whose receptive fields are too large."""
+        notes = stand_ins([vars(p) for stream in self.streams if (p := stream.provenance)])
         losses = self.config.recipe.weights.weighed
-        return found + layer_warnings(self.streams, losses, self.natural.size, self.config.recipe)
+        return notes + layer_warnings(self.streams, losses, self.natural.size, self.config.recipe)
 
     @property
     def record(self) -> dict[str, Any]:
-        """What the manifest says of what went in."""
+        """The manifest's record of the input."""
         return {
             "warnings": [*self.remarks, *self.notes],
             "streams": [vars(s.provenance) if s.provenance else None for s in self.streams],
@@ -108,17 +108,17 @@ class PreparedRun:
 
     @property
     def conditions(self) -> dict[str, Any]:
-        """What decides the bytes that come out."""
+        """Everything that the bytes of the output depend on."""
         precision = resolved(self.config.recipe.precision, self.config.device)
         return conditions(self.config, str(precision))
 
     def room(self, finished: int = 0) -> int:
-        """Bytes on disk for frames that are kept until the run has ended, and for its films."""
+        """Bytes needed on disk, for the frames stored until the run ends and for its films."""
         frames = self.plan.made - finished + len(self.natural)
         return len(self.config.seeds) * frames * frame_bytes(self.natural.size)
 
     def begin(self, recipe: Recipe, finished: Iterable[Event] = ()) -> Synthesis:
-        """Start the synthesis, or go on with it after the events of finished frames."""
+        """Start the synthesis, or resume it after the events of finished frames."""
         space, *time = self.sources.values()
         spatial, temporal = self.streams
         return synthesize(
@@ -136,7 +136,7 @@ class PreparedRun:
 
 
 def load_streams(chosen: Chosen) -> Streams:
-    """The two streams that settings name."""
+    """Load the spatial and the temporal stream."""
     names = (chosen.spatial, chosen.temporal)
     spatial = load_stream(
         chosen.spatial,
@@ -147,14 +147,14 @@ def load_streams(chosen: Chosen) -> Streams:
     temporal = load_stream(chosen.temporal, weights=Path(file) if file else None)
     if not isinstance(spatial, Trunk) or not isinstance(temporal, Msoe):
         raise RunError(
-            f"{names[0]!r} and {names[1]!r} are not a spatial and a temporal stream. "
-            "See `stst weights list`."
+            f"{names[0]!r} and {names[1]!r} are not a spatial and a temporal stream. For their "
+            "names: stst weights list."
         )
     return spatial, temporal
 
 
 def with_digests(config: SynthesisConfig, streams: Streams) -> SynthesisConfig:
-    """The settings with the SHA-256 of every file that goes in; refused where one has changed."""
+    """Fill in the SHA-256 of every input file; RecipeError if one has changed."""
     clips = config.sources | ({} if config.given is None else {"given": config.given})
     digests = {key: digest(source.path) for key, source in clips.items()}
     weights = [stream.provenance for stream in streams]
@@ -164,16 +164,16 @@ def with_digests(config: SynthesisConfig, streams: Streams) -> SynthesisConfig:
     return config.checked(digests)
 
 
-RECIPE = "recipe.yaml"  # written last and removed first: with it, all the rest is there
+RECIPE = "recipe.yaml"  # written last and removed first: if it exists, the rest is complete
 
 
 def is_stopped(out: Path) -> bool:
-    """Whether there is a run to go on with."""
+    """Whether the folder holds a stopped run."""
     return (out / UNFINISHED / RECIPE).exists()
 
 
 def remove(out: Path) -> None:
-    """Remove what a run keeps, if it is there: it has ended, or another takes its place."""
+    """Remove the stored frames of a run, if any, because it has ended or is replaced."""
     folder = out / UNFINISHED
     (folder / RECIPE).unlink(missing_ok=True)
     if folder.is_dir():
@@ -181,7 +181,7 @@ def remove(out: Path) -> None:
 
 
 class Journal:
-    """The events of a synthesis, frame by frame, in a checkpoint."""
+    """The events of a synthesis, stored frame by frame in a checkpoint."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
@@ -189,7 +189,7 @@ class Journal:
 
     @classmethod
     def begin(cls, out: Path, prepared: PreparedRun) -> Self:
-        """Make it anew for a run that begins."""
+        """Start an empty journal for a new run."""
         remove(out)
         folder = out / UNFINISHED
         new_folder(folder, overwrite=False)
@@ -199,15 +199,19 @@ class Journal:
 
     @classmethod
     def load(cls, out: Path) -> Self:
-        """Read it for a run that goes on; what is damaged is said."""
+        """Read the journal of a stopped run; log a warning if it is damaged."""
         checkpoint, remarks = Checkpoint.load(out / UNFINISHED)
         for remark in remarks:
-            text = "%s; going on after %d finished frame(s)"
+            text = "%s; resuming after %d finished frame(s)"
             log.warning(text, remark, checkpoint.state.count)
         return cls(checkpoint)
 
     def take_up(self, prepared: PreparedRun, *, allow_mixed: bool) -> None:
-        """Go on under the conditions of this process; what differs is refused, or noted."""
+        """Continue under the conditions of this process.
+
+        RunError if they differ from those of the stored frames; with `allow_mixed` the difference
+        is noted instead.
+        """
         facts, now = self.checkpoint.state.facts, prepared.conditions
         for change in refuse_others(facts, now, allow_mixed=allow_mixed):
             facts["mixed"].append(f"from made frame {self.count + 1} on: {change}")
@@ -215,44 +219,44 @@ class Journal:
 
     @property
     def seconds(self) -> float:
-        """How long the synthesis took up to now, those times together in which it ran."""
+        """Run time of the synthesis so far (s), summed over its sessions."""
         return float(self._before + time.perf_counter() - self._began)
 
     @property
     def count(self) -> int:
-        """How many frames are on disk."""
+        """Number of frames on disk."""
         return self.checkpoint.state.count
 
     @property
     def threads(self) -> int:
-        """How many threads made the frames that are on disk."""
+        """Number of threads that made the frames on disk."""
         return int(self.checkpoint.state.facts["machine"]["threads"])
 
     @property
     def mixed(self) -> list[str]:
-        """What changed between the sessions in which the frames were made."""
+        """Changes of conditions between the sessions in which the frames were made."""
         return list(self.checkpoint.state.facts["mixed"])
 
     def finished(self, device: str) -> Iterator[Event]:
-        """All events of the frames that are on disk: what the synthesis is to go on after."""
+        """Yield all events of the frames on disk, after which the synthesis continues."""
         for data in self.checkpoint.frames():
             yield from unpacked(data, device)
 
     def kept(self, run: Iterable[Event]) -> Iterator[Event]:
-        """The same events; a frame that ends is on disk before it is passed on."""
-        there, steps, self._began = self.count, list[Step](), time.perf_counter()
+        """Yield the same events; a finished frame is on disk before its event is yielded."""
+        stored, steps, self._began = self.count, list[Step](), time.perf_counter()
         for event in run:
             if isinstance(event, Step):
                 steps.append(event)
             else:
-                if event.state is not None and (there := there - 1) < 0:
+                if event.state is not None and (stored := stored - 1) < 0:
                     self.checkpoint.append(packed(steps, event, event.state), seconds=self.seconds)
                 steps.clear()
             yield event
 
 
 def packed(steps: Sequence[Step], done: FrameDone, state: ClipState) -> bytes:
-    """All about one frame: its steps, what it ended in, and the state to go on from."""
+    """Pack one frame as bytes: its steps, its result, and the state to continue from."""
     losses = [torch.stack([loss.float() for loss in step.losses.values()]) for step in steps]
     about = {
         "index": done.index,
@@ -262,7 +266,7 @@ def packed(steps: Sequence[Step], done: FrameDone, state: ClipState) -> bytes:
     }
     tensors = {
         "about": torch.frombuffer(bytearray(json.dumps(about).encode()), dtype=torch.uint8),
-        "history": state.history,  # its last frame is the one that is done
+        "history": state.history,  # its last frame is the finished one
         "places": torch.tensor([(s.transition, s.octave, s.step) for s in steps]).view(-1, 3),
         "losses": _stacked(losses),
         "residuals": _stacked(list(done.residuals.values())),
@@ -271,14 +275,14 @@ def packed(steps: Sequence[Step], done: FrameDone, state: ClipState) -> bytes:
 
 
 def unpacked(data: bytes, device: str) -> Iterator[Event]:
-    """The events that `packed` was given."""
-    found = load(data)
-    about = json.loads(found["about"].numpy().tobytes())
-    for place, values in zip(found["places"].tolist(), found["losses"], strict=True):
+    """Yield the events that `packed` stored."""
+    tensors = load(data)
+    about = json.loads(tensors["about"].numpy().tobytes())
+    for place, values in zip(tensors["places"].tolist(), tensors["losses"], strict=True):
         transition, octave, step = place
         yield Step(transition, octave, step, dict(zip(about["losses"], values, strict=True)))
-    state = ClipState(about["transition"], found["history"].to(device))
-    residuals = dict(zip(about["residuals"], found["residuals"], strict=True))
+    state = ClipState(about["transition"], tensors["history"].to(device))
+    residuals = dict(zip(about["residuals"], tensors["residuals"], strict=True))
     yield FrameDone(about["index"], state.history[:, -1], residuals, state)
 
 

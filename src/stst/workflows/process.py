@@ -1,4 +1,4 @@
-"""The process itself: settings that make its steps faster, and what a signal does to its run."""
+"""Settings of the process that make steps faster, and the handling of signals during a run."""
 
 from __future__ import annotations
 
@@ -17,42 +17,41 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -2, -3, -8
 
 
 def prepare() -> None:
-    """Set up threads and memory; to be called before torch is loaded.
+    """Set up threads and memory; call this before torch is imported.
 
-    What the user has set in the environment is left as it is.
+    Variables that the user has set in the environment are kept.
     """
-    # Threads that spin for long while they wait make a machine that is shared with other
-    # jobs more than ten times slower; those that sleep at once make a step of many small
-    # operations a third slower. A short spin is between (docs/benchmarks.md).
+    # Waiting threads that spin for long slow a shared machine down more than tenfold. Threads
+    # that sleep at once make a step of many small operations a third slower. A short spin avoids
+    # both (docs/results/benchmarks.md).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic mode wants it
-    # Where the user's folder cannot be written to, matplotlib takes a temporary one, and says so.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # for deterministic mode
+    # If the user's folder is not writable, matplotlib uses a temporary one and logs a warning.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     if sys.platform == "linux" and not any(name.startswith("MALLOC_") for name in os.environ):
         _keep_memory()
 
 
 def _keep_memory() -> None:
-    """Do not give the memory of a large tensor back before the next one asks for it.
+    """Keep the memory of large tensors for the next ones instead of returning it to the kernel.
 
-    The kernel clears each page that it gives anew, which takes longer than most operations
-    on it.
+    The kernel clears each new page, which takes longer than most operations on it.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
     if mallopt is not None:
         mallopt(_MMAP_THRESHOLD, 32 << 20)  # the most that glibc allows
         mallopt(_TRIM_THRESHOLD, (1 << 31) - 1)
         mallopt(_TOP_PAD, 64 << 20)
-        mallopt(_ARENA_MAX, 1)  # a thread's own heap would be given back all the same
+        mallopt(_ARENA_MAX, 1)  # the heap of a thread of its own would still be returned
 
 
 def use_threads(number: int | None) -> str:
-    """Compute with so many threads, or with as many as this machine allows; say how many and why.
+    """Set the number of threads, by default as many as this machine allows; return a line on it.
 
-    For a command line alone: the library leaves the number to the process that it is part of.
+    For the command line only: as a library, the package leaves the number to the calling process.
     """
-    import cv2  # late, as `prepare` must come before torch
+    import cv2  # late, because `prepare` must run before torch is imported
     import torch
 
     from stst.synthesis.threads import allowed_cores, busy_remark
@@ -75,7 +74,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(Exception):
-    """A signal has ended a run that can go on; `code` is the shell's for that signal."""
+    """A signal has stopped a run that can be resumed; `code` is the shell's exit code for it."""
 
     def __init__(self, number: int, text: str) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}; {text}")
@@ -83,27 +82,28 @@ class Stopped(Exception):
 
 
 class Stopping:
-    """Within its ``with`` a signal ends the run, events before their next, all else at once.
+    """Context in which SIGINT and SIGTERM stop the run by raising `Stopped`.
 
-    A thread that is not the main one hears no signal: such runs end after the step under way
-    when `ask` is called.
+    While events are iterated with `until`, the run stops after the current one; otherwise it stops
+    at once. Threads other than the main one receive no signals; their runs stop after the current
+    step when `ask` is called.
     """
 
-    asked: ClassVar[int] = 0  # the signal that all runs of this process shall end as if by
+    asked: ClassVar[int] = 0  # signal as if by which all runs of this process stop; 0: none
 
     @classmethod
     def ask(cls, number: int) -> None:
-        """End all runs of this process by a signal that another one was sent; 0 takes it back."""
+        """Stop all runs of this process as if by a signal; 0 withdraws the request."""
         cls.asked = number
 
     def __init__(self, advice: str) -> None:
         self.advice, self._number, self._stepping = advice, 0, False
 
     def __enter__(self) -> Self:
-        # A process that was begun deaf to one, as a shell's background jobs are, stays so.
-        here = SIGNALS if current_thread() is main_thread() else ()
-        heard = [number for number in here if signal.getsignal(number) != signal.SIG_IGN]
-        self._before = {number: signal.signal(number, self._note) for number in heard}
+        # Signals that are already ignored, as in a shell's background jobs, stay ignored.
+        candidates = SIGNALS if current_thread() is main_thread() else ()
+        active = [number for number in candidates if signal.getsignal(number) != signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._note) for number in active}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -122,7 +122,7 @@ class Stopping:
             raise Stopped(number, self.advice)
 
     def until(self, events: Iterable[Event]) -> Iterator[Event]:
-        """The same events; Stopped after the one during which a signal came."""
+        """Yield the same events; raise `Stopped` after the one during which a signal came."""
         self._stepping = True
         for event in events:
             yield event

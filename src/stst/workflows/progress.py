@@ -1,4 +1,4 @@
-"""What a workflow tells while it runs, and to whom: to nobody, unless a reporter is given."""
+"""Progress of workflows: the `Reporter` that receives it, and the counting of frames."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ from stst.video.frames import Footage
 
 Item = TypeVar("Item")
 Event = Step | FrameDone  # of a synthesis
-Advance = Callable[[int, int], object]  # how many are done, of how many
+Advance = Callable[[int, int], object]  # called with the number done and the total
 
 
 @dataclass(frozen=True)
 class FrameCount:
-    """How the frames of a run are counted: what the progress bar must know."""
+    """The numbers of frames of a run, for its progress bar."""
 
     frames: int  # kept
     recipe: Recipe
-    given: int = 0  # of the kept ones
-    shots: Sequence[range] = ()  # those that are made; none: all frames are one
+    given: int = 0  # kept frames that are given
+    shots: Sequence[range] = ()  # shots to be made; none: all frames are one shot
 
     @property
     def pad(self) -> int:
-        """Pad frames, which are made first and dropped."""
+        """Number of pad frames, which are made first and dropped."""
         return 0 if self.given or self.recipe.loop else self.recipe.pad
 
     @property
     def made(self) -> int:
-        """Frames that a run finishes, those given among them; the very first pad is noise."""
+        """Number of frames that a run finishes, with those given; the first pad frame is noise."""
         return self.ends[-1]
 
     @property
     def lengths(self) -> list[int]:
-        """Frames that each shot finishes."""
+        """Number of frames that each shot finishes."""
         shots = self.shots or (range(self.frames),)
         return [len(shot) + max(self.pad - 1, 0) for shot in shots]
 
     @property
     def ends(self) -> list[int]:
-        """How many frames are finished when each shot is."""
+        """Number of finished frames at the end of each shot."""
         return list(accumulate(self.lengths))
 
     def stage(self, event: Event) -> str:
-        """What is under way at an event."""
+        """Describe the current stage: frame, octave and step."""
         if isinstance(event, FrameDone):
             return self._frame(event.index)
         before = 0  # transitions of earlier shots
@@ -71,51 +71,137 @@ class FrameCount:
 
 
 def stages(events: Iterable[Event], plan: FrameCount) -> Iterator[tuple[str, float]]:
-    """What is under way at each event, and how many frames are made, pad frames counted.
+    """Yield for each event the current stage and the number of frames made, with pad frames.
 
-    An octave counts as its share of the pixels once it is done, however many steps it took;
-    where all frames are made together, by the steps that it may take too.
+    A finished octave counts as its share of the pixels, however many steps it took. If all frames
+    are made together, it is weighted by its maximum number of steps too.
     """
-    octaves, made = plan.recipe.octaves, 0
+    octaves, count = plan.recipe.octaves, 0
     costs = [o.scale**2 * (value_at(o.steps, 0) if plan.recipe.whole else 1) for o in octaves]
     for event in events:
         if isinstance(event, FrameDone):
-            made += 1
-            whole = next(end for end in plan.ends if end >= made)
-            yield plan.stage(event), whole if plan.recipe.whole else made
+            count += 1
+            whole = next(end for end in plan.ends if end >= count)
+            yield plan.stage(event), whole if plan.recipe.whole else count
         else:
             done = sum(costs[: event.octave])
             if plan.recipe.whole:
                 done += octaves[event.octave].scale ** 2 * event.step
             share = min(done / sum(costs), 1)
-            whole = next((end for end in plan.ends if end > made), made) - made
-            yield plan.stage(event), made + share * (whole if plan.recipe.whole else 1)
+            whole = next((end for end in plan.ends if end > count), count) - count
+            yield plan.stage(event), count + share * (whole if plan.recipe.whole else 1)
 
 
 class Reporter:
-    """Hears what a workflow does. This one is silent; `stst.cli.show.Terminal` prints.
+    """Receive the progress and results of a workflow.
 
-    Derive from it to follow a workflow in a notebook or a window: each method may be
-    overridden alone.
+    This class does nothing. The command line uses a subclass that prints. To follow a workflow in
+    a notebook or a window, make a subclass and override any of its methods.
+
+    Examples
+    --------
+    >>> class Printer(Reporter):
+    ...     def say(self, text):
+    ...         print(text)
+    >>> Printer().say("Written to out.")
+    Written to out.
     """
 
     def say(self, text: str) -> None:
-        """Hear a line: a result or a note."""
+        """Receive a line of text: a result or a note.
+
+        Parameters
+        ----------
+        text : str
+            The line.
+
+        Examples
+        --------
+        >>> Reporter().say("Written to out.")
+        """
 
     def busy(self, text: str) -> AbstractContextManager[Callable[[str], None]]:
-        """Hear that something of unknown length is under way; call it to say what is next."""
+        """Receive the start of work of unknown length.
+
+        Parameters
+        ----------
+        text : str
+            What is being done.
+
+        Returns
+        -------
+        context manager
+            It is left when the work ends. It gives a function that the workflow calls with a new
+            text when something else is being done.
+
+        Examples
+        --------
+        >>> with Reporter().busy("reading ...") as update:
+        ...     update("matching ...")
+        """
         return nullcontext(lambda _: None)
 
     def track(self, items: Iterable[Item], text: str, total: int) -> Iterator[Item]:
-        """Pass items on and count them."""
+        """Yield the items of a workflow, and count them.
+
+        Parameters
+        ----------
+        items : iterable
+            Items that the workflow is working through.
+        text : str
+            What is being done.
+        total : int
+            Number of items.
+
+        Yields
+        ------
+        object
+            The same items, in the same order.
+
+        Examples
+        --------
+        >>> list(Reporter().track(["a", "b"], "measuring", 2))
+        ['a', 'b']
+        """
         yield from items
 
     def counted(self, text: str, total: int | None = None) -> AbstractContextManager[Advance]:
-        """Hear how many are done: call it with their number and the total."""
+        """Receive the start of work that is counted.
+
+        Parameters
+        ----------
+        text : str
+            What is being done.
+        total : int, optional
+            Number of units of work, if it is known.
+
+        Returns
+        -------
+        context manager
+            It is left when the work ends. It gives a function that the workflow calls with the
+            number done and the total.
+
+        Examples
+        --------
+        >>> with Reporter().counted("films", 2) as advance:
+        ...     advance(1, 2)
+        """
         return nullcontext(lambda _done, _total: None)
 
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Hear a table."""
+        """Receive a table of results.
+
+        Parameters
+        ----------
+        heads : sequence of str
+            Headings of the columns.
+        rows : iterable of sequence of str
+            Cells of each row.
+
+        Examples
+        --------
+        >>> Reporter().table(["clip", "MSE"], [["fish", "0.01"]])
+        """
 
     def announce(
         self,
@@ -125,10 +211,41 @@ class Reporter:
         notes: list[str],
         plan: FrameCount,
     ) -> None:
-        """Hear what a synthesis is about to do, and what it will take."""
+        """Receive what a synthesis is about to do, before its first step.
+
+        Parameters
+        ----------
+        natural : Clip or Film
+            The natural clip.
+        config : SynthesisConfig
+            The settings.
+        expected : Estimate
+            Expected time (s) and memory (bytes).
+        notes : list of str
+            Stand-in weights, and layers whose receptive fields are too large.
+        plan : FrameCount
+            Numbers of frames.
+        """
 
     def follow(self, run: Iterable[Event], plan: FrameCount, before: int = 0) -> None:
-        """Take a synthesis to its end; `before` of its frames were made earlier."""
+        """Run a synthesis to its end.
+
+        An override must iterate over all events, because the synthesis advances with them.
+
+        Parameters
+        ----------
+        run : iterable of Step or FrameDone
+            Events of the synthesis.
+        plan : FrameCount
+            Numbers of frames.
+        before : int, default 0
+            Number of frames made in earlier sessions.
+
+        Examples
+        --------
+        >>> plan = FrameCount(2, Recipe(octaves=[{"steps": 1}], pad=1))
+        >>> Reporter().follow([], plan)
+        """
         for _event in run:
             pass
 

@@ -1,4 +1,4 @@
-"""The runs of stimulus sets, each with its natural clip; what cannot be read is noted."""
+"""Read the runs of stimulus sets, each with its natural clip; note those that cannot be read."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from stst.video.read import open_video
 from stst.workflows.films import source_record
 from stst.workflows.material import Condition, EvaluatedClip
 
-UNRELATED = 10  # other natural clips of the sets that each is compared with
+UNRELATED = 10  # other natural clips of the sets that each clip is compared with
 FACTS = ("set", "stimulus", "condition", "clip", "pair", "label", "recipe", "fingerprint", "seed")
 
 
 @dataclass(frozen=True, eq=False)
 class SetFilm:
-    """A film of a set: a natural clip, or what was made of one."""
+    """A film of a set: a natural clip or a stimulus."""
 
     path: Path
     film: Clip
@@ -41,18 +41,21 @@ class SetFilm:
 
 
 def open_film(path: Path, sha256: str = "") -> SetFilm:
-    """Open a film; RunError if it is gone, or its SHA-256 is not that of the table."""
+    """Open a film; RunError if it is missing, or its SHA-256 is not that of the table."""
     if not path.is_file():
-        raise RunError(f"{path} is missing. Make the set again, or copy it whole.")
+        raise RunError(f"{path} is missing. Make the set again, or copy the whole set.")
     actual = digest(path)
     if sha256 not in ("", actual):
-        raise RunError(f"{path} is not the film that {TABLE} lists: its SHA-256 is another.")
+        raise RunError(
+            f"{path} is not the film that {TABLE} lists: wanted SHA-256 {sha256}, got {actual}. "
+            "Make the set again, or copy it again."
+        )
     return SetFilm(path, open_video(path), actual)
 
 
 @dataclass(frozen=True, eq=False)
 class SetRun:
-    """A run: the index of its row, its number among the runs of its clip, film and manifest."""
+    """A run: its row in the table, its number among the runs of its clip, film and manifest."""
 
     row: int
     condition: str
@@ -63,7 +66,7 @@ class SetRun:
 
 @dataclass(frozen=True, eq=False)
 class SetUnit:
-    """What counts as one clip: a natural clip or a factorised pair of such, with its runs."""
+    """A unit of the statistics: a natural clip, or a factorised pair of clips, with its runs."""
 
     name: str
     natural: SetFilm
@@ -73,18 +76,18 @@ class SetUnit:
 
     @property
     def time_film(self) -> Clip | None:
-        """The clip that factorised ones have their motion from."""
+        """The clip whose motion the factorised clips have."""
         return self.time.film if self.time else None
 
     @property
     def inputs(self) -> dict[str, Any]:
-        """All of it that measures of its runs depend on."""
+        """What the measures of its runs depend on."""
         time = self.time.sha256 if self.time else ""
         return {"unit": self.name, "natural": self.natural.sha256, "time": time}
 
     @property
     def stimulus(self) -> EvaluatedClip:
-        """Its films by condition, as in an evaluation of single clips."""
+        """Its films by condition, in the form of an evaluation of single clips."""
         natural = self.natural
         record = source_record(Source(path=str(natural.path)), natural.film, natural.sha256)
         by_condition = dict[str, list[SetRun]]()
@@ -108,40 +111,46 @@ def _condition(runs: Sequence[SetRun]) -> Condition:
 
 
 def is_set(path: Path) -> bool:
-    """Whether a path is a set, or can only be meant as one: a folder, not of a run or images."""
+    """Whether a path is a set: a folder that is neither a run nor a folder of images."""
     if not path.is_dir() or run_folders(path):
         return False
     return (path / TABLE).is_file() or not stills(path) or any(path.rglob(MANIFEST))
 
 
 def read_sets(folders: Sequence[Path]) -> pd.DataFrame:
-    """The rows of all sets, with columns to be filled: unit, number and failed.
+    """Read the rows of all sets and add the empty columns ``unit``, ``number`` and ``failed``.
 
-    Different recipes or settings of one condition become conditions of their own.
+    If a condition was made with different recipes or settings, it is split into one condition for
+    each.
     """
     tables = [read_set(folder).assign(set=folder.name, folder=folder) for folder in folders]
     columns = [*FACTS, "time", "sha256", "path", "folder"]
     table = pd.concat([t.reindex(columns=columns, fill_value="") for t in tables])
     table = table.reset_index(drop=True).assign(unit="", number=0, failed="")
-    # Sets for experiments name the clip of the motion in a column `time`, be it the same.
+    # Sets for experiments name the clip of the motion in the column `time`, even if it is the same.
     other = table["time"].where(table["time"] != table["clip"], "")
     table["pair"] = table["pair"].where(table["pair"] != "", other)
-    made = table["condition"] != NATURAL
-    if not made.any():
-        raise RecipeError(f"{folders[0]} has natural clips alone: there is nothing to compare.")
+    stimuli = table["condition"] != NATURAL
+    if not stimuli.any():
+        raise RecipeError(
+            f"{folders[0]} has only natural clips, so there is nothing to compare. Make metamers "
+            "or controls first."
+        )
     for column, length in (("recipe", 100), ("fingerprint", 6)):
-        several = table[made].groupby("condition")[column].transform("nunique") > 1
+        several = table[stimuli].groupby("condition")[column].transform("nunique") > 1
         rows = several[several].index
-        named = table.loc[rows, "condition"] + " " + table.loc[rows, column].str[:length]
-        table.loc[rows, "condition"] = named.str.strip()
-    if reserved := set(table.loc[made, "condition"]) & RESERVED:
-        raise RecipeError(f"{', '.join(reserved)} cannot be a condition: rename it in {TABLE}.")
+        names = table.loc[rows, "condition"] + " " + table.loc[rows, column].str[:length]
+        table.loc[rows, "condition"] = names.str.strip()
+    if reserved := set(table.loc[stimuli, "condition"]) & RESERVED:
+        raise RecipeError(
+            f"{', '.join(reserved)} is a reserved name for a condition. Rename it in {TABLE}."
+        )
     return table
 
 
 @contextmanager
 def noting(table: pd.DataFrame, rows: Sequence[int]) -> Iterator[None]:
-    """Note an error as the reason why these rows failed, and continue after it."""
+    """Note an error as the reason why these rows failed, and continue."""
     try:
         yield
     except (StstError, OSError) as error:
@@ -149,7 +158,7 @@ def noting(table: pd.DataFrame, rows: Sequence[int]) -> Iterator[None]:
 
 
 def set_units(table: pd.DataFrame, unrelated: Sequence[SetFilm]) -> list[SetUnit]:
-    """The natural clips and pairs with their runs; fills in the columns of the table."""
+    """Group the runs by natural clip or pair, and fill in the columns of the table."""
     names, naturals = dict[str, str](), dict[str, SetFilm]()
     sources = dict[int, tuple[SetFilm, SetFilm | None]]()
     films = dict[int, tuple[SetFilm, Manifest | None]]()
@@ -171,16 +180,16 @@ def set_units(table: pd.DataFrame, unrelated: Sequence[SetFilm]) -> list[SetUnit
     units = []
     for name, rows in table.loc[list(sources)].groupby("unit", sort=False):
         natural, time = sources[rows.index[0]]
-        if time and len(time.film) < len(natural.film):  # a factorised clip is no longer
+        if time and len(time.film) < len(natural.film):  # the pair was cut to the shorter clip
             natural = replace(natural, film=natural.film[: len(time.film)])
         runs = [SetRun(i, row["condition"], row["number"], *films[i]) for i, row in rows.iterrows()]
-        beside = [*_others(naturals, natural, time), *unrelated]
-        units.append(SetUnit(name, natural, time, beside, runs))
+        others = [*_others(naturals, natural, time), *unrelated]
+        units.append(SetUnit(name, natural, time, others, runs))
     return units
 
 
 def _natural(table: pd.DataFrame, folder: Path, clip: str) -> SetFilm:
-    """The natural clip of a set; of a set that does not list it, the one it was made of."""
+    """Open the natural clip of a set: the one that is listed, or else the one in its folder."""
     is_it = (table["folder"] == folder) & (table["clip"] == clip) & (table["condition"] == NATURAL)
     for _, row in table[is_it].iterrows():
         return open_film(row["path"], row["sha256"])
@@ -191,7 +200,7 @@ def _natural(table: pd.DataFrame, folder: Path, clip: str) -> SetFilm:
 
 
 def _manifest(folder: Path) -> Manifest | None:
-    """The manifest of a run's folder; None of a folder that holds films alone."""
+    """Read the manifest of a run folder; None for a folder that holds only films."""
     if not any((folder / name).exists() for name in (MANIFEST, "recipe.yaml", UNFINISHED)):
         return None
     return read_manifest(folder)
@@ -201,14 +210,14 @@ def _number(table: pd.DataFrame) -> None:
     """Number the runs of each clip and condition: by their seeds, if these differ."""
     by = [table["unit"], table["condition"]]
     seeds = pd.to_numeric(table["seed"], errors="coerce").fillna(0).astype(int)
-    twice = seeds.groupby(by).transform(lambda group: group.duplicated().any())
-    table["number"] = seeds.where(~twice.astype(bool), seeds.groupby(by).cumcount())
+    repeated = seeds.groupby(by).transform(lambda group: group.duplicated().any())
+    table["number"] = seeds.where(~repeated.astype(bool), seeds.groupby(by).cumcount())
 
 
 def _others(
     naturals: Mapping[str, SetFilm], natural: SetFilm, time: SetFilm | None
 ) -> list[SetFilm]:
-    """The natural clips that come next, round the end, and are not shorter."""
+    """Select the next natural clips, wrapping round at the end, that are not shorter."""
     clips, place = list(naturals.values()), list(naturals).index(natural.sha256)
     own = {natural.sha256, time.sha256 if time else ""}
     others = (clip for clip in clips[place:] + clips[:place] if clip.sha256 not in own)

@@ -1,4 +1,4 @@
-"""Stimuli made without optimisation: read, made, written with their truth and manifest."""
+"""Stimuli made without optimisation: generated stimuli, controls and matched sets, as folders."""
 
 from __future__ import annotations
 
@@ -31,32 +31,48 @@ from stst.workflows.films import clip_names, read_source, source_record, write_f
 from stst.workflows.progress import SILENT, Reporter
 
 log = logging.getLogger(__name__)
-MISSED = 0.01  # of the target's mean: a gap above it is warned of
+MISSED = 0.01  # gap to the target, as a share of its mean, above which a warning is given
 
 
 @checked
 def run_stimulus(config: StimulusConfig, out: Path, *, overwrite: bool = False) -> Run:
-    """Make a stimulus or a control; nothing is written before its input is found good.
+    """Generate a stimulus, or make a control of a clip, and write a folder.
+
+    All input is read and checked before anything is written.
 
     Parameters
     ----------
     config : StimulusConfig
-        Kind and settings; with a ``source`` a control of that clip, else a generated stimulus.
+        Kind and settings. With a ``source``, a control of that clip is made; without, a stimulus
+        is generated.
     out : Path
         Folder for the results.
-    overwrite : bool
+    overwrite : bool, default False
         Write into a folder that is not empty.
 
     Returns
     -------
     Run
-        With ``clip`` and ``warnings``; the flow, if it is known, is in ``flow.npy``.
-
+        The finished run, with ``clip`` and ``warnings``. The optical flow, where it is known, is
+        in ``flow.npy``.
 
     Raises
     ------
-    FramesError, RecipeError, RunError
-        If a clip cannot be read, a setting is wrong, or the folder is in use.
+    FramesError
+        If the clip cannot be read.
+    RecipeError
+        If the kind or a setting is invalid.
+    RunError
+        If the folder is in use.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> settings = {"frames": 4, "width": 32, "height": 32, "speed": 2}
+    >>> config = StimulusConfig(kind="drifting-grating", settings=settings)
+    >>> run = run_stimulus(config, Path(mkdtemp()) / "grating")
+    >>> len(run.clip)
+    4
     """
     refuse_folder(out, overwrite=overwrite)
     began = time.perf_counter()
@@ -65,14 +81,14 @@ def run_stimulus(config: StimulusConfig, out: Path, *, overwrite: bool = False) 
     if (source := config.source) is None:
         config = _with_picture(config)
         stimulus = chosen(config.kind, config.settings, STIMULI)
-        made = stimulus.make()
+        result = stimulus.make()
         if "picture" in config.digests:
             record["picture"] = config.digests["picture"]
     else:
         stimulus = chosen(config.kind, config.settings, CONTROLS)
         natural, record["warnings"] = read_source(source)
         config = config.checked({"source": digest(source.path)})
-        sources, made = {"natural": natural}, stimulus.make(to_clip(natural))
+        sources, result = {"natural": natural}, stimulus.make(to_clip(natural))
         record["source"] = source_record(source, natural, config.digests["source"])
     new_folder(out, overwrite=overwrite)
     record |= {
@@ -84,23 +100,23 @@ def run_stimulus(config: StimulusConfig, out: Path, *, overwrite: bool = False) 
         },
         "seconds": round(time.perf_counter() - began, 2),
     }
-    write_stimulus(out, sources, made, config, record)
+    write_stimulus(out, sources, result, config, record)
     log.info("Written to %s: open %s.", out, out / "contact_sheet.png")
     return load_run(out)
 
 
 def _with_picture(config: StimulusConfig) -> StimulusConfig:
-    """Settings whose picture, if any, has a path that holds everywhere, and a digest."""
+    """Return the settings with the absolute path and the digest of their picture, if any."""
     picture = config.settings.get("picture")
     if not isinstance(picture, str) or not Path(picture).is_file():
-        return config  # the stimulus says what is wrong
+        return config  # the stimulus raises the error
     path = str(Path(picture).absolute())
     config = config.model_copy(update={"settings": config.settings | {"picture": path}})
     return config.checked({"picture": digest(path)})
 
 
 def run_trim(config: StimulusConfig, out: Path) -> None:
-    """Write the clip of `config` into a folder that is there, by the folder's name."""
+    """Cut the clip of `config` and write it into an existing folder, under the folder's name."""
     assert config.source is not None
     began = time.perf_counter()
     source, (film, remarks) = config.source, read_source(config.source)
@@ -119,35 +135,37 @@ def run_trim(config: StimulusConfig, out: Path) -> None:
 def write_stimulus(
     out: Path,
     sources: Mapping[str, Footage],
-    made: Stimulus,
+    stimulus: Stimulus,
     config: WorkflowConfig,
     record: Mapping[str, Any],
     name: str = "stimulus",
 ) -> None:
-    """Write everything about a stimulus into a folder that is there; the manifest comes last.
+    """Write a stimulus and its records into an existing folder, the manifest last.
 
-    Its films are called `name`. `record` is what the manifest says of how it was made,
-    ``stimulus`` among it.
+    `name` is the name of its films. `record` holds the manifest's entries on how it was made, such
+    as ``stimulus``.
     """
     remove_manifest(out, "stimulus")
     caption = f"{record['stimulus']['kind']}: {record['stimulus']['sentence']}"
     pictures = dict[str, Footage]()
-    if made.flow is not None:
-        np.save(out / "flow.npy", made.flow.numpy(), allow_pickle=False)
-        # A row of the sheet; the flow of the last frame is shown as that of the one before.
-        frames = torch.from_numpy(flow_picture(made.flow)).movedim(-1, 1) / 255
-        pictures["flow"] = Clip(torch.cat((frames, frames[-1:])), made.clip.frame_rate)
-    outputs = write_films(out, name, sources, made.clip, caption, pictures)
+    if stimulus.flow is not None:
+        np.save(out / "flow.npy", stimulus.flow.numpy(), allow_pickle=False)
+        # A row of the sheet; the last frame has no flow and shows that of the frame before.
+        frames = torch.from_numpy(flow_picture(stimulus.flow)).movedim(-1, 1) / 255
+        pictures["flow"] = Clip(torch.cat((frames, frames[-1:])), stimulus.clip.frame_rate)
+    outputs = write_films(out, name, sources, stimulus.clip, caption, pictures)
     write_whole(out / "recipe.yaml", config.to_yaml())
-    residuals = {"statistics": np.array(made.residuals, np.float32)} if made.residuals else {}
+    residuals = (
+        {"statistics": np.array(stimulus.residuals, np.float32)} if stimulus.residuals else {}
+    )
     warnings = [*record["warnings"], *verdicts(residuals)]
     write_manifest(
         out,
         "stimulus",
-        files=[] if made.flow is None else ["flow.npy"],
+        files=[] if stimulus.flow is None else ["flow.npy"],
         outputs=outputs,
         residuals=residual_record(residuals),
-        clipped_share=round(made.clipped, 6),
+        clipped_share=round(stimulus.clipped, 6),
         **{**record, "warnings": warnings},
     )
 
@@ -156,33 +174,55 @@ def write_stimulus(
 def run_match(
     config: MatchConfig, out: Path, *, overwrite: bool = False, report: Reporter = SILENT
 ) -> dict[str, Run]:
-    """Make a set of clips alike; nothing is written before all input is found good.
+    """Equalise luminance, contrast or histogram across a set of clips, and write their folders.
+
+    All input is read and checked before anything is written.
 
     Parameters
     ----------
     config : MatchConfig
-        The clips, two or more, and what they shall have in common. Those with a ``fit`` get the
-        size of the first; where histograms of whole clips are matched, the shortest clip counts.
+        Two or more clips, and the statistics to equalise. Clips with a ``fit`` are brought to the
+        size of the first. If histograms of whole clips are matched, all are cut to the length of
+        the shortest.
     out : Path
-        Folder for the results.
-    overwrite : bool
+        Folder for the results; each clip gets a folder in it.
+    overwrite : bool, default False
         Write into a folder that is not empty.
-    report : Reporter
-        Hears what is under way.
+    report : Reporter, default silent
+        Receives progress and results.
 
     Returns
     -------
     dict of str to Run
-        The folder of each clip, by its name.
-
+        The run of each clip, by its name.
 
     Raises
     ------
-    FramesError, RecipeError, RunError
-        If a clip cannot be read, a setting is wrong, or the folder is in use.
+    FramesError
+        If a clip cannot be read.
+    RecipeError
+        If there are fewer than two clips, two have the same name, or a setting is invalid.
+    RunError
+        If the folder is in use.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> import stst
+    >>> folder, sources = Path(mkdtemp()), []
+    >>> for name, contrast in (("low", 0.2), ("high", 0.8)):
+    ...     settings = {"frames": 2, "width": 32, "height": 32, "contrast": contrast}
+    ...     clip = stst.make_stimulus("drifting-grating", **settings).clip
+    ...     video = stst.write_video(clip, folder / f"{name}.webm")
+    ...     sources.append({"path": str(folder / f"{name}.webm")})
+    >>> runs = run_match(MatchConfig(sources=sources), folder / "matched")
+    >>> sorted(runs)
+    ['high', 'low']
     """
     if len(config.sources) < 2:
-        raise RecipeError("a set takes at least two clips: stst match A.mp4 B.mp4 --out DIR.")
+        raise RecipeError(
+            "at least two clips are needed to match: stst match A.mp4 B.mp4 --out DIR."
+        )
     names = clip_names([source.path for source in config.sources])
     settings = validated(Matching, config.settings, "match")
     refuse_folder(out, overwrite=overwrite)
@@ -201,13 +241,13 @@ def run_match(
         for i, name in enumerate(names):
             update(f"writing {name}, {i + 1} of {len(names)} ...")
             new_folder(out / name, overwrite=True)
-            made = Stimulus(matched.clips[i], clipped=matched.clipped[i])
+            stimulus = Stimulus(matched.clips[i], clipped=matched.clipped[i])
             record = _match_record(config, settings, matched, i) | {
                 "source": source_record(config.sources[i], films[i], digests[i]),
                 "seconds": seconds,
                 "warnings": [*remarks[i], *missed[i]],
             }
-            write_stimulus(out / name, {"natural": films[i]}, made, config, record)
+            write_stimulus(out / name, {"natural": films[i]}, stimulus, config, record)
         write_whole(out / "summary.csv", _match_table(names, matched))
     for name, warnings in zip(names, missed, strict=True):
         for warning in warnings:
@@ -217,12 +257,12 @@ def run_match(
 
 
 def _missed(matched: Matched) -> list[list[str]]:
-    """Of each clip, what says that clipping defeated the match, and what might help."""
+    """List for each clip a warning if clipping prevented the match, with advice."""
     shares = (gap / matched.target.mean for gap in matched.gaps)
     return [
         [
-            f"clipping leaves it {100 * share:.1f} % of the mean luminance away from the set's "
-            "target; another statistic, or the luminance of encoded values, may clip less"
+            f"because of clipping, it misses the target of the set by {100 * share:.1f} % of the "
+            "mean luminance; another statistic, or the luminance of encoded values, may clip less"
         ]
         if share > MISSED
         else []
@@ -233,7 +273,7 @@ def _missed(matched: Matched) -> list[list[str]]:
 def _match_record(
     config: MatchConfig, settings: Matching, matched: Matched, index: int
 ) -> dict[str, Any]:
-    """How a clip was made, and of which set."""
+    """Return the manifest's entries on how a clip was matched, and with which set."""
     files = [Path(source.path).name for source in config.sources]
     return {
         "stimulus": {
@@ -250,7 +290,7 @@ def _match_record(
 
 
 def _levels(matched: Matched, index: int) -> dict[str, Level]:
-    """Luminance and contrast of a clip before and after, between them what was wanted."""
+    """Return luminance and contrast of a clip before and after, and of the target."""
     before, after = matched.before[index], matched.after[index]
     return {"before": before, "target": matched.target, "after": after}
 
@@ -260,14 +300,14 @@ def _rounded(level: Level) -> dict[str, float]:
 
 
 def _match_table(names: list[str], matched: Matched) -> str:
-    """Luminance and contrast of each clip, before and after, as CSV."""
+    """Return luminance and contrast of each clip, before and after, as CSV."""
     rows = [
         {
             "clip": name,
             **{
-                f"{what}_{when}": value
+                f"{measure}_{when}": value
                 for when, level in _levels(matched, index).items()
-                for what, value in _rounded(level).items()
+                for measure, value in _rounded(level).items()
             },
             "gap": round(matched.gaps[index], 6),
             "clipped_share": round(matched.clipped[index], 6),

@@ -1,4 +1,4 @@
-"""Syntheses carried out: read, estimated, made with progress, written, and gone on with."""
+"""Run a synthesis: read its input, estimate its cost, make it, write it; resume it if stopped."""
 
 from __future__ import annotations
 
@@ -46,32 +46,59 @@ def run_synthesis(
     streams: Streams | None = None,
     report: Reporter = SILENT,
 ) -> Run:
-    """Make the metamers of a natural clip; nothing is written before all input is found good.
+    """Make metamers of a natural clip, and write a folder.
+
+    All input is read and checked before anything is written. A stopped run can be resumed with
+    `resume_run`.
 
     Parameters
     ----------
     config : SynthesisConfig
-        The clip, the streams, the seeds and the recipe.
+        Clip, streams, seeds and recipe.
     out : Path
-        Folder of the run; of several seeds, the folder that holds one for each.
-    overwrite : bool
+        Folder of the run. With several seeds, it holds one folder for each.
+    overwrite : bool, default False
         Write into a folder that is not empty.
     streams : tuple of Trunk and Msoe, optional
-        Streams that are loaded already.
-    report : Reporter
-        Hears what is under way.
+        Loaded streams, to save loading them again.
+    report : Reporter, default silent
+        Receives progress and results.
 
     Returns
     -------
     Run
-        Clips, residuals and warnings, read when used.
+        The finished run. Its clips, residuals and warnings are read when they are used.
 
     Raises
     ------
-    FramesError, RecipeError, StreamError, WeightsError
-        Before anything is written.
+    FramesError
+        If the clip cannot be read, or is too small or too short.
+    RecipeError
+        If a setting is invalid.
+    StreamError
+        If a stream is unknown.
+    WeightsError
+        If weights are missing or damaged.
     RunError
-        If the folder is in use or the disk too small, or memory runs out.
+        If the folder is in use, the disk is too small, or memory runs out.
+    Stopped
+        If a signal stops the run.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> import stst
+    >>> folder = Path(mkdtemp())
+    >>> clip = stst.make_stimulus("drifting-grating", frames=2, width=40, height=40).clip
+    >>> video = stst.write_video(clip, folder / "natural.webm")
+    >>> config = SynthesisConfig(
+    ...     source={"path": str(folder / "natural.webm")},
+    ...     streams={"spatial": "compact"},
+    ...     recipe={"octaves": [{"steps": 1}], "pad": 1},
+    ... )
+    >>> run = run_synthesis(config, folder / "metamer")
+    >>> len(run.clip)
+    2
     """
     refuse_folder(out, overwrite=overwrite)
     prepared = PreparedRun.of(config, streams)
@@ -91,24 +118,24 @@ def complete_synthesis(
     streams: Streams | None = None,
     report: Reporter = SILENT,
 ) -> Run:
-    """Make a run, or what is left to make of one that was stopped."""
+    """Make a run, or finish it if it was stopped."""
     if not is_stopped(out):
         return run_synthesis(config, out, overwrite=True, streams=streams, report=report)
     with locked(out):
         prepared = PreparedRun.of(config, streams)
-        return _go_on(prepared, out, allow_mixed=allow_mixed, report=report)
+        return _finish(prepared, out, allow_mixed=allow_mixed, report=report)
 
 
-def _go_on(prepared: PreparedRun, out: Path, *, allow_mixed: bool, report: Reporter) -> Run:
-    """Do the rest of a run that was stopped; its folder is locked.
+def _finish(prepared: PreparedRun, out: Path, *, allow_mixed: bool, report: Reporter) -> Run:
+    """Finish a stopped run, whose folder is locked.
 
-    With as many threads as it was begun with, unless other conditions are allowed: sums in another
-    order are rounded otherwise.
+    Uses the number of threads that the run began with, unless other conditions are allowed,
+    because the order of sums changes their rounding.
     """
     atomic.clear_parts(out)
     journal = Journal.load(out)
     if journal.threads != torch.get_num_threads() and not allow_mixed:
-        report.say(f"Goes on with {journal.threads} thread(s), as it was begun.")
+        report.say(f"Resuming with {journal.threads} thread(s), as at the start of the run.")
     with threads(None if allow_mixed else journal.threads):
         journal.take_up(prepared, allow_mixed=allow_mixed)
         return _make(prepared, out, journal, _expected(prepared, out, journal.count), report)
@@ -124,37 +151,58 @@ def run_factorization(
     overwrite: bool = False,
     report: Reporter = SILENT,
 ) -> list[Run]:
-    """Synthesise clips with the appearance of one video and the motion of another.
+    """Make clips with the appearance of one video and the motion of another, and write folders.
 
     Parameters
     ----------
     config : SynthesisConfig
-        How: its ``source`` and ``time`` say which frames are read; their paths are replaced.
+        Settings. Its ``source`` and ``time`` state which frames are read; their paths are replaced
+        by those in `videos`.
     videos : sequence of Path
-        Appearance and motion; with `crossed` two or more clips. With a ``fit`` in ``time`` the
-        second of a pair gets the size of the first; the shorter of both counts.
+        Two videos: appearance, motion. With `crossed`, two or more. With a ``fit`` in ``time``,
+        the second video of a pair is brought to the size of the first. The longer video is cut to
+        the length of the shorter.
     out : Path
-        Folder of the pair; with `crossed` the folder that holds one for each ordered pair.
-    crossed : bool
-        Combine each clip with each.
-    overwrite : bool
+        Folder of the pair. With `crossed`, it holds one folder for each ordered pair.
+    crossed : bool, default False
+        Make all ordered pairs, each video with itself too.
+    overwrite : bool, default False
         Write into folders that are not empty.
-    report : Reporter
-        Hears what is under way.
+    report : Reporter, default silent
+        Receives progress and results.
 
     Returns
     -------
     list of Run
-        One for each pair.
+        One run for each pair.
 
     Raises
     ------
     RecipeError
-        If the clips are too few, too many, or of one name.
+        If there are too few or too many videos, or two have the same name.
     FramesError
-        If the clips of a pair differ in size or frame rate; all differences are named.
+        If the clips of a pair differ in size or frame rate; all differences are listed.
     RunError
-        If a folder is in use; before anything is made.
+        If a folder is in use; nothing is made then.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> import stst
+    >>> folder, videos = Path(mkdtemp()), []
+    >>> for direction in (0, 90):
+    ...     settings = {"frames": 2, "width": 40, "height": 40, "direction": direction}
+    ...     clip = stst.make_stimulus("drifting-grating", **settings).clip
+    ...     videos.append(folder / f"{direction}.webm")
+    ...     video = stst.write_video(clip, videos[-1])
+    >>> config = SynthesisConfig(
+    ...     source={"path": ""},
+    ...     streams={"spatial": "compact"},
+    ...     recipe={"octaves": [{"steps": 1}], "pad": 1},
+    ... )
+    >>> (run,) = run_factorization(config, videos, folder / "0_90")
+    >>> len(run.clip)
+    2
     """
     pairs = _pairs(videos, out, crossed=crossed)
     for folder in pairs:
@@ -176,35 +224,38 @@ def run_factorization(
 
 
 def _pairs(videos: Sequence[Path], out: Path, *, crossed: bool) -> dict[Path, tuple[Path, Path]]:
-    """The folder of each pair, and its clips for space and time."""
+    """List the folder of each pair, with its videos for space and time."""
     if not crossed:
         if len(videos) != 2:
             raise RecipeError(
-                f"a factorisation takes two clips, SPACE and TIME, got {len(videos)}. For a set of "
-                "clips, each with each: --crossed."
+                f"a factorisation takes two videos, SPACE and TIME, got {len(videos)}. For all "
+                "pairs of several videos, use --crossed."
             )
         return {out: (videos[0], videos[1])}
     if len(videos) < 2:
-        raise RecipeError("a crossed set takes at least two clips.")
-    named = zip(clip_names(videos), videos, strict=True)
+        raise RecipeError(f"--crossed takes at least two videos, got {len(videos)}.")
+    by_name = zip(clip_names(videos), videos, strict=True)
     return {
-        out / f"{a}_{b}": (first, second) for (a, first), (b, second) in product(named, repeat=2)
+        out / f"{a}_{b}": (first, second) for (a, first), (b, second) in product(by_name, repeat=2)
     }
 
 
 @checked
 def resume_run(folder: Path, *, allow_mixed: bool = False, report: Reporter = SILENT) -> Run:
-    """Go on with a run that was stopped; what comes out is that of an unbroken run, to the bit.
+    """Resume a stopped run.
+
+    The result equals that of an uninterrupted run, bit for bit. If the run is finished, its files
+    are checked against its manifest.
 
     Parameters
     ----------
     folder : Path
-        Of the run, as it was named when it began. One that is finished is looked through.
-    allow_mixed : bool
-        Go on with a synthesis on another machine or other versions too, whose frames need not be
-        those of an unbroken run. The manifest then says so.
-    report : Reporter
-        Hears how it goes.
+        Folder of the run.
+    allow_mixed : bool, default False
+        Resume on another machine or with other versions too. The frames may then differ from those
+        of an uninterrupted run, and the manifest says so.
+    report : Reporter, default silent
+        Receives progress and results.
 
     Returns
     -------
@@ -214,46 +265,59 @@ def resume_run(folder: Path, *, allow_mixed: bool = False, report: Reporter = SI
     Raises
     ------
     RunError
-        If no run was stopped there, or if one is finished and its files are not as its manifest
-        says.
+        If the folder holds no stopped run, or holds a finished run whose files do not agree with
+        its manifest.
+    Stopped
+        If a signal stops the run again.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> from stst.storage.config import StimulusConfig
+    >>> from stst.workflows import run_stimulus
+    >>> settings = {"frames": 2, "width": 32, "height": 32}
+    >>> folder = Path(mkdtemp()) / "grating"
+    >>> run = run_stimulus(StimulusConfig(kind="drifting-grating", settings=settings), folder)
+    >>> resume_run(folder).folder == folder  # finished: there is nothing to do
+    True
     """
     if not folder.is_dir():
-        raise RunError(f"{folder} is not a folder. Give the one that --out named.")
+        raise RunError(f"{folder} is not a folder. Give the --out folder of the stopped run.")
     with locked(folder):
         if is_stopped(folder):
             config = SynthesisConfig.parse(read_config(folder / atomic.UNFINISHED / RECIPE))
             prepared = PreparedRun.of(config)
-            return _go_on(prepared, folder, allow_mixed=allow_mixed, report=report)
+            return _finish(prepared, folder, allow_mixed=allow_mixed, report=report)
         if is_stopped_training(folder):
             training = TrainingConfig.parse(read_config(folder / "recipe.yaml"))
             return resume_prednet_training(training, folder, report=report)
         runs = run_folders(folder)
         if not runs:
             raise RunError(
-                f"{folder} holds no run that was stopped. Give the folder of a run, or begin one "
-                "there with --overwrite."
+                f"{folder} holds no stopped run. Give the folder of a stopped run, or start a new "
+                "run there with --overwrite."
             )
         for run in runs:
             _refuse_damage(run)
-        remove(folder)  # what may be left of it
+        remove(folder)  # stored frames that may be left
         report.say(f"{folder} is finished: there is nothing to do.")
         return load_run(folder)
 
 
 def _refuse_damage(run: Path) -> None:
-    """Do not call a run finished whose manifest is broken, or whose files are not as it says."""
-    if wrong := changed(run, manifests.read_manifest(run)):
+    """Raise RunError for a finished run whose files do not agree with its manifest."""
+    if files := changed(run, manifests.read_manifest(run)):
         raise RunError(
-            f"{run} is finished, but not as its manifest says: {', '.join(wrong)} changed or gone. "
-            "Copy the folder again, or make the run again with --overwrite."
+            f"{run} is finished, but these files are missing or differ from its manifest: "
+            f"{', '.join(files)}. Copy the folder again, or make the run again with --overwrite."
         )
 
 
 def _expected(prepared: PreparedRun, out: Path, finished: int = 0) -> Estimate:
-    """What the rest will take; refused where the disk has no room for it."""
+    """Estimate the cost of the remaining frames; RunError if the disk is too small."""
     atomic.refuse_full(out, prepared.room(finished))
     left = prepared.plan.made - prepared.plan.given - finished
-    # Of shots that are begun, what is left; that of a single one is all there is.
+    # Lengths of the shots that are not finished, without the frames that are.
     ends = [max(end - prepared.plan.given - finished, 0) for end in prepared.plan.ends]
     shots = [length for start, end in pairwise([0, *ends]) if (length := end - start)]
     return estimate(prepared.begin, prepared.config.recipe, left, shots=shots)
@@ -263,26 +327,27 @@ def _make(
     prepared: PreparedRun, out: Path, journal: Journal, expected: Estimate, report: Reporter
 ) -> Run:
     config, plan, before = prepared.config, prepared.plan, journal.count
-    if cuts := describe_shots(prepared.found, config.recipe):
+    if cuts := describe_shots(prepared.all_shots, config.recipe):
         log.info("%s", cuts)
     report.announce(prepared.natural, config, expected, prepared.notes, plan)
     run = prepared.begin(config.recipe, journal.finished(config.device))
-    advice = f"go on with: stst resume {out}"
+    advice = f"to resume: stst resume {out}"
     try:
         with Stopping(advice) as stopping:
             report.follow(stopping.until(journal.kept(run)), plan, before and before + plan.given)
             _write(prepared, out, run.result(), journal)
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise RunError(
-            f"out of memory ({str(error).splitlines()[0]}). Once there is more, {advice}. Less is "
-            "taken by fewer seeds, a smaller --width, and whole.chunk=1 of a whole clip."
+            f"out of memory ({str(error).splitlines()[0]}). Free some memory, then {advice}. A new "
+            "run needs less memory with fewer seeds, a smaller --width or, for a whole clip, "
+            "--set whole.chunk=1."
         ) from error
     remove(out)
     log.info(
         f"Written to {out}: open {out / 'contact_sheet.png'} and {out / 'side_by_side.mp4'}."
         if len(config.seeds) == 1
-        else f"Written to {out}: one folder for each of {len(config.seeds)} seeds; distances.csv "
-        "says how unlike they are (1: unrelated)."
+        else f"Written to {out}: one folder for each of {len(config.seeds)} seeds. distances.csv "
+        "has the distances between the metamers (1: unrelated)."
     )
     return load_run(out)
 
@@ -311,19 +376,19 @@ def write_folder(
     config: SynthesisConfig,
     record: dict[str, Any],
 ) -> None:
-    """Write everything about the metamer of one seed; the manifest comes last."""
+    """Write the metamer of one seed and its records, the manifest last."""
     manifests.remove_manifest(folder, "synthesis")
     seed = config.seeds[index]
     residuals = {layer: values[index] for layer, values in result.residuals.items()}
     losses = {name: values[index] for name, values in result.losses.items()}
     precision = str(resolved(config.recipe.precision, config.device)).removeprefix("torch.")
     names = f"{config.streams.spatial} + {config.streams.temporal}"
-    # Whoever sees the sheet alone must learn that VGG-19 was stood in for.
+    # The sheet alone must show whether a stand-in for VGG-19 was used.
     caption = " · ".join([names, f"seed {seed}", *manifests.stand_ins(record["streams"][:1])])
     outputs = write_films(folder, "metamer", sources, result.films[index], caption)
     figure = loss_figure(losses, residuals, boundaries=result.boundaries)
     write_whole(folder / "losses.png", png_bytes(figure))
-    # With all seeds: one alone would round otherwise than in a batch.
+    # With all seeds, because one alone would be rounded differently than in a batch.
     write_whole(folder / "recipe.yaml", config.to_yaml())
     clips = {
         key: source_record(source, sources[name], config.digests[key])
@@ -353,7 +418,7 @@ def write_folder(
         seconds=record["seconds"],
         residuals=manifests.residual_record(residuals),
         arrangement={
-            target: {part: one.record for part, one in found.items()}
-            for target, found in places.items()
+            target: {part: similarity.record for part, similarity in parts.items()}
+            for target, parts in places.items()
         },
     )

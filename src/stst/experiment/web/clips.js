@@ -1,4 +1,4 @@
-// A jsPsych plugin: films one after the other, then a question answered by key, button or text.
+// jsPsych plugin: shows films one after the other, then a question that is answered by key, button or text.
 "use strict";
 
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -42,14 +42,14 @@ class StstClips {
     document.addEventListener("visibilitychange", hidden);
     display.innerHTML = '<div id="stage"></div>';
     const stage = display.firstChild;
-    for (const one of trial.shown) {
+    for (const clip of trial.shown) {
       if (films.length) await wait(trial.timing.gap);
-      films.push(await this.present(stage, trial.files[one.file], trial, errors));
+      films.push(await this.present(stage, trial.files[clip.file], trial, errors));
     }
     const whole = films.every((film) => film.kind);
     const answer = whole ? await this.ask(stage, trial) : { ...NOTHING, onset: "" };
     document.removeEventListener("visibilitychange", hidden);
-    trial.answered({ answer, films, errors }); // at once: a tab may be closed any time
+    trial.answered({ answer, films, errors }); // at once: the tab may be closed at any time
     if (whole && trial.feedback && trial.expected !== null && answer.response !== "") {
       const right = answer.response === trial.expected;
       stage.innerHTML = `<div class="middle question">${say(right ? "right" : "wrong")}</div>`;
@@ -60,7 +60,7 @@ class StstClips {
     display.innerHTML = "";
   }
 
-  // Show one film: a cross, its first frame held still, then all of it once.
+  // Show one film: a cross, the first frame held still, then the whole film once.
   async present(stage, file, { load, timing, sized, rate }, errors) {
     const size = sized(file), { scale, degrees } = size;
     const film = { kind: "", onset: "", end: "", presented: "", dropped: "", late: "", scale, degrees };
@@ -80,7 +80,7 @@ class StstClips {
     return film;
   }
 
-  // The video in the middle, at whole pixels of the screen, its first frame seen.
+  // Place the video in the middle, at whole pixels of the screen, and wait for its first frame.
   still(stage, size, url) {
     const ratio = window.devicePixelRatio, video = document.createElement("video");
     Object.assign(video, { muted: true, playsInline: true, preload: "auto" });
@@ -106,7 +106,7 @@ class StstClips {
   }
 
   async play(video, file, timing, errors) {
-    const seen = new Set(), delays = []; // ms between when a frame is on the screen and its own time
+    const seen = new Set(), delays = []; // ms from a frame's time in the film to its time on the screen
     let playing = false;
     const note = (now, frame) => {
       seen.add(Math.round(frame.mediaTime * file.rate));
@@ -129,13 +129,13 @@ class StstClips {
     });
     const onset = Math.round(start), end = Math.round(performance.now());
     if (counting === null) return { onset, end };
-    seen.add(0); // held before, and seen by loadeddata
-    const limit = Math.min(...delays) + 1500 / (file.hz || 60); // one refresh is no fault
+    seen.add(0); // the held frame, which loadeddata reported
+    const limit = Math.min(...delays) + 1500 / (file.hz || 60); // one refresh is tolerated
     const late = delays.filter((delay) => delay > limit).length;
     return { onset, end, presented: seen.size, dropped: Math.max(0, file.frames - seen.size), late };
   }
 
-  // Call `done` with the first of the keys that is pressed, and its response.
+  // Call `done` with the first pressed key and its response.
   listen(keys, done) {
     const answers = Object.entries(keys);
     return this.jsPsych.pluginAPI.getKeyboardResponse({
@@ -148,7 +148,7 @@ class StstClips {
     });
   }
 
-  // The grey before the question. A key in it counts if such are taken: its time is below 0.
+  // The gap before the question. With `early: taken` a key counts here; its response time is negative.
   early({ keys, timing }) {
     const question = performance.now() + timing.gap;
     return new Promise((done) => {
@@ -170,7 +170,7 @@ class StstClips {
     stage.innerHTML = `${bar(trial.share)}<div class="middle">${trial.prompt}</div>`;
     await painted();
     const start = performance.now();
-    stage.dataset.asks = start; // from now on answers count
+    stage.dataset.asks = start; // answers count from now on
     const limit = trial.timing.answer === null ? null : trial.timing.answer * 1000;
     return new Promise((done) => {
       let listener = null, clock = null;
@@ -189,7 +189,7 @@ class StstClips {
     });
   }
 
-  // Text is sent by Enter or by the button below it.
+  // Typed text is sent with Enter or the button.
   type(stage, typed, end) {
     stage.classList.add("typing");
     typed.focus();
@@ -204,9 +204,9 @@ class StstClips {
       send("Enter", event.pointerType || "keyboard"));
   }
 
-  // Buttons are answers; the time is that at which the finger or the mouse button went down.
+  // Answer buttons. The response time is that of the finger or mouse button going down.
   touch(stage, keys, end) {
-    let down = 0; // of the last press, which a click ends
+    let down = 0; // time of the last press, which the click completes
     stage.addEventListener("pointerdown", (event) => (down = event.timeStamp));
     for (const button of stage.querySelectorAll("[data-answer]"))
       button.addEventListener("click", ({ pointerType, timeStamp }) => {

@@ -1,4 +1,4 @@
-// Films as blobs in jsPsych.pluginAPI.video_buffers, their digests compared.
+// Loads films as blobs into jsPsych.pluginAPI.video_buffers, and compares their digests.
 "use strict";
 
 const embedded = (id) => JSON.parse(document.getElementById(id)?.textContent || "null");
@@ -6,7 +6,7 @@ const embedded = (id) => JSON.parse(document.getElementById(id)?.textContent || 
 const LOSSLESS = 'video/webm; codecs="vp09.01.10.08.00"'; // profile 1: RGB is 4:4:4
 
 class Films {
-  // `inside`: the bytes themselves, base64 by address, in an experiment of one file; else null.
+  // `inside`: base64 data by address, in an experiment of one file; else null.
   constructor(files, buffers, inside) {
     Object.assign(this, { files, buffers, inside });
     this.lossless = document.createElement("video").canPlayType(LOSSLESS) !== "";
@@ -17,12 +17,12 @@ class Films {
     for (const [done, name] of names.entries()) {
       progress(done, names.length);
       const file = this.files[name];
-      // What fails is tried again, and told of, when its trial comes.
+      // A film that fails is loaded again in its trial, which reports the error.
       await this.load(this.lossless ? file.vp9 : file.h264).catch(() => {});
     }
   }
 
-  // One film as the address of a blob.
+  // Load one film; returns the address of its blob.
   async load({ url, sha256, type }) {
     if (this.buffers[url]) return this.buffers[url];
     const bytes = this.inside ? this.decoded(url) : await this.fetched(url);

@@ -1,4 +1,4 @@
-// The pages round the trials: loading, screen, instructions, breaks, end. Each has its buttons.
+// The pages around the trials: loading, screen, instructions, breaks, end.
 "use strict";
 
 const WORDS = embedded("experiment").words;
@@ -7,7 +7,7 @@ const escaped = (text) => {
   span.textContent = text;
   return span.innerHTML;
 };
-// A fixed word of the page as HTML, with its gaps filled.
+// A fixed text as HTML, with the values in its braces.
 const say = (key, values = {}) =>
   escaped(WORDS[key].replace(/{(\w+)}/g, (_, name) => values[name]));
 const page = (title, body = "") => `<h1 tabindex="-1">${title}</h1>${body}`;
@@ -17,11 +17,11 @@ const middle = (text) => `<p class="middling">${text}</p>`;
 const bar = (share) =>
   `<progress max="1" value="${share.toFixed(3)}" aria-label="${say("progress")}"></progress>`;
 
-// Devices without mouse or trackpad: keys are not shown, and typing is on the screen.
+// Devices without mouse or trackpad: keys are not shown, and text is typed on the on-screen keyboard.
 const TOUCH = !matchMedia("(any-pointer: fine)").matches;
 document.documentElement.classList.toggle("touch", TOUCH);
 
-// A jsPsych plugin: a page with buttons; the first is also pressed by the space bar and Enter.
+// jsPsych plugin: a page with buttons. The space bar and Enter press the first one.
 class StstPage {
   static info = {
     name: "stst-page",
@@ -29,7 +29,7 @@ class StstPage {
     parameters: {
       html: { type: jsPsychModule.ParameterType.HTML_STRING },
       buttons: { type: jsPsychModule.ParameterType.HTML_STRING, array: true, default: [WORDS.continue] },
-      share: { type: jsPsychModule.ParameterType.FLOAT, default: null }, // done of the experiment
+      share: { type: jsPsychModule.ParameterType.FLOAT, default: null }, // completed part of the experiment
       ready: { type: jsPsychModule.ParameterType.FUNCTION, default: null }, // (display, leave)
       pressed: { type: jsPsychModule.ParameterType.FUNCTION, default: null }, // false: stay
     },
@@ -61,14 +61,14 @@ class StstPage {
       if (!event.repeat && main && !main.disabled) press(0);
     };
     document.addEventListener("keydown", key);
-    display.querySelectorAll(".go button").forEach((one, k) => (one.onclick = () => press(k)));
+    display.querySelectorAll(".go button").forEach((button, k) => (button.onclick = () => press(k)));
     display.querySelector(".larger").onclick = largerText;
     display.querySelector("h1")?.focus({ preventScroll: true });
     ready?.(display, leave);
   }
 }
 
-// 100, 125, 150 % of the text size that the browser is set to, and 100 % again.
+// Cycle through 100, 125 and 150 % of the text size of the browser.
 function largerText() {
   const style = document.documentElement.style;
   style.fontSize = { "": "125%", "125%": "150%", "150%": "" }[style.fontSize];
@@ -92,7 +92,7 @@ function screenPage() {
   return paged(page(say("screen_title"), ramp + words));
 }
 
-// What there is to do, and with which buttons.
+// Instructions, with the possible answers and their keys.
 function instructionsPage(experiment, practice) {
   const answers = answerLabels(experiment).map(([, key, label]) =>
     `<li><kbd>${escaped(key.toUpperCase())}</kbd> ${label || `<strong>${escaped(key.toUpperCase())}</strong>`}</li>`);
@@ -102,7 +102,7 @@ function instructionsPage(experiment, practice) {
     paragraphs(experiment.instructions) + (answers.length ? list : "") + first));
 }
 
-// A break of some seconds; its button comes at the end of them.
+// A break; its button is enabled after `rest` seconds.
 function breakPage(rest, share) {
   const waiting = middle(say("rest", { seconds: rest }));
   return paged(page(say("break"), rest > 0 ? waiting : ""), {
@@ -115,9 +115,9 @@ function breakPage(rest, share) {
   });
 }
 
-// The last page says whether everything was saved, and gives the file if not.
+// The last page: whether everything was saved; if not, the data as a file.
 async function endPage(experiment, saver, common) {
-  document.exitFullscreen?.().catch(() => {}); // there may be none
+  document.exitFullscreen?.().catch(() => {}); // it may not be in full screen
   const place = document.querySelector(".jspsych-content");
   const show = (body) =>
     (place.innerHTML = `<main class="page">${page(escaped(experiment.title), body)}</main>`);

@@ -1,12 +1,12 @@
-// A trial's question, its films and its row of data.
+// The question of a trial, its films and its row of data.
 "use strict";
 
-// Answers of a task: [what is saved, key, its label as HTML]; ratings have none.
+// Answers of a task: [saved response, key, label as HTML]; ratings have no label.
 const answerLabels = ({ task, keys }) =>
   Object.entries(keys).map(([answer, key]) =>
     [answer, key, task === "similarity" ? "" : task === "category" ? escaped(answer) : say(answer)]);
 
-// What is asked after the films, with a button for each answer, or a field to type.
+// The question after the films, with a button for each answer or a text field.
 function promptOf(experiment) {
   const question = `<div class="question" id="question">${escaped(experiment.question)}</div>`;
   if (experiment.task === "naming")
@@ -18,49 +18,49 @@ function promptOf(experiment) {
   return `${question}${answerButtons(answerLabels(experiment), scale)}${scale ? ends : ""}`;
 }
 
-// Labels stand beside their keys; where there are none the key itself is the label.
+// Buttons show the key and the label; without a label only the key.
 const answerButtons = (labels, scale) =>
   `<div class="answers${scale ? " scale" : ""}" role="group" aria-labelledby="question">${labels
     .map(([answer, key, label]) => `<button type="button" data-answer="${escaped(answer).replace(/"/g, "&quot;")}">${
       label ? `<kbd>${escaped(key.toUpperCase())}</kbd> ${label}` : `<strong>${escaped(key.toUpperCase())}</strong>`}</button>`)
     .join("")}</div>`;
 
-// One staircase (Watson 2017) for each band: threshold and slope of a Weibull function.
+// One QUEST+ staircase (Watson 2017) per band: threshold and slope of a Weibull function.
 function staircases(experiment) {
   const right = (c, t, slope) => 0.5 + 0.48 * (1 - Math.exp(-((c / t) ** slope)));
-  const made = () =>
+  const staircase = () =>
     new jsQuestPlus({
       psych_func: [(c, t, s) => 1 - right(c, t, s), right],
       stim_samples: [experiment.contrasts],
       psych_samples: [experiment.contrasts, [1, 2, 3.5, 5]],
     });
-  return Object.fromEntries(experiment.bands.map((band) => [band, made()]));
+  return Object.fromEntries(experiment.bands.map((band) => [band, staircase()]));
 }
 
-// Which of its versions a film of a trial is: the one there is, or as the staircase asks.
-function chosenFilm(one, phase, stairs) {
-  if (!one.versions) return one;
+// The version of a film to show: the only one, or the one that the staircase selects.
+function chosenFilm(clip, phase, stairs) {
+  if (!clip.versions) return clip;
   const [contrast, file] =
     phase === "test"
-      ? one.versions.find(([contrast]) => contrast === stairs[one.band].getStimParams())
-      : one.versions.at(-1);
-  return { ...one, contrast, file };
+      ? clip.versions.find(([contrast]) => contrast === stairs[clip.band].getStimParams())
+      : clip.versions.at(-1);
+  return { ...clip, contrast, file };
 }
 
-const filmNames = (one) => (one.versions ? one.versions.map(([, file]) => file) : [one.file]);
+const filmNames = (clip) => (clip.versions ? clip.versions.map(([, file]) => file) : [clip.file]);
 
-// A check: its keys are those of the task, or two where answers are typed.
+// Attention check: the keys of the task, or two keys if answers are typed.
 const checkKeys = ({ keys }) =>
   Object.fromEntries((Object.keys(keys).length ? Object.values(keys) : ["f", "j"]).map((key) => [key, key]));
 const checkPrompt = (key, keys) =>
   `<div class="question" id="question">${say("check", { key: key.toUpperCase() })}</div>${
-    answerButtons(Object.keys(keys).map((one) => [one, one, ""]))}`;
+    answerButtons(Object.keys(keys).map((key) => [key, key, ""]))}`;
 
-// The row of data of a trial; columns are told in docs/experiment.md.
+// The row of data of a trial; columns: docs/reference/experiments.md.
 function rowOf(trial, shown, { answer, films, errors }, files) {
   const each = (value) => shown.map(value).join(";");
-  const named = (name) => (shown[0]?.[name] === undefined ? "" : each((one) => one[name])); // else secret
-  const facts = shown.map((one) => files[one.file]);
+  const named = (name) => (shown[0]?.[name] === undefined ? "" : each((clip) => clip[name])); // empty with scoring: analysis
+  const facts = shown.map((clip) => files[clip.file]);
   const place = ["first", "second", "third"].indexOf(answer.response);
   const chosen = (trial.task === "source" ? shown.slice(1) : shown)[place];
   const judged = trial.expected !== null && answer.response !== "";
@@ -70,25 +70,25 @@ function rowOf(trial, shown, { answer, films, errors }, files) {
     stimuli: named("stimulus"),
     conditions: named("condition"),
     roles: named("role"),
-    sha256: each((one, k) => (films[k].kind ? facts[k][films[k].kind].sha256 : "")),
-    kinds: each((one, k) => films[k].kind),
+    sha256: each((_, k) => (films[k].kind ? facts[k][films[k].kind].sha256 : "")),
+    kinds: each((_, k) => films[k].kind),
     duration: shown[0]?.duration ?? "",
-    band: shown.find((one) => one.band)?.band ?? "",
-    contrast: shown.find((one) => one.band)?.contrast ?? "",
+    band: shown.find((clip) => clip.band)?.band ?? "",
+    contrast: shown.find((clip) => clip.band)?.contrast ?? "",
     key: answer.key,
     input: answer.input,
     response: answer.response,
     chosen: chosen && trial.phase !== "attention" ? chosen.role ?? "" : "",
     correct: judged ? Number(answer.response === trial.expected) : "",
     response_time: answer.time,
-    frames_expected: each((one, k) => facts[k].frames),
-    frames_presented: each((one, k) => films[k].presented),
-    frames_dropped: each((one, k) => films[k].dropped),
-    frames_late: each((one, k) => films[k].late),
-    film_degrees: each((one, k) => films[k].degrees),
-    film_scale: each((one, k) => films[k].scale),
-    film_onset: each((one, k) => films[k].onset),
-    film_end: each((one, k) => films[k].end),
+    frames_expected: each((_, k) => facts[k].frames),
+    frames_presented: each((_, k) => films[k].presented),
+    frames_dropped: each((_, k) => films[k].dropped),
+    frames_late: each((_, k) => films[k].late),
+    film_degrees: each((_, k) => films[k].degrees),
+    film_scale: each((_, k) => films[k].scale),
+    film_onset: each((_, k) => films[k].onset),
+    film_end: each((_, k) => films[k].end),
     question_onset: answer.onset,
     frame_rate: facts[0]?.rate ?? "",
     window: [innerWidth, innerHeight].map((side) => Math.round(side * devicePixelRatio)).join("x"),

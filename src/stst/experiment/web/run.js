@@ -1,4 +1,4 @@
-// The experiment, from the description that the page holds.
+// Runs the experiment that the page describes.
 "use strict";
 
 const randomName = () =>
@@ -38,8 +38,8 @@ async function runExperiment() {
   await endPage(experiment, saver, common);
 }
 
-// Instructions, practice, and the test with a break before each block but the first; trials that
-// were answered before are left out.
+// Instructions, practice, and the test with a break before each block except the first. Trials that were
+// answered before are left out.
 function trialPages(jsPsych, run) {
   const { experiment, trials, common, visit } = run;
   const stairs = experiment.method === "quest" ? staircases(experiment) : {};
@@ -63,8 +63,8 @@ function update(stairs, { phase, band, contrast, correct }) {
   if (phase === "test" && stairs[band] && correct !== "") stairs[band].update(Number(contrast), Number(correct));
 }
 
-// Practice, again and in another order until enough was right, or as often as it may be; a round
-// that was broken off is finished first.
+// Practice, repeated in another order until the criterion is reached, at most `most` times. An interrupted
+// round is completed first.
 function practicePages(jsPsych, run, count, stairs) {
   const { criterion, most, unmet } = run.experiment.practice, { done } = run.visit;
   const answered = new Set(done.slice(done.length - (done.length % count)).map(({ trial }) => Number(trial)));
@@ -81,7 +81,7 @@ function practicePages(jsPsych, run, count, stairs) {
     if (failed && unmet === "end") run.common.stopped = "practice_failed";
     return false;
   };
-  if (done.length && !answered.size) { // the visit was broken off between two rounds
+  if (done.length && !answered.size) { // the visit was interrupted between two rounds
     round -= 1;
     judge();
     if (!goOn()) return [];
@@ -114,7 +114,7 @@ function trialPage(jsPsych, run, place, stairs) {
   let shown = [];
   return {
     type: StstClips,
-    shown: () => (shown = trial().shown.map((one) => chosenFilm(one, phase, stairs))),
+    shown: () => (shown = trial().shown.map((clip) => chosenFilm(clip, phase, stairs))),
     files: experiment.files,
     load: (film) => films.load(film),
     sized: (file) => sizeOf(file, experiment, common),
@@ -135,7 +135,7 @@ function trialPage(jsPsych, run, place, stairs) {
   };
 }
 
-// In JATOS its script must be there, and ready, before anything is saved.
+// In JATOS, its script must be loaded and ready before anything is saved.
 if (location.pathname.includes("/publix/")) {
   const script = document.createElement("script");
   script.src = "jatos.js";

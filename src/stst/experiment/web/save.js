@@ -1,7 +1,7 @@
-// Rows of data: kept in the browser at once, sent one by one, offered as a file at the end.
+// Rows of data: kept in the browser at once, sent after each trial, offered as a file at the end.
 "use strict";
 
-// A cell of a table; no spreadsheet takes it for a formula.
+// A cell of a CSV table, escaped so that no spreadsheet reads it as a formula.
 const cell = (value) => {
   const text = String(value ?? "").replace(/[\u0000-\u001f]+/g, " ");
   const safe = /^[=+@-]/.test(text) && !/^[-+]?[\d.]+(e[-+]?\d+)?$/.test(text) ? `'${text}` : text;
@@ -12,21 +12,24 @@ const csv = (columns, rows) =>
 const newLines = (columns, rows, from) =>
   from ? csv(columns, rows).replace(/^.*\n/, "") : csv(columns, rows);
 
-async function post(address, body) {
+const KEEPALIVE = 60000; // bytes; browsers refuse larger requests that may outlive the page
+
+async function post(address, data) {
+  const body = JSON.stringify(data);
   const answer = await fetch(address, {
     method: "POST",
-    keepalive: true,
+    keepalive: new Blob([body]).size < KEEPALIVE,
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
+    body,
   });
   if (!answer.ok)
     throw Object.assign(new Error(`the server answers ${answer.status}`), { status: answer.status });
   return answer;
 }
 
-// How to save. A sender has `send(rows, from, visit)`, which gives how many rows are saved then,
-// `tell(facts, visit)` for facts of the visit, and `begin`, if it hands out lists; `whole`: all
-// rows are sent at the end.
+// Choose how to save. A sender has `send(rows, from, visit)`, which returns the number of saved rows;
+// `tell(facts, visit)` for consent, answers and outcome; `begin` if it hands out lists; and `whole` if it
+// takes all rows at the end.
 async function chooseSender({ columns, save }) {
   if (window.jatos) return jatosSender(columns);
   if (save?.kind === "pavlovia") return pavloviaSender(columns);
@@ -49,29 +52,32 @@ function serverSender() {
   };
 }
 
+// A visit without its rows.
+const facts = ({ rows, sent, news, ...visit }) => visit;
+
 function jatosSender(columns) {
   return {
     name: "jatos",
-    tell: (facts, visit) => window.jatos.uploadResultFile?.(JSON.stringify(visit), `visit_${visit.session}.json`),
+    tell: (_, visit) => window.jatos.uploadResultFile?.(JSON.stringify(facts(visit)), `visit_${visit.session}.json`),
     send: (rows, from) =>
       window.jatos.appendResultData(newLines(columns, rows, from)).then(() => from + rows.length),
   };
 }
 
-// Any address that takes JSON: docs/experiment.md describes the body.
+// Any address that accepts JSON: docs/how_to/run_an_experiment_online.md describes the request.
 function addressSender(columns, url) {
   const body = (visit, from, rows) => ({
     stst: 1, participant: visit.participant, session: visit.session, from, columns, rows,
-    csv: rows.length ? newLines(columns, rows, from) : "", visit,
+    csv: rows.length ? newLines(columns, rows, from) : "", visit: facts(visit),
   });
   return {
     name: "address",
-    tell: (facts, visit) => post(url, body(visit, visit.sent, [])),
+    tell: (_, visit) => post(url, body(visit, visit.sent, [])),
     send: (rows, from, visit) => post(url, body(visit, from, rows)).then(() => from + rows.length),
   };
 }
 
-// Pavlovia: a session is opened, gets one table at the end, and is closed.
+// Pavlovia: open a session, send one table at the end, close the session.
 async function pavloviaSender(columns) {
   const config = await (await fetch("config.json", { cache: "no-cache" })).json();
   const sessions = `${config.pavlovia.URL}/api/v2/experiments/${config.gitlab.projectId}/sessions`;
@@ -89,8 +95,8 @@ async function pavloviaSender(columns) {
   return {
     name: "pavlovia",
     whole: true,
-    tell: async (facts, visit) => {
-      if (facts.outcome) await results(visit, "_visit.json", JSON.stringify(visit));
+    tell: async ({ outcome }, visit) => {
+      if (outcome) await results(visit, "_visit.json", JSON.stringify(facts(visit)));
     },
     send: async (rows, from, visit) => {
       await results(visit, ".csv", csv(columns, rows));
@@ -101,7 +107,7 @@ async function pavloviaSender(columns) {
 }
 
 class Saver {
-  // Rows and how many of them were sent are in the visit's state, which outlives the page.
+  // The rows, and how many of them were sent, are in the state of the visit, which outlives the page.
   constructor(columns, visit) {
     Object.assign(this, { columns, visit, sender: visit.sender, fault: "", work: null });
   }
@@ -126,7 +132,7 @@ class Saver {
     return this.sender.send !== null && this.sent === this.rows.length && !this.visit.hasNews;
   }
 
-  // Send what waits, a few rows at a time; a failure waits for the next row, or for `finish`.
+  // Send the remaining rows, 20 at a time. After a failure the next row, or `finish`, tries again.
   async flush() {
     try {
       while (this.sender.send && !this.visit.moved && this.sent < this.rows.length) {
@@ -141,7 +147,7 @@ class Saver {
     }
   }
 
-  // At the end: try for some seconds; say whether everything was saved.
+  // At the end: try for some seconds. Returns whether everything was saved.
   async finish() {
     for (let attempt = 0; attempt < 5 && this.sender.send && !this.saved; attempt++) {
       if (this.work) await this.work;

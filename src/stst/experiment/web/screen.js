@@ -1,4 +1,4 @@
-// The screen: its refresh rate, a card and the blind spot, and how large films are on it.
+// The screen: refresh rate, card calibration, viewing distance, and the size of films.
 "use strict";
 
 const tangent = (degrees) => Math.tan((degrees * Math.PI) / 180);
@@ -6,7 +6,7 @@ const hundredths = (value) => Math.round(value * 100) / 100;
 const CARD = { long: 85.6, short: 53.98 }; // mm, ISO/IEC 7810 ID-1
 const BLIND_SPOT = 13.5; // degrees from fixation (Li et al. 2020)
 
-// Refreshes per second, from the times between all frames of the page since it began.
+// Refresh rate in Hz, from the intervals between all frames of the page.
 class ScreenRate {
   constructor() {
     this.gaps = [];
@@ -19,18 +19,18 @@ class ScreenRate {
     requestAnimationFrame(note);
   }
 
-  // The mean of the gaps that are near the middle one: late frames do not count.
+  // Mean of the intervals near the median: late frames do not count.
   get hz() {
     if (this.gaps.length < 10) return "";
-    const middle = this.gaps.toSorted((one, other) => one - other)[this.gaps.length >> 1];
+    const middle = this.gaps.toSorted((a, b) => a - b)[this.gaps.length >> 1];
     const near = this.gaps.filter((gap) => gap > middle / 2 && gap < middle * 1.5);
     return hundredths((1000 * near.length) / near.reduce((sum, gap) => sum + gap, 0));
   }
 }
 
-// A film on this screen: its width, px of the screen, their number for each of its own, degrees.
+// Size of a film on this screen: width and height (device px), device px per film px, degrees.
 function sizeOf(file, { size }, { px_per_degree }) {
-  const degree = px_per_degree / tangent(0.5) / 2; // px that a tangent of 1 has
+  const degree = px_per_degree / tangent(0.5) / 2; // px for a tangent of 1
   const width = size ? Math.round(2 * degree * tangent(size.degrees / 2)) : file.width;
   const degrees = px_per_degree ? (2 * Math.atan(width / 2 / degree) * 180) / Math.PI : "";
   return {
@@ -45,7 +45,7 @@ function sizeOf(file, { size }, { px_per_degree }) {
 const fits = ({ width, height }) =>
   innerWidth * devicePixelRatio >= width && innerHeight * devicePixelRatio >= height;
 
-// A card held to the screen twice, from two widths, gives px per mm if both agree within 5 %.
+// Measure px per mm with a card, twice from different starting widths, until both agree within 5 %.
 function cardPages(experiment, common) {
   let widths = [], word = "", without = false;
   const most = () => Math.min(innerWidth - 32, 900);
@@ -65,7 +65,7 @@ function cardPages(experiment, common) {
       slider.value = most() * ((wide ? 0.8 : 0.3) + 0.15 * Math.random()); // far from the first
       [less.onclick, more.onclick] = [step(-1), step(1)];
       slider.oninput = moved;
-      main.disabled = true; // until it was moved
+      main.disabled = true; // until the slider was moved
       draw();
       slider.focus();
     },
@@ -98,14 +98,14 @@ function cardPages(experiment, common) {
 }
 
 function setDistance(cm, common) {
-  const mean = cm.reduce((sum, one) => sum + one) / cm.length;
-  const squares = cm.reduce((sum, one) => sum + (one - mean) ** 2, 0);
+  const mean = cm.reduce((sum, value) => sum + value) / cm.length;
+  const squares = cm.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   common.distance_cm = Math.round(mean * 10) / 10;
   if (cm.length > 1) common.distance_sd = hundredths(Math.sqrt(squares / (cm.length - 1)));
   common.px_per_degree = hundredths(common.px_per_mm * 20 * mean * tangent(0.5));
 }
 
-// The left eye looks at a cross; where a dot on its left vanishes tells how far the eye is.
+// Measure the viewing distance: the left eye fixates a cross, and a dot on the left disappears in the blind spot.
 function eyePage(repeats, common) {
   const cm = [];
   let moving = null, missed = false;
@@ -149,7 +149,7 @@ function eyePage(repeats, common) {
   });
 }
 
-// Films of a size in degrees must fit; there is no way on where they do not.
+// Films with a size in degrees must fit into the window; otherwise participants cannot continue.
 function fitPage(experiment, used, common) {
   const large = () => used.some((file) => !fits(sizeOf(file, experiment, common)));
   return {

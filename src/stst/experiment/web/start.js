@@ -1,7 +1,7 @@
-// The first page: what is to be done, whether this device can, and the participant's name.
+// The first page: number of trials, whether this device is suitable, and the participant's name.
 "use strict";
 
-// A name as it is saved, or null: accents go, spaces are hyphens, other letters are refused.
+// A name in the form in which it is saved: without accents, with hyphens for spaces; null if it has other letters.
 function savedName(typed) {
   const letters = { ß: "ss", æ: "ae", Æ: "AE", œ: "oe", Œ: "OE", ø: "o", Ø: "O", ł: "l", Ł: "L", đ: "d", ð: "d", þ: "th", ı: "i" };
   const plain = typed.normalize("NFKD").replace(/[\u0300-\u036f]/g, "")
@@ -9,18 +9,18 @@ function savedName(typed) {
   return /^[A-Za-z0-9_-]{0,64}$/.test(plain) ? plain : null;
 }
 
-// Minutes that all trials take, with time to read and to answer; an estimate, said as one.
+// Estimated duration of all trials in minutes, with time to read and to answer.
 function minutesOf(experiment, trials) {
   const { timing, files, task } = experiment;
-  const film = (one) => files[filmNames(one)[0]];
-  const ms = (trial) => trial.shown.reduce((sum, one) => sum + timing.fixation + timing.hold
-    + timing.gap + (1000 * film(one).frames) / film(one).rate, timing.after + (task === "naming" ? 5000 : 1500));
+  const film = (clip) => files[filmNames(clip)[0]];
+  const ms = (trial) => trial.shown.reduce((sum, clip) => sum + timing.fixation + timing.hold
+    + timing.gap + (1000 * film(clip).frames) / film(clip).rate, timing.after + (task === "naming" ? 5000 : 1500));
   const breaks = new Set(trials.map((trial) => trial.block)).size * experiment.rest * 1000;
   const pages = experiment.calibrate === "card" ? 150000 : 60000;
-  return Math.max(1, Math.ceil((trials.reduce((sum, one) => sum + ms(one), breaks) + pages) / 60000));
+  return Math.max(1, Math.ceil((trials.reduce((sum, trial) => sum + ms(trial), breaks) + pages) / 60000));
 }
 
-// Why this device cannot show the experiment as it is now; empty if it can.
+// Why this device cannot show the experiment at the moment; empty if it can.
 function shortfall(experiment, used, keyboard) {
   if (experiment.devices === "keyboard" && TOUCH && !keyboard) return say("need_keyboard");
   const most = (side) => (experiment.size ? 0 : Math.max(...used.map((film) => film[side])));
@@ -30,11 +30,11 @@ function shortfall(experiment, used, keyboard) {
   return fits ? "" : say("need_window", { width: Math.round(width), height: most("height") || own_height, own_width, own_height });
 }
 
-// The button lets the browser play films; `common` gets the participant's name. Which list it will
-// be is not known yet: what is said holds for all lists.
+// The click on the button allows the browser to play films; `common` gets the participant's name. The list
+// is not known yet, so the text holds for all lists.
 function startPage(experiment, visit, common) {
   const used = Object.values(experiment.files);
-  const trials = experiment.lists.reduce((most, one) => (one.length > most.length ? one : most));
+  const trials = experiment.lists.reduce((longest, list) => (list.length > longest.length ? list : longest));
   const typing = TOUCH && experiment.task === "naming" ? `<p>${say("typing")}</p>` : "";
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches ? `<p>${say("motion")}</p>` : "";
   const counts = { trials: trials.length, minutes: minutesOf(experiment, trials) };
@@ -60,11 +60,11 @@ function startPage(experiment, visit, common) {
           ? ` <button type="button" id="full">${say("full_screen")}</button>` : "");
         const full = document.getElementById("full");
         if (full) full.onclick = () => document.documentElement.requestFullscreen().catch(() => {});
-        typed.closest("p").hidden = Boolean(reason); // nothing is asked before
+        typed.closest("p").hidden = Boolean(reason); // ask only on a suitable device
         display.querySelector(".go .main").disabled = Boolean(reason) || name === null;
       };
       typed.oninput = check;
-      typed.onkeydown = (event) => event.stopPropagation(); // a keyboard on the screen is none
+      typed.onkeydown = (event) => event.stopPropagation(); // an on-screen keyboard does not count
       typed.addEventListener("keydown", ({ key }) =>
         key === "Enter" && display.querySelector(".go .main").click());
       addEventListener("resize", check);
@@ -77,7 +77,7 @@ function startPage(experiment, visit, common) {
       removeEventListener("resize", check);
       removeEventListener("keydown", key);
       common.participant ||= `anonymous-${common.session.slice(0, 8)}`;
-      // Where it is refused the window stays as it is; rows have its size.
+      // If the browser refuses, the window keeps its size, which the rows record.
       document.documentElement.requestFullscreen?.().catch(() => {});
     },
   });

@@ -1,14 +1,14 @@
-// A visit: who comes, with which list, what was agreed to and answered, and how it ends.
+// A visit: participant, list, consent, answers to questions, and outcome.
 "use strict";
 
 const VISIT = "stst-visit-";
-// Words of the last page where the experiment has none of its own.
+// Texts of the last page if the experiment has none of its own.
 const LAST_WORDS = {
   declined: "declined", "screened out": "screened_out", "attention failed": "attention_failed",
   repeated: "repeated", moved: "visit_moved", full: "full",
 };
 
-// An identifier of the address as a name: other letters are written by their number.
+// An identifier from the address as a name: other characters are replaced by their code.
 function safeName(id) {
   const plain = id.replace(/[^\w-]/gu, (letter) => `_${letter.codePointAt(0).toString(16)}`);
   if (plain.length <= 64) return plain;
@@ -16,7 +16,7 @@ function safeName(id) {
   return `${plain.slice(0, 55)}-${(hash >>> 0).toString(16)}`;
 }
 
-// The participant's name, and the keys that platforms add to the address.
+// The participant's name, and the keys that recruiting platforms add to the address.
 function identityOf({ names, all_keys }) {
   const asked = new Map(new URLSearchParams(location.search));
   for (const [key, value] of Object.entries(window.jatos?.urlQueryParameters ?? {})) asked.set(key, value);
@@ -24,13 +24,13 @@ function identityOf({ names, all_keys }) {
     .map((key) => [key, asked.get(key).replace(/[\u0000-\u001f\u007f]+/g, " ").slice(0, 200)]));
   const key = names.find((name) => asked.get(name));
   const worker = window.jatos?.workerId ? `jatos-${window.jatos.workerId}` : "";
-  const given = key ? asked.get(key) : worker; // a name may lose its accents, an identifier nothing
+  const given = key ? asked.get(key) : worker; // accents may be removed from a name, not from an identifier
   return { name: (key === "participant" && savedName(given)) || safeName(given), ids, list: asked.get("list") };
 }
 
 const screenSize = () => `${screen.width}x${screen.height} at ${devicePixelRatio}`;
 
-// Visits to this experiment that this browser has kept.
+// Visits to this experiment that are stored in this browser.
 function keptVisits(fingerprint) {
   try {
     return Object.entries(localStorage)
@@ -41,7 +41,7 @@ function keptVisits(fingerprint) {
   }
 }
 
-// Show a page of this file, and give the value of the button that is pressed.
+// Show a page, and return the value of the pressed button.
 function choice(title, body, buttons) {
   for (const old of document.querySelectorAll(".jspsych-content-wrapper")) old.remove();
   const place = document.createElement("div");
@@ -68,11 +68,11 @@ class Visit {
     this.kept = keptVisits(fingerprint);
     const { name } = this.identity;
     const mine = name && this.kept.find(({ participant }) => participant.toLowerCase() === name.toLowerCase());
-    this.resumed = mine || null; // whose session it goes on with
+    this.resumed = mine || null; // the visit to continue
     this.state = null;
   }
 
-  // On the first page: go on with a visit that was broken off in this browser.
+  // On the first page: offer to continue a visit that was interrupted in this browser.
   offer(field) {
     field.readOnly = Boolean(this.identity.name);
     if (this.identity.name) return;
@@ -89,13 +89,13 @@ class Visit {
     }
   }
 
-  // Rows of visits that were broken off here and not sent: [[name, table], ...].
+  // Rows of interrupted visits that were not sent: [[name, table], ...].
   leftover() {
     const unsent = this.kept.filter(({ rows, sent }) => rows.filter(Boolean).length && sent < rows.length);
     return unsent.map((visit) => [`${visit.participant}_${visit.session}`, csv(this.columns, visit.rows.filter(Boolean))]);
   }
 
-  // Begin, or go on, and ask for consent and answers; false if the visit has ended so.
+  // Begin or continue the visit, ask for consent and answers. Returns false if the visit ends here.
   async begin(participant, session) {
     const kept = this.resumed;
     const arrival = {
@@ -114,7 +114,7 @@ class Visit {
     return (await this.consents()) && (await this.answers());
   }
 
-  // Of the server, which is asked until it answers.
+  // Ask the server for a visit, until it answers.
   async ask(arrival) {
     for (;;) {
       try {
@@ -130,7 +130,7 @@ class Visit {
     }
   }
 
-  // Without a server: what this browser knows.
+  // Without a server: use the visits that are stored in this browser.
   async alone(arrival) {
     const { again } = this.recruitment;
     const name = arrival.participant.toLowerCase();
@@ -156,7 +156,7 @@ class Visit {
     return Object.fromEntries(["trial", "phase", "band", "contrast", "correct"].map((name) => [name, at(name)]));
   }
 
-  // The state of a visit: rows of this browser, and places of those that only the server has.
+  // The state of a visit: the rows of this browser; null for rows that only the server has.
   restore(answer) {
     const { participant, session, list, turn, consent, answers, rows } = answer;
     const own = this.kept.find((visit) => visit.session === session) ?? { rows: [], sent: 0 };
@@ -173,7 +173,7 @@ class Visit {
     this.keep();
   }
 
-  // A copy that outlives the page. One page writes it: that which went on last.
+  // Store a copy that outlives the page. Only the page that continued last writes it.
   keep(changes = {}) {
     Object.assign(this.state, changes);
     const { experiment, participant, session, turn, outcome, sent, rows } = this.state;
@@ -184,14 +184,14 @@ class Visit {
       else if (outcome && sent === rows.length && !this.hasNews)
         localStorage.setItem(key, JSON.stringify({ participant, session, turn, outcome, rows: [], sent: 0 }));
       else localStorage.setItem(key, JSON.stringify(this.state));
-    } catch { /* no storage here: the rows stay in memory */ }
+    } catch { /* no storage: the rows stay in memory */ }
   }
 
   get hasNews() {
     return Object.keys(this.state.news).length > 0;
   }
 
-  // Facts that are told as soon as the server can be reached.
+  // Send consent, answers and outcome as soon as the server can be reached.
   async tell(facts) {
     const { outcome = "", ...others } = facts;
     this.keep({ ...others, outcome, news: { ...this.state.news, ...facts } });
@@ -201,7 +201,7 @@ class Visit {
   async tellNews() {
     const { news } = this.state;
     if (!this.hasNews || !this.sender.tell || this.moved) return;
-    if (news.outcome && this.state.sent < this.state.rows.length) return; // rows come first
+    if (news.outcome && this.state.sent < this.state.rows.length) return; // send the rows first
     await this.sender.tell(news, this.state);
     this.keep({ news: {} });
   }
@@ -219,7 +219,7 @@ class Visit {
     return true;
   }
 
-  // The questions, until those that are required are answered; an answer may screen out.
+  // Ask the questions until the required ones are answered. An answer may screen out.
   async answers() {
     const asked = this.recruitment.questions.filter(({ name }) => !(name in this.state.answers));
     if (asked.length === 0) return true;
@@ -246,7 +246,7 @@ class Visit {
     return false;
   }
 
-  // After each trial: too many failed checks end the visit.
+  // After each trial: too many failed attention checks end the visit.
   answered(row) {
     this.done.push({ trial: row.trial, phase: row.phase, band: row.band, contrast: row.contrast, correct: row.correct });
     const failed = this.done.filter(({ phase, correct }) => phase === "attention" && String(correct) !== "1").length;
@@ -255,19 +255,19 @@ class Visit {
     return this.failed || this.moved;
   }
 
-  // The trial to go on with, once practice is over; before, 0.
+  // The trial to continue with after practice; 0 before.
   get next() {
     const last = this.done.at(-1);
     return last && last.phase !== "practice" ? Number(last.trial) + 1 : 0;
   }
 
-  // The outcome of trials that have come to their end.
+  // The outcome when the trials have ended.
   get outcome() {
     if (this.moved) return "moved";
     return this.failed ? "attention failed" : this.stopped ? "screened out" : "completed";
   }
 
-  // End before the first trial.
+  // End the visit before the first trial.
   async leave(outcome) {
     if (this.state) await this.tell({ outcome });
     for (let attempt = 0; this.state && this.hasNews && this.sender.tell && attempt < 5; attempt++) {
@@ -282,7 +282,7 @@ class Visit {
     return this.recruitment[outcome.replaceAll(" ", "_")] ?? { text: "", code: "", redirect: "" };
   }
 
-  // Words of the last page, the code, and a link to the next page.
+  // The text of the last page, the completion code, and a link to the next page.
   farewell(outcome, reason = "", end = "") {
     const { text, code } = this.exitOf(outcome);
     const words = reason || text || end || WORDS[LAST_WORDS[outcome]] || "";
@@ -300,7 +300,7 @@ class Visit {
     return redirect.replace(/{([\w.-]+)}/g, (_, name) => encodeURIComponent(values[name] ?? ""));
   }
 
-  // Tell a page round this one, and go on by itself where there is nothing left to read.
+  // Notify a surrounding page, and redirect if there is no debriefing to read.
   go(outcome) {
     const { code } = this.exitOf(outcome), { participant, session } = this.state ?? this.identity;
     if (window.parent !== window) window.parent.postMessage({ stst: outcome, code, participant, session }, "*");
@@ -315,7 +315,7 @@ class Visit {
 
 function questionField({ name, text, kind, choices, required }) {
   const id = `id="ask-${name}" ${required ? "required" : ""}`;
-  const options = ["", ...choices].map((one) => `<option value="${escaped(one).replaceAll('"', "&quot;")}">${escaped(one) || say("choose")}</option>`);
+  const options = ["", ...choices].map((option) => `<option value="${escaped(option).replaceAll('"', "&quot;")}">${escaped(option) || say("choose")}</option>`);
   const field = kind === "choice" ? `<select ${id}>${options.join("")}</select>`
     : kind === "number" ? `<input type="number" step="any" inputmode="decimal" ${id}>`
     : `<input type="text" maxlength="500" ${id}>`;
