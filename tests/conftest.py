@@ -3,6 +3,7 @@
 import logging
 import os
 import random
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -166,6 +167,27 @@ def globals_unchanged():
     after = _global_state()
     changed = [name for name in before if before[name] != after[name]]
     assert not changed, f"changed: {changed}"
+
+
+@pytest.fixture(scope="module")
+def launch():
+    """``launch(*flags)``: a headless Chromium. Playwright allows no second driver in a thread."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = shutil.which("chromium") or "/usr/bin/chromium"
+    if not Path(path).exists():
+        pytest.skip(f"no Chromium at {path}")
+    always = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+    with playwright.sync_playwright() as started:
+        opened = []
+
+        def launched(*flags):
+            arguments = {"executable_path": path, "args": [*always, *flags]}
+            opened.append(started.chromium.launch(**arguments))
+            return opened[-1]
+
+        yield launched
+        for browser in opened:
+            browser.close()
 
 
 @pytest.fixture

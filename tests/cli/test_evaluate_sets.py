@@ -338,7 +338,7 @@ def test_a_set_that_batch_made_is_evaluated_with_what_its_runs_say(tmp_path):
     assert set(tables["biases"]["condition"]) == {"factorised"}
     page = (tmp_path / "out" / "index.html").read_text()
     assert "Greco &amp; Siegel, 2024" in page
-    assert "compact is the network that it was made with" in page
+    assert "compact was used to make this stimulus" in page
 
 
 def test_a_pair_is_compared_over_the_frames_of_its_shorter_clip(tmp_path, measured):

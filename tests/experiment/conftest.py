@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from participant import AUTOPLAY, driver, library
+from participant import library
 from served import few_files
 
 from decoding import decoded_here  # noqa: F401
@@ -52,23 +52,16 @@ def experiment(small_set, tmp_path):
     return make
 
 
-@pytest.fixture(scope="session")
-def launch():
-    """``launch(*flags)``: a browser."""
-    with driver() as launched:
-        yield launched
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(launch):
     """One that gives no leave to play films without a click."""
     return launch()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def autoplaying(launch):
     """One that gives leave."""
-    return launch(AUTOPLAY)
+    return launch("--autoplay-policy=no-user-gesture-required")
 
 
 @pytest.fixture

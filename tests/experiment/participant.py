@@ -1,18 +1,11 @@
 """A participant in headless Chromium, who presses real keys, clicks and taps."""
 
 import re
-import shutil
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 from stst.errors import ExperimentError
 from stst.experiment.export import libraries
-
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
-AUTOPLAY = "--autoplay-policy=no-user-gesture-required"
 
 
 def library(quest=False):
@@ -21,27 +14,6 @@ def library(quest=False):
         return libraries(quest=quest)
     except ExperimentError as fault:
         pytest.skip(f"no jsPsych: {str(fault).splitlines()[0][:200]}")
-
-
-@contextmanager
-def driver():
-    """``with driver() as launch``; ``launch(*flags)`` is a browser. A skip if there is none."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"no Chromium at {CHROMIUM}")
-    with playwright.sync_playwright() as started:
-        opened = []
-
-        def launch(*flags):
-            arguments = {"executable_path": CHROMIUM, "args": [*FLAGS, *flags]}
-            opened.append(started.chromium.launch(**arguments))
-            return opened[-1]
-
-        try:
-            yield launch
-        finally:
-            for browser in opened:
-                browser.close()
 
 
 def begin(page, address, name="p1", look=None, hand="keyboard"):

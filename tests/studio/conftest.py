@@ -1,7 +1,6 @@
 """`stst studio` as a process of its own, and a browser that looks at it."""
 
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -59,17 +58,10 @@ def open_studio(tmp_path):
         each.close()
 
 
-@pytest.fixture(scope="session")
-def chromium():
+@pytest.fixture(scope="module")
+def chromium(launch):
     """A browser without a window."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.skip("no Chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    return launch()
 
 
 @pytest.fixture
@@ -77,7 +69,7 @@ def tab(chromium):
     """``tab(width=1280)`` -> a page of one window; it may ask nobody else and report no error."""
     context, faults = chromium.new_context(), []
 
-    def open_tab(width=1280, height=800):
+    def open_tab(width=1280, height=800, console=True):
         page = context.new_page()
         page.set_viewport_size({"width": width, "height": height})
         page.set_default_timeout(60_000)
@@ -88,6 +80,8 @@ def tab(chromium):
 
         page.on("request", heed)
         page.on("pageerror", lambda error: faults.append(str(error)))
+        if console:
+            page.on("console", lambda said: said.type == "error" and faults.append(said.text))
         return page
 
     yield open_tab

@@ -4,7 +4,6 @@ import asyncio
 import errno
 import os
 import re
-import shutil
 import subprocess
 import sys
 import warnings
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 import typer
+from coroutines import run
 
 from cut_films import film, scene
 from stst.errors import FramesError, RunError
@@ -32,8 +32,6 @@ pytest.importorskip("nicegui", reason="nicegui is not installed")
 from starlette.requests import ClientDisconnect
 
 from stst.studio import guard, uploads
-
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 
 
 def pictures(count, height=24, width=32):
@@ -159,9 +157,7 @@ def upload(library, name, data, size=None, then=None):
         if then:
             raise then
 
-    return asyncio.run(
-        uploads.receive(library, name, pieces(), len(data) if size is None else size)
-    )
+    return run(uploads.receive(library, name, pieces(), len(data) if size is None else size))
 
 
 def stored(library):
@@ -211,7 +207,7 @@ def test_two_uploads_of_one_name_at_once(library, good):
             *(uploads.receive(library, "a.mkv", slow(data)) for data in (good, good + b"\0"))
         )
 
-    first, second = asyncio.run(both())
+    first, second = run(both())
     assert {first.read_bytes(), second.read_bytes()} == {good, good + b"\0"}
     assert stored(library) == ["a-2.mkv", "a.mkv"]
 
@@ -321,22 +317,11 @@ def studio_process(tmp_path):
 
 
 @pytest.fixture
-def page(studio_process):
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"no Chromium at {CHROMIUM}")
-    faults = []
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 720})
-        page.set_default_timeout(60_000)
-        page.on("console", lambda said: said.type == "error" and faults.append(said.text))
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.goto(studio_process.address)
-        page.goto(studio_process.address.split("?")[0] + "clip-panel")
-        yield page
-        browser.close()
-    assert faults == []
+def page(studio_process, tab):
+    page = tab()
+    page.goto(studio_process.address)
+    page.goto(studio_process.address.split("?")[0] + "clip-panel")
+    return page
 
 
 @pytest.mark.slow

@@ -402,87 +402,75 @@ def studio_process(library):
 
 
 @pytest.fixture
-def tab(studio_process):
-    """A tab of a browser that has opened the studio; errors in its console fail the test."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium")
-    if not chromium:
-        pytest.skip("no Chromium")
-    wrong = []
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_context(viewport={"width": 1280, "height": 720}).new_page()
-        page.set_default_timeout(60_000)
-        page.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.goto(studio_process.address)
-        page.base = studio_process.address.partition("/?")[0]
-        yield page
-        browser.close()
-    assert wrong == []
+def page(studio_process, tab):
+    """A tab that has opened the studio."""
+    page = tab()
+    page.goto(studio_process.address)
+    page.base = studio_process.address.partition("/?")[0]
+    return page
 
 
 @pytest.mark.slow
-def test_runs_are_found_deleted_put_back_and_sent(tab, studio_process):
+def test_runs_are_found_deleted_put_back_and_sent(page, studio_process):
     library = studio_process.library
-    tab.goto(f"{tab.base}/library")
-    tab.get_by_text("7 of 7 runs").wait_for()
-    tab.get_by_label("Find in names").fill("seed")
-    tab.get_by_text("2 of 7 runs").wait_for()
-    tab.wait_for_function("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
-    tab.get_by_label("Choose pair/seed_3").click()
-    tab.get_by_role("button", name="Delete").click()
-    tab.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    tab.get_by_text("1 of 6 runs").wait_for()
+    page.goto(f"{page.base}/library")
+    page.get_by_text("7 of 7 runs").wait_for()
+    page.get_by_label("Find in names").fill("seed")
+    page.get_by_text("2 of 7 runs").wait_for()
+    page.wait_for_function("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
+    page.get_by_label("Choose pair/seed_3").click()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.get_by_text("1 of 6 runs").wait_for()
     assert not (library.folder / "pair" / "seed_3").exists()
-    tab.get_by_role("button", name="Undo").click()
-    tab.get_by_text("2 of 7 runs").wait_for()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("2 of 7 runs").wait_for()
     assert (library.folder / "pair" / "seed_3" / "manifest.json").exists()
-    tab.get_by_label("Choose all runs shown").click()
-    tab.get_by_text("2 chosen").wait_for()
-    tab.get_by_role("button", name="Send to an experiment").click()
-    tab.wait_for_url("**/experiment?runs=*&runs=*")
-    tab.get_by_text("source: Which of two").click()
-    tab.get_by_text("Missing: This task needs factorised").wait_for()
-    tab.get_by_text("abx: Is the third").click()
-    tab.get_by_text("experiment new abx").wait_for()
-    tab.get_by_role("button", name="Build the experiment").click()
-    tab.wait_for_url("**/queue/1")
+    page.get_by_label("Choose all runs shown").click()
+    page.get_by_text("2 chosen").wait_for()
+    page.get_by_role("button", name="Send to an experiment").click()
+    page.wait_for_url("**/experiment?runs=*&runs=*")
+    page.get_by_text("source: Which of two").click()
+    page.get_by_text("Missing: This task needs factorised").wait_for()
+    page.get_by_text("abx: Is the third").click()
+    page.get_by_text("experiment new abx").wait_for()
+    page.get_by_role("button", name="Build the experiment").click()
+    page.wait_for_url("**/queue/1")
     assert (library.folder / "experiments" / "natural-experiment-set" / "stimuli.csv").exists()
 
 
 @pytest.mark.slow
-def test_a_note_outlives_tabs_and_a_change_is_queued(tab, studio_process):
+def test_a_note_outlives_tabs_and_a_change_is_queued(page, studio_process):
     library = studio_process.library
-    tab.goto(f"{tab.base}/keep/stps")
-    other = tab.context.new_page()
-    other.goto(f"{tab.base}/keep/stps")
-    tab.get_by_label("Note").fill("first")
-    tab.get_by_label("Note").blur()
-    tab.get_by_text("Saved in notes.txt").wait_for()
+    page.goto(f"{page.base}/keep/stps")
+    other = page.context.new_page()
+    other.goto(f"{page.base}/keep/stps")
+    page.get_by_label("Note").fill("first")
+    page.get_by_label("Note").blur()
+    page.get_by_text("Saved in notes.txt").wait_for()
     other.wait_for_function("document.querySelector('textarea').value == 'first'")
-    tab.get_by_label("Note").focus()
-    tab.get_by_text("It is saved as you write").wait_for()
+    page.get_by_label("Note").focus()
+    page.get_by_text("It is saved as you write").wait_for()
     library.write_note(library.run("stps"), "from elsewhere")
-    tab.get_by_label("Note").fill("mine")
-    tab.wait_for_function("document.querySelector('textarea').value.includes('elsewhere')")
-    tab.get_by_label("Note").press_sequentially("!")  # saved with what is shown now
-    tab.wait_for_function("document.querySelector('textarea').value.includes('!')")
-    tab.get_by_label("Note").blur()
+    page.get_by_label("Note").fill("mine")
+    page.wait_for_function("document.querySelector('textarea').value.includes('elsewhere')")
+    page.get_by_label("Note").press_sequentially("!")  # saved with what is shown now
+    page.wait_for_function("document.querySelector('textarea').value.includes('!')")
+    page.get_by_label("Note").blur()
     other.wait_for_function("document.querySelector('textarea').value.includes('!')")
-    tab.reload()
-    note = tab.get_by_label("Note").input_value()
+    page.reload()
+    note = page.get_by_label("Note").input_value()
     assert "mine" in note
     assert "from elsewhere" in note
     assert library.note(library.run("stps")) == note
-    tab.get_by_role("tab", name="Methods paragraph").click()
-    tab.get_by_text("The control stimulus of the natural clip leaves.webm").wait_for()
-    tab.get_by_label("Another seed").fill("0")
-    tab.get_by_role("button", name="Make it with this seed").click()
-    tab.get_by_text("seed 0 already").wait_for()
-    tab.get_by_label("Another seed").fill("8")
-    tab.get_by_label("Another seed").blur()
-    tab.get_by_role("button", name="Make it with this seed").click()
-    tab.wait_for_url("**/queue/1")
+    page.get_by_role("tab", name="Methods paragraph").click()
+    page.get_by_text("The control stimulus of the natural clip leaves.webm").wait_for()
+    page.get_by_label("Another seed").fill("0")
+    page.get_by_role("button", name="Make it with this seed").click()
+    page.get_by_text("seed 0 already").wait_for()
+    page.get_by_label("Another seed").fill("8")
+    page.get_by_label("Another seed").blur()
+    page.get_by_role("button", name="Make it with this seed").click()
+    page.wait_for_url("**/queue/1")
     request = library.folder / ".studio" / "requests" / "0001" / "request.json"
     assert json.loads(request.read_text("utf-8"))["words"][-2:] == ["--seed", "8"]

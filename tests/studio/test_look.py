@@ -31,7 +31,6 @@ from stst.workflows import run_stimulus
 from stst.workflows.evaluate import run_evaluation
 from stst.workflows.synthesize import run_synthesis
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FRAMES, WIDTH, HEIGHT = 7, 48, 40
 CUT = {"frames": FRAMES - 1, "start": 1, "width": WIDTH, "height": HEIGHT, "fit": "crop"}
 
@@ -107,34 +106,22 @@ def own_studio(library):
         yield process
 
 
-@pytest.fixture(scope="session")
-def launch():
-    """``launch(scale)``: a browser on a screen with so many pixels per CSS pixel."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"no Chromium at {CHROMIUM}")
-    with playwright.sync_playwright() as started:
-
-        @cache
-        def launched(scale):
-            # Emulated scales are laid out in CSS pixels, unlike those of a real screen.
-            flags = ["--no-sandbox", f"--force-device-scale-factor={scale}"]
-            return started.chromium.launch(
-                executable_path=CHROMIUM, args=[*flags, "--window-size=1280,900"]
-            )
-
-        yield launched
-        for scale in (1, 1.25, 2):
-            launched(scale).close()
+@pytest.fixture(scope="module")
+def screen(launch):
+    """``screen(scale)``: a browser on a screen with so many pixels per CSS pixel."""
+    # Emulated scales are laid out in CSS pixels, unlike those of a real screen.
+    return cache(
+        lambda scale: launch(f"--force-device-scale-factor={scale}", "--window-size=1280,900")
+    )
 
 
 @pytest.fixture
-def look(launch):
+def look(screen):
     """``look(process, address, scale=1)``: a tab that shows it; console errors fail the test."""
     errors, contexts = [], []
 
     def opened(process, address, scale=1, viewer=True):
-        context = launch(scale).new_context(no_viewport=True)
+        context = screen(scale).new_context(no_viewport=True)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda m: m.type == "error" and errors.append((m.text, m.location)))

@@ -5,16 +5,15 @@ import hashlib
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from coroutines import run
 
 import stst
 from stst.errors import StstError
@@ -38,7 +37,6 @@ from stst.studio.words import (
 )
 from stst.synthesis.estimate import estimate
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 COMMAND_LINE = [sys.executable, "-c", "from stst.cli.main import main; main()"]
 CLIP = ("/clips/fish.webm", "--width", "64", "--frames", "4")
 # Values other than the default, where a rule of thumb would not do.
@@ -317,20 +315,8 @@ def studio_process(tmp_path):
 
 
 @pytest.fixture
-def page():
-    """A tab, whose messages must hold no error."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"no Chromium at {CHROMIUM}")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page, wrong = browser.new_page(viewport={"width": 1280, "height": 720}), []
-        page.set_default_timeout(60_000)
-        page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        yield page
-        assert not wrong
-        browser.close()
+def page(tab):
+    return tab()
 
 
 @pytest.mark.slow
@@ -413,15 +399,15 @@ def test_a_measurement_gives_way_to_a_request(tmp_path):
         requests[1] = SimpleNamespace(status=Status.WAITING)
         await asyncio.wait_for(estimator._task, 3)
 
-    asyncio.run(interrupted())
+    run(interrupted())
     assert not estimator.known
     requests.clear()
     assert estimator.needs(config, 80 * 72)  # it is tried again
     short = config_of(synthesize_words((clip, "--frames", "3"), Method(spatial="compact")))
-    asyncio.run(estimator.measure(short))
+    run(estimator.measure(short))
     assert "too few" in estimator.failure(short)
     assert not estimator.needs(short, 80 * 72)
-    asyncio.run(estimator.measure(config))
+    run(estimator.measure(config))
     assert estimator.cost(config, 5, 80 * 72).seconds > 0
 
 

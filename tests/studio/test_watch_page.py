@@ -35,7 +35,7 @@ def shown(page):
 
 def test_a_run_is_watched_by_two_tabs_reloaded_killed_and_finished(asked, open_studio, tab):
     studio = open_studio()
-    page = tab()
+    page = tab(console=False)  # the studio is killed below
     page.goto(studio.address)
     page.goto(f"{studio.base}/queue/{asked.number}")
     page.wait_for_selector("text=octave 1/2")
@@ -50,7 +50,7 @@ def test_a_run_is_watched_by_two_tabs_reloaded_killed_and_finished(asked, open_s
     page.reload()
     page.wait_for_selector("img[alt='frame in progress']")
     assert time.monotonic() - began < 10  # 2 s on a quiet machine, see benchmarks/watched_run.py
-    other = tab()
+    other = tab(console=False)
     other.goto(f"{studio.base}/queue")
     other.click("button:has-text('Pause')")  # one tab acts, all see it
     page.wait_for_selector("button:has-text('Go on')")
