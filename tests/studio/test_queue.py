@@ -143,11 +143,27 @@ def test_the_list_is_read_back_and_what_ran_is_interrupted(queue, tmp_path):
     assert json.loads(path.read_text())["status"] == "interrupted"
 
 
-def test_a_disk_that_is_full_is_told_and_the_list_is_unchanged(queue, tmp_path, monkeypatch):
-    def full(*_):
-        raise RunError("request.json could not be written: No space left on device.")
+def _full(*_):
+    raise RunError("request.json could not be written: No space left on device.")
 
-    monkeypatch.setattr("stst.studio.queue.write_whole", full)
+
+def test_a_disk_that_is_full_is_told_and_the_list_is_unchanged(queue, tmp_path, monkeypatch):
+    monkeypatch.setattr("stst.studio.queue.write_whole", _full)
     with pytest.raises(RunError, match="No space left"):
         queue.add(("stimulus", "drifting-grating"), tmp_path / "grating")
     assert not queue.requests
+
+
+def test_on_a_full_disk_the_queue_goes_on_and_its_records_are_written_later(
+    queue, tmp_path, monkeypatch
+):
+    request = queue.add(("stimulus", "plaid", "--frames", "2"), tmp_path / "plaid")
+    path = queue.records(request.number) / "request.json"
+    with monkeypatch.context() as full:
+        full.setattr("stst.studio.queue.write_whole", _full)
+        until(queue, request.number, Status.FINISHED)
+        assert json.loads(path.read_text())["status"] == "waiting"
+    queue.step()
+    assert json.loads(path.read_text())["status"] == "finished"
+    path.write_text(path.read_text().replace('"finished"', '"running"'))  # as after a crash
+    assert Queue(queue.folder).requests[request.number].status is Status.FINISHED

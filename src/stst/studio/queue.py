@@ -10,17 +10,20 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from stst.errors import RunError
 from stst.storage.atomic import UNFINISHED, InUse, locked, write_whole
+from stst.studio.library import MANIFESTS
 from stst.studio.progress import LOG, Progress
 
 REQUEST = "request.json"
 EVERY = 0.25  # s between two looks at the running process
 PATIENCE = 30  # s for a process to end after it was asked to
+NEEDED = 1 << 16  # bytes on a disk, for what a command prints
 
 
 class Status(StrEnum):
@@ -68,6 +71,11 @@ class Request:
         return shlex.join(["stst", *self.words, "--out", str(self.out)])
 
     @property
+    def has_results(self) -> bool:
+        """Whether the folder holds finished results."""
+        return any((self.out / name).exists() for name in MANIFESTS)
+
+    @property
     def is_stopped(self) -> bool:
         """Whether the folder holds a stopped run, which `stst resume` continues."""
         return (self.out / UNFINISHED / "recipe.yaml").exists()
@@ -90,6 +98,7 @@ class Queue:
         self._process: subprocess.Popen[bytes] | None = None
         self._running: int | None = None
         self._wanted: Status | None = None  # why the running process was asked to end
+        self._unsaved = set[int]()  # requests whose records could not be written
         self._load()
 
     def _load(self) -> None:
@@ -101,7 +110,9 @@ class Queue:
             except (OSError, ValueError, TypeError, KeyError):
                 continue  # of another version, or damaged
             self.requests[request.number] = request
-            if request.status is Status.RUNNING:
+            if request.status is Status.RUNNING and request.has_results and not request.is_stopped:
+                self._set(request, Status.FINISHED)
+            elif request.status is Status.RUNNING:
                 self._set(request, Status.INTERRUPTED, "The studio ended while this was running.")
 
     def records(self, number: int) -> Path:
@@ -137,8 +148,9 @@ class Queue:
             raise RunError(f"{out.name} exists already. Choose another name.")
         number = max(self.requests, default=0) + 1
         request = Request(number, tuple(words), out)
-        self._set(request, Status.WAITING)
-        return self.requests[number]
+        self._save(request)
+        self.requests[number] = request
+        return request
 
     def pause(self, number: int) -> None:
         """Stop a running request so that it can go on later, or keep a waiting one back."""
@@ -181,6 +193,7 @@ class Queue:
 
     def step(self) -> None:
         """Note the end of the running process, and start the next one."""
+        self._save_changes()
         if self._process is not None and self._process.poll() is not None:
             self._note_end(self._process.returncode)
         if self._process is None:
@@ -249,23 +262,35 @@ class Queue:
         """Return the line in which the command said what is wrong."""
         lines = [line for line in self.printed(number).splitlines() if line.strip()]
         said = [line.removeprefix("stst: ") for line in lines if line.startswith("stst: ")]
+        if not lines and shutil.disk_usage(self.folder).free < NEEDED:
+            return "The disk of the library is full. Free space, then try again."
         return (said or lines or ["It ended without a message."])[-1]
 
     def _discard(self, request: Request) -> None:
         """Delete results that were not finished; finished ones are never touched."""
-        if not (request.out / "manifest.json").exists():
+        if not request.has_results:
             shutil.rmtree(request.out, ignore_errors=True)
 
     def _set(self, request: Request, status: Status, text: str = "") -> None:
-        request = replace(request, status=status, text=text)
+        self.requests[request.number] = replace(request, status=status, text=text)
+        self._unsaved.add(request.number)
+        self._save_changes()
+
+    def _save_changes(self) -> None:
+        """Write the records that have changed; on a full disk, the next step tries again."""
+        for number in tuple(self._unsaved & self.requests.keys()):
+            with suppress(RunError):
+                self._save(self.requests[number])
+                self._unsaved.discard(number)
+
+    def _save(self, request: Request) -> None:
         records = self.records(request.number)
         try:
             records.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunError(f"{records} cannot be written: {error.strerror}.") from error
+            raise RunError(f"{records} could not be written: {error.strerror}.") from error
         facts = asdict(request) | {"out": str(request.out)}
         write_whole(records / REQUEST, json.dumps(facts, indent=1))
-        self.requests[request.number] = request
 
 
 def _is_in_use(folder: Path) -> bool:

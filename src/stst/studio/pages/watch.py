@@ -140,9 +140,12 @@ class Watch:
         return self.studio.queue.requests[self.number]
 
     def _picture(self, title: str, name: str) -> tuple[str, ui.html]:
-        with ui.column().classes("gap-1"):
+        with ui.column().classes("gap-1") as column:
             ui.label(title)
-            return name, ui.html("", sanitize=False)
+            picture = ui.html("", sanitize=False)
+        # Only a synthesis has pictures.
+        column.bind_visibility_from(picture, "content", bool)
+        return name, picture
 
     def update(self) -> None:
         """Show the latest progress, if it has changed."""
