@@ -1,6 +1,7 @@
 """A tiny set on disk, experiments made of it, and a browser, each once for all tests."""
 
 import shutil
+from functools import partial
 
 import pytest
 from participant import library
@@ -32,17 +33,17 @@ def folder(tmp_path):
     return few_files(tmp_path)
 
 
-@pytest.fixture
-def experiment(small_set, tmp_path):
-    """``experiment(task, single=False, **settings)`` -> its folder."""
+@pytest.fixture(scope="session")
+def new_experiment(small_set):
+    """``new_experiment(folder, task, single=False, **settings)`` -> its folder in `folder`."""
 
-    def make(task, *, single=False, **settings):
+    def make(folder, task, *, single=False, **settings):
         scripts = library(quest=settings.get("method") == "quest")
         stimuli = read_set(small_set)
         spec = resolved(ExperimentSpec.parse({**QUICK, "task": task, **settings}), stimuli)
         lists = make_lists(spec, stimuli)
-        out = tmp_path / f"{task}{'_single' * single}"
-        out.mkdir()
+        out = folder / f"{task}{'_single' * single}"
+        out.mkdir(parents=True)
         made = write_versions(spec, stimuli, all_versions(spec, lists), small_set, out)
         write_page(spec, lists, made, scripts, out, single=single)
         write_whole(out / SPEC, spec.to_yaml())
@@ -50,6 +51,12 @@ def experiment(small_set, tmp_path):
         return out
 
     return make
+
+
+@pytest.fixture
+def experiment(new_experiment, tmp_path):
+    """``experiment(task, single=False, **settings)`` -> its folder."""
+    return partial(new_experiment, tmp_path)
 
 
 @pytest.fixture(scope="module")

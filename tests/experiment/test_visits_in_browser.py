@@ -4,7 +4,6 @@ import csv
 
 import pytest
 from participant import answer, begin, pass_page
-from served import served_apart
 from test_serve import served
 from test_tasks_in_browser import first_key, read
 from test_visits import arrival, desk
@@ -165,7 +164,7 @@ def interrupted(kind, page, address):
 def test_an_interrupted_visit_goes_on_where_it_was(kind, moment, experiment, page):
     """No answered trial is lost, none is there twice, and the list is the same."""
     folder = in_the_second_list(experiment)
-    with served_apart(folder) as server:
+    with served(folder) as server:
         address = server.address + VISITOR
         reach(page, address, moment)
         last_page(interrupted(kind, page, address), folder)

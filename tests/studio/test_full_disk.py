@@ -7,7 +7,7 @@ import pytest
 
 import stst
 from stst.studio.library import Library
-from stst.studio.queue import Queue, Status
+from stst.studio.queue import Queue
 
 pytestmark = pytest.mark.slow
 SIZE = 64 << 20  # bytes
