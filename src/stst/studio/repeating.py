@@ -49,6 +49,17 @@ def command_name(entry: Entry) -> str | None:
     }.get(entry.kind)
 
 
+def seeds_of(entry: Entry) -> list[str]:
+    """Return the names of the runs in a run of several seeds; of another run, its own name."""
+    folders = sorted(path.parent.name for path in entry.folder.glob(f"seed_*/{RECIPE}"))
+    return [f"{entry.name}/{folder}" for folder in folders] or [entry.name]
+
+
+def recipe_of(entry: Entry) -> Path:
+    """Return the path of the recipe of a run; each seed of a run of several has the same one."""
+    return entry.folder / Path(seeds_of(entry)[0]).relative_to(entry.name) / RECIPE
+
+
 def words(entry: Entry) -> tuple[str, ...]:
     """Return the command that makes the run again, without ``stst`` and ``--out``.
 
@@ -58,14 +69,15 @@ def words(entry: Entry) -> tuple[str, ...]:
         If no command does.
     """
     name = command_name(entry)
-    if name is None or not (entry.folder / RECIPE).is_file():
+    recipe = recipe_of(entry)
+    if name is None or not recipe.is_file():
         raise RunError(
             f"{entry.name} has no recipe.yaml from which one command could make it again."
         )
     threads = section(entry, "environment").get("threads")
     # Sums have another rounding with another number of threads.
     same = ("--threads", str(threads)) if isinstance(threads, int) else ()
-    return (*name.split(), "--recipe", str(entry.folder / RECIPE), *same)
+    return (*name.split(), "--recipe", str(recipe), *same)
 
 
 def command(entry: Entry, out: Path) -> str:
@@ -76,7 +88,7 @@ def command(entry: Entry, out: Path) -> str:
 def remade(entry: Entry, out: Path) -> Path:
     """Return the folder in which `command` puts this run: one of several in a set or batch."""
     seeds = entry.manifest.get("batch")
-    several = isinstance(seeds, list) and len(seeds) > 1
+    several = isinstance(seeds, list) and len(seeds) > 1 and (entry.folder / RECIPE).is_file()
     return out / entry.folder.name if several or command_name(entry) == "match" else out
 
 
@@ -89,7 +101,7 @@ def settings(entry: Entry) -> FrozenConfig:
     if name is None:
         raise RunError(f"{entry.name} has no recipe.yaml from which it could be made again.")
     kind: type[FrozenConfig] = getattr(configs, CALLS[name][1])
-    return kind.parse(read_config(entry.folder / RECIPE))
+    return kind.parse(read_config(recipe_of(entry)))
 
 
 def python_lines(entry: Entry, out: Path) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from nicegui import run, ui
 
@@ -26,10 +27,13 @@ def keep_panel(studio: Studio, entry: Entry) -> None:
     with ui.column().classes("w-full gap-3"):
         Note(studio, entry)
         with ui.row().classes("gap-2 items-center"):
-            go = partial(ui.navigate.to, f"/experiment?{urlencode({'runs': entry.name})}")
+            runs = repeating.seeds_of(entry)
+            go = partial(ui.navigate.to, f"/experiment?{urlencode({'runs': runs}, doseq=True)}")
             if entry.kind in ("synthesis", "stimulus"):
                 send = ui.button("Send to an experiment", icon="science", on_click=go)
                 send.props("outline no-caps")
+            for name in runs if runs != [entry.name] else ():
+                ui.link(f"Look at {Path(name).name} alone", f"/run/{quote(name)}")
             if entry.kind == "experiment":
                 ui.label(SERVE)
                 copyable(" ".join(sets.serving(entry.folder)))

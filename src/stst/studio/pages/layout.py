@@ -46,6 +46,7 @@ def page(studio: Studio, title: str) -> Iterator[None]:
 def _running(studio: Studio) -> None:
     """Show what is running, in the bar of every page."""
     link = ui.link("", "/queue").classes("text-white")
+    link.set_visibility(False)  # a link without a text has no name
 
     def update() -> None:
         requests = list(studio.queue.requests.values())

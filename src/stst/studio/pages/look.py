@@ -113,11 +113,11 @@ async def look(studio: Studio, name: str) -> None:
     with ui.element("div").classes("flex flex-wrap items-start gap-x-8 w-full"):
         with ui.element("section").classes("grow").style("flex-basis: 560px"):
             show_films(films)
+            keep.keep_panel(studio, entry)
         with ui.element("section").classes("max-w-xl").style("flex: 1 1 400px"):
             show_verdicts(columns, verdicts.remarks(manifest))
             heading("Evaluation", 3)
             await EvaluationPanel(studio, entry, films).show()
-    keep.keep_panel(studio, entry)
 
 
 async def compare(studio: Studio, names: list[str]) -> None:
