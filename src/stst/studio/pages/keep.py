@@ -179,8 +179,8 @@ def _draw_changes(studio: Studio, entry: Entry, changes: _Changes) -> None:
 
     if changes.seed:
         with ui.row().classes("items-center gap-2"):
-            own = entry.manifest.get("seed")
-            seed = ui.number("Another seed", value=(own or 0) + 1, min=0, step=1, precision=0)
+            used = entry.manifest.get("batch") or [entry.manifest.get("seed") or 0]
+            seed = ui.number("Another seed", value=max(used) + 1, min=0, step=1, precision=0)
             seed.props("outlined dense bg-color=white").classes("w-40")
             ui.button(
                 "Make it with this seed",
