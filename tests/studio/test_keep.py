@@ -17,6 +17,7 @@ from stst.errors import RecipeError, RunError
 from stst.stimuli.kinds import make_stimulus
 from stst.storage.config import MatchConfig, StimulusConfig, SynthesisConfig
 from stst.studio import listing, repeating, rerun, sets, trash
+from stst.studio.films import find_entry
 from stst.studio.library import Library
 from stst.studio.queue import Queue
 from stst.video.write import write_video
@@ -87,6 +88,17 @@ def test_the_command_and_the_lines_make_the_same_pixels(library, name, tmp_path)
     python(str(tmp_path / "lines.py"), cwd=tmp_path)
     assert sha256(repeating.remade(entry, second)) == before
     assert before
+
+
+def test_a_run_of_several_seeds_is_repeated_as_a_whole(library, tmp_path):
+    whole = find_entry(SimpleNamespace(library=library), "pair")
+    first, second = (library.run(f"pair/seed_{seed}") for seed in (3, 7))
+    assert repeating.seeds_of(whole) == [first.name, second.name]
+    assert repeating.seeds_of(second) == [second.name]
+    assert repeating.words(whole) == repeating.words(first)
+    assert repeating.settings(whole) == repeating.settings(second)
+    assert repeating.remade(whole, tmp_path) == tmp_path
+    assert repeating.remade(second, tmp_path) == tmp_path / "seed_7"
 
 
 def test_lines_refuse_another_clip_under_the_same_name(library, tmp_path):

@@ -342,6 +342,36 @@ def test_one_click_makes_the_first_metamer_as_the_command_shown_does(studio_proc
     assert digests[0] == digests[1]
 
 
+def tab_to(page, role, name):
+    """Press Tab until a control has the focus."""
+    wanted = page.get_by_role(role, name=name, exact=True)
+    wanted.wait_for()
+    for _ in range(120):
+        if wanted.evaluate("one => one === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    pytest.fail(f"Tab does not reach {name}")
+
+
+@pytest.mark.slow
+def test_a_stimulus_is_made_and_played_with_the_keyboard_alone(studio_process, page):
+    page.goto(studio_process.address)
+    tab_to(page, "tab", "Metamer")
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.get_by_text("stst stimulus drifting-grating").wait_for()
+    tab_to(page, "button", "Make")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/run/drifting-grating")
+    page.wait_for_selector(".viewer[data-complete=true]")
+    tab_to(page, "button", "Play")
+    page.keyboard.press("Space")
+    page.wait_for_selector(".viewer[data-shown='9']")
+    page.keyboard.press("Space")
+    page.get_by_role("button", name="Play", exact=True).wait_for()
+
+
 @pytest.mark.slow
 def test_a_mistake_is_told_before_anything_is_queued_and_then_mended(studio_process, page):
     page.goto(studio_process.address)
