@@ -1,12 +1,13 @@
-"""How often intervals over participants cover the mean threshold, and a ratio of two thresholds.
+"""How often intervals cover thresholds: of one participant, their mean, and their ratio.
 
 Simulated participants have log-normal thresholds (geometric mean 0.1, deviation 0.2), slope 2 and
 2 % random responses; in a second condition their thresholds are 1.5 times as high. They do 32, 64
 or 128 trials in each condition at the default contrasts, by constant stimuli or by QUEST+ as the
 page runs it, one staircase for both conditions. Each is fitted as `stst experiment analyze` does,
-and groups of 8 and 20 participants are drawn from all of them. The table gives the geometric mean
-of the estimated thresholds over the true ones (1: no bias), and the coverage of Student's interval
-of the mean threshold and of the mean ratio.
+and groups of 8 and 20 participants are drawn from all of them. The table gives the share of
+participants with both bounds, the coverage of a participant's own interval (with those that have
+one bound only), the geometric mean of the estimated thresholds over the true ones (1: no bias), and
+the coverage of Student's interval of the mean threshold and of the mean ratio.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ MEAN, DEVIATION, SLOPE, LAPSE, RATIO = 0.1, 0.2, 2.0, 0.02, 1.5
 GROUPS = 2000
 
 
-def thresholds(method: str, trials: int, count: int, rng: np.random.Generator) -> Numbers:
-    """Estimated thresholds in both conditions, (count, 2); NaN if they have no bound on a side."""
+def thresholds(
+    method: str, trials: int, count: int, rng: np.random.Generator
+) -> tuple[Numbers, Numbers]:
+    """True thresholds in the first condition, (count,), and intervals in both, (count, 2, 3)."""
     truth = MEAN * np.exp(rng.normal(0, DEVIATION, count))
 
     def answers(trial: int, contrast: Numbers) -> npt.NDArray[np.bool_]:
@@ -43,7 +46,7 @@ def thresholds(method: str, trials: int, count: int, rng: np.random.Generator) -
         order = np.tile(np.repeat(CONTRASTS, 2), trials // len(CONTRASTS))
         shown = np.repeat(order[:, None], count, axis=1)
         correct = np.array([answers(trial, row) for trial, row in enumerate(shown)])
-    return np.array(
+    return truth, np.array(
         [
             [threshold(shown[turn::2, who], correct[turn::2, who]) for turn in (0, 1)]
             for who in range(count)
@@ -51,15 +54,14 @@ def thresholds(method: str, trials: int, count: int, rng: np.random.Generator) -
     )
 
 
-def threshold(shown: Numbers, correct: npt.NDArray[np.bool_]) -> float:
-    """Threshold of a participant in a condition."""
+def threshold(shown: Numbers, correct: npt.NDArray[np.bool_]) -> tuple[float, float, float]:
+    """Threshold of a participant in a condition: value, lower and upper bound."""
     levels = np.unique(shown)
     if len(levels) < LEVELS:
-        return np.nan
+        return np.nan, -np.inf, np.inf
     hits = [int(correct[shown == level].sum()) for level in levels]
     counts = [int((shown == level).sum()) for level in levels]
-    interval = fit(levels.tolist(), hits, counts, 0.5).threshold
-    return interval.value if np.isfinite(interval).all() else np.nan
+    return fit(levels.tolist(), hits, counts, 0.5).threshold
 
 
 def coverage(values: Numbers, truth: float, size: int, rng: np.random.Generator) -> float:
@@ -76,16 +78,22 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--observers", type=int, default=800, help="for each design")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(words)
-    print("method | trials | bounded | bias | mean of 8 | of 20 | ratio of 8 | of 20")
+    print("method | trials | bounded | of one | bias | mean of 8 | of 20 | ratio of 8 | of 20")
     for method in ("constant", "quest"):
         for trials in TRIALS:
             rng = np.random.default_rng((options.seed, trials))
-            each = thresholds(method, trials, options.observers, rng)
+            truth, intervals = thresholds(method, trials, options.observers, rng)
+            _, low, high = intervals[:, 0].T
+            own = np.mean(~(low > truth) & ~(high < truth))
+            # As in an analysis, thresholds without a bound are left out of means.
+            each = np.where(np.isfinite(intervals).all(2), intervals[:, :, 0], np.nan)
             bias = np.exp(np.nanmean(np.log(each[:, 0] / MEAN)))
             pairs = ((each[:, 0], MEAN), (each[:, 1] / each[:, 0], RATIO))
             covered = [coverage(*pair, size, rng) for pair in pairs for size in (8, 20)]
-            cells = [f"{share:.1%}" for share in [np.isfinite(each[:, 0]).mean(), *covered]]
-            print(method, trials, cells[0], f"{bias:.3f}", *cells[1:], sep=" | ", flush=True)
+            bounded = np.isfinite(each[:, 0]).mean()
+            cells = [f"{share:.1%}" for share in (bounded, own, *covered)]
+            cells.insert(2, f"{bias:.3f}")
+            print(method, trials, *cells, sep=" | ", flush=True)
 
 
 if __name__ == "__main__":
