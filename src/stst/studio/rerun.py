@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 from pydantic import BaseModel
 
 from stst.errors import RecipeError, RunError
+from stst.studio.forms import settings_of
 from stst.studio.library import Entry
-from stst.studio.repeating import command_name, flat, section, settings, words
-
-ENTRY = re.compile(r"^(\w+(?:, \w+)*) : .*\n((?:(?: {4}.*)?\n)+)", re.MULTILINE)
+from stst.studio.repeating import command_name, section, settings, words
 
 
 @dataclass(frozen=True)
@@ -43,16 +40,17 @@ def changeable(entry: Entry) -> list[Setting]:
     command = command_name(entry)
     if command == "synthesize":
         recipe = settings(entry).recipe  # type: ignore[attr-defined]
-        values = flat(recipe.model_dump(mode="json"))
-        return [Setting(n, _yaml(v), _explained(type(recipe), n)) for n, v in values.items()]
-    if command in ("scramble", "stimulus", "match"):
-        model, values = _model(entry), _values(entry)
-        return [
-            Setting(name, _yaml(values.get(name)), _explained(model, name))
-            for name in model.model_fields
-            if name != "seed"
-        ]
-    return []
+        found = [*settings_of(type(recipe), recipe.model_dump(mode="json"))]
+    elif command in ("scramble", "stimulus", "match"):
+        found = [each for each in settings_of(_model(entry), _values(entry)) if each.name != "seed"]
+    else:
+        return []
+    off = tuple(f"{each.name}." for each in found if each.kind == "part" and each.default is None)
+    return [
+        Setting(each.name, _yaml(each.default), each.explanation)
+        for each in found
+        if not each.name.startswith(off) and (each.kind != "part" or each.default is None)
+    ]
 
 
 def takes_seed(entry: Entry) -> bool:
@@ -177,25 +175,3 @@ def _yaml(value: object) -> str:
         return value
     text = yaml.safe_dump(value, default_flow_style=True, width=10_000)
     return text.removesuffix("...\n").strip()
-
-
-def _explained(model: type[BaseModel], name: str) -> str:
-    """Explain a setting: its description, or its entry in the docstring of its class."""
-    *path, last = [part for part in name.split(".") if not part.isdecimal()]
-    for part in path:
-        inner = list(_models(model.model_fields[part].annotation))
-        model = inner[0] if inner else model
-    field = model.model_fields.get(last)
-    if field is not None and field.description:
-        return field.description
-    for names, text in ENTRY.findall(inspect.cleandoc(model.__doc__ or "") + "\n"):
-        if last in names.split(", "):
-            return " ".join(text.replace("``", "").replace("`", "").split())
-    return ""
-
-
-def _models(annotation: object) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in get_args(annotation):
-        yield from _models(part)
