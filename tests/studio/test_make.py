@@ -373,6 +373,31 @@ def test_a_stimulus_is_made_and_played_with_the_keyboard_alone(studio_process, p
 
 
 @pytest.mark.slow
+def test_a_pair_of_clips_of_other_shapes_is_made_as_was_chosen(studio_process, page):
+    small_clip(studio_process.library / "clips" / "wide.webm", width=120)
+    page.goto(studio_process.address)
+    page.get_by_role("button", name="All settings").click()
+    page.get_by_label("pad", exact=True).fill("1")
+    page.get_by_role("tab", name="Factorised pair").click()
+    page.get_by_role("combobox", name="Clip", exact=True).nth(1).click()
+    page.get_by_role("option", name="wide.webm").click()
+    page.get_by_label("Quality").click()
+    page.get_by_role("option").filter(has_text="draft").click()
+    page.get_by_text("example-wide").first.wait_for()
+    make = page.get_by_role("button", name="Make", exact=True)
+    make.click()
+    page.get_by_role("alert").filter(has_text="use --fit crop, pad or stretch").wait_for()
+    page.get_by_role("combobox", name="A second clip of another shape is").click()
+    page.get_by_role("option", name="cropped").click()
+    page.get_by_text("wide.webm --fit crop --spatial compact").wait_for()
+    make.click()
+    page.wait_for_url("**/run/example-wide", timeout=180_000)
+    made = stst.load_run(studio_process.library / "example-wide")
+    assert made.clip.size == (72, 80)
+    assert made.manifest.time["file"] == "wide.webm"
+
+
+@pytest.mark.slow
 def test_a_mistake_is_told_before_anything_is_queued_and_then_mended(studio_process, page):
     page.goto(studio_process.address)
     shown = page.get_by_role("region", name="Command")

@@ -30,6 +30,8 @@ class ClipPanel(ui.element):
         Its library gives the clips.
     on_change : callable
         Called whenever the clip or what is cut from it has changed.
+    can_cut : bool, default True
+        Whether frames, size and rate are chosen here.
 
     Attributes
     ----------
@@ -37,9 +39,12 @@ class ClipPanel(ui.element):
         What is chosen; None while nothing can be used.
     """
 
-    def __init__(self, studio: Studio, on_change: Callable[[], object]) -> None:
+    def __init__(
+        self, studio: Studio, on_change: Callable[[], object], *, can_cut: bool = True
+    ) -> None:
         super().__init__("section")
         self.studio, self.on_change, self.cut = studio, on_change, None
+        self.can_cut = can_cut
         self.classes("w-full").props('aria-label="Choose and cut a clip"')
         with self, ui.row().classes("w-full no-wrap items-start gap-6"):
             with ui.column().classes("gap-3").style("width: 280px; flex: none"):
@@ -141,7 +146,9 @@ class ClipPanel(ui.element):
         with self.parts:
             scrubber = Scrubber(self.studio, self.cut)
             controls = ClipControls(self.cut, scrubber, self.on_change)
-        scrubber.take, scrubber.found = controls.take, controls.note_shots
+        controls.set_visibility(self.can_cut)
+        if self.can_cut:
+            scrubber.take, scrubber.found = controls.take, controls.note_shots
         self.on_change()
         ui.timer(0, lambda: self._look(scrubber, path), once=True)
 

@@ -30,6 +30,7 @@ EXPLAINED = {
     CONTROL: "The natural clip with some of its statistics kept and others destroyed.",
     MOTION: "A generated stimulus whose optical flow is known. It needs no clip.",
 }
+FITS = {"": "refused", "crop": "cropped", "pad": "padded", "stretch": "stretched"}
 GROUPS: dict[str, Group] = {CONTROL: "controls", MOTION: "stimuli"}
 EVERY = 0.5  # s between two looks at what has changed; a change is checked once it has lasted
 STYLE = """
@@ -85,8 +86,15 @@ class Maker:
             _heading("Second clip: motion (TIME)")
             ui.label(
                 "Size, frames and rate of the first clip are used for both clips. The longer clip "
-                "is cut to the length of the shorter."
+                "is cut to the length of the shorter. For clips of different rates, choose "
+                "Resample in time for the first clip."
             ).classes("text-sm")
+            with ui.row().classes("items-center gap-4"):
+                self.fit = ui.select(FITS, value="", label="A second clip of another shape is")
+                self.fit.props("outlined dense bg-color=white").classes("w-64")
+                self.enlarge = ui.checkbox("Enlarge a smaller clip")
+                for choice in (self.fit, self.enlarge):
+                    choice.on_value_change(self.changed)
             self.second: ClipPanel | None = None
         self.no_clip = ui.label("No clip is needed.")
 
@@ -146,7 +154,7 @@ class Maker:
         self.first_title.set_text("First clip: appearance (SPACE)" if what == PAIR else "Clip")
         if what == PAIR and self.second is None:
             with self.second_box:
-                self.second = ClipPanel(self.studio, self.changed)
+                self.second = ClipPanel(self.studio, self.changed, can_cut=False)
         for name, box in self.kind_boxes.items():
             box.set_visibility(what == name)
         if what in self.kind_boxes and what not in self.kinds:
@@ -171,7 +179,9 @@ class Maker:
         second = self.second.words if self.second else ()
         if not second:
             raise RunError("there is no second clip yet. Choose one on the left.")
-        return w.factorize_words(clip, second, self.method.method)
+        fit = ("--fit", self.fit.value) if self.fit.value else ()
+        more = (*fit, *(("--enlarge",) if self.enlarge.value else ()))
+        return w.factorize_words((*clip, *more), second, self.method.method)
 
     def folder(self) -> Path:
         """Return the folder for the results."""
