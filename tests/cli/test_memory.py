@@ -59,6 +59,7 @@ def peak(tmp_path, frames, code=PEAK):
 
 def test_a_long_clip_takes_no_more_memory_than_a_short_one(tmp_path):
     short = peak(tmp_path, SHORT)
-    assert peak(tmp_path, LONG) - short < BOUND
+    # Other processes only ever add to a peak.
+    assert any(peak(tmp_path, LONG) - short < BOUND for _ in range(2))
     # The planted bug that this must catch: one copy of every finished frame is kept.
     assert peak(tmp_path, LONG, KEEP_ALL + PEAK) - short > (LONG - SHORT) * FRAME * 0.8 > BOUND
