@@ -2,8 +2,8 @@
 
     python benchmarks/watched_run.py --rounds 3
 
-Each round makes the same metamer twice, in turn: by the command alone, and in the studio while a
-browser (Debian's Chromium, without a window) shows its page. The times are those that the runs
+Each round makes the metamer of the built-in film twice, in turn: by the command alone, and in the
+studio while a browser (Debian's Chromium, without a window) shows its page. The times are those that the runs
 themselves state in their manifests, so starting a process is left out. Printed are the median
 ratio, the time from the start of the studio until its page is ready, and from a reload during a run
 until the run is shown again. Nothing else should run on the machine.
@@ -24,9 +24,6 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from stst.studio.library import Library
-from stst.studio.queue import Queue
-
 STST = (sys.executable, "-c", "from stst.cli.main import main; main()")
 
 
@@ -35,27 +32,25 @@ def seconds(folder: Path) -> float:
     return float(json.loads((folder / "manifest.json").read_text("utf-8"))["seconds"])
 
 
-def watched(words: list[str], folder: Path, page: Page) -> tuple[float, float, float]:
-    """Make a run in the studio under a page's eyes: its time, time to the page, to a reload."""
-    library = Library(folder)
-    request = Queue(library.records / "requests").add(words, library.folder / "metamer")
+def watched(library: Path, page: Page) -> tuple[Path, float, float]:
+    """Make the built-in example under a page's eyes: its folder, time to the page, to a reload."""
     began = time.perf_counter()
-    command = [*STST, "studio", str(folder), "--no-browser"]
+    command = [*STST, "studio", str(library), "--no-browser"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        address = [process.stdout.readline() for _ in range(2)][1].strip()
-        page.goto(address)
-        page.wait_for_selector("text=Queue")
+        page.goto([process.stdout.readline() for _ in range(2)][1].strip())
+        page.wait_for_selector("text=All settings")
         ready = time.perf_counter() - began
-        page.goto(f"{address.partition('/?')[0]}/queue/{request.number}")
-        page.wait_for_selector("img[alt='frame in progress']", timeout=120_000)
+        page.wait_for_selector("text=Expected: at most about")
+        page.click("button:has-text('Make')")
+        page.wait_for_selector("img[alt='frame in progress']")
         began = time.perf_counter()
         page.reload()
         page.wait_for_selector("img[alt='frame in progress']")
         reloaded = time.perf_counter() - began
-        page.wait_for_url("**/run/metamer", timeout=600_000)
+        page.wait_for_url("**/run/example-metamer", timeout=600_000)
         process.terminate()
-    return seconds(request.out), ready, reloaded
+    return library / "example-metamer", ready, reloaded
 
 
 def main() -> None:
@@ -74,12 +69,14 @@ def main() -> None:
             alone = [*STST, *words, "--out", str(folder / "alone")]
             subprocess.run(alone, check=True, stdout=subprocess.DEVNULL)
             page = browser.new_page(viewport={"width": 1280, "height": 800})
-            run, first, again = watched(words, folder / "library", page)
+            page.set_default_timeout(120_000)
+            out, first, again = watched(folder / "library", page)
             page.close()
-            ratios.append(run / seconds(folder / "alone"))
+            ratios.append(seconds(out) / seconds(folder / "alone"))
             ready.append(first)
             reloaded.append(again)
-            print(f"round {number + 1}: watched / alone {ratios[-1]:.3f}", flush=True)
+            took = f"{seconds(out):.1f} s / {seconds(folder / 'alone'):.1f} s"
+            print(f"round {number + 1}: watched / alone {ratios[-1]:.3f} ({took})", flush=True)
     print(f"watched / alone: median {statistics.median(ratios):.3f}")
     print(f"page ready after {statistics.median(ready):.1f} s (median)")
     print(f"run shown again {statistics.median(reloaded):.1f} s after a reload (median)")

@@ -278,7 +278,8 @@ def placed(options: Mapping[str, Any], data: dict[str, Any]) -> dict[str, Any]:
 
 def absolute(path: Path | None) -> str | None:
     """Return the absolute path as text; None stays None."""
-    return None if path is None else str(path.absolute())
+    # Old versions of typer give text to a parser that is used without its command.
+    return None if path is None else str(Path(path).absolute())
 
 
 def setting(text: str, option: str = "--set", example: str = "pad=1") -> tuple[str, Any]:
