@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -46,8 +45,6 @@ def studio_app(studio: Studio, token: str, port: int) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         work = asyncio.create_task(studio.queue.work())
-        # The page is shown before torch, which takes seconds, has been imported.
-        threading.Thread(target=_warm_up, daemon=True).start()
         yield
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
@@ -88,12 +85,6 @@ def studio_app(studio: Studio, token: str, port: int) -> FastAPI:
 
 
 KEEP = {"Cache-Control": "private, max-age=3600, immutable"}  # an address names its content
-
-
-def _warm_up() -> None:
-    from stst.video.read import open_video
-
-    del open_video
 
 
 def _log_to(path: Path) -> None:

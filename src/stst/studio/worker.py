@@ -34,7 +34,7 @@ from stst.synthesis.refine import Step
 from stst.video.frames import Footage, to_uint8
 from stst.workflows.progress import Advance, Event, FrameCount, Reporter, stages
 
-EVERY = 1.0  # s between two records, so that watching costs little
+EVERY = 2.0  # s between two records, so that watching costs little
 POINTS = 300  # of each loss curve
 Item = TypeVar("Item")
 

@@ -12,7 +12,7 @@ from stst.studio.progress import NATURAL, PREVIEW, Progress
 from stst.studio.queue import ENDED, Queue, Request, Status
 from stst.studio.studio import Studio
 
-EVERY = 1.0  # s
+EVERY = 2.0  # s between two looks, so that watching costs little
 ICONS = {
     Status.WAITING: "schedule",
     Status.RUNNING: "play_circle",
@@ -115,7 +115,9 @@ class Watch:
         request = self.request
         ui.label(request.out.name).classes("text-xl").props('role="heading" aria-level="2"')
         self.state = ui.label().classes("text-base").props("aria-live=polite")
-        self.bar = ui.linear_progress(0, show_value=False).props('aria-label="Progress"')
+        # Without `instant-feedback`, drawing its animation takes as much as all the rest.
+        self.bar = ui.linear_progress(0, show_value=False)
+        self.bar.props('instant-feedback aria-label="Progress"')
         self.buttons = ui.row()
         with ui.row().classes("items-start gap-8 mt-2"):
             self.pictures = [
@@ -131,6 +133,7 @@ class Watch:
         with ui.expansion("What the command printed").classes("w-full"):
             self.printed = ui.label().classes("font-mono text-sm whitespace-pre-wrap")
         self._shown: object = None
+        self._drawn: object = None
         self.timer = ui.timer(EVERY, self.update)
         self.update()
 
@@ -160,21 +163,28 @@ class Watch:
         self._shown = (request, progress)
         self.state.set_text(state_text(request, progress))
         self.bar.set_value(1.0 if request.status is Status.FINISHED else progress.share or 0.0)
-        self.buttons.clear()
-        with self.buttons:
-            buttons(queue, request, self.update)
         self._show_pictures()
         self.losses.set_content(loss_curves(progress.losses))
         self.residuals.set_text(_residual_text(progress.residuals))
         self.printed.set_text(queue.printed(self.number))
-        self.notes.clear()
-        with self.notes:
-            for note in progress.notes:
-                ui.label(f"Note: {note}")
+        self._draw(request, progress.notes)
         if request.status is Status.FINISHED:
             self.timer.cancel()
             name = request.out.relative_to(self.studio.library.folder).as_posix()
             ui.navigate.to(f"/run/{name}")
+
+    def _draw(self, request: Request, notes: Sequence[str]) -> None:
+        """Draw the buttons and notes again if they have changed, which is seldom."""
+        if (request, notes) == self._drawn:
+            return
+        self._drawn = (request, notes)
+        self.buttons.clear()
+        with self.buttons:
+            buttons(self.studio.queue, request, self.update)
+        self.notes.clear()
+        with self.notes:
+            for note in notes:
+                ui.label(f"Note: {note}")
 
     def _show_pictures(self) -> None:
         folder = self.studio.queue.records(self.number)
