@@ -142,6 +142,8 @@ def test_staircases_are_analysed_as_real_data():
     both = [row for row in estimates(kept) if (row.measure, row.participant) == ("threshold", ALL)]
     assert repr(estimates(kept, "threshold", each=False)) == repr(both)
     assert both
+    each = [row for row in estimates(kept) if row.measure == "threshold" and row.bounded]
+    assert {row.bounds for row in each} == {"approximate interval"}  # staircases cover less
 
 
 @pytest.mark.slow

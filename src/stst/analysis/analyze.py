@@ -177,6 +177,7 @@ def _approximate(rows: Sequence[CellEstimate]) -> list[str]:
     if any(row.bounds == APPROXIMATE for row in rows):
         return [
             "Intervals of mean thresholds and slopes are approximate: they cover the spread of the "
-            "participants' estimates, not the bias of estimates from few trials."
+            "participants' estimates, not the bias of estimates from few trials. So are those of "
+            "participants whose trials a staircase has placed."
         ]
     return []
