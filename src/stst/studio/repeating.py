@@ -88,7 +88,7 @@ def command(entry: Entry, out: Path) -> str:
 def remade(entry: Entry, out: Path) -> Path:
     """Return the folder in which `command` puts this run: one of several in a set or batch."""
     seeds = entry.manifest.get("batch")
-    several = isinstance(seeds, list) and len(seeds) > 1 and (entry.folder / RECIPE).is_file()
+    several = isinstance(seeds, list) and len(seeds) > 1 and seeds_of(entry) == [entry.name]
     return out / entry.folder.name if several or command_name(entry) == "match" else out
 
 
