@@ -59,7 +59,9 @@ def test_the_oldest_versions_that_are_promised_are_those_that_are_tested():
     assert list(pins(head)) == sorted(pins(head))
     assert not pins(rest).keys() & pins(head).keys()
     continuous = (ROOT / ".ci" / "run").read_text("utf-8")
-    (extras,) = re.findall(r"-c constraints-lowest\.txt '\.\[(.*)\]'\npytest -n 2\n", continuous)
+    (extras,) = re.findall(
+        r"-c constraints-lowest\.txt '\.\[(.*)\]'\nPYTHONPATH=.* pytest -n 2\n", continuous
+    )
     assert sorted(extras.split(",")) == sorted(EXTRAS.keys() - NEW_ONLY)
 
 
