@@ -126,6 +126,12 @@ def test_what_waits_can_be_kept_back_and_what_is_there_is_never_replaced(queue, 
     assert (tmp_path / "grating" / "manifest.json").exists()  # finished results stay
     with pytest.raises(RunError, match="exists already"):
         queue.add(("stimulus", "drifting-grating"), tmp_path / "grating")
+    seeds = queue.add(("synthesize", "a.webm", "--seeds", "2"), tmp_path / "seeds")
+    (tmp_path / "seeds" / "seed_0").mkdir(parents=True)
+    (tmp_path / "seeds" / "seed_0" / "manifest.json").write_text("{}")
+    queue.cancel(seeds.number)
+    assert (tmp_path / "seeds" / "seed_0" / "manifest.json").exists()  # those of one seed, too
+    queue.forget(seeds.number)
     queue.forget(first.number)
     assert not queue.requests
 

@@ -72,8 +72,9 @@ class Request:
 
     @property
     def has_results(self) -> bool:
-        """Whether the folder holds finished results."""
-        return any((self.out / name).exists() for name in MANIFESTS)
+        """Whether the folder holds finished results, of one seed at least."""
+        patterns = [f"{seed}{name}" for seed in ("", "seed_*/") for name in MANIFESTS]
+        return any(path for pattern in patterns for path in self.out.glob(pattern))
 
     @property
     def is_stopped(self) -> bool:

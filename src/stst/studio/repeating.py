@@ -51,8 +51,10 @@ def command_name(entry: Entry) -> str | None:
 
 def seeds_of(entry: Entry) -> list[str]:
     """Return the names of the runs in a run of several seeds; of another run, its own name."""
-    folders = sorted(path.parent.name for path in entry.folder.glob(f"seed_*/{RECIPE}"))
-    return [f"{entry.name}/{folder}" for folder in folders] or [entry.name]
+    from stst.storage.run import run_folders
+
+    folders = [path for path in run_folders(entry.folder) if path != entry.folder]
+    return [f"{entry.name}/{folder.name}" for folder in folders] or [entry.name]
 
 
 def recipe_of(entry: Entry) -> Path:
