@@ -74,8 +74,8 @@ def cluster(folder, preload="stst.batch.worker"):
     worker += ["--nthreads", "1", "--memory-limit", "0", "--preload", str(preload)]
     started += [subprocess.Popen(worker, cwd=folder, **quiet) for _ in range(2)]
     try:
-        until(told.exists)
-        yield json.loads(told.read_text())["address"]
+        written = until(lambda: told.exists() and told.read_text())  # not there whole at once
+        yield json.loads(written)["address"]
     finally:
         for process in reversed(started):
             process.terminate()

@@ -21,6 +21,12 @@ SAMPLE = ("naming", True, "touch-390")  # the quickest; it needs no server
 CASES = list(product(TASKS, (False, True), SCREENS))
 
 
+@pytest.fixture(scope="module")
+def chromium(launch):
+    """The browser that participants have."""
+    return launch(shell=False)
+
+
 @pytest.mark.parametrize(
     ("task", "single", "screen"),
     [pytest.param(*case, marks=[] if case == SAMPLE else pytest.mark.slow) for case in CASES],

@@ -43,35 +43,40 @@ def add_pages(studio: Studio) -> None:
 def _list(studio: Studio) -> None:
     """Show all requests, the newest first, and their progress."""
     queue = studio.queue
+    states: dict[int, ui.label] = {}
+    drawn: list[Request] = []
 
     @ui.refreshable
     def rows() -> None:
-        if not queue.requests:
+        drawn[:] = queue.requests.values()
+        states.clear()
+        if not drawn:
             ui.label("Nothing has been asked for yet.")
             ui.link("Make a stimulus", "/")
-        for request in sorted(queue.requests.values(), key=lambda r: r.number, reverse=True):
-            _row(queue, request, rows.refresh)
-
-    rows()
-    seen: list[object] = []
+        for request in sorted(drawn, key=lambda r: r.number, reverse=True):
+            states[request.number] = _row(queue, request, update)
 
     def update() -> None:
-        state = [(r, queue.progress(r.number).done) for r in queue.requests.values()]
-        if state != seen:
-            seen[:] = state
+        # A click on a button that is being drawn again would be lost.
+        if list(queue.requests.values()) != drawn:
             rows.refresh()
+        for number, label in states.items():
+            label.set_text(state_text(queue.requests[number], queue.progress(number)))
 
+    rows()
     ui.timer(EVERY, update)
 
 
-def _row(queue: Queue, request: Request, changed: Callable[[], object]) -> None:
-    progress = queue.progress(request.number)
+def _row(queue: Queue, request: Request, changed: Callable[[], object]) -> ui.label:
+    """Show a request; returns the label of its state."""
     with ui.card().classes("w-full mb-2"), ui.row().classes("w-full items-center"):
         ui.icon(ICONS[request.status], size="md").props("aria-hidden=true")
         with ui.column().classes("grow gap-0"):
             ui.link(request.out.name, f"/queue/{request.number}").classes("font-medium")
-            ui.label(state_text(request, progress)).classes("text-sm")
+            progress = queue.progress(request.number)
+            state = ui.label(state_text(request, progress)).classes("text-sm")
         buttons(queue, request, changed)
+    return state
 
 
 def state_text(request: Request, progress: Progress) -> str:
