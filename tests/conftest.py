@@ -170,7 +170,7 @@ def globals_unchanged():
 
 
 def _browser(shell: bool) -> str:
-    """The path of Chromium, or of its shell without windows, which takes half the processor time."""
+    """Path of Chromium, or of its shell without windows, which takes half the processor time."""
     for name in ["chromium-headless-shell"] * shell + ["chromium"]:
         if path := shutil.which(name):
             return path
