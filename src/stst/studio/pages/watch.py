@@ -68,7 +68,7 @@ def _list(studio: Studio) -> None:
 
 
 def _row(queue: Queue, request: Request, changed: Callable[[], object]) -> ui.label:
-    """Show a request; returns the label of its state."""
+    """Show a request, and return the label of its state."""
     with ui.card().classes("w-full mb-2"), ui.row().classes("w-full items-center"):
         ui.icon(ICONS[request.status], size="md").props("aria-hidden=true")
         with ui.column().classes("grow gap-0"):
