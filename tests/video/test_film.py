@@ -143,7 +143,7 @@ def test_threads_share_a_film():
 def test_a_film_without_a_lock_is_caught():
     """The planted bug that the test above must catch."""
     with suppress(FramesError):  # or a frame seems incomplete
-        assert taken_by_threads(Unlocked())
+        assert any(taken_by_threads(Unlocked()) for _ in range(30))  # threads may miss each other
 
 
 def test_a_frame_rate_must_be_positive():

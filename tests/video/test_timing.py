@@ -31,6 +31,7 @@ def rounded(rate, count, tick, how=round, first=0):
     st.fractions(0, 1, max_denominator=997),
 )
 @example(Fraction(24000, 1001), 2, TICKS["90000"], round, 0)
+@example(Fraction(48), 12, MILLISECOND, round, 0)
 def test_a_rounded_rate_is_never_taken_for_another(rate, count, tick, how, first):
     times = rounded(rate, count, tick, how, first)
     rates = Times(times, tick).rates()
@@ -41,6 +42,18 @@ def test_a_rounded_rate_is_never_taken_for_another(rate, count, tick, how, first
         # Two or three frames may also be of the rate that they state: the user is asked.
         assert rates == [rate] or (count <= 3 and rates == [rate, *stated])
     assert Times(times, tick, stated=[rate]).rates() == [rate]
+
+
+@given(st.sampled_from(NOMINAL), st.integers(3, 60), st.integers(0, 200), st.randoms())
+def test_halves_that_are_rounded_up_and_down_hide_no_rate(rate, count, first, chance):
+    def either_way(time):
+        return int(time) + chance.randrange(2) if time.denominator == 2 else round(time)
+
+    exact = [Fraction(first, 2000) + k / rate for k in range(count)]
+    times = [either_way(time / MILLISECOND) * MILLISECOND for time in exact]
+    steps = {b - a for a, b in pairwise(times)}
+    if len({(time / MILLISECOND).denominator for time in exact}) > 1 and len(steps) > 1:
+        assert rate in Times(times, MILLISECOND).rates()
 
 
 @given(st.sampled_from(NOMINAL), st.integers(2, 90), st.sampled_from([round, int]))

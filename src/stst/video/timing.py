@@ -98,8 +98,9 @@ class Times:
         tick = rounding(times, self.tick)
 
         def fitting(rates: Sequence[Fraction]) -> list[Fraction]:
-            # The second allows halves that are rounded up and down alternately.
-            return _fits(seconds, rates, tick) or _fits(seconds, rates, tick * Fraction("1.00001"))
+            close = _fits(seconds, rates, tick)
+            wide = _fits(seconds, rates, tick * Fraction("1.00001"))
+            return [rate for rate in wide if not close or rate in close or _partly(times, rate)]
 
         if stated := fitting(self.stated):
             return stated[:1]
@@ -175,6 +176,16 @@ def _fits(
     count = np.arange(len(seconds))
     most = float(room) * (1 - 1e-6)  # allows for rounding of doubles
     return [rate for rate in rates if np.ptp(seconds - count / float(rate)) < most]
+
+
+def _partly(times: Sequence[Fraction], rate: Fraction) -> bool:
+    """Tell whether some deviations from the times lie between the extremes.
+
+    Times half-way between two ticks may be rounded up and down, so that the deviations span a
+    whole tick. That all frames are such halves, however, is less likely than another rate.
+    """
+    off = [time - k / rate for k, time in enumerate(times)]
+    return bool({*off} - {min(off), max(off)})
 
 
 @dataclass(frozen=True)
