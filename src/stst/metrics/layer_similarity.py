@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import scipy  # scipy.stats is slow to import: it loads on first use
 import torch
-from scipy.stats import rankdata
 from torch import Tensor
 
 from stst.errors import FramesError
@@ -190,7 +190,7 @@ def rsa(one: Moments, other: Moments) -> float:
     flat = any(np.ptp(d) <= _ROUNDING or not np.isfinite(d).all() for d in distances)
     if len(one.gram) < LEAST or flat:
         return math.nan
-    return float(np.corrcoef([rankdata(d) for d in distances])[0, 1])
+    return float(np.corrcoef([scipy.stats.rankdata(d) for d in distances])[0, 1])
 
 
 def _frames_centred(gram: Array) -> Array:

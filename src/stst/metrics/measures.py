@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.stats import circmean
+import scipy  # scipy.stats is slow to import: it loads on first use
 
 from stst.errors import FramesError
 from stst.metrics import luminance as light
@@ -419,7 +419,7 @@ _ENDS = "end-point error, px"
 
 _LUMINANCE, _CONTRAST = _of_frames(light.mean_luminance), _of_frames(light.rms_contrast)
 _SPEED = _of_pairs(motion.speed)
-_DIRECTION = _of_pairs(motion.direction, lambda v: float(circmean(v, 180, -180)))
+_DIRECTION = _of_pairs(motion.direction, lambda v: float(scipy.stats.circmean(v, 180, -180)))
 
 MEASURES = {
     "luminance": Measure("mean luminance", _LIGHT, _LUMINANCE, _of_own(LEVEL), _OWN),

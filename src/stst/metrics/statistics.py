@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import bootstrap, permutation_test
+import scipy  # scipy.stats is slow to import: it loads on first use
 
 from stst.metrics.bounds import CONFIDENCE, INTERVAL, LEAST_UNITS, NO_BOUNDS, bounds_of, least_p
 from stst.metrics.tables import make_table
@@ -132,7 +132,7 @@ def average(values: Sequence[float] | pd.Series) -> Average:
         return Average(float(values[0]) if len(values) else math.nan, *NO_ENDS)
     mean, low, high = (float(pooled(values)) for pooled in (np.mean, np.min, np.max))
     if len(values) >= LEAST_UNITS:
-        interval = bootstrap(
+        interval = scipy.stats.bootstrap(
             (values,),
             np.mean,
             n_resamples=RESAMPLES,
@@ -219,7 +219,7 @@ def _test(first: pd.Series, second: pd.Series) -> tuple[int, float, float, float
     difference = float(samples[0].mean() - samples[1].mean())
     if count < 2:
         return count, difference, math.nan, math.nan
-    test = permutation_test(
+    test = scipy.stats.permutation_test(
         samples,
         lambda a, b, axis: np.mean(a, axis) - np.mean(b, axis),
         permutation_type="samples" if paired else "independent",
